@@ -1,0 +1,136 @@
+//! Errors: each names the place (op, layer or byte) and the reason.
+
+use alloc::string::String;
+use core::fmt;
+
+/// Why a model could not be read, or is not valid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// The bytes do not start with the magic of a model file.
+    NotAModel,
+    /// The file has a version that this crate does not read.
+    UnsupportedVersion {
+        /// The version found.
+        found: u32,
+    },
+    /// The bytes end before `what` is complete.
+    Truncated {
+        /// Byte offset at which more was expected.
+        offset: usize,
+        /// What was being read.
+        what: &'static str,
+    },
+    /// The bytes contradict themselves.
+    Corrupt {
+        /// Byte offset near the contradiction.
+        offset: usize,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The graph is not one that can run.
+    InvalidModel {
+        /// Name of the layer, weight or input.
+        layer: String,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+/// Why a plan could not be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// The model is not valid.
+    InvalidModel(LoadError),
+    /// The plan would need more memory than this crate grants.
+    TooLarge {
+        /// Name of the layer.
+        layer: String,
+        /// Elements wanted.
+        elements: usize,
+    },
+    /// The wanted instruction set is not available on this CPU.
+    IsaUnavailable {
+        /// Its name.
+        isa: &'static str,
+    },
+}
+
+/// Why a run failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RunError {
+    /// An input has another number of elements than the plan expects.
+    InputShape {
+        /// Elements that the plan expects.
+        expected: usize,
+        /// Elements given.
+        found: usize,
+    },
+    /// An input element is NaN or infinite.
+    NonFiniteInput {
+        /// Its index.
+        index: usize,
+    },
+    /// An image has no pixels, or its size does not fit the bytes given.
+    InvalidImage {
+        /// Width given, in pixels.
+        width: usize,
+        /// Height given, in pixels.
+        height: usize,
+        /// Bytes given.
+        bytes: usize,
+    },
+    /// An image without ink: nothing to recognise.
+    EmptyImage,
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAModel => write!(f, "not a model file: it does not start with the magic bytes"),
+            Self::UnsupportedVersion { found } => write!(f, "model file version {found} is not supported"),
+            Self::Truncated { offset, what } => write!(f, "model file ends at byte {offset} within {what}"),
+            Self::Corrupt { offset, reason } => write!(f, "model file is corrupt near byte {offset}: {reason}"),
+            Self::InvalidModel { layer, reason } => write!(f, "invalid model at '{layer}': {reason}"),
+        }
+    }
+}
+
+impl fmt::Display for PlanError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InvalidModel(e) => write!(f, "{e}"),
+            Self::TooLarge { layer, elements } => {
+                write!(f, "layer '{layer}' needs {elements} elements, too many to plan")
+            }
+            Self::IsaUnavailable { isa } => write!(f, "instruction set {isa} is not available on this CPU"),
+        }
+    }
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InputShape { expected, found } => {
+                write!(f, "input has {found} elements, the plan expects {expected}")
+            }
+            Self::NonFiniteInput { index } => write!(f, "input element {index} is NaN or infinite"),
+            Self::InvalidImage { width, height, bytes } => {
+                write!(f, "an image of {width}x{height} pixels cannot have {bytes} bytes")
+            }
+            Self::EmptyImage => write!(f, "the image has no ink"),
+        }
+    }
+}
+
+impl core::error::Error for LoadError {}
+impl core::error::Error for PlanError {}
+impl core::error::Error for RunError {}
+
+impl From<LoadError> for PlanError {
+    fn from(e: LoadError) -> Self {
+        Self::InvalidModel(e)
+    }
+}

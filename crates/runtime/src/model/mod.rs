@@ -1,0 +1,12 @@
+//! The model: a graph of operations over values, and the weights that they share.
+
+mod cost;
+mod graph;
+mod op;
+mod validate;
+mod weights;
+
+pub use cost::LayerCost;
+pub use graph::{Model, ModelBuilder, Node, ValueId};
+pub use op::Op;
+pub use weights::{Pattern, Weight, WeightData, WeightId};

@@ -1,0 +1,125 @@
+//! The closed set of operations.
+
+use super::weights::WeightId;
+use crate::shape::{Conv2dParams, LinearParams, Pool2dParams};
+
+/// An operation. Each has one output; all but the input's owner have one input.
+///
+/// The set is closed: a `match` without a wildcard lists every pass that a new operation must touch.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Op {
+    /// `y = x - mean`, with a mean of the input's shape (the mean image of the training set).
+    SubtractMean {
+        /// Mean, of the input's shape.
+        mean: WeightId,
+    },
+    /// Convolution, then bias, then PRelu.
+    ///
+    /// # Shapes
+    /// `[in_channels, h, w]` -> `[out_channels, h', w']`; `weight` Oihw, `bias` and `prelu` `[out_channels]`.
+    Conv2d {
+        /// Sizes.
+        params: Conv2dParams,
+        /// Weight, Oihw.
+        weight: WeightId,
+        /// Bias a channel.
+        bias: Option<WeightId>,
+        /// Slopes of a fused PRelu, one a channel.
+        prelu: Option<WeightId>,
+    },
+    /// Fully connected layer, then bias, then PRelu.
+    ///
+    /// # Shapes
+    /// `[in_features]` -> `[out_features]`; `weight` `[out_features, in_features]`.
+    Linear {
+        /// Sizes.
+        params: LinearParams,
+        /// Weight, `[out_features, in_features]`.
+        weight: WeightId,
+        /// Bias a feature.
+        bias: Option<WeightId>,
+        /// Slopes of a fused PRelu, one a feature.
+        prelu: Option<WeightId>,
+    },
+    /// Batch normalisation with fixed statistics over the first dimension:
+    /// `y = (x - mean) * scale + shift`, where `scale` is `gamma / sqrt(var + eps)`.
+    BatchNorm {
+        /// Mean a channel.
+        mean: WeightId,
+        /// Scale a channel.
+        scale: WeightId,
+        /// Shift a channel; `None` without affine parameters.
+        shift: Option<WeightId>,
+    },
+    /// `y = x` for `x > 0`, `slope * x` otherwise, with one slope a channel (first dimension).
+    PRelu {
+        /// Slopes, `[channels]`.
+        slope: WeightId,
+    },
+    /// Max pooling over height and width.
+    MaxPool2d {
+        /// Sizes.
+        params: Pool2dParams,
+    },
+    /// `[c, h, w]` -> `[c * h * w]`.
+    Flatten,
+    /// Nothing at inference; `probability` is kept for the record.
+    Dropout {
+        /// Share of elements that training sets to zero.
+        probability: f32,
+    },
+    /// Nothing.
+    Identity,
+    /// `y_i = exp(x_i) / sum_j exp(x_j)` over a vector.
+    Softmax,
+}
+
+impl Op {
+    /// Name as error texts and `Plan::describe` print it.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::SubtractMean { .. } => "SubtractMean",
+            Self::Conv2d { .. } => "Conv2d",
+            Self::Linear { .. } => "Linear",
+            Self::BatchNorm { .. } => "BatchNorm",
+            Self::PRelu { .. } => "PRelu",
+            Self::MaxPool2d { .. } => "MaxPool2d",
+            Self::Flatten => "Flatten",
+            Self::Dropout { .. } => "Dropout",
+            Self::Identity => "Identity",
+            Self::Softmax => "Softmax",
+        }
+    }
+
+    /// The weights that the operation reads, as references, so that a pass can renumber them.
+    pub fn weights_mut(&mut self) -> impl Iterator<Item = &mut WeightId> {
+        let refs: [Option<&mut WeightId>; 3] = match self {
+            Self::SubtractMean { mean } => [Some(mean), None, None],
+            Self::Conv2d { weight, bias, prelu, .. } | Self::Linear { weight, bias, prelu, .. } => {
+                [Some(weight), bias.as_mut(), prelu.as_mut()]
+            }
+            Self::BatchNorm { mean, scale, shift } => [Some(mean), Some(scale), shift.as_mut()],
+            Self::PRelu { slope } => [Some(slope), None, None],
+            Self::MaxPool2d { .. } | Self::Flatten | Self::Dropout { .. } | Self::Identity | Self::Softmax => {
+                [None, None, None]
+            }
+        };
+        refs.into_iter().flatten()
+    }
+
+    /// The weights that the operation reads.
+    pub fn weights(&self) -> impl Iterator<Item = WeightId> {
+        let ids: [Option<WeightId>; 3] = match *self {
+            Self::SubtractMean { mean } => [Some(mean), None, None],
+            Self::Conv2d { weight, bias, prelu, .. } | Self::Linear { weight, bias, prelu, .. } => {
+                [Some(weight), bias, prelu]
+            }
+            Self::BatchNorm { mean, scale, shift } => [Some(mean), Some(scale), shift],
+            Self::PRelu { slope } => [Some(slope), None, None],
+            Self::MaxPool2d { .. } | Self::Flatten | Self::Dropout { .. } | Self::Identity | Self::Softmax => {
+                [None, None, None]
+            }
+        };
+        ids.into_iter().flatten()
+    }
+}

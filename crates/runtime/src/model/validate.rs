@@ -1,0 +1,186 @@
+//! Validation: shapes, references, weights.
+
+use super::graph::Model;
+use super::op::Op;
+use super::weights::{Weight, WeightData, WeightId};
+use crate::error::LoadError;
+use crate::shape::{display, elements};
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+impl Model {
+    /// Checks the whole model and returns the shape of every value: inputs first, then one a node.
+    ///
+    /// # Errors
+    /// [`LoadError::InvalidModel`] names the first layer, weight or input that is wrong, and why.
+    pub fn validate(&self) -> Result<Vec<Vec<usize>>, LoadError> {
+        for weight in &self.weights {
+            weight.validate()?;
+        }
+        let mut shapes = self.inputs.clone();
+        for (i, shape) in self.inputs.iter().enumerate() {
+            if shape.is_empty() || elements(shape).is_none_or(|n| n == 0) {
+                return Err(invalid(&format!("input {i}"), format!("shape {} is empty or too large", display(shape))));
+            }
+        }
+        if self.inputs.is_empty() || self.outputs.is_empty() {
+            return Err(invalid("model", "needs at least one input and one output"));
+        }
+        for node in &self.nodes {
+            let input = shapes.get(node.input.0 as usize);
+            let input = input.ok_or_else(|| invalid(&node.name, "reads a value that is not defined before it"))?;
+            let output = self
+                .output_shape(&node.op, input)
+                .map_err(|reason| invalid(&node.name, format!("{}: {reason}", node.op.name())))?;
+            shapes.push(output);
+        }
+        for &output in &self.outputs {
+            let shape =
+                shapes.get(output.0 as usize).ok_or_else(|| invalid("outputs", "a value that is not defined"))?;
+            if !self.labels.is_empty() && shape.iter().product::<usize>() != self.labels.len() {
+                return Err(invalid(
+                    "labels",
+                    format!("{} labels for an output of shape {}", self.labels.len(), display(shape)),
+                ));
+            }
+        }
+        Ok(shapes)
+    }
+
+    fn output_shape(&self, op: &Op, input: &[usize]) -> Result<Vec<usize>, String> {
+        let vector = |id: Option<WeightId>, what: &str, len: usize| match id {
+            None => Ok(()),
+            Some(id) => self.expect(id, what, &[len]),
+        };
+        let output = match op {
+            Op::SubtractMean { mean } => {
+                self.expect(*mean, "mean", input)?;
+                input.to_vec()
+            }
+            Op::Conv2d { params, weight, bias, prelu } => {
+                let &[channels, h, w] = input else { return Err(format!("input shape {} is not chw", display(input))) };
+                if channels != params.in_channels {
+                    return Err(format!("input has {channels} channels, the layer {}", params.in_channels));
+                }
+                if params.kernel_size.contains(&0)
+                    || params.padding[0] >= params.kernel_size[0]
+                    || params.padding[1] >= params.kernel_size[1]
+                {
+                    return Err("kernel of size zero, or padding not smaller than the kernel".into());
+                }
+                self.expect(*weight, "weight", &params.weight_shape())?;
+                vector(*bias, "bias", params.out_channels)?;
+                vector(*prelu, "prelu", params.out_channels)?;
+                let [h, w] = params.output_size([h, w]).ok_or("the kernel does not fit the input")?;
+                alloc::vec![params.out_channels, h, w]
+            }
+            Op::Linear { params, weight, bias, prelu } => {
+                if input != [params.in_features] {
+                    return Err(format!("input shape {}, the layer takes {}", display(input), params.in_features));
+                }
+                self.expect(*weight, "weight", &[params.out_features, params.in_features])?;
+                vector(*bias, "bias", params.out_features)?;
+                vector(*prelu, "prelu", params.out_features)?;
+                alloc::vec![params.out_features]
+            }
+            Op::BatchNorm { mean, scale, shift } => {
+                vector(Some(*mean), "mean", input[0])?;
+                vector(Some(*scale), "scale", input[0])?;
+                vector(*shift, "shift", input[0])?;
+                input.to_vec()
+            }
+            Op::PRelu { slope } => {
+                vector(Some(*slope), "slope", input[0])?;
+                input.to_vec()
+            }
+            Op::MaxPool2d { params } => {
+                let &[channels, h, w] = input else { return Err(format!("input shape {} is not chw", display(input))) };
+                let [h, w] = params.output_size([h, w]).ok_or("no window fits the input")?;
+                alloc::vec![channels, h, w]
+            }
+            Op::Flatten => alloc::vec![input.iter().product()],
+            Op::Dropout { probability } => {
+                if !(0.0..1.0).contains(probability) {
+                    return Err(format!("probability {probability} is not in [0, 1)"));
+                }
+                input.to_vec()
+            }
+            Op::Identity => input.to_vec(),
+            Op::Softmax => {
+                if input.len() != 1 {
+                    return Err(format!("input shape {} is not a vector", display(input)));
+                }
+                input.to_vec()
+            }
+        };
+        match elements(&output) {
+            Some(n) if n > 0 => Ok(output),
+            _ => Err(format!("output shape {} is empty or too large", display(&output))),
+        }
+    }
+
+    fn expect(&self, id: WeightId, what: &str, shape: &[usize]) -> Result<(), String> {
+        let weight = self.weights.get(id.0 as usize).ok_or_else(|| format!("{what} {} does not exist", id.0))?;
+        if weight.shape != shape {
+            return Err(format!(
+                "{what} '{}' has shape {}, expected {}",
+                weight.name,
+                display(&weight.shape),
+                display(shape)
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl Weight {
+    /// Checks that values, pattern and labels fit the shape, and that every value is finite.
+    ///
+    /// # Errors
+    /// [`LoadError::InvalidModel`] with the weight's name.
+    pub fn validate(&self) -> Result<(), LoadError> {
+        let fail = |reason: &str| Err(invalid(&self.name, reason));
+        let Some(elements) = elements(&self.shape).filter(|&n| n > 0 && !self.shape.is_empty()) else {
+            return fail("empty or too large a shape");
+        };
+        let (values, pattern) = match &self.data {
+            WeightData::Dense(values) => (values, None),
+            WeightData::Sparse { pattern, values } => (values, Some((pattern, values.len()))),
+            WeightData::Codebook { pattern, centres, labels } => {
+                if centres.len() > 256 || labels.iter().any(|&l| l as usize >= centres.len()) {
+                    return fail("a label without a centre");
+                }
+                (centres, Some((pattern, labels.len())))
+            }
+        };
+        if values.iter().any(|v| !v.is_finite()) {
+            return fail("a value that is not finite");
+        }
+        match pattern {
+            None if values.len() != elements => fail("another number of values than its shape has"),
+            Some((pattern, entries)) if !pattern.fits(self.rows(), self.columns(), entries) => {
+                fail("a sparse pattern that does not fit its shape")
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl super::weights::Pattern {
+    fn fits(&self, rows: usize, columns: usize, entries: usize) -> bool {
+        self.indptr.len() == rows + 1
+            && self.indptr[0] == 0
+            && self.indptr[rows] as usize == self.indices.len()
+            && self.indices.len() == entries
+            && self.indptr.windows(2).all(|w| w[0] <= w[1])
+            && (0..rows).all(|r| {
+                let row = &self.indices[self.row(r)];
+                row.windows(2).all(|w| w[0] < w[1]) && row.last().is_none_or(|&c| (c as usize) < columns)
+            })
+    }
+}
+
+fn invalid(layer: &str, reason: impl Into<String>) -> LoadError {
+    LoadError::InvalidModel { layer: layer.into(), reason: reason.into() }
+}

@@ -1,0 +1,2 @@
+//! The reproduction binary.
+fn main() {}
