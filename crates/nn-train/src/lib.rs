@@ -1,2 +1,27 @@
+//! Trains recognisers on CPU: layers with forward and backward passes, losses, an optimiser, schedules, checkpoints and
+//! export to the runtime's model.
+//!
+//! Work is divided into chunks of [`CHUNK_IMAGES`](batch::CHUNK_IMAGES) images and sums are taken in a fixed order, so
+//! that results are the same, bit for bit, for any number of threads.
 #![forbid(unsafe_code)]
-//! TODO
+
+pub mod batch;
+pub mod checkpoint;
+mod evaluate;
+mod export;
+pub mod layers;
+mod loss;
+mod network;
+mod param;
+mod params_serde;
+mod schedule;
+mod sgd;
+
+pub use batch::Batch;
+pub use evaluate::{Evaluation, evaluate};
+pub use layers::{Layer, Mode};
+pub use loss::{StepStats, softmax_cross_entropy};
+pub use network::{Network, NetworkError};
+pub use param::{Constraint, Param};
+pub use schedule::{Decay, Schedule};
+pub use sgd::Sgd;

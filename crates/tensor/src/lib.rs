@@ -1,5 +1,21 @@
 //! Dense and sparse arrays, matrix products, im2col, SVD and random numbers for training.
+//!
+//! The only crate that knows BLAS. Its default feature `openblas` links the system's OpenBLAS;
+//! `default-features = false` leaves the backend to the final binary.
+#![deny(unsafe_code)] // allowed for the FFI to BLAS alone
 
+#[cfg(feature = "openblas")]
+extern crate openblas_src as _;
+
+pub mod blas;
+mod im2col;
+mod matrix;
 mod rng;
+mod scalar;
+mod svd;
 
+pub use im2col::{Window, col2im, im2col};
+pub use matrix::{Transpose, gemm};
 pub use rng::Rng;
+pub use scalar::Scalar;
+pub use svd::{Svd, SvdError, svd};

@@ -17,7 +17,8 @@ impl Rng {
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
         bytes[8..16].copy_from_slice(&(!seed).to_le_bytes());
-        bytes[16..24].copy_from_slice(&stream.to_le_bytes());
+        // The generator sets the lowest bit of its increment, so that the stream must not use it.
+        bytes[16..].copy_from_slice(&(u128::from(stream) << 1).to_le_bytes());
         let mut rng = Pcg64::from_seed(bytes);
         // Seeds that differ in a few bits give first numbers that are alike.
         for _ in 0..4 {

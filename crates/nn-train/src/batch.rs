@@ -1,0 +1,76 @@
+//! Activations of a mini-batch.
+
+use hccr_tensor::Scalar;
+use rayon::prelude::*;
+
+/// Images a chunk. Chunks, not threads, divide the work, so that results do not depend on the number of threads.
+pub const CHUNK_IMAGES: usize = 16;
+
+/// Activations of a mini-batch in chunks of [`CHUNK_IMAGES`] images, the last one perhaps smaller.
+///
+/// # Shapes
+/// Each chunk is `[channels, images, height, width]`: with channels outermost, a convolution over several images is one
+/// matrix product, and a channel's statistics are sums over one piece of memory. Vectors are `[features, images, 1, 1]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Batch<T> {
+    /// Channels, height and width of one image.
+    pub shape: [usize; 3],
+    /// The chunks.
+    pub chunks: Vec<Chunk<T>>,
+}
+
+/// Some images of a [`Batch`].
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Chunk<T> {
+    /// Number of images.
+    pub images: usize,
+    /// Values, `[channels, images, height, width]`.
+    pub data: Vec<T>,
+}
+
+impl<T> Default for Batch<T> {
+    fn default() -> Self {
+        Self { shape: [0; 3], chunks: Vec::new() }
+    }
+}
+
+impl<T: Scalar> Batch<T> {
+    /// A batch of one-channel images given as bytes, minus the `mean` image.
+    ///
+    /// # Panics
+    /// Where an image or the mean has another size than `size`.
+    pub fn from_bytes(images: &[&[u8]], size: [usize; 2], mean: &[f32]) -> Self {
+        let pixels = size[0] * size[1];
+        let mean: Vec<T> = mean.iter().map(|&m| T::of(m.into())).collect();
+        assert_eq!(mean.len(), pixels, "mean image of another size");
+        let chunks = images
+            .par_chunks(CHUNK_IMAGES)
+            .map(|images| {
+                let mut data = Vec::with_capacity(images.len() * pixels);
+                for image in images {
+                    assert_eq!(image.len(), pixels, "image of another size");
+                    data.extend(image.iter().zip(&mean).map(|(&v, &m)| T::of(v.into()) - m));
+                }
+                Chunk { images: images.len(), data }
+            })
+            .collect();
+        Self { shape: [1, size[0], size[1]], chunks }
+    }
+
+    /// Number of images.
+    pub fn images(&self) -> usize {
+        self.chunks.iter().map(|c| c.images).sum()
+    }
+
+    /// Elements of one channel of one image.
+    pub fn plane(&self) -> usize {
+        self.shape[1] * self.shape[2]
+    }
+
+    /// The vector of each image, for a batch of vectors.
+    pub fn vectors(&self) -> Vec<Vec<T>> {
+        let features = self.shape[0];
+        let of = |c: &Chunk<T>, i: usize| (0..features).map(|f| c.data[f * c.images + i]).collect();
+        self.chunks.iter().flat_map(|c| (0..c.images).map(move |i| of(c, i))).collect()
+    }
+}

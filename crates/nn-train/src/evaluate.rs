@@ -1,0 +1,46 @@
+//! Accuracy on a labelled set.
+
+use crate::batch::{Batch, CHUNK_IMAGES};
+use crate::layers::Mode;
+use crate::network::Network;
+
+/// How many of the samples of a set were recognised.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Evaluation {
+    /// Samples.
+    pub samples: usize,
+    /// Samples whose label had the largest logit.
+    pub top1: usize,
+    /// Samples whose label was among the five largest logits.
+    pub top5: usize,
+}
+
+impl Evaluation {
+    /// Share of samples whose label had the largest logit.
+    pub fn top1_accuracy(&self) -> f32 {
+        self.top1 as f32 / self.samples.max(1) as f32
+    }
+
+    /// Counts a sample by the place of its label among the logits; an equal logit of another class counts against it.
+    pub fn count(&mut self, logits: &[f32], label: usize) {
+        let own = logits[label];
+        let above = logits.iter().enumerate().filter(|&(c, &v)| c != label && (v >= own || v.is_nan())).count();
+        self.samples += 1;
+        self.top1 += usize::from(above == 0 && !own.is_nan());
+        self.top5 += usize::from(above < 5 && !own.is_nan());
+    }
+}
+
+/// Evaluates `network` on images given as bytes, with running statistics.
+pub fn evaluate(network: &mut Network<f32>, images: &[&[u8]], labels: &[u16]) -> Evaluation {
+    let mut total = Evaluation::default();
+    let size = [network.input[1], network.input[2]];
+    for (images, labels) in images.chunks(8 * CHUNK_IMAGES).zip(labels.chunks(8 * CHUNK_IMAGES)) {
+        let batch = Batch::from_bytes(images, size, &network.mean);
+        let logits = network.forward(batch, Mode::Eval).vectors();
+        for (logits, &label) in logits.iter().zip(labels) {
+            total.count(logits, label.into());
+        }
+    }
+    total
+}

@@ -1,0 +1,99 @@
+//! From a trained network to the runtime's model.
+
+use crate::layers::Layer;
+use crate::network::Network;
+use crate::param::{Constraint, Param};
+use hccr_runtime::model::Pattern;
+use hccr_runtime::{Model, ModelBuilder, Op, Weight, WeightData, WeightId};
+use std::collections::BTreeMap;
+
+impl Network<f32> {
+    /// The network as a model for the runtime, with the character of each class (or none).
+    ///
+    /// Nothing is folded or fused: that is for graph optimisation. Masked weights become sparse, shared ones a codebook,
+    /// both without loss.
+    pub fn to_model(&self, labels: &[char]) -> Model {
+        let mut b = ModelBuilder::new(&self.input);
+        let mean = b.weight(few_values("mean", &self.input, &self.mean));
+        b.push("mean", Op::SubtractMean { mean });
+        for layer in self.layers() {
+            match layer {
+                Layer::Conv2d(l) => {
+                    let weight = b.weight(export(&l.weight));
+                    let bias = l.bias.as_ref().map(|p| b.weight(export(p)));
+                    b.push(&l.name, Op::Conv2d { params: l.params, weight, scale: None, bias, prelu: None });
+                }
+                Layer::Norm(l) => {
+                    if let Some(norm) = &l.norm {
+                        let name = format!("{}.norm", l.name);
+                        let (scale, shift) = l.scale_and_shift(norm);
+                        let mut vector = |what: &str, v: Vec<f32>| b.dense(format!("{name}.{what}"), &[v.len()], v);
+                        let mean = vector("mean", norm.running_mean.iter().map(|&m| m as f32).collect());
+                        let scale = vector("scale", scale);
+                        let shift = shift.map(|s| vector("shift", s));
+                        b.push(name, Op::BatchNorm { mean, scale, shift });
+                    }
+                    if let Some(prelu) = &l.prelu {
+                        let slope = b.weight(export(prelu));
+                        b.push(format!("{}.prelu", l.name), Op::PRelu { slope });
+                    }
+                    if let Some(params) = l.pool {
+                        b.push(format!("{}.pool", l.name), Op::MaxPool2d { params });
+                    }
+                }
+                Layer::Flatten(_) => {
+                    b.push("flatten", Op::Flatten);
+                }
+                Layer::Linear(l) => {
+                    let (weight, bias): (WeightId, WeightId) = (b.weight(export(&l.weight)), b.weight(export(&l.bias)));
+                    b.push(&l.name, Op::Linear { params: l.params, weight, scale: None, bias: Some(bias), prelu: None });
+                }
+                Layer::Dropout(l) => {
+                    b.push(&l.name, Op::Dropout { probability: l.probability });
+                }
+            }
+        }
+        b.finish(labels.to_vec())
+    }
+}
+
+fn export(param: &Param<f32>) -> Weight {
+    let columns = param.shape.iter().skip(1).product();
+    match param.constraint() {
+        Constraint::Free => Weight::dense(&param.name, &param.shape, param.value.clone()),
+        Constraint::Mask(keep) => {
+            let pattern = Pattern::from_mask(keep.iter().copied(), columns);
+            let kept = param.value.iter().zip(keep).filter(|&(_, &keep)| keep);
+            let data = WeightData::Sparse { pattern, values: kept.map(|(&v, _)| v).collect() };
+            Weight { name: param.name.clone(), shape: param.shape.clone(), data }
+        }
+        Constraint::Shared(labels) => {
+            // Centres in the order of their labels; labels that no weight has are left out.
+            let mut centres: BTreeMap<u8, f32> = BTreeMap::new();
+            for (&l, &v) in labels.iter().zip(&param.value).filter(|&(&l, _)| l != 0) {
+                centres.insert(l, v);
+            }
+            let rank: BTreeMap<u8, u8> = centres.keys().enumerate().map(|(i, &l)| (l, i as u8)).collect();
+            let data = WeightData::Codebook {
+                pattern: Pattern::from_mask(labels.iter().map(|&l| l != 0), columns),
+                centres: centres.into_values().collect(),
+                labels: labels.iter().filter(|&&l| l != 0).map(|l| rank[l]).collect(),
+            };
+            Weight { name: param.name.clone(), shape: param.shape.clone(), data }
+        }
+    }
+}
+
+/// A codebook where there are at most 256 different values, dense otherwise.
+fn few_values(name: &str, shape: &[usize], values: &[f32]) -> Weight {
+    let mut centres = values.to_vec();
+    centres.sort_by(f32::total_cmp);
+    centres.dedup();
+    if centres.len() > 256 {
+        return Weight::dense(name, shape, values.to_vec());
+    }
+    let label = |v: &f32| centres.binary_search_by(|c| c.total_cmp(v)).expect("every value is a centre") as u8;
+    let labels = values.iter().map(label).collect();
+    let pattern = Pattern::from_mask(values.iter().map(|_| true), shape.iter().skip(1).product());
+    Weight { name: name.into(), shape: shape.to_vec(), data: WeightData::Codebook { pattern, centres, labels } }
+}

@@ -1,0 +1,102 @@
+//! Layers: forward and backward.
+
+mod conv2d;
+mod dropout;
+mod linear;
+mod norm;
+mod plane;
+
+pub use conv2d::Conv2d;
+pub use dropout::Dropout;
+pub use linear::{Flatten, Linear};
+pub use norm::{Norm, NormPReluPool};
+
+use crate::batch::Batch;
+use crate::param::Param;
+use hccr_tensor::Scalar;
+use serde::{Deserialize, Serialize};
+
+/// How a forward pass runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Batch statistics, dropout drawn from `seed`, and what the backward pass needs is kept.
+    Train {
+        /// Seed of this step's random choices.
+        seed: u64,
+    },
+    /// Running statistics, no dropout, nothing kept.
+    Eval,
+}
+
+/// A layer of a [`Network`](crate::Network).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Layer<T> {
+    /// Convolution.
+    Conv2d(Conv2d<T>),
+    /// Batch normalisation, PRelu and max pooling, each of them optional, in one pass over memory.
+    Norm(NormPReluPool<T>),
+    /// `[channels, height, width]` to a vector.
+    Flatten(Flatten),
+    /// Fully connected layer.
+    Linear(Linear<T>),
+    /// Dropout.
+    Dropout(Dropout),
+}
+
+impl<T: Scalar> Layer<T> {
+    /// Shape of the output for one image.
+    pub fn output_shape(&self, input: [usize; 3]) -> [usize; 3] {
+        match self {
+            Self::Conv2d(l) => l.output_shape(input),
+            Self::Norm(l) => l.output_shape(input),
+            Self::Flatten(_) => [input.iter().product(), 1, 1],
+            Self::Linear(l) => [l.params.out_features, 1, 1],
+            Self::Dropout(_) => input,
+        }
+    }
+
+    /// The layer's output.
+    pub fn forward(&mut self, x: Batch<T>, mode: Mode) -> Batch<T> {
+        match self {
+            Self::Conv2d(l) => l.forward(x, mode),
+            Self::Norm(l) => l.forward(x, mode),
+            Self::Flatten(l) => l.forward(x),
+            Self::Linear(l) => l.forward(x, mode),
+            Self::Dropout(l) => l.forward(x, mode),
+        }
+    }
+
+    /// Takes the loss's gradient by the output of the last training pass, sets the parameters' gradients and returns
+    /// the gradient by the input, where `wanted`.
+    pub fn backward(&mut self, dy: Batch<T>, wanted: bool) -> Batch<T> {
+        match self {
+            Self::Conv2d(l) => l.backward(dy, wanted),
+            Self::Norm(l) => l.backward(dy),
+            Self::Flatten(l) => l.backward(dy),
+            Self::Linear(l) => l.backward(dy),
+            Self::Dropout(l) => l.backward(dy),
+        }
+    }
+
+    /// The trainable parameters.
+    pub fn params_mut(&mut self) -> Vec<&mut Param<T>> {
+        match self {
+            Self::Conv2d(l) => std::iter::once(&mut l.weight).chain(&mut l.bias).collect(),
+            Self::Norm(l) => l.params_mut(),
+            Self::Linear(l) => vec![&mut l.weight, &mut l.bias],
+            Self::Flatten(_) | Self::Dropout(_) => Vec::new(),
+        }
+    }
+}
+
+/// Sums the gradients of the chunks, in their order.
+fn sum_in_order<T: Scalar>(parts: impl IntoIterator<Item = Vec<T>>) -> Vec<T> {
+    let mut parts = parts.into_iter();
+    let mut sum = parts.next().expect("a batch has at least one chunk");
+    for part in parts {
+        for (s, p) in sum.iter_mut().zip(part) {
+            *s += p;
+        }
+    }
+    sum
+}

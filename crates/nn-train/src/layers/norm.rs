@@ -1,0 +1,263 @@
+//! Batch normalisation, PRelu and max pooling in one pass over memory.
+
+use super::Mode;
+use super::plane::{Channel, Pooling, moments};
+use crate::batch::{Batch, Chunk};
+use crate::param::Param;
+use hccr_runtime::shape::Pool2dParams;
+use hccr_tensor::Scalar;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// Added to the variance before its root is taken.
+const EPSILON: f64 = 1e-5;
+/// Share of the old running statistics that one step keeps.
+const RUNNING_DECAY: f64 = 0.9;
+
+/// Batch normalisation over the channels (2d for images, 1d for vectors), with or without affine parameters.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Norm<T> {
+    /// Scale and shift a channel, if any.
+    pub affine: Option<[Param<T>; 2]>,
+    /// Running mean a channel, used by [`Mode::Eval`].
+    pub running_mean: Vec<f64>,
+    /// Running variance a channel.
+    pub running_var: Vec<f64>,
+}
+
+/// Batch normalisation, PRelu and max pooling, in this order, each of them optional.
+///
+/// On narrow networks these cost as much as the convolutions when each is a pass of its own.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NormPReluPool<T> {
+    /// Name of the layer.
+    pub name: String,
+    channels: usize,
+    /// Batch normalisation.
+    pub norm: Option<Norm<T>>,
+    /// Slopes of the PRelu, one a channel.
+    pub prelu: Option<Param<T>>,
+    /// Max pooling.
+    #[serde(with = "crate::params_serde::pool")]
+    pub pool: Option<Pool2dParams>,
+    #[serde(skip, default = "Option::default")]
+    cache: Option<Cache<T>>,
+}
+
+#[derive(Clone, Debug)]
+struct Cache<T> {
+    input: Batch<T>,
+    channels: Vec<Channel<T>>,
+    /// Which element of its window each maximum was, a chunk; empty without pooling.
+    indices: Vec<Vec<u8>>,
+}
+
+impl<T: Scalar> NormPReluPool<T> {
+    /// A layer that does nothing yet, for inputs of `channels` channels.
+    pub fn new(name: &str, channels: usize) -> Self {
+        Self { name: name.into(), channels, norm: None, prelu: None, pool: None, cache: None }
+    }
+
+    /// With batch normalisation.
+    pub fn with_norm(mut self, affine: bool) -> Self {
+        let n = self.channels;
+        let parameter = |what: &str, value| Param::constant(format!("{}.{what}", self.name), n, value);
+        let affine = affine.then(|| [parameter("gamma", 1.0), parameter("beta", 0.0)]);
+        self.norm = Some(Norm { affine, running_mean: vec![0.0; n], running_var: vec![1.0; n] });
+        self
+    }
+
+    /// With a PRelu whose slopes start at 0.25 (He et al. 2015).
+    pub fn with_prelu(mut self) -> Self {
+        self.prelu = Some(Param::constant(format!("{}.slope", self.name), self.channels, 0.25));
+        self
+    }
+
+    /// With max pooling.
+    pub fn with_pool(mut self, pool: Pool2dParams) -> Self {
+        assert!(pool.kernel_size[0] * pool.kernel_size[1] <= 256, "a pooling window of more than 256 elements");
+        self.pool = Some(pool);
+        self
+    }
+
+    pub(crate) fn channels(&self) -> usize {
+        self.channels
+    }
+
+    pub(crate) fn output_shape(&self, [c, h, w]: [usize; 3]) -> [usize; 3] {
+        match self.pool {
+            Some(pool) => {
+                let [h, w] = pool.output_size([h, w]).expect("the window fits, as Network::push has checked");
+                [c, h, w]
+            }
+            None => [c, h, w],
+        }
+    }
+
+    pub(crate) fn params_mut(&mut self) -> Vec<&mut Param<T>> {
+        let affine = self.norm.iter_mut().filter_map(|n| n.affine.as_mut()).flatten();
+        affine.chain(&mut self.prelu).collect()
+    }
+
+    /// Each channel's function, with the given mean and variance.
+    fn channel(&self, c: usize, mean: f64, var: f64) -> Channel<T> {
+        let [gamma, beta] = match self.norm.as_ref().and_then(|n| n.affine.as_ref()) {
+            Some([gamma, beta]) => [gamma.value[c], beta.value[c]],
+            None => [T::one(), T::zero()],
+        };
+        let slope = self.prelu.as_ref().map_or(T::one(), |p| p.value[c]);
+        Channel { mean: T::of(mean), inv_std: T::of(inv_std(var)), gamma, beta, slope }
+    }
+
+    /// Scale of the normalisation as inference applies it: `gamma / sqrt(var + epsilon)`, and the shift.
+    pub(crate) fn scale_and_shift(&self, norm: &Norm<T>) -> (Vec<f32>, Option<Vec<f32>>) {
+        let to_f32 = |p: &Param<T>| p.value.iter().map(|v| v.as_f64() as f32).collect::<Vec<f32>>();
+        let gamma = norm.affine.as_ref().map(|[gamma, _]| to_f32(gamma));
+        let scale = norm.running_var.iter().enumerate();
+        let scale = scale.map(|(c, &var)| inv_std(var) as f32 * gamma.as_ref().map_or(1.0, |g| g[c])).collect();
+        (scale, norm.affine.as_ref().map(|[_, beta]| to_f32(beta)))
+    }
+
+    pub(crate) fn forward(&mut self, x: Batch<T>, mode: Mode) -> Batch<T> {
+        let train = mode != Mode::Eval;
+        let [mean, var] = match &mut self.norm {
+            None => [vec![0.0; self.channels], vec![1.0 - EPSILON; self.channels]],
+            Some(norm) if !train => [norm.running_mean.clone(), norm.running_var.clone()],
+            Some(norm) => {
+                let [mean, var] = batch_statistics(&x, self.channels);
+                for (running, now) in [(&mut norm.running_mean, &mean), (&mut norm.running_var, &var)] {
+                    for (r, n) in running.iter_mut().zip(now) {
+                        *r = *r * RUNNING_DECAY + *n * (1.0 - RUNNING_DECAY);
+                    }
+                }
+                [mean, var]
+            }
+        };
+        let channels: Vec<Channel<T>> = (0..self.channels).map(|c| self.channel(c, mean[c], var[c])).collect();
+        let shape = self.output_shape(x.shape);
+        let outputs: Vec<(Chunk<T>, Vec<u8>)> =
+            x.chunks.par_iter().map(|chunk| self.forward_chunk(x.shape, &channels, chunk, train)).collect();
+        let (chunks, indices) = outputs.into_iter().unzip();
+        if train {
+            self.cache = Some(Cache { input: x, channels, indices });
+        }
+        Batch { shape, chunks }
+    }
+
+    fn forward_chunk(&self, shape: [usize; 3], channels: &[Channel<T>], x: &Chunk<T>, train: bool) -> (Chunk<T>, Vec<u8>) {
+        let [_, oh, ow] = self.output_shape(shape);
+        let (in_plane, plane) = (shape[1] * shape[2], oh * ow);
+        let mut data = vec![T::zero(); channels.len() * x.images * plane];
+        let mut index = Vec::new();
+        if let Some(pool) = self.pool {
+            index.resize(if train { data.len() } else { 0 }, 0);
+            let mut pooling = Pooling::new(pool, [shape[1], shape[2]], [oh, ow]);
+            for (i, (y, out)) in x.data.chunks_exact(in_plane).zip(data.chunks_exact_mut(plane)).enumerate() {
+                let index = if train { &mut index[i * plane..][..plane] } else { &mut [] };
+                pooling.forward(&channels[i / x.images], y, out, index);
+            }
+        } else {
+            let stride = x.images * plane;
+            for ((channel, y), out) in channels.iter().zip(x.data.chunks_exact(stride)).zip(data.chunks_exact_mut(stride)) {
+                for (o, &y) in out.iter_mut().zip(y) {
+                    *o = channel.apply(y);
+                }
+            }
+        }
+        (Chunk { images: x.images, data }, index)
+    }
+
+    pub(crate) fn backward(&mut self, dy: Batch<T>) -> Batch<T> {
+        let cache = self.cache.take().expect("a backward pass follows a training pass");
+        let Cache { mut input, channels, indices } = cache;
+        let (shape, images) = (input.shape, input.images());
+        let [_, oh, ow] = self.output_shape(shape);
+        let sizes = [[shape[1], shape[2]], [oh, ow]];
+        let (planes, n) = (shape[1] * shape[2], self.channels);
+
+        // First pass: the sums that every element's gradient depends on.
+        let of_chunk = |((x, dy), index): ((&Chunk<T>, &Chunk<T>), &Vec<u8>)| {
+            let mut sums = vec![[0.0; 3]; n];
+            self.each_plane(sizes, x.images, dy, index, |i, dz| {
+                let terms = channels[i / x.images].backward_sums(&x.data[i * planes..][..planes], dz);
+                for (sum, term) in sums[i / x.images].iter_mut().zip(terms) {
+                    *sum += term;
+                }
+            });
+            sums
+        };
+        let parts: Vec<Vec<[f64; 3]>> = input.chunks.par_iter().zip(&dy.chunks).zip(&indices).map(of_chunk).collect();
+        let mut sums = vec![[0.0; 3]; n];
+        for part in parts {
+            for (sum, part) in sums.iter_mut().zip(part) {
+                for (s, p) in sum.iter_mut().zip(part) {
+                    *s += p;
+                }
+            }
+        }
+        let column = |k: usize| sums.iter().map(|s| T::of(s[k])).collect::<Vec<T>>();
+        if let Some([gamma, beta]) = self.norm.as_mut().and_then(|norm| norm.affine.as_mut()) {
+            (gamma.grad, beta.grad) = (column(1), column(0));
+        }
+        if let Some(prelu) = &mut self.prelu {
+            prelu.grad = column(2);
+        }
+
+        // Second pass: inputs become gradients, in place.
+        let count = if self.norm.is_some() { (images * planes) as f64 } else { f64::INFINITY };
+        let this = &*self;
+        input.chunks.par_iter_mut().zip(&dy.chunks).zip(&indices).for_each(|((x, dy), index)| {
+            let images = x.images;
+            this.each_plane(sizes, images, dy, index, |i, dz| {
+                let [du, du_h, _] = sums[i / images];
+                let y = &mut x.data[i * planes..][..planes];
+                channels[i / images].backward(y, dz, T::of(du / count), T::of(du_h / count));
+            });
+        });
+        input
+    }
+
+    /// Calls `f` for each plane with its number and the gradient before the pooling.
+    fn each_plane(
+        &self,
+        [input, output]: [[usize; 2]; 2],
+        images: usize,
+        dy: &Chunk<T>,
+        index: &[u8],
+        mut f: impl FnMut(usize, &[T]),
+    ) {
+        let plane = output[0] * output[1];
+        let Some(pool) = self.pool else {
+            return (0..self.channels * images).for_each(|i| f(i, &dy.data[i * plane..][..plane]));
+        };
+        let pooling = Pooling::new(pool, input, output);
+        let mut dz = vec![T::zero(); input[0] * input[1]];
+        for i in 0..self.channels * images {
+            pooling.backward(&dy.data[i * plane..][..plane], &index[i * plane..][..plane], &mut dz);
+            f(i, &dz);
+        }
+    }
+}
+
+fn inv_std(var: f64) -> f64 {
+    1.0 / (var + EPSILON).sqrt()
+}
+
+/// Mean and (biased) variance of each channel over the batch.
+fn batch_statistics<T: Scalar>(x: &Batch<T>, channels: usize) -> [Vec<f64>; 2] {
+    let plane = x.plane();
+    let parts: Vec<Vec<[f64; 2]>> =
+        x.chunks.par_iter().map(|c| c.data.chunks_exact(c.images * plane).map(moments).collect()).collect();
+    let count = (x.images() * plane) as f64;
+    (0..channels)
+        .map(|c| {
+            let sum = |k: usize| parts.iter().map(|p| p[c][k]).sum::<f64>() / count;
+            let mean = sum(0);
+            (mean, (sum(1) - mean * mean).max(0.0))
+        })
+        .fold([Vec::new(), Vec::new()], |mut all, (mean, var)| {
+            all[0].push(mean);
+            all[1].push(var);
+            all
+        })
+}

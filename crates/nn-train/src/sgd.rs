@@ -1,0 +1,35 @@
+//! Stochastic gradient descent.
+
+use crate::param::{Constraint, Param};
+use hccr_tensor::Scalar;
+use serde::{Deserialize, Serialize};
+
+/// Stochastic gradient descent with momentum and weight decay: `v = momentum v + g + decay w; w = w - rate v`.
+///
+/// Constraints hold after every step: masked weights stay zero, shared ones stay equal.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sgd {
+    /// Share of the velocity that a step keeps; the thesis's recipe has 0.9.
+    pub momentum: f32,
+    /// Weight decay, applied to weights but not to biases, slopes and affine parameters.
+    pub weight_decay: f32,
+}
+
+impl Sgd {
+    /// Updates the parameters from their gradients.
+    pub fn step<'a, T: Scalar + 'a>(&self, params: impl IntoIterator<Item = &'a mut Param<T>>, learning_rate: f32) {
+        let (momentum, rate) = (T::of(self.momentum.into()), T::of(learning_rate.into()));
+        for param in params {
+            param.project_grad();
+            let decay = T::of(if param.decays { self.weight_decay.into() } else { 0.0 });
+            for ((w, v), &g) in param.value.iter_mut().zip(&mut param.velocity).zip(&param.grad) {
+                *v = momentum * *v + g + decay * *w;
+                *w -= rate * *v;
+            }
+            debug_assert!(match &param.constraint {
+                Constraint::Mask(keep) => param.value.iter().zip(keep).all(|(&w, &k)| k || w == T::zero()),
+                Constraint::Free | Constraint::Shared(_) => true,
+            });
+        }
+    }
+}

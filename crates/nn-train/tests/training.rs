@@ -1,0 +1,95 @@
+//! Training as a whole: constraints, threads, checkpoints.
+
+use hccr_nn_train::batch::Batch;
+use hccr_nn_train::layers::{Conv2d, Dropout, Flatten, Linear, NormPReluPool};
+use hccr_nn_train::{Constraint, Layer, Network, Sgd, checkpoint};
+use hccr_runtime::shape::{Conv2dParams, LinearParams, Pool2dParams};
+use hccr_tensor::Rng;
+
+const SGD: Sgd = Sgd { momentum: 0.9, weight_decay: 1e-3 };
+
+fn network() -> Network<f32> {
+    let mut rng = Rng::new(3, 0);
+    let mut network = Network::new([1, 12, 12]);
+    let conv = Conv2dParams::same(1, 4, [3, 3]);
+    network.push(Layer::Conv2d(Conv2d::new("conv", conv, true, &mut rng))).unwrap();
+    let act = NormPReluPool::new("act", 4).with_norm(false).with_prelu().with_pool(Pool2dParams::THESIS);
+    network.push(Layer::Norm(act)).unwrap();
+    network.push(Layer::Flatten(Flatten::default())).unwrap();
+    network.push(Layer::Dropout(Dropout::new("dropout", 0.2))).unwrap();
+    let fc = LinearParams { in_features: 4 * 6 * 6, out_features: 5 };
+    network.push(Layer::Linear(Linear::new("fc", fc, &mut rng))).unwrap();
+    network
+}
+
+/// Trains steps `from..to`; every step has its own data.
+fn train(network: &mut Network<f32>, from: u64, to: u64) -> f64 {
+    let mut loss = f64::NAN;
+    for step in from..to {
+        let mut rng = Rng::new(9, step);
+        let labels: Vec<u16> = (0..50).map(|_| rng.below(5) as u16).collect();
+        let image = |&label: &u16, rng: &mut Rng| -> Vec<u8> {
+            (0..144).map(|i| (rng.below(100) + if i % 5 == label as usize { 100 } else { 0 }) as u8).collect()
+        };
+        let images: Vec<Vec<u8>> = labels.iter().map(|l| image(l, &mut rng)).collect();
+        let images: Vec<&[u8]> = images.iter().map(Vec::as_slice).collect();
+        let batch = Batch::from_bytes(&images, [12, 12], &network.mean);
+        loss = network.train_step(batch, &labels, &SGD, 0.05, step).loss;
+    }
+    loss
+}
+
+fn values(network: &mut Network<f32>) -> Vec<Vec<f32>> {
+    network.params_mut().map(|p| p.value.clone()).collect()
+}
+
+#[test]
+fn learns_and_keeps_constraints() {
+    let mut n = network();
+    let first = train(&mut n, 0, 1);
+    assert!(train(&mut n, 1, 30) < 0.5 * first);
+
+    let len = n.weight("fc").unwrap().value.len();
+    let keep: Vec<bool> = (0..len).map(|i| i % 3 == 0).collect();
+    n.weight_mut("fc").unwrap().set_constraint(Constraint::Mask(keep.clone()));
+    let labels: Vec<u8> = (0..36).map(|i| (i % 4) as u8).collect();
+    n.weight_mut("conv").unwrap().set_constraint(Constraint::Shared(labels.clone()));
+    let before = values(&mut n);
+    train(&mut n, 30, 40);
+    assert_ne!(before, values(&mut n), "what is left keeps training");
+    assert!(n.weight("fc").unwrap().value.iter().zip(&keep).all(|(&w, &k)| k == (w != 0.0)));
+    let conv = &n.weight("conv").unwrap().value;
+    assert!(conv.iter().zip(&labels).all(|(&w, &l)| w == if l == 0 { 0.0 } else { conv[l as usize] }));
+    let model = n.to_model(&[]);
+    model.validate().unwrap();
+    assert_eq!(model.weight_nonzeros(), 27 + keep.iter().filter(|&&k| k).count());
+}
+
+#[test]
+fn a_resumed_run_is_the_uninterrupted_one_bit_for_bit() {
+    let mut whole = network();
+    train(&mut whole, 0, 20);
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("run.ckpt");
+    let mut half = network();
+    train(&mut half, 0, 9);
+    checkpoint::save(&path, &half).unwrap();
+    let mut resumed: Network<f32> = checkpoint::load(&path).unwrap();
+    train(&mut resumed, 9, 20);
+    assert_eq!(values(&mut whole), values(&mut resumed));
+    assert_eq!(whole.to_model(&[]), resumed.to_model(&[]), "running statistics too");
+}
+
+#[test]
+fn results_do_not_depend_on_the_number_of_threads() {
+    hccr_tensor::blas::use_one_thread().unwrap();
+    let with = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let mut n = network();
+            train(&mut n, 0, 10);
+            values(&mut n)
+        })
+    };
+    assert_eq!(with(1), with(3));
+}
