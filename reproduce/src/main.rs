@@ -1,2 +1,4 @@
 //! The reproduction binary.
+mod report;
+
 fn main() {}

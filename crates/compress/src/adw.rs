@@ -1,0 +1,276 @@
+//! ADW, adaptive drop-weight: pruning whose thresholds rise while the network trains.
+//!
+//! Between any two intervals of training each layer's threshold rises a little, so that the share of dropped weights climbs
+//! to the layer's target; dropped weights stay zero, the others keep training (thesis). The shape of the climb is this
+//! project's choice, since the abstract leaves it open: cubic, fast while the dropped weights are small and slow near the
+//! target (Zhu and Gupta, arXiv 1710.01878). Two other strategies run through the same machine for comparison.
+
+use crate::error::{CompressError, InputError};
+use crate::layers::check_names;
+use crate::magnitude::{keep_largest, sparsity_of};
+use crate::trainer::{Constraint, LayerInfo, Trainer};
+use crate::training::{Progress, Record, Training};
+use serde::{Deserialize, Serialize};
+
+/// How the thresholds move.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Strategy {
+    /// They rise until each layer's target is met: ADW.
+    Adaptive,
+    /// Each jumps at the start to where its layer's target is met.
+    OneShot,
+    /// Each is fixed from the trained weights `w` of its layer: `alpha * mean |w| + beta * std(w) + lambda` (the rule
+    /// before ADW). The targets play no part; what falls below the threshold during training is dropped as well.
+    FixedThreshold {
+        /// Factor of the mean magnitude.
+        alpha: f32,
+        /// Factor of the standard deviation.
+        beta: f32,
+        /// Constant part.
+        lambda: f32,
+    },
+}
+
+/// Configuration of [`Adw`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AdwConfig {
+    /// How the thresholds move.
+    pub strategy: Strategy,
+    /// Layers to prune, each with the share of its weights to drop, 0 to 1.
+    pub targets: Vec<(String, f32)>,
+    /// The whole training; the thresholds move once an interval.
+    pub training: Training,
+    /// Mini-batches over which weights are dropped; the rest trains what is left.
+    pub ramp_steps: usize,
+}
+
+/// One interval of training.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AdwRecord {
+    /// Share of dropped weights of each layer, in the order of the targets.
+    pub sparsity: Vec<f32>,
+    /// What the interval measured.
+    pub record: Record,
+}
+
+/// The state of a pruning; it can be saved and resumed between any two calls of [`advance`](Self::advance).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Adw {
+    config: AdwConfig,
+    step: usize,
+    /// Thresholds of [`Strategy::FixedThreshold`], once known.
+    thresholds: Option<Vec<f32>>,
+    sparsity: Vec<f32>,
+    history: Vec<AdwRecord>,
+}
+
+impl Adw {
+    /// Plans the pruning of a network of `layers`.
+    ///
+    /// # Errors
+    /// [`InputError`] where the configuration does not fit the layers.
+    pub fn new(config: AdwConfig, layers: &[LayerInfo]) -> Result<Self, InputError> {
+        config.training.check("training")?;
+        check_names(layers, config.targets.iter().map(|(name, _)| name))?;
+        for (name, target) in &config.targets {
+            if !(0.0..=1.0).contains(target) {
+                return Err(InputError::layer(name, format!("target is {target}, must be from 0 to 1")));
+            }
+        }
+        if config.ramp_steps == 0 || config.ramp_steps > config.training.steps {
+            return Err(InputError::config("ramp_steps", "must be from 1 to the steps of the training"));
+        }
+        let sparsity = vec![0.0; config.targets.len()];
+        Ok(Self { config, step: 0, thresholds: None, sparsity, history: Vec::new() })
+    }
+
+    /// Everything measured so far.
+    pub fn history(&self) -> &[AdwRecord] {
+        &self.history
+    }
+
+    /// Share of dropped weights of each layer now, in the order of the targets.
+    pub fn sparsity(&self) -> impl Iterator<Item = (&str, f32)> {
+        self.config.targets.iter().map(|(name, _)| name.as_str()).zip(self.sparsity.iter().copied())
+    }
+
+    /// Whether all is done.
+    pub fn is_done(&self) -> bool {
+        self.step == self.config.training.steps
+    }
+
+    /// Raises the thresholds and trains one interval.
+    ///
+    /// # Errors
+    /// [`CompressError::Trainer`] where the trainer fails.
+    pub fn advance<T: Trainer>(&mut self, trainer: &mut T) -> Result<Progress, CompressError<T::Error>> {
+        let total = self.config.training.steps;
+        if self.is_done() {
+            return Ok(Progress { done: total, total, message: "done".into() });
+        }
+        // The last raise is the one whose interval reaches the end of the ramp.
+        if self.step < self.config.ramp_steps {
+            self.drop_weights(trainer).map_err(CompressError::Trainer)?;
+        }
+        let record = self.config.training.run(self.step, trainer)?;
+        self.step = record.step;
+        self.history.push(AdwRecord { sparsity: self.sparsity.clone(), record });
+        let mean = self.sparsity.iter().sum::<f32>() / self.sparsity.len().max(1) as f32;
+        let message = format!("mean sparsity {:.1} %: {}", 100.0 * mean, record.summary());
+        Ok(Progress { done: self.step, total, message })
+    }
+
+    fn drop_weights<T: Trainer>(&mut self, trainer: &mut T) -> Result<(), T::Error> {
+        if let (Strategy::FixedThreshold { alpha, beta, lambda }, None) = (self.config.strategy, &self.thresholds) {
+            let threshold =
+                |(name, _): &(String, f32)| Ok(fixed_threshold(&trainer.weight(name)?, alpha, beta, lambda));
+            self.thresholds = Some(self.config.targets.iter().map(threshold).collect::<Result<_, _>>()?);
+        }
+        let end = self.step + self.config.training.interval_at(self.step);
+        let climbed = match self.config.strategy {
+            Strategy::OneShot => 1.0,
+            _ => 1.0 - (1.0 - end as f32 / self.config.ramp_steps as f32).max(0.0).powi(3),
+        };
+        for (i, (name, target)) in self.config.targets.iter().enumerate() {
+            let weight = trainer.weight(name)?;
+            let keep = match &self.thresholds {
+                Some(thresholds) => weight.iter().map(|w| w.abs() > thresholds[i]).collect(),
+                None => keep_largest(&weight, target * climbed),
+            };
+            self.sparsity[i] = sparsity_of(&keep);
+            trainer.set_constraint(name, Constraint::Mask(keep))?;
+        }
+        Ok(())
+    }
+}
+
+/// `alpha * mean |w| + beta * std(w) + lambda`, not below 0, so that a dropped weight never comes back.
+fn fixed_threshold(weight: &[f32], alpha: f32, beta: f32, lambda: f32) -> f32 {
+    let n = weight.len().max(1) as f64;
+    let sum = |f: fn(f64) -> f64| weight.iter().map(|&w| f(f64::from(w))).sum::<f64>();
+    let mean = sum(|w| w) / n;
+    let std = (sum(|w| w * w) / n - mean * mean).max(0.0).sqrt();
+    (f64::from(alpha) * sum(f64::abs) / n + f64::from(beta) * std + f64::from(lambda)).max(0.0) as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trainer::{LayerKind, TrainStats};
+    use hccr_runtime::shape::LinearParams;
+    use std::convert::Infallible;
+
+    /// One layer whose training adds a little to the weights that are kept.
+    struct Drifting {
+        weight: Vec<f32>,
+        keep: Vec<bool>,
+    }
+
+    impl Drifting {
+        fn new() -> Self {
+            Self {
+                weight: (1..=100).map(|i| i as f32 * if i % 2 == 0 { 0.01 } else { -0.01 }).collect(),
+                keep: vec![true; 100],
+            }
+        }
+    }
+
+    impl Trainer for Drifting {
+        type Error = Infallible;
+        fn layers(&self) -> Vec<LayerInfo> {
+            let kind = LayerKind::Linear(LinearParams { in_features: 100, out_features: 1 });
+            vec![LayerInfo { name: "fc".into(), kind, output_size: [1, 1] }]
+        }
+        fn weight(&self, _: &str) -> Result<Vec<f32>, Infallible> {
+            Ok(self.weight.clone())
+        }
+        fn set_weight(&mut self, _: &str, weight: &[f32]) -> Result<(), Infallible> {
+            self.weight = weight.to_vec();
+            Ok(())
+        }
+        fn set_constraint(&mut self, _: &str, constraint: Constraint) -> Result<(), Infallible> {
+            let Constraint::Mask(keep) = constraint else { unreachable!("pruning masks only") };
+            let revived = self.keep.iter().zip(&keep).any(|(before, now)| *now && !before);
+            assert!(!revived, "a dropped weight came back");
+            self.weight.iter_mut().zip(&keep).filter(|(_, k)| !**k).for_each(|(w, _)| *w = 0.0);
+            self.keep = keep;
+            Ok(())
+        }
+        fn expand(&mut self, _: &str, _: crate::LowRankPair) -> Result<(), Infallible> {
+            unreachable!("pruning expands nothing")
+        }
+        fn train(&mut self, steps: usize, _: f32) -> Result<TrainStats, Infallible> {
+            for (w, _) in self.weight.iter_mut().zip(&self.keep).filter(|(_, k)| **k) {
+                *w -= 0.001 * steps as f32;
+            }
+            Ok(TrainStats::default())
+        }
+        fn evaluate(&mut self) -> Result<f32, Infallible> {
+            Ok(0.5)
+        }
+    }
+
+    fn run(strategy: Strategy) -> (Adw, Drifting) {
+        let training = Training { steps: 50, learning_rate: 0.1, warmup_steps: 0, interval: 4, evaluate_every: 20 };
+        let config = AdwConfig { strategy, targets: vec![("fc".into(), 0.8)], training, ramp_steps: 30 };
+        let mut trainer = Drifting::new();
+        let mut adw = Adw::new(config, &trainer.layers()).unwrap();
+        while !adw.is_done() {
+            adw.advance(&mut trainer).unwrap();
+        }
+        (adw, trainer)
+    }
+
+    #[test]
+    fn adaptive_sparsity_climbs_to_the_target() {
+        let (adw, trainer) = run(Strategy::Adaptive);
+        let climb: Vec<f32> = adw.history().iter().map(|r| r.sparsity[0]).collect();
+        assert!(climb[0] > 0.2 && climb[0] < 0.4, "{climb:?}");
+        assert!(climb[..8].windows(2).all(|w| w[0] <= w[1]) && climb[3] < 0.8, "{climb:?}");
+        assert!(climb[7..].iter().all(|&s| s == 0.8), "{climb:?}");
+        assert_eq!(trainer.weight.iter().filter(|w| **w != 0.0).count(), 20);
+        let evaluated: Vec<usize> =
+            adw.history().iter().filter(|r| r.record.dev_accuracy.is_some()).map(|r| r.record.step).collect();
+        assert_eq!(evaluated, [20, 40, 50]);
+    }
+
+    #[test]
+    fn one_shot_is_at_the_target_from_the_start() {
+        let (adw, _) = run(Strategy::OneShot);
+        assert!(adw.history().iter().all(|r| r.sparsity[0] == 0.8));
+    }
+
+    #[test]
+    fn a_fixed_threshold_stays_and_weights_drift_below_it() {
+        let (adw, trainer) = run(Strategy::FixedThreshold { alpha: 1.0, beta: 0.0, lambda: -0.005 });
+        // The mean magnitude is 0.505: at first the 50 weights up to 0.50 go, then those that training pulls below.
+        assert_eq!(adw.history()[0].sparsity, [0.5]);
+        let last = adw.sparsity().next().unwrap();
+        assert!(last.0 == "fc" && last.1 > 0.5, "{last:?}");
+        assert!(trainer.keep.iter().zip(&trainer.weight).all(|(k, w)| *k || *w == 0.0));
+    }
+
+    #[test]
+    fn thresholds_from_statistics() {
+        let weight = [1.0, -3.0];
+        assert_eq!(fixed_threshold(&weight, 1.0, 0.0, 0.0), 2.0);
+        assert_eq!(fixed_threshold(&weight, 0.0, 1.0, 0.5), 2.5);
+        assert_eq!(fixed_threshold(&weight, 0.0, 0.0, -1.0), 0.0);
+    }
+
+    #[test]
+    fn bad_configurations_are_refused() {
+        let (adw, trainer) = run(Strategy::OneShot);
+        let refused = |change: fn(&mut AdwConfig)| {
+            let mut config = adw.config.clone();
+            change(&mut config);
+            assert!(Adw::new(config, &trainer.layers()).is_err());
+        };
+        refused(|c| c.targets[0].1 = 1.01);
+        refused(|c| c.targets[0].0 = "conv9".into());
+        refused(|c| c.targets.push(("fc".into(), 0.5)));
+        refused(|c| c.ramp_steps = 51);
+        refused(|c| c.training.interval = 0);
+        refused(|c| c.training.learning_rate = f32::NAN);
+    }
+}

@@ -1,0 +1,221 @@
+//! Weight sharing: the non-zero weights of a layer take a few values, its codebook.
+
+use crate::error::InputError;
+use crate::kmeans::{Clusters, kmeans, nearest};
+use hccr_runtime::model::{Pattern, Weight, WeightData};
+use serde::{Deserialize, Serialize};
+
+/// Labels are bytes and one of them, 0, stands for zero.
+const MAX_CENTRES: usize = 255;
+
+/// How many values the non-zero weights of a layer may take.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Centres {
+    /// `2^bits - 1`, so that a label, zero included, takes `bits` bits; 1 to 8.
+    Bits(u8),
+    /// As few as keep the sum of squared errors at or below this share of the sum of squared weights.
+    RelativeError(f32),
+}
+
+/// Shared values of a layer's weights.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Codebook {
+    /// The values, ascending.
+    pub centres: Vec<f32>,
+    /// One label a weight: 0 for a zero, `c + 1` for a weight that takes `centres[c]`.
+    pub labels: Vec<u8>,
+    /// Sum of squared errors as a share of the sum of squared weights.
+    pub relative_error: f32,
+}
+
+impl Codebook {
+    /// Clusters the non-zeros of `weight` (k-means) into `count` centres.
+    ///
+    /// # Errors
+    /// [`InputError::Config`] where a weight is not finite, `count` is out of range, or its error needs more than 255 centres.
+    pub fn new(weight: &[f32], count: Centres) -> Result<Self, InputError> {
+        check_finite(weight)?;
+        let nonzeros: Vec<f32> = weight.iter().copied().filter(|&w| w != 0.0).collect();
+        let energy: f64 = nonzeros.iter().map(|&w| f64::from(w).powi(2)).sum();
+        let clusters = match count {
+            Centres::Bits(bits @ 1..=8) => Clusters::Exactly((1 << bits) - 1),
+            Centres::Bits(bits) => return Err(InputError::config("bits", format!("is {bits}, must be from 1 to 8"))),
+            Centres::RelativeError(share) if share >= 0.0 => {
+                Clusters::Within { error: energy * f64::from(share), most: MAX_CENTRES }
+            }
+            Centres::RelativeError(share) => {
+                return Err(InputError::config("relative_error", format!("is {share}, must not be below 0")));
+            }
+        };
+        let centres = kmeans(&nonzeros, clusters).ok_or_else(|| {
+            InputError::config("relative_error", format!("needs more than {MAX_CENTRES} centres; allow a larger error"))
+        })?;
+        let label = |&w: &f32| if w == 0.0 { 0 } else { nearest(&centres, w) as u8 + 1 };
+        let labels: Vec<u8> = weight.iter().map(label).collect();
+        let mut codebook = Self { centres, labels, relative_error: 0.0 };
+        let squares = weight.iter().zip(codebook.values()).map(|(&w, v)| (f64::from(w) - f64::from(v)).powi(2));
+        codebook.relative_error = (squares.sum::<f64>() / energy.max(f64::MIN_POSITIVE)) as f32;
+        Ok(codebook)
+    }
+
+    /// The shared values, one a weight.
+    pub fn values(&self) -> impl Iterator<Item = f32> {
+        self.labels.iter().map(|&l| if l == 0 { 0.0 } else { self.centres[usize::from(l) - 1] })
+    }
+}
+
+/// The weight `name` of `shape` with a codebook that holds exactly the different non-zeros of `values` (row-major).
+///
+/// # Errors
+/// [`InputError::Layer`] where `values` does not fit `shape`, has more than 256 different non-zeros, or is not finite.
+pub fn to_codebook(values: &[f32], name: &str, shape: &[usize]) -> Result<Weight, InputError> {
+    let mut weight = Weight::dense(name, shape, Vec::new());
+    if weight.elements() != values.len() || values.is_empty() {
+        return Err(InputError::layer(name, format!("{} values do not fit its shape {shape:?}", values.len())));
+    }
+    check_finite(values).map_err(|e| InputError::layer(name, e.to_string()))?;
+    let centres = different(values);
+    if centres.len() > 256 {
+        let reason = format!("has {} different values, a codebook holds 256; share its weights first", centres.len());
+        return Err(InputError::layer(name, reason));
+    }
+    let pattern = Pattern::from_mask(values.iter().map(|&v| v != 0.0), weight.columns());
+    // Every value is one of the centres, so that the search always ends on its own one.
+    let label = |v: &f32| centres.partition_point(|c| c < v) as u8;
+    let labels = values.iter().filter(|v| **v != 0.0).map(label).collect();
+    weight.data = WeightData::Codebook { pattern, centres, labels };
+    Ok(weight)
+}
+
+/// Bytes that the released model's scheme takes for `values`: for the size comparison only, nothing is stored this way.
+///
+/// A header (u16 number of centres, i32 weights, i32 bytes, u8 gap bits, i32 pairs), the centres with zero among them as
+/// f32, then a pair of gap and label for each non-zero; a gap too long for its bits is bridged by pairs that stand for a zero.
+/// The number of gap bits is the best one.
+pub fn released_scheme_bytes(values: &[f32]) -> usize {
+    let centres = different(values).len() + 1;
+    let label_bits = centres.next_power_of_two().trailing_zeros() as usize;
+    let mut gaps = Vec::new();
+    let mut next = 0;
+    for (at, _) in values.iter().enumerate().filter(|(_, v)| **v != 0.0) {
+        gaps.push(at - next);
+        next = at + 1;
+    }
+    let bits = |gap_bits: usize| {
+        let pairs: usize = gaps.iter().map(|gap| 1 + (gap >> gap_bits)).sum();
+        pairs * (gap_bits + label_bits)
+    };
+    let best = (1..=16).map(bits).min().unwrap_or(0);
+    15 + 4 * centres + best.div_ceil(8)
+}
+
+/// The different non-zeros of `values`, ascending.
+fn different(values: &[f32]) -> Vec<f32> {
+    let mut different: Vec<f32> = values.iter().copied().filter(|&v| v != 0.0).collect();
+    different.sort_unstable_by(f32::total_cmp);
+    different.dedup();
+    different
+}
+
+fn check_finite(weight: &[f32]) -> Result<(), InputError> {
+    match weight.iter().position(|w| !w.is_finite()) {
+        None => Ok(()),
+        Some(at) => Err(InputError::config("weight", format!("element {at} is NaN or infinite"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hccr_tensor::Rng;
+    use proptest::prelude::*;
+
+    fn sparse_normals(n: usize, density: f32) -> Vec<f32> {
+        let mut rng = Rng::new(9, 0);
+        (0..n).map(|_| if rng.chance(density) { rng.normal() } else { 0.0 }).collect()
+    }
+
+    #[test]
+    fn shares_the_non_zeros_only() {
+        let weight = sparse_normals(5000, 0.3);
+        let codebook = Codebook::new(&weight, Centres::Bits(5)).unwrap();
+        assert_eq!(codebook.centres.len(), 31);
+        assert!(weight.iter().zip(&codebook.labels).all(|(w, l)| (*w == 0.0) == (*l == 0)));
+        // A 32-level quantiser of a normal distribution has an error of 0.0025.
+        assert!(codebook.relative_error < 0.003, "{}", codebook.relative_error);
+        let shared: Vec<f32> = codebook.values().collect();
+        assert_eq!(different(&shared), codebook.centres);
+        assert_eq!(Codebook::new(&shared, Centres::Bits(5)).unwrap(), Codebook { relative_error: 0.0, ..codebook });
+    }
+
+    #[test]
+    fn error_sets_the_number_of_centres() {
+        let weight = sparse_normals(5000, 0.3);
+        let codebook = Codebook::new(&weight, Centres::RelativeError(0.01)).unwrap();
+        assert!(codebook.relative_error <= 0.01 && (14..=17).contains(&codebook.centres.len()));
+        assert!(Codebook::new(&weight, Centres::RelativeError(0.0)).is_err());
+        assert!(Codebook::new(&weight, Centres::RelativeError(f32::NAN)).is_err());
+        assert!(Codebook::new(&weight, Centres::Bits(9)).is_err());
+        assert!(Codebook::new(&[f32::NAN], Centres::Bits(2)).is_err());
+    }
+
+    #[test]
+    fn a_layer_without_weights_has_no_centres() {
+        let codebook = Codebook::new(&[0.0, -0.0], Centres::Bits(5)).unwrap();
+        assert_eq!((codebook.centres.len(), &codebook.labels[..]), (0, &[0, 0][..]));
+        let weight = to_codebook(&[0.0; 6], "fc", &[2, 3]).unwrap();
+        weight.validate().unwrap();
+        assert_eq!(weight.to_dense(), [0.0; 6]);
+    }
+
+    #[test]
+    fn too_many_values_are_refused() {
+        let values: Vec<f32> = (1..=257).map(|i| i as f32).collect();
+        assert!(matches!(to_codebook(&values, "fc", &[1, 257]), Err(InputError::Layer { .. })));
+        assert_eq!(to_codebook(&values[1..], "fc", &[1, 256]).unwrap().to_dense(), &values[1..]);
+        assert!(to_codebook(&values, "fc", &[2, 100]).is_err());
+        assert!(to_codebook(&[f32::INFINITY], "fc", &[1, 1]).is_err());
+    }
+
+    /// Writes the pairs one after the other, as the format's description says, and counts their bits.
+    fn pair_bits(values: &[f32], gap_bits: u32, label_bits: u32) -> u32 {
+        let (mut pairs, mut next) = (0, 0);
+        for at in (0..values.len()).filter(|&at| values[at] != 0.0) {
+            while at - next >= 1 << gap_bits {
+                next += 1 << gap_bits;
+                pairs += 1;
+            }
+            next = at + 1;
+            pairs += 1;
+        }
+        pairs * (gap_bits + label_bits)
+    }
+
+    #[test]
+    fn released_scheme_counts_its_fillers() {
+        for density in [0.01, 0.2, 1.0] {
+            let weight = sparse_normals(3000, density);
+            let shared: Vec<f32> = Codebook::new(&weight, Centres::Bits(4)).unwrap().values().collect();
+            let best = (1..=16).map(|b| pair_bits(&shared, b, 4)).min().unwrap();
+            assert_eq!(released_scheme_bytes(&shared), 15 + 4 * 16 + best.div_ceil(8) as usize);
+        }
+        assert_eq!(released_scheme_bytes(&[0.0; 10]), 19);
+    }
+
+    proptest! {
+        #[test]
+        fn codebook_holds_the_weights_exactly(
+            rows in 1usize..6,
+            columns in 1usize..40,
+            centres in prop::collection::vec(-2.0f32..2.0, 1..20),
+            picks in prop::collection::vec(0usize..40, 240),
+        ) {
+            let value = |&pick: &usize| centres.get(pick).copied().unwrap_or(0.0);
+            let values: Vec<f32> = picks[..rows * columns].iter().map(value).collect();
+            let weight = to_codebook(&values, "layer.weight", &[rows, columns]).unwrap();
+            prop_assert!(weight.validate().is_ok());
+            prop_assert_eq!(weight.nnz(), values.iter().filter(|v| **v != 0.0).count());
+            prop_assert_eq!(weight.to_dense(), values);
+        }
+    }
+}

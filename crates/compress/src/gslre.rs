@@ -1,0 +1,207 @@
+//! GSLRE, global supervised low-rank expansion.
+//!
+//! Each convolution becomes a vertical and a horizontal one (thesis; the procedure follows the patent claim): expanded
+//! layer by layer from the SVD of its kernel, each time training the whole network against the labels, then everything is
+//! trained together. The joint training starts from the layers as the stages left them.
+
+use crate::error::{CompressError, InputError};
+use crate::layers;
+use crate::lowrank::{LowRankPair, max_rank, rank_for_speedup};
+use crate::trainer::{LayerInfo, LayerKind, Trainer};
+use crate::training::{Progress, Record, Training};
+use hccr_runtime::shape::Conv2dParams;
+use serde::{Deserialize, Serialize};
+
+/// Which convolutions to expand, and to which ranks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Ranks {
+    /// All convolutions but the first, each to the rank of [`rank_for_speedup`]; their kernels must be 3x3.
+    Speedup(f64),
+    /// These layers, to these ranks, in this order.
+    PerLayer(Vec<(String, usize)>),
+}
+
+/// Configuration of [`Gslre`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GslreConfig {
+    /// What to expand.
+    pub ranks: Ranks,
+    /// Training after each layer's expansion.
+    pub layer_training: Training,
+    /// Training of the whole expanded network at the end.
+    pub joint_training: Training,
+}
+
+/// One interval of training.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GslreRecord {
+    /// The layer expanded last before the interval; `None` in joint training.
+    pub layer: Option<String>,
+    /// What the interval measured; steps count from the start of its stage.
+    pub record: Record,
+}
+
+/// The state of a low-rank expansion; it can be saved and resumed between any two calls of [`advance`](Self::advance).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Gslre {
+    config: GslreConfig,
+    plan: Vec<(String, usize)>,
+    /// Layers expanded so far.
+    expanded: usize,
+    /// The stage: a position in `plan`, or its length for joint training.
+    stage: usize,
+    step: usize,
+    history: Vec<GslreRecord>,
+}
+
+impl Gslre {
+    /// Plans the expansion of a network of `layers`.
+    ///
+    /// # Errors
+    /// [`InputError`] where the configuration does not fit the layers.
+    pub fn new(config: GslreConfig, layers: &[LayerInfo]) -> Result<Self, InputError> {
+        config.layer_training.check("layer_training")?;
+        config.joint_training.check("joint_training")?;
+        let plan = match &config.ranks {
+            Ranks::Speedup(speedup) => ranks_for_speedup(*speedup, layers)?,
+            Ranks::PerLayer(ranks) => ranks.clone(),
+        };
+        layers::check_names(layers, plan.iter().map(|(name, _)| name))?;
+        for (name, rank) in &plan {
+            let max = max_rank(&convolution(layers, name)?);
+            if *rank == 0 || *rank > max {
+                return Err(InputError::layer(name, format!("rank is {rank}, must be from 1 to {max}")));
+            }
+        }
+        Ok(Self { config, plan, expanded: 0, stage: 0, step: 0, history: Vec::new() })
+    }
+
+    /// The layers to expand and their ranks, in order.
+    pub fn plan(&self) -> &[(String, usize)] {
+        &self.plan
+    }
+
+    /// Everything measured so far.
+    pub fn history(&self) -> &[GslreRecord] {
+        &self.history
+    }
+
+    /// Whether all is done.
+    pub fn is_done(&self) -> bool {
+        self.stage > self.plan.len()
+    }
+
+    /// Expands the next layer if its turn has come, and trains one interval.
+    ///
+    /// # Errors
+    /// [`CompressError`] where the trainer fails or a kernel cannot be decomposed.
+    pub fn advance<T: Trainer>(&mut self, trainer: &mut T) -> Result<Progress, CompressError<T::Error>> {
+        if self.is_done() {
+            return Ok(self.progress("done".into()));
+        }
+        let layer = self.plan.get(self.stage).cloned();
+        if let Some((name, rank)) = layer.as_ref().filter(|_| self.expanded == self.stage) {
+            let params = convolution(&trainer.layers(), name)?;
+            let weight = trainer.weight(name).map_err(CompressError::Trainer)?;
+            let pair = LowRankPair::from_svd(&weight, &params, *rank)?;
+            trainer.expand(name, pair).map_err(CompressError::Trainer)?;
+            self.expanded += 1;
+            tracing::info!(layer = %name, rank, "expanded");
+        }
+        let mut message = match &layer {
+            Some((name, rank)) => format!("{name} at rank {rank}"),
+            None => "all layers".into(),
+        };
+        let training = self.training();
+        if self.step < training.steps {
+            let record = training.run(self.step, trainer)?;
+            message += &format!(": {}", record.summary());
+            self.step = record.step;
+            self.history.push(GslreRecord { layer: layer.map(|(name, _)| name), record });
+        }
+        if self.step == training.steps {
+            self.stage += 1;
+            self.step = 0;
+        }
+        Ok(self.progress(message))
+    }
+
+    fn training(&self) -> Training {
+        if self.stage < self.plan.len() { self.config.layer_training } else { self.config.joint_training }
+    }
+
+    fn progress(&self, message: String) -> Progress {
+        let (layer, joint) = (self.config.layer_training.steps, self.config.joint_training.steps);
+        let total = self.plan.len() * layer + joint;
+        let done = if self.is_done() { total } else { self.stage * layer + self.step };
+        Progress { done, total, message }
+    }
+}
+
+fn ranks_for_speedup(speedup: f64, layers: &[LayerInfo]) -> Result<Vec<(String, usize)>, InputError> {
+    if !(speedup.is_finite() && speedup > 0.0) {
+        return Err(InputError::config("ranks", format!("speed-up is {speedup}, must be above 0")));
+    }
+    let convolutions = layers.iter().filter(|l| matches!(l.kind, LayerKind::Conv2d(_)));
+    let mut ranks = Vec::new();
+    for layer in convolutions.skip(1) {
+        let params = convolution(layers, &layer.name)?;
+        if params.kernel_size != [3, 3] {
+            return Err(InputError::layer(&layer.name, "the rank rule is for 3x3 kernels; give its rank instead"));
+        }
+        let rank = rank_for_speedup(params.in_channels, params.out_channels, layer.output_size[1], speedup);
+        ranks.push((layer.name.clone(), rank.min(max_rank(&params))));
+    }
+    Ok(ranks)
+}
+
+fn convolution(layers: &[LayerInfo], name: &str) -> Result<Conv2dParams, InputError> {
+    match layers::find(layers, name)?.kind {
+        LayerKind::Conv2d(params) => Ok(params),
+        LayerKind::Linear(_) => Err(InputError::layer(name, "is not a convolution")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hccr_runtime::shape::LinearParams;
+
+    const TRAINING: Training =
+        Training { steps: 10, learning_rate: 0.1, warmup_steps: 0, interval: 5, evaluate_every: 0 };
+
+    fn thesis_layers() -> Vec<LayerInfo> {
+        let conv = |name: &str, c, n, w| LayerInfo {
+            name: name.into(),
+            kind: LayerKind::Conv2d(Conv2dParams::same(c, n, [3, 3])),
+            output_size: [w, w],
+        };
+        let fc = LinearParams { in_features: 3456, out_features: 1024 };
+        vec![
+            conv("conv1", 1, 96, 96),
+            conv("conv2", 96, 128, 48),
+            conv("conv3", 128, 160, 24),
+            LayerInfo { name: "fc1".into(), kind: LayerKind::Linear(fc), output_size: [1, 1] },
+        ]
+    }
+
+    fn plan(ranks: Ranks) -> Result<Vec<(String, usize)>, InputError> {
+        let config = GslreConfig { ranks, layer_training: TRAINING, joint_training: TRAINING };
+        Gslre::new(config, &thesis_layers()).map(|g| g.plan().to_vec())
+    }
+
+    #[test]
+    fn plans_all_convolutions_but_the_first() {
+        assert_eq!(plan(Ranks::Speedup(4.0)).unwrap(), [("conv2".into(), 40), ("conv3".into(), 51)]);
+    }
+
+    #[test]
+    fn bad_plans_are_refused() {
+        for (layer, rank) in [("fc1", 3), ("conv9", 3), ("conv2", 0), ("conv2", 289)] {
+            let refused = plan(Ranks::PerLayer(vec![(layer.into(), rank)]));
+            assert!(matches!(&refused, Err(InputError::Layer { layer: l, .. }) if l == layer), "{refused:?}");
+        }
+        assert!(plan(Ranks::PerLayer(vec![("conv2".into(), 1); 2])).is_err());
+        assert!(plan(Ranks::Speedup(0.0)).is_err());
+    }
+}

@@ -1,0 +1,107 @@
+//! Weight sharing of a whole network: quantise every layer, then fine-tune the centres.
+
+use crate::codebook::{Centres, Codebook};
+use crate::error::{CompressError, InputError};
+use crate::layers::check_names;
+use crate::trainer::{Constraint, LayerInfo, Trainer};
+use crate::training::{Progress, Record, Training};
+use serde::{Deserialize, Serialize};
+
+/// Configuration of [`Sharing`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SharingConfig {
+    /// Layers whose non-zero weights come to share values, each with how many.
+    pub layers: Vec<(String, Centres)>,
+    /// Training of the centres afterwards.
+    pub training: Training,
+}
+
+/// What quantising a layer did.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SharedLayer {
+    /// Its name.
+    pub layer: String,
+    /// Number of different non-zero values.
+    pub centres: usize,
+    /// Sum of squared errors as a share of the sum of squared weights.
+    pub relative_error: f32,
+}
+
+/// The state of weight sharing; it can be saved and resumed between any two calls of [`advance`](Self::advance).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sharing {
+    config: SharingConfig,
+    shared: Vec<SharedLayer>,
+    quantised_accuracy: Option<f32>,
+    step: usize,
+    history: Vec<Record>,
+}
+
+impl Sharing {
+    /// Plans the sharing in a network of `layers`.
+    ///
+    /// # Errors
+    /// [`InputError`] where the configuration does not fit the layers.
+    pub fn new(config: SharingConfig, layers: &[LayerInfo]) -> Result<Self, InputError> {
+        config.training.check("training")?;
+        check_names(layers, config.layers.iter().map(|(name, _)| name))?;
+        Ok(Self { config, shared: Vec::new(), quantised_accuracy: None, step: 0, history: Vec::new() })
+    }
+
+    /// The layers quantised so far.
+    pub fn layers(&self) -> &[SharedLayer] {
+        &self.shared
+    }
+
+    /// Share of held-out samples recognised between quantising and fine-tuning, once measured.
+    pub fn quantised_accuracy(&self) -> Option<f32> {
+        self.quantised_accuracy
+    }
+
+    /// Everything measured while fine-tuning.
+    pub fn history(&self) -> &[Record] {
+        &self.history
+    }
+
+    /// Whether all is done.
+    pub fn is_done(&self) -> bool {
+        self.quantised_accuracy.is_some() && self.step == self.config.training.steps
+    }
+
+    /// Quantises one layer; when all are, evaluates, and then trains the centres for one interval a call.
+    ///
+    /// # Errors
+    /// [`CompressError`] where the trainer fails or a layer cannot be quantised as asked.
+    pub fn advance<T: Trainer>(&mut self, trainer: &mut T) -> Result<Progress, CompressError<T::Error>> {
+        let message = if self.is_done() {
+            "done".into()
+        } else if let Some((name, count)) = self.config.layers.get(self.shared.len()) {
+            let layer = quantise(trainer, name, *count)?;
+            let message = format!("{name}: {} centres", layer.centres);
+            self.shared.push(layer);
+            message
+        } else if self.quantised_accuracy.is_none() {
+            let accuracy = trainer.evaluate().map_err(CompressError::Trainer)?;
+            self.quantised_accuracy = Some(accuracy);
+            format!("quantised: {:.2} %", 100.0 * accuracy)
+        } else {
+            let record = self.config.training.run(self.step, trainer)?;
+            self.step = record.step;
+            self.history.push(record);
+            record.summary()
+        };
+        let total = self.config.layers.len() + self.config.training.steps;
+        Ok(Progress { done: self.shared.len() + self.step, total, message })
+    }
+}
+
+fn quantise<T: Trainer>(trainer: &mut T, name: &str, count: Centres) -> Result<SharedLayer, CompressError<T::Error>> {
+    let weight = trainer.weight(name).map_err(CompressError::Trainer)?;
+    let codebook = Codebook::new(&weight, count).map_err(|e| InputError::layer(name, e.to_string()))?;
+    let values: Vec<f32> = codebook.values().collect();
+    trainer.set_weight(name, &values).map_err(CompressError::Trainer)?;
+    let layer =
+        SharedLayer { layer: name.into(), centres: codebook.centres.len(), relative_error: codebook.relative_error };
+    trainer.set_constraint(name, Constraint::Shared(codebook.labels)).map_err(CompressError::Trainer)?;
+    Ok(layer)
+}

@@ -1,0 +1,262 @@
+//! A trainer of its own: three layers in plain loops, on images of random patterns.
+
+use hccr_compress::{Constraint, LayerInfo, LayerKind, LowRankPair, TrainStats, Trainer};
+use hccr_runtime::shape::{Conv2dParams, LinearParams};
+use hccr_tensor::Rng;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+const SIDE: usize = 6;
+const CLASSES: usize = 5;
+const BATCH: usize = 16;
+const DEV_SAMPLES: usize = 300;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Toy {
+    layers: Vec<Layer>,
+    rng: Rng,
+}
+
+/// A convolution; the fully connected layer is one whose kernel covers the whole plane.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Layer {
+    name: String,
+    channels: [usize; 2],
+    kernel: [usize; 2],
+    padding: [usize; 2],
+    relu: bool,
+    weight: Vec<f32>,
+    bias: Vec<f32>,
+    constraint: Constraint,
+}
+
+#[derive(Debug, PartialEq)]
+pub(crate) struct ToyError(String);
+
+impl fmt::Display for ToyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "toy: {}", self.0)
+    }
+}
+
+impl std::error::Error for ToyError {}
+
+impl Toy {
+    pub(crate) fn new(seed: u64) -> Self {
+        let mut rng = Rng::new(seed, 0);
+        let mut layer = |name: &str, channels: [usize; 2], kernel: [usize; 2], padding, relu| {
+            let inputs = channels[0] * kernel[0] * kernel[1];
+            let scale = (2.0 / inputs as f32).sqrt();
+            Layer {
+                name: name.into(),
+                channels,
+                kernel,
+                padding,
+                relu,
+                weight: (0..channels[1] * inputs).map(|_| scale * rng.normal()).collect(),
+                bias: vec![0.0; channels[1]],
+                constraint: Constraint::Free,
+            }
+        };
+        let layers = vec![
+            layer("conv1", [1, 4], [3, 3], [1, 1], true),
+            layer("conv2", [4, 6], [3, 3], [1, 1], true),
+            layer("fc", [6, CLASSES], [SIDE, SIDE], [0, 0], false),
+        ];
+        Self { layers, rng }
+    }
+
+    fn find(&self, name: &str) -> Result<usize, ToyError> {
+        self.layers.iter().position(|l| l.name == name).ok_or_else(|| ToyError(format!("no layer {name}")))
+    }
+
+    /// The values of every layer, the input first.
+    fn forward(&self, image: Vec<f64>) -> Vec<Vec<f64>> {
+        let mut values = vec![image];
+        for layer in &self.layers {
+            values.push(layer.forward(&values[values.len() - 1]));
+        }
+        values
+    }
+}
+
+impl Layer {
+    fn output_side(&self) -> [usize; 2] {
+        [0, 1].map(|d| SIDE + 2 * self.padding[d] + 1 - self.kernel[d])
+    }
+
+    /// Calls `visit(output, weight, input)` with the positions of every multiply-accumulate.
+    fn macs(&self, mut visit: impl FnMut(usize, usize, usize)) {
+        let ([c, n], [kh, kw], [ph, pw], [h, w]) = (self.channels, self.kernel, self.padding, self.output_side());
+        for at in 0..n * c * kh * kw {
+            let (out, channel, i, j) = (at / (c * kh * kw), at / (kh * kw) % c, at / kw % kh, at % kw);
+            for y in ph.saturating_sub(i)..h.min(SIDE + ph - i) {
+                for x in pw.saturating_sub(j)..w.min(SIDE + pw - j) {
+                    visit((out * h + y) * w + x, at, (channel * SIDE + y + i - ph) * SIDE + x + j - pw);
+                }
+            }
+        }
+    }
+
+    fn forward(&self, input: &[f64]) -> Vec<f64> {
+        let pixels: usize = self.output_side().iter().product();
+        let mut output: Vec<f64> = (0..self.channels[1] * pixels).map(|o| f64::from(self.bias[o / pixels])).collect();
+        self.macs(|o, w, i| output[o] += f64::from(self.weight[w]) * input[i]);
+        if self.relu {
+            output.iter_mut().for_each(|v| *v = v.max(0.0));
+        }
+        output
+    }
+
+    /// Adds the gradients of weight and bias; returns that of the input. `gradient` is that of the output.
+    fn backward(&self, input: &[f64], output: &[f64], mut gradient: Vec<f64>, sums: &mut [Vec<f64>; 2]) -> Vec<f64> {
+        if self.relu {
+            gradient.iter_mut().zip(output).filter(|(_, v)| **v <= 0.0).for_each(|(g, _)| *g = 0.0);
+        }
+        let pixels = gradient.len() / self.channels[1];
+        gradient.iter().enumerate().for_each(|(o, g)| sums[1][o / pixels] += g);
+        let mut below = vec![0.0; input.len()];
+        self.macs(|o, w, i| {
+            sums[0][w] += gradient[o] * input[i];
+            below[i] += gradient[o] * f64::from(self.weight[w]);
+        });
+        below
+    }
+
+    /// Makes `values`, a weight or its gradient, fit the constraint.
+    fn project(&self, values: &mut [f64]) {
+        match &self.constraint {
+            Constraint::Free => {}
+            Constraint::Mask(keep) => values.iter_mut().zip(keep).filter(|(_, k)| !**k).for_each(|(v, _)| *v = 0.0),
+            Constraint::Shared(labels) => {
+                let mut sums = [(0.0, 0.0); 256];
+                for (v, &l) in values.iter().zip(labels) {
+                    let sum = &mut sums[usize::from(l)];
+                    *sum = (sum.0 + v, sum.1 + 1.0);
+                }
+                sums[0].0 = 0.0;
+                for (v, &l) in values.iter_mut().zip(labels) {
+                    *v = sums[usize::from(l)].0 / sums[usize::from(l)].1;
+                }
+            }
+        }
+    }
+
+    fn set_weight(&mut self, weight: &[f32]) -> Result<(), ToyError> {
+        if weight.len() != self.weight.len() {
+            return Err(ToyError(format!("{} weights for {}", weight.len(), self.name)));
+        }
+        let mut values: Vec<f64> = weight.iter().map(|&w| f64::from(w)).collect();
+        self.project(&mut values);
+        self.weight = values.into_iter().map(|v| v as f32).collect();
+        Ok(())
+    }
+}
+
+/// A noisy picture of one of the classes' patterns.
+fn sample(rng: &mut Rng) -> (Vec<f64>, usize) {
+    let class = rng.below(CLASSES);
+    let mut pattern = Rng::new(77, class as u64);
+    let image = (0..SIDE * SIDE).map(|_| f64::from(pattern.normal() + 0.9 * rng.normal())).collect();
+    (image, class)
+}
+
+fn best(scores: &[f64]) -> usize {
+    (0..scores.len()).fold(0, |best, i| if scores[i] > scores[best] { i } else { best })
+}
+
+impl Trainer for Toy {
+    type Error = ToyError;
+
+    fn layers(&self) -> Vec<LayerInfo> {
+        let info = |l: &Layer| {
+            let [c, n] = l.channels;
+            let kind = match l.kernel {
+                [SIDE, SIDE] => LayerKind::Linear(LinearParams { in_features: c * SIDE * SIDE, out_features: n }),
+                _ => LayerKind::Conv2d(Conv2dParams::same(c, n, l.kernel)),
+            };
+            LayerInfo { name: l.name.clone(), kind, output_size: l.output_side() }
+        };
+        self.layers.iter().map(info).collect()
+    }
+
+    fn weight(&self, layer: &str) -> Result<Vec<f32>, ToyError> {
+        Ok(self.layers[self.find(layer)?].weight.clone())
+    }
+
+    fn set_weight(&mut self, layer: &str, weight: &[f32]) -> Result<(), ToyError> {
+        let at = self.find(layer)?;
+        self.layers[at].set_weight(weight)
+    }
+
+    fn set_constraint(&mut self, layer: &str, constraint: Constraint) -> Result<(), ToyError> {
+        let at = self.find(layer)?;
+        self.layers[at].constraint = constraint;
+        let weight = self.layers[at].weight.clone();
+        self.layers[at].set_weight(&weight)
+    }
+
+    fn expand(&mut self, layer: &str, pair: LowRankPair) -> Result<(), ToyError> {
+        let at = self.find(layer)?;
+        let old = self.layers.remove(at);
+        let vertical = Layer {
+            name: format!("{layer}_v"),
+            channels: [old.channels[0], pair.rank],
+            kernel: [old.kernel[0], 1],
+            padding: [old.padding[0], 0],
+            relu: false,
+            weight: pair.vertical,
+            bias: vec![0.0; pair.rank],
+            constraint: Constraint::Free,
+        };
+        let horizontal = Layer {
+            name: format!("{layer}_h"),
+            channels: [pair.rank, old.channels[1]],
+            kernel: [1, old.kernel[1]],
+            padding: [0, old.padding[1]],
+            weight: pair.horizontal,
+            ..old
+        };
+        self.layers.splice(at..at, [vertical, horizontal]);
+        Ok(())
+    }
+
+    fn train(&mut self, steps: usize, learning_rate: f32) -> Result<TrainStats, ToyError> {
+        let (mut loss, mut recognised) = (0.0, 0);
+        for _ in 0..steps {
+            let zeros = |l: &Layer| [vec![0.0; l.weight.len()], vec![0.0; l.bias.len()]];
+            let mut sums: Vec<_> = self.layers.iter().map(zeros).collect();
+            for _ in 0..BATCH {
+                let (image, class) = sample(&mut self.rng);
+                let values = self.forward(image);
+                let scores = &values[self.layers.len()];
+                recognised += usize::from(best(scores) == class);
+                let exp: Vec<f64> = scores.iter().map(|s| libm::exp(s - scores[best(scores)])).collect();
+                let total: f64 = exp.iter().sum();
+                loss -= libm::log(exp[class] / total);
+                let mut gradient: Vec<f64> = exp.iter().map(|e| e / total / BATCH as f64).collect();
+                gradient[class] -= 1.0 / BATCH as f64;
+                for (i, layer) in self.layers.iter().enumerate().rev() {
+                    gradient = layer.backward(&values[i], &values[i + 1], gradient, &mut sums[i]);
+                }
+            }
+            for (layer, [weight, bias]) in self.layers.iter_mut().zip(&mut sums) {
+                layer.project(weight);
+                layer.weight.iter_mut().zip(weight).for_each(|(w, g)| *w -= learning_rate * *g as f32);
+                layer.bias.iter_mut().zip(bias).for_each(|(b, g)| *b -= learning_rate * *g as f32);
+            }
+        }
+        let samples = (steps * BATCH).max(1) as f64;
+        Ok(TrainStats { loss: (loss / samples) as f32, accuracy: (recognised as f64 / samples) as f32 })
+    }
+
+    fn evaluate(&mut self) -> Result<f32, ToyError> {
+        let mut rng = Rng::new(99, 1);
+        let mut recognised = 0;
+        for _ in 0..DEV_SAMPLES {
+            let (image, class) = sample(&mut rng);
+            recognised += usize::from(best(&self.forward(image)[self.layers.len()]) == class);
+        }
+        Ok(recognised as f32 / DEV_SAMPLES as f32)
+    }
+}

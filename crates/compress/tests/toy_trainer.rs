@@ -1,0 +1,195 @@
+//! The whole chain, driven through a trainer that is not this workspace's training crate.
+
+mod toy;
+
+use hccr_compress::{
+    Adw, AdwConfig, Budget, Centres, CompressError, Cra, CraConfig, Gslre, GslreConfig, InputError, Ranks, Sharing,
+    SharingConfig, Strategy, Trainer, Training, cost, released_scheme_bytes, to_codebook,
+};
+use serde::{Serialize, de::DeserializeOwned};
+use toy::Toy;
+
+/// Sends a value through its serialised bytes.
+fn reload<T: Serialize + DeserializeOwned>(value: &T) -> T {
+    let config = bincode::config::standard();
+    let bytes = bincode::serde::encode_to_vec(value, config).unwrap();
+    bincode::serde::decode_from_slice(&bytes, config).unwrap().0
+}
+
+/// Runs a stage to its end; with `$interrupted`, stage and trainer go through their serialised bytes after every call.
+macro_rules! run {
+    ($stage:expr, $trainer:expr, $interrupted:expr) => {{
+        let mut stage = $stage.unwrap();
+        let mut last = 0;
+        while !stage.is_done() {
+            let progress = stage.advance($trainer).unwrap();
+            assert!(last <= progress.done && progress.done <= progress.total, "{progress:?}");
+            last = progress.done;
+            if $interrupted {
+                stage = reload(&stage);
+                *$trainer = reload($trainer);
+            }
+        }
+        stage
+    }};
+}
+
+fn training(steps: usize, learning_rate: f32) -> Training {
+    Training { steps, learning_rate, warmup_steps: 5, interval: 8, evaluate_every: 30 }
+}
+
+/// A trained baseline.
+fn baseline() -> Toy {
+    let mut toy = Toy::new(3);
+    toy.train(200, 0.1).unwrap();
+    toy
+}
+
+fn gslre_config() -> GslreConfig {
+    GslreConfig { ranks: Ranks::Speedup(2.0), layer_training: training(40, 0.05), joint_training: training(60, 0.05) }
+}
+
+fn cra_config() -> CraConfig {
+    CraConfig { layers: vec![], grid: vec![0.2, 0.4, 0.6, 0.7, 0.8, 0.9], stop_drop: 0.3, max_sparsity: 0.95 }
+}
+
+struct Outcome {
+    toy: Toy,
+    gslre: Gslre,
+    cra: Cra,
+    adw: Adw,
+    sharing: Sharing,
+    budget: Budget,
+}
+
+fn whole_chain(interrupted: bool) -> Outcome {
+    let mut toy = baseline();
+    let gslre = run!(Gslre::new(gslre_config(), &toy.layers()), &mut toy, interrupted);
+
+    let before = toy.clone();
+    let cra = run!(Cra::new(cra_config(), &toy.layers()), &mut toy, interrupted);
+    assert_eq!(toy, before, "the analysis left a trace");
+
+    let (macs, nonzeros) = cost(&toy.layers(), &[]);
+    let budget = Budget { nonzero_macs: macs / 2, nonzeros: Some(nonzeros / 3) };
+    let targets = cra.targets_for_budget(&toy.layers(), budget).unwrap().ratios;
+    let config = AdwConfig { strategy: Strategy::Adaptive, targets, training: training(120, 0.05), ramp_steps: 70 };
+    let adw = run!(Adw::new(config, &toy.layers()), &mut toy, interrupted);
+
+    let layers = toy.layers().into_iter().map(|l| (l.name, Centres::Bits(4))).collect();
+    let config = SharingConfig { layers, training: training(40, 0.02) };
+    let sharing = run!(Sharing::new(config, &toy.layers()), &mut toy, interrupted);
+    Outcome { toy, gslre, cra, adw, sharing, budget }
+}
+
+fn nonzeros(toy: &Toy, layer: &str) -> usize {
+    toy.weight(layer).unwrap().iter().filter(|w| **w != 0.0).count()
+}
+
+#[test]
+fn the_chain_compresses_and_keeps_the_accuracy() {
+    let start = baseline().evaluate().unwrap();
+    assert!(start > 0.95, "the baseline reads {start}");
+    let Outcome { mut toy, gslre, cra, adw, sharing, budget } = whole_chain(false);
+
+    // GSLRE: conv2 became a pair, trained on its own and then with all the rest.
+    assert_eq!(gslre.plan(), [("conv2".into(), 3)]);
+    let names: Vec<String> = toy.layers().into_iter().map(|l| l.name).collect();
+    assert_eq!(names, ["conv1", "conv2_v", "conv2_h", "fc"]);
+    let stages: Vec<Option<&str>> = gslre.history().iter().map(|r| r.layer.as_deref()).collect();
+    assert_eq!(stages, [[Some("conv2"); 5].as_slice(), [None; 8].as_slice()].concat());
+
+    // CRA: curves of all layers but the first, down to the wanted fall or the end of the grid.
+    assert_eq!(cra.curves().iter().map(|c| c.layer.as_str()).collect::<Vec<_>>(), &names[1..]);
+    for curve in cra.curves() {
+        let (ratio, accuracy) = curve.points[curve.points.len() - 1];
+        assert!(accuracy <= cra.baseline().unwrap() - 0.3 || ratio == 0.9, "{curve:?}");
+    }
+
+    // ADW: the targets are met to the weight, and the budget with them.
+    let (mut macs, mut weights) = (0, 0);
+    for layer in toy.layers() {
+        let kept = nonzeros(&toy, &layer.name);
+        macs += (kept * layer.macs_per_weight()) as u64;
+        weights += kept as u64;
+        if let Some((_, sparsity)) = adw.sparsity().find(|(name, _)| *name == layer.name) {
+            assert_eq!(kept, layer.weights() - (layer.weights() as f32 * sparsity).round() as usize);
+        }
+    }
+    assert!(macs <= budget.nonzero_macs && weights <= budget.nonzeros.unwrap(), "{macs} MACs, {weights} weights");
+    assert!(macs > budget.nonzero_macs * 3 / 4, "far more was dropped than asked for: {macs} MACs");
+
+    // Sharing: at most 15 values a layer, which a codebook holds exactly, in fewer bytes than plain values take.
+    for (layer, shared) in toy.layers().iter().zip(sharing.layers()) {
+        let weight = toy.weight(&layer.name).unwrap();
+        let stored = to_codebook(&weight, &layer.name, &[weight.len(), 1]).unwrap();
+        assert_eq!(stored.to_dense(), weight);
+        let mut values: Vec<u32> = weight.iter().filter(|w| **w != 0.0).map(|w| w.to_bits()).collect();
+        values.sort_unstable();
+        values.dedup();
+        assert!(values.len() <= shared.centres && shared.centres <= 15, "{shared:?}");
+    }
+    let fc = toy.weight("fc").unwrap();
+    assert!(released_scheme_bytes(&fc) < 4 * fc.len() / 4);
+
+    let end = toy.evaluate().unwrap();
+    assert!(end > start - 0.03, "the compressed network reads {end}, the baseline {start}");
+    assert_eq!(sharing.history().last().unwrap().dev_accuracy, Some(end));
+}
+
+#[test]
+fn a_resumed_run_is_bit_identical() {
+    let (whole, resumed) = (whole_chain(false), whole_chain(true));
+    assert_eq!(whole.gslre, resumed.gslre);
+    assert_eq!(whole.cra, resumed.cra);
+    assert_eq!(whole.adw, resumed.adw);
+    assert_eq!(whole.sharing, resumed.sharing);
+    assert_eq!(whole.toy, resumed.toy);
+}
+
+#[test]
+fn fixed_thresholds_survive_a_resume() {
+    let run = |interrupted| {
+        let mut toy = baseline();
+        let strategy = Strategy::FixedThreshold { alpha: 0.5, beta: 0.5, lambda: 0.0 };
+        let targets = vec![("conv2".into(), 0.0), ("fc".into(), 0.0)];
+        let config = AdwConfig { strategy, targets, training: training(40, 0.05), ramp_steps: 30 };
+        (run!(Adw::new(config, &toy.layers()), &mut toy, interrupted), toy)
+    };
+    let (adw, toy) = run(false);
+    assert!(adw.sparsity().all(|(_, sparsity)| (0.3..0.9).contains(&sparsity)), "{:?}", adw.history());
+    assert_eq!((adw, toy), run(true));
+}
+
+#[test]
+fn rising_thresholds_beat_a_sudden_one() {
+    let run = |strategy| {
+        let mut toy = baseline();
+        let targets = vec![("conv2".into(), 0.9), ("fc".into(), 0.93)];
+        let config = AdwConfig { strategy, targets, training: training(100, 0.03), ramp_steps: 70 };
+        let adw = run!(Adw::new(config, &toy.layers()), &mut toy, false);
+        assert_eq!([nonzeros(&toy, "conv2"), nonzeros(&toy, "fc")], [216 - 194, 1080 - 1004]);
+        adw.history().last().unwrap().record.dev_accuracy.unwrap()
+    };
+    let (adaptive, one_shot) = (run(Strategy::Adaptive), run(Strategy::OneShot));
+    assert!(adaptive >= one_shot, "adaptive {adaptive}, one shot {one_shot}");
+}
+
+#[test]
+fn the_trainer_s_errors_come_through() {
+    let mut toy = baseline();
+    let mut gslre = Gslre::new(gslre_config(), &toy.layers()).unwrap();
+    gslre.advance(&mut toy).unwrap();
+    // A trainer that has lost the layers that the state knows of.
+    let mut cra = Cra::new(cra_config(), &toy.layers()).unwrap();
+    let mut fresh = baseline();
+    cra.advance(&mut fresh).unwrap();
+    let error = cra.advance(&mut fresh).unwrap_err();
+    assert!(matches!(error, CompressError::Trainer(_)));
+    assert_eq!(error.to_string(), "toy: no layer conv2_v");
+
+    toy.set_weight("fc", &vec![f32::NAN; 1080]).unwrap();
+    let config = SharingConfig { layers: vec![("fc".into(), Centres::Bits(4))], training: training(8, 0.1) };
+    let error = Sharing::new(config, &toy.layers()).unwrap().advance(&mut toy).unwrap_err();
+    assert!(matches!(error, CompressError::Input(InputError::Layer { .. })), "{error}");
+}

@@ -1,0 +1,86 @@
+use crate::edit::merge_into_producers;
+use hccr_runtime::{Model, Op, Weight, WeightData, WeightId};
+
+/// Folds a `BatchNorm` into the convolution or fully connected layer before it.
+///
+/// `(s (W x) + b - mean) * scale + shift` becomes `(s scale W) x + (b - mean) * scale + shift`. A codebook stays as it
+/// is, since a factor a row would multiply its centres; the factor then goes into the layer's own `scale`.
+///
+/// A fold whose result exceeds `f32` is left out.
+pub fn fold_batch_norm(model: &Model) -> Model {
+    merge_into_producers(model, |model, producer, op| fold(model, producer, op).is_some())
+}
+
+/// `None`, and an unchanged model, where `op` does not fold into `producer`.
+fn fold(model: &mut Model, producer: usize, op: &Op) -> Option<()> {
+    let &Op::BatchNorm { mean, scale, shift } = op else { return None };
+    let (Op::Conv2d { weight, scale: factor, bias, prelu: None, .. }
+    | Op::Linear { weight, scale: factor, bias, prelu: None, .. }) = model.nodes[producer].op
+    else {
+        return None;
+    };
+
+    let rows = model.weight(weight).rows();
+    let vector = |id: Option<WeightId>, absent: f32| match id {
+        Some(id) => model.weight(id).to_dense(),
+        None => vec![absent; rows],
+    };
+    let (old_factor, old_bias) = (vector(factor, 1.0), vector(bias, 0.0));
+    let (mean, scale, shift) = (vector(Some(mean), 0.0), vector(Some(scale), 1.0), vector(shift, 0.0));
+    let row_factor: Vec<f64> = (0..rows).map(|r| f64::from(old_factor[r]) * f64::from(scale[r])).collect();
+    let new_bias = finite(
+        (0..rows).map(|r| (f64::from(old_bias[r]) - f64::from(mean[r])) * f64::from(scale[r]) + f64::from(shift[r])),
+    )?;
+
+    let (new_weight, new_factor) = match &model.weight(weight).data {
+        WeightData::Codebook { .. } => (None, Some(WeightData::Dense(finite(row_factor)?))),
+        WeightData::Dense(values) => {
+            let columns = model.weight(weight).columns();
+            let scaled = values.iter().enumerate().map(|(i, &v)| f64::from(v) * row_factor[i / columns]);
+            (Some(WeightData::Dense(finite(scaled)?)), None)
+        }
+        WeightData::Sparse { pattern, values } => {
+            let row = (0..rows).flat_map(|r| pattern.row(r).map(move |_| r));
+            let scaled = values.iter().zip(row).map(|(&v, r)| f64::from(v) * row_factor[r]);
+            (Some(WeightData::Sparse { values: finite(scaled)?, pattern: pattern.clone() }), None)
+        }
+    };
+
+    let shape = model.weight(weight).shape.clone();
+    let new_weight = new_weight.map_or(weight, |data| replace(model, producer, "weight", Some(weight), &shape, data));
+    let new_factor = new_factor.map(|data| replace(model, producer, "scale", factor, &[rows], data));
+    let new_bias = replace(model, producer, "bias", bias, &[rows], WeightData::Dense(new_bias));
+    if let Op::Conv2d { weight, scale, bias, .. } | Op::Linear { weight, scale, bias, .. } =
+        &mut model.nodes[producer].op
+    {
+        (*weight, *scale, *bias) = (new_weight, new_factor, Some(new_bias));
+    }
+    Some(())
+}
+
+/// The values as `f32`, or `None` where one of them is too large.
+fn finite(values: impl IntoIterator<Item = f64>) -> Option<Vec<f32>> {
+    values.into_iter().map(|v| Some(v as f32).filter(|v| v.is_finite())).collect()
+}
+
+/// Puts `data` in the place of the weight `old` of `node`, or in a new weight where `node` has none or shares it.
+fn replace(
+    model: &mut Model,
+    node: usize,
+    what: &str,
+    old: Option<WeightId>,
+    shape: &[usize],
+    data: WeightData,
+) -> WeightId {
+    let uses = |id| model.nodes.iter().flat_map(|n| n.op.weights()).filter(|&used| used == id).count();
+    if let Some(id) = old.filter(|&id| uses(id) == 1) {
+        model.weights[id.0 as usize].data = data;
+        return id;
+    }
+    let mut name = format!("{}.{what}", model.nodes[node].name);
+    while model.weights.iter().any(|w| w.name == name) {
+        name.push('_');
+    }
+    model.weights.push(Weight { name, shape: shape.to_vec(), data });
+    WeightId(model.weights.len() as u32 - 1)
+}

@@ -1,0 +1,402 @@
+//! The report as one HTML page that needs no other file, no network and no script.
+
+use super::chart::{Key, Plot};
+use super::number::{self, NONE};
+use super::plots;
+use super::sheet::SheetItem;
+use super::table::{self, Figures, Table};
+use super::thesis::Figure;
+use super::types::{FullSize, Layer, PruningRun, Report};
+use anyhow::Result;
+
+const STYLE: &str = include_str!("style.css");
+
+/// The whole page.
+///
+/// # Errors
+/// Where a sample is not a 96 x 96 image, or a plot cannot be drawn.
+pub(crate) fn page(report: &Report, sheet: &[SheetItem]) -> Result<String> {
+    let title = format!("{} pipeline, {} classes", capital(&report.pipeline), report.config.classes);
+    let mut body = format!("<header>\n<h1>{}</h1>\n<p>{}</p>\n</header>\n", escape(&title), escape(&report.data));
+    body += &cards(report);
+    body += &section("Stages", &stages(report));
+    body += &section("Against the thesis", &against_thesis(report));
+    body += &section("Plots", &figures(&plots::all(report)?));
+    body += &section("Ways of pruning, at their end", &pruning(&report.pruning_comparison));
+    body += &section("Layers", &layers(&report.layers));
+    body += &section("Samples", &samples(sheet)?);
+    body += &section("The thesis's network at full size", &full_size(report));
+    body += &section("What was run", &run(report));
+    body += &section("How to read this", &caveats(report));
+    Ok(format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n\
+         <title>{}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n{body}</body>\n</html>\n",
+        escape(&title)
+    ))
+}
+
+/// Text that is safe as content and as a quoted attribute.
+fn escape(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => safe += "&amp;",
+            '<' => safe += "&lt;",
+            '>' => safe += "&gt;",
+            '"' => safe += "&quot;",
+            '\'' => safe += "&#39;",
+            c => safe.push(c),
+        }
+    }
+    safe
+}
+
+fn capital(word: &str) -> String {
+    let mut chars = word.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
+/// A section with a heading; nothing where it has no content.
+fn section(heading: &str, content: &str) -> String {
+    if content.is_empty() {
+        return String::new();
+    }
+    format!("<section>\n<h2>{}</h2>\n{content}</section>\n", escape(heading))
+}
+
+fn paragraph(text: &str) -> String {
+    format!("<p>{}</p>\n", escape(text))
+}
+
+/// A table whose first column names the rows; the class of a row may be empty.
+fn table<'a>(head: &[&str], rows: impl IntoIterator<Item = (&'a str, Vec<String>)>) -> String {
+    let cells = |tag: &str, cells: &[String]| -> String {
+        cells.iter().map(|cell| format!("<{tag}>{}</{tag}>", escape(cell))).collect()
+    };
+    let head: Vec<String> = head.iter().map(|h| (*h).to_string()).collect();
+    let mut html = format!("<div class=\"wide\"><table>\n<thead><tr>{}</tr></thead>\n<tbody>\n", cells("th", &head));
+    for (class, row) in rows {
+        html += &format!("<tr class=\"{}\">{}</tr>\n", escape(class), cells("td", &row));
+    }
+    html + "</tbody>\n</table></div>\n"
+}
+
+fn figures_table(table_: &Table) -> String {
+    let head: Vec<&str> = std::iter::once("").chain(table_.head.iter().copied()).collect();
+    let rows = table_.rows.iter().map(|(name, cells)| {
+        let class = if name.starts_with("thesis") { "thesis" } else { "" };
+        (class, [std::slice::from_ref(name), cells.as_slice()].concat())
+    });
+    table(&head, rows)
+}
+
+/// Figures of the first and the last stage.
+fn ends(report: &Report) -> Option<(Figures, Figures)> {
+    Some((report.stages.first()?.into(), report.stages.last()?.into()))
+}
+
+fn text(value: Option<f64>, text: fn(f64) -> String) -> String {
+    value.filter(|v| v.is_finite()).map_or(NONE.into(), text)
+}
+
+fn cards(report: &Report) -> String {
+    let Some((first, last)) = ends(report) else { return String::new() };
+    let bytes = |figures: &Figures| text(figures.bytes, number::binary_bytes);
+    let macs = |macs| format!("{} M", text(macs, number::millions));
+    let ms = |ms| format!("{} ms", text(ms, number::ms));
+    let cards = [
+        (
+            "Top-1 accuracy",
+            format!("{} %", text(last.top1, number::percent)),
+            format!(
+                "a drop of {} points from {} %",
+                text(last.drop_points(&first), number::points),
+                text(first.top1, number::percent)
+            ),
+        ),
+        (
+            "Model file",
+            format!("{} smaller", text(last.bytes_ratio(&first), number::times)),
+            format!("{} to {}", bytes(&first), bytes(&last)),
+        ),
+        (
+            "MACs on non-zeros",
+            format!("{} fewer", text(last.macs_ratio(&first), number::times)),
+            format!("{} to {}", macs(first.nonzero_macs), macs(last.nonzero_macs)),
+        ),
+        (
+            "One character, one thread",
+            ms(last.median_ms),
+            format!("median; {} faster than {}", text(last.time_ratio(&first), number::times), ms(first.median_ms)),
+        ),
+    ];
+    let cards = cards.map(|(label, value, detail)| {
+        let [label, value, detail] = [label, &value, &detail].map(escape);
+        format!("<div><p>{label}</p><strong>{value}</strong><p>{detail}</p></div>\n")
+    });
+    format!("<div class=\"cards\">\n{}</div>\n", cards.concat())
+}
+
+fn stages(report: &Report) -> String {
+    let Some(last) = report.stages.last() else { return String::new() };
+    let mut html = figures_table(&table::stages(report));
+    html += &paragraph(&format!(
+        "{} test samples; fewer, smaller and drop are against the baseline.",
+        number::thousands(last.test_samples as f64)
+    ));
+    let codebook = report.stages.iter().find(|stage| stage.name == "codebook");
+    if let (Some(theirs), Some(ours)) = (report.released_scheme_bytes, codebook) {
+        html += &paragraph(&format!(
+            "The released model's storage scheme would need {} bytes for the weights of the codebook stage; the file has {}.",
+            number::thousands(theirs as f64),
+            number::thousands(ours.bytes as f64)
+        ));
+    }
+    html
+}
+
+fn against_thesis(report: &Report) -> String {
+    let Some((first, last)) = ends(report) else { return String::new() };
+    let (thesis, stages) = (&report.thesis, &report.thesis.stages);
+    let [start, .., end] = stages.as_slice() else { return String::new() };
+    let row = |name: &str, ours: Option<f64>, theirs: Option<Figure>, format: fn(f64) -> String| {
+        let standing = theirs.map_or(NONE, |figure| figure.standing.text());
+        let theirs = text(theirs.map(|figure| figure.value), format);
+        ("", vec![name.into(), text(ours, format), theirs, standing.into()])
+    };
+    let rows = [
+        row("top-1 %, baseline", first.top1, start.top1, number::percent),
+        row("top-1 %, compressed", last.top1, end.top1, number::percent),
+        row("drop, points", last.drop_points(&first), Some(thesis.drop_points), number::points),
+        row("bytes, baseline", first.bytes, start.bytes, number::thousands),
+        row("bytes, compressed", last.bytes, end.bytes, number::thousands),
+        row("smaller", last.bytes_ratio(&first), Some(thesis.bytes_ratio), number::times),
+        row("million MACs, baseline", first.dense_macs, start.dense_macs, number::millions),
+        row("million MACs on non-zeros, compressed", last.nonzero_macs, end.nonzero_macs, number::millions),
+        row("fewer MACs on non-zeros", last.macs_ratio(&first), Some(thesis.macs_ratio), number::times),
+        row("ms a character, compressed", last.median_ms, end.ms, number::ms),
+    ];
+    table(&["", "this run", "thesis", "thesis figure from"], rows) + &paragraph(&thesis.source)
+}
+
+fn figures(plots: &[Plot]) -> String {
+    if plots.is_empty() {
+        return String::new();
+    }
+    format!("<div class=\"plots\">\n{}</div>\n", plots.iter().map(figure).collect::<String>())
+}
+
+fn figure(plot: &Plot) -> String {
+    let keys = plot.legend.iter().map(|key| {
+        let Key { label, colour, mark } = key;
+        format!("<li><i class=\"{mark}\" style=\"color:{}\"></i>{}</li>", escape(colour), escape(label))
+    });
+    let keys = if plot.legend.len() > 1 { format!("<ul>{}</ul>\n", keys.collect::<String>()) } else { String::new() };
+    format!(
+        "<figure>\n<h3>{}</h3>\n<div class=\"wide\">{}</div>\n{keys}<figcaption>{}</figcaption>\n</figure>\n",
+        escape(&plot.title),
+        plot.svg.trim(),
+        escape(&plot.caption)
+    )
+}
+
+fn pruning(runs: &[PruningRun]) -> String {
+    if runs.is_empty() {
+        return String::new();
+    }
+    let rows = runs.iter().map(|run| {
+        let shares = [run.sparsity, run.dev_accuracy, run.test_accuracy].map(number::percent);
+        ("", [std::slice::from_ref(&run.strategy), shares.as_slice()].concat())
+    });
+    table(&["", "zeros %", "development top-1 %", "test top-1 %"], rows)
+}
+
+fn layers(layers: &[Layer]) -> String {
+    if layers.is_empty() {
+        return String::new();
+    }
+    let count = |n: u64| number::thousands(n as f64);
+    let millions = |n: u64| number::millions(n as f64);
+    let row = |layer: &Layer| {
+        let shape: Vec<String> = layer.shape.iter().map(usize::to_string).collect();
+        let rank = layer.rank.map_or(NONE.into(), |rank| rank.to_string());
+        vec![
+            layer.name.clone(),
+            shape.join("×"),
+            rank,
+            count(layer.weights),
+            count(layer.nonzeros),
+            text(Some(layer.density), number::percent),
+            millions(layer.dense_macs),
+            millions(layer.nonzero_macs),
+            count(layer.bytes),
+            text(layer.ms, number::ms),
+        ]
+    };
+    let sum = |value: fn(&Layer) -> u64| layers.iter().map(value).sum::<u64>();
+    let (weights, nonzeros) = (sum(|l| l.weights), sum(|l| l.nonzeros));
+    let total = Layer {
+        name: "total".into(),
+        shape: Vec::new(),
+        rank: None,
+        weights,
+        nonzeros,
+        density: nonzeros as f64 / weights as f64,
+        dense_macs: sum(|l| l.dense_macs),
+        nonzero_macs: sum(|l| l.nonzero_macs),
+        bytes: sum(|l| l.bytes),
+        ms: layers.iter().map(|l| l.ms).sum(),
+    };
+    let head =
+        ["", "weight", "rank", "weights", "non-zeros", "density %", "dense MMACs", "non-zero MMACs", "bytes", "ms"];
+    let rows = layers.iter().map(|layer| ("", row(layer))).chain([("total", row(&total))]);
+    table(&head, rows) + &paragraph("The layers of the last stage; the file holds more than their bytes.")
+}
+
+fn samples(sheet: &[SheetItem]) -> Result<String> {
+    if sheet.is_empty() {
+        return Ok(String::new());
+    }
+    let mut html = String::from("<div class=\"sheet\">\n");
+    for item in sheet {
+        let [truth, guess] = [item.truth, item.guess].map(|c| escape(&c.to_string()));
+        let percent = format!("{:.0} %", 100.0 * item.probability);
+        let (class, verdict) = if item.truth == item.guess {
+            ("right", format!("<b lang=\"zh\">{truth}</b>"))
+        } else {
+            ("wrong", format!("<b lang=\"zh\">{truth}</b> read as <b lang=\"zh\">{guess}</b>"))
+        };
+        html += &format!(
+            "<div class=\"{class}\"><img src=\"{}\" alt=\"{truth}\" width=\"96\" height=\"96\"><p>{verdict} <small>{}</small></p></div>\n",
+            item.data_uri()?,
+            escape(&percent)
+        );
+    }
+    let wrong = sheet.iter().filter(|item| item.truth != item.guess).count();
+    html += "</div>\n";
+    html += &paragraph(&format!(
+        "Test images, each with the true character and the probability of what was recognised. \
+         {wrong} of these {} are wrong and marked.",
+        sheet.len()
+    ));
+    Ok(html)
+}
+
+fn full_size(report: &Report) -> String {
+    let Some(FullSize { note, classes, .. }) = &report.full_size else { return String::new() };
+    format!("<p class=\"mark\">{}</p>\n", escape(&capital(note)))
+        + &figures_table(&table::full_size(report))
+        + &paragraph(&format!(
+            "The network of the thesis with its {classes} classes, ranks and densities, and with random weights: bytes, \
+             MACs and times are real, and it recognises nothing."
+        ))
+}
+
+fn run(report: &Report) -> String {
+    let (config, machine) = (&report.config, &report.machine);
+    let memory = text(machine.memory_bytes.map(|n| n as f64), number::binary_bytes);
+    let facts = [
+        ("data", report.data.clone()),
+        (
+            "samples",
+            format!(
+                "{} for training, {} for development, {} for testing",
+                number::thousands(config.train_samples as f64),
+                number::thousands(config.dev_samples as f64),
+                number::thousands(report.stages.last().map_or(0, |stage| stage.test_samples) as f64)
+            ),
+        ),
+        ("configuration", format!("tier {}, {} classes, width {}", config.tier, config.classes, config.width)),
+        ("seed", report.seed.to_string()),
+        ("commit", report.commit.clone()),
+        ("versions", format!("hccr {}, {}", report.versions.hccr, report.versions.rustc)),
+        ("machine", format!("{}, {} logical cores, {memory}, {}", machine.cpu, machine.logical_cores, machine.os)),
+        ("instruction set", report.isa.clone()),
+        ("threads", format!("{} for training, {} for timing", report.threads.training, report.threads.timing)),
+    ];
+    let mut html = format!("<pre>{}</pre>\n<dl>\n", escape(&config.command));
+    for (name, value) in facts {
+        html += &format!("<dt>{}</dt><dd>{}</dd>\n", escape(name), escape(&value));
+    }
+    html += "</dl>\n";
+    if !report.times.is_empty() {
+        let total = report.times.iter().map(|time| time.seconds).sum();
+        let rows = report.times.iter().map(|time| ("", vec![time.stage.clone(), number::duration(time.seconds)]));
+        let total = ("total", vec!["total".into(), number::duration(total)]);
+        html += &table(&["", "wall time"], rows.chain([total]));
+    }
+    html
+}
+
+fn caveats(report: &Report) -> String {
+    let fixed = [
+        "One MAC is one multiplication and one addition. Dense MACs count every weight, MACs on non-zeros only those \
+         that pruning has left; how many are executed depends on the kernel chosen for each layer.",
+        "Bytes are those of the whole model file. Times are for one character.",
+        "The thesis's figures belong to its own data, classes, network and machine, named beside them: where a run \
+         differs in these, compare ratios and drops, not absolute figures.",
+    ];
+    let notes = fixed.iter().copied().chain(report.notes.iter().map(String::as_str));
+    format!("<ul>\n{}</ul>\n", notes.map(|note| format!("<li>{}</li>\n", escape(note))).collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+    use super::*;
+
+    #[test]
+    fn text_is_escaped_everywhere() {
+        let mut report = sample::report();
+        let evil = "<script>\"'&";
+        for text in [
+            &mut report.pipeline,
+            &mut report.data,
+            &mut report.commit,
+            &mut report.config.command,
+            &mut report.machine.cpu,
+            &mut report.stages[1].name,
+            &mut report.layers[0].name,
+            &mut report.thesis.source,
+            &mut report.curves.cra[0].layer,
+            &mut report.curves.training[0].stage,
+            &mut report.pruning_comparison[0].strategy,
+            &mut report.times[0].stage,
+            &mut report.notes[0],
+        ] {
+            *text = evil.into();
+        }
+        let image = [0; 96 * 96];
+        let html = page(&report, &[SheetItem { image: &image, truth: '<', guess: '&', probability: 0.5 }]).unwrap();
+        assert!(!html.contains("<script"));
+        assert!(html.contains("&lt;script&gt;&quot;&#39;&amp;"));
+        assert!(html.contains("<b lang=\"zh\">&lt;</b> read as <b lang=\"zh\">&amp;</b>"));
+    }
+
+    #[test]
+    fn sections_without_data_are_left_out() {
+        let mut report = sample::report();
+        assert!(page(&report, &[]).unwrap().contains("Structure only, untrained"));
+        report.stages.clear();
+        report.layers.clear();
+        report.full_size = None;
+        report.pruning_comparison.clear();
+        report.curves = Default::default();
+        let html = page(&report, &[]).unwrap();
+        for absent in ["Layers", "Samples", "Ways of pruning", "at full size", "Against the thesis", "NaN"] {
+            assert!(!html.contains(absent), "{absent}");
+        }
+        assert!(html.contains("What was run"));
+    }
+
+    #[test]
+    fn the_page_needs_no_other_file() {
+        let html = page(&sample::report(), &[]).unwrap();
+        for outside in ["src=\"http", "href=", "url(", "@import", "<script"] {
+            assert!(!html.contains(outside), "{outside}");
+        }
+        assert!(html.contains("1 min 33 s") && html.contains("23.6× smaller"));
+    }
+}

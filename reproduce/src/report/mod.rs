@@ -1,0 +1,88 @@
+//! The report of a run: `report.json`, a self-contained `report.html`, the table on the terminal and the one in README.
+
+pub(crate) mod machine;
+pub(crate) mod sheet;
+pub(crate) mod table;
+pub(crate) mod thesis;
+pub(crate) mod types;
+
+mod chart;
+mod html;
+mod number;
+mod plots;
+#[cfg(test)]
+mod sample;
+
+use anyhow::{Context, Result};
+use std::path::Path;
+
+/// Writes `report.json` and `report.html` into the directory `out`, which is made where it is missing.
+///
+/// # Errors
+/// Where a file cannot be written, or a sample is not a 96 x 96 image.
+pub(crate) fn write(out: &Path, report: &types::Report, sheet: &[sheet::SheetItem]) -> Result<()> {
+    std::fs::create_dir_all(out).with_context(|| format!("cannot make the directory {}", out.display()))?;
+    let files =
+        [("report.json", serde_json::to_string_pretty(report)? + "\n"), ("report.html", html::page(report, sheet)?)];
+    for (name, text) in files {
+        let path = out.join(name);
+        std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    fn keys(value: &Value) -> Vec<&str> {
+        let mut keys: Vec<&str> = value.as_object().unwrap().keys().map(String::as_str).collect();
+        keys.sort_unstable();
+        keys
+    }
+
+    #[test]
+    fn json_names_stay() {
+        let json = serde_json::to_value(sample::report()).unwrap();
+        for name in ["pipeline", "data", "machine", "seed", "commit", "stages", "layers", "thesis"] {
+            assert!(!json[name].is_null(), "{name} is missing");
+        }
+        assert_eq!(
+            keys(&json["stages"][0]),
+            [
+                "bytes",
+                "dense_macs",
+                "median_ms",
+                "min_ms",
+                "name",
+                "nonzero_macs",
+                "nonzeros",
+                "test_samples",
+                "top1",
+                "top5",
+                "weights"
+            ]
+        );
+        assert!(json["stages"].is_array() && json["layers"].is_array() && json["thesis"].is_object());
+        assert_eq!(json["full_size"]["note"], "structure only, untrained");
+    }
+
+    #[test]
+    fn json_reads_back_alike() {
+        let report = sample::report();
+        let json = serde_json::to_string(&report).unwrap();
+        assert_eq!(serde_json::from_str::<types::Report>(&json).unwrap(), report);
+    }
+
+    #[test]
+    fn both_files_are_written() {
+        let out = std::env::temp_dir().join(format!("hccr-report-{}", std::process::id()));
+        write(&out.join("deep"), &sample::report(), &[]).unwrap();
+        let html = std::fs::read_to_string(out.join("deep/report.html")).unwrap();
+        let json = std::fs::read_to_string(out.join("deep/report.json")).unwrap();
+        std::fs::remove_dir_all(&out).unwrap();
+        assert!(html.starts_with("<!DOCTYPE html>") && html.ends_with("</html>\n"));
+        assert!(json.ends_with("}\n"));
+    }
+}

@@ -1,0 +1,175 @@
+//! A made-up report for tests.
+
+use super::machine::{Machine, Versions};
+use super::thesis::Thesis;
+use super::types::*;
+
+pub(crate) fn report() -> Report {
+    Report {
+        pipeline: "offline".into(),
+        data: "made-up characters".into(),
+        machine: Machine {
+            cpu: "Test CPU <1>".into(),
+            logical_cores: 2,
+            memory_bytes: Some(8 << 30),
+            os: "Linux".into(),
+        },
+        isa: "avx2".into(),
+        threads: Threads { training: 2, timing: 1 },
+        seed: 1,
+        commit: "abc1234".into(),
+        versions: Versions { rustc: "rustc 1.90.0".into(), hccr: "0.1.0".into() },
+        config: Config {
+            tier: "default".into(),
+            classes: 100,
+            width: 0.25,
+            train_samples: 20_000,
+            dev_samples: 2_000,
+            command: "cargo xtask reproduce --classes 100 --seed 1".into(),
+        },
+        stages: vec![
+            stage("baseline", [0.976, 0.998], [700_000, 700_000], [40_000_000, 40_000_000], 2_810_000, [4.1, 4.2]),
+            stage("gslre", [0.9755, 0.9979], [520_000, 520_000], [10_000_000, 10_000_000], 2_090_000, [2.1, 2.2]),
+            stage("adw", [0.9749, 0.9978], [520_000, 130_000], [10_000_000, 4_100_000], 790_000, [1.2, 1.3]),
+            stage("codebook", [0.9745, 0.9978], [520_000, 130_000], [10_000_000, 4_100_000], 121_000, [1.2, 1.3]),
+            stage("graph-opt", [0.9745, 0.9978], [520_000, 130_000], [10_000_000, 4_100_000], 119_000, [0.91, 0.95]),
+        ],
+        layers: ["conv1", "conv2_v", "conv2_h", "conv3_v", "conv3_h", "fc1", "fc2"].map(layer).into(),
+        thesis: Thesis::offline(),
+        released_scheme_bytes: Some(143_000),
+        curves: Curves { training: training(), cra: cra(), adw: adw() },
+        pruning_comparison: vec![
+            pruning("adaptive", 0.975, 0.01),
+            pruning("one-shot", 0.968, 0.12),
+            pruning("fixed-threshold", 0.971, 0.05),
+        ],
+        full_size: Some(FullSize {
+            note: FullSize::NOTE.into(),
+            classes: 3755,
+            rows: vec![
+                full("baseline", 10_850_144, 10_850_144, 593_960_000, 593_960_000, 43_500_000, 22.0),
+                full("gslre", 8_157_920, 8_157_920, 152_000_000, 152_000_000, 32_700_000, 8.0),
+                full("adw-density", 8_157_920, 2_138_992, 152_000_000, 62_980_000, 1_900_000, 4.6),
+            ],
+        }),
+        times: vec![
+            WallTime { stage: "baseline".into(), seconds: 245.2 },
+            WallTime { stage: "gslre".into(), seconds: 93.0 },
+        ],
+        notes: vec!["A note with <b>markup</b> & an ampersand.".into()],
+    }
+}
+
+fn stage(
+    name: &str,
+    [top1, top5]: [f64; 2],
+    [weights, nonzeros]: [u64; 2],
+    [dense_macs, nonzero_macs]: [u64; 2],
+    bytes: u64,
+    [min_ms, median_ms]: [f64; 2],
+) -> Stage {
+    let test_samples = 5000;
+    Stage {
+        name: name.into(),
+        top1,
+        top5,
+        test_samples,
+        weights,
+        nonzeros,
+        dense_macs,
+        nonzero_macs,
+        bytes,
+        min_ms,
+        median_ms,
+    }
+}
+
+fn layer(name: &str) -> Layer {
+    Layer {
+        name: name.into(),
+        shape: vec![32, 24, 3, 1],
+        rank: name.contains('_').then_some(24),
+        weights: 2304,
+        nonzeros: 800,
+        density: 800.0 / 2304.0,
+        dense_macs: 2304 * 576,
+        nonzero_macs: 800 * 576,
+        bytes: 900,
+        ms: Some(0.12),
+    }
+}
+
+fn training() -> Vec<TrainingPoint> {
+    let stages = [("baseline", 60), ("gslre", 90), ("adw", 130), ("codebook", 140)];
+    (1..=140)
+        .map(|i| {
+            let t = i as f64;
+            TrainingPoint {
+                stage: stages.iter().find(|(_, end)| i <= *end).unwrap().0.into(),
+                step: 10 * i,
+                loss: 4.6 * (-t / 25.0).exp() + 0.05 + 0.02 * (t * 1.7).sin().abs(),
+                train_accuracy: 1.0 - 0.98 * (-t / 15.0).exp(),
+                dev_accuracy: (i % 10 == 0).then(|| 0.98 - 0.95 * (-t / 13.0).exp()),
+            }
+        })
+        .collect()
+}
+
+fn cra() -> Vec<CraCurve> {
+    ["conv1", "conv2_v", "conv2_h", "conv3_v", "conv3_h", "fc1", "fc2"]
+        .iter()
+        .enumerate()
+        .map(|(i, layer)| {
+            let knee = 0.4 + 0.07 * i as f64;
+            let points = (0..=9).map(|k| f64::from(k) / 10.0);
+            let points: Vec<_> = points.map(|r| (r, 0.977 - 0.02 * (r - knee).max(0.0).powi(2))).collect();
+            CraCurve { layer: (*layer).into(), chosen: points[5].0, points }
+        })
+        .collect()
+}
+
+fn adw() -> AdwCurve {
+    let layers: Vec<String> = ["conv1", "conv2_v", "conv2_h", "fc1"].map(String::from).into();
+    let points = (0..=40).map(|i| {
+        let rise = (f64::from(i) / 30.0).min(1.0);
+        AdwPoint {
+            step: 900 + 10 * i as u64,
+            layer_sparsity: [0.0, 0.6, 0.65, 0.85].map(|target| target * rise).into(),
+            sparsity: 0.74 * rise,
+            accuracy: (i % 4 == 0).then_some(0.976 - 0.003 * rise * rise),
+        }
+    });
+    AdwCurve { layers, points: points.collect() }
+}
+
+fn pruning(strategy: &str, end: f64, dip: f64) -> PruningRun {
+    let curve = (0..=20).map(|i| (20 * i, end - dip * (-(i as f64) / 4.0).exp()));
+    PruningRun {
+        strategy: strategy.into(),
+        sparsity: 0.74,
+        accuracy_curve: curve.collect(),
+        dev_accuracy: end,
+        test_accuracy: end - 0.001,
+    }
+}
+
+fn full(
+    name: &str,
+    weights: u64,
+    nonzeros: u64,
+    dense_macs: u64,
+    nonzero_macs: u64,
+    bytes: u64,
+    min_ms: f64,
+) -> FullSizeRow {
+    FullSizeRow {
+        name: name.into(),
+        weights,
+        nonzeros,
+        dense_macs,
+        nonzero_macs,
+        bytes,
+        min_ms,
+        median_ms: 1.05 * min_ms,
+    }
+}

@@ -1,0 +1,323 @@
+//! The stage table: on the terminal, in Markdown, and as cells for the HTML page.
+
+use super::number::{self, NONE};
+use super::thesis::{Figure, ThesisStage};
+use super::types::{FullSizeRow, Report, Stage};
+
+/// A row's figures; what is not known is `None`. Units as in [`Stage`].
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Figures {
+    pub(crate) top1: Option<f64>,
+    pub(crate) top5: Option<f64>,
+    pub(crate) weights: Option<f64>,
+    pub(crate) nonzeros: Option<f64>,
+    pub(crate) dense_macs: Option<f64>,
+    pub(crate) nonzero_macs: Option<f64>,
+    pub(crate) bytes: Option<f64>,
+    pub(crate) min_ms: Option<f64>,
+    pub(crate) median_ms: Option<f64>,
+}
+
+impl From<&Stage> for Figures {
+    fn from(stage: &Stage) -> Self {
+        Self {
+            top1: Some(stage.top1),
+            top5: Some(stage.top5),
+            weights: Some(stage.weights as f64),
+            nonzeros: Some(stage.nonzeros as f64),
+            dense_macs: Some(stage.dense_macs as f64),
+            nonzero_macs: Some(stage.nonzero_macs as f64),
+            bytes: Some(stage.bytes as f64),
+            min_ms: Some(stage.min_ms),
+            median_ms: Some(stage.median_ms),
+        }
+    }
+}
+
+impl From<&ThesisStage> for Figures {
+    fn from(stage: &ThesisStage) -> Self {
+        let value = |figure: Option<Figure>| figure.map(|f| f.value);
+        Self {
+            top1: value(stage.top1),
+            weights: value(stage.weights),
+            nonzeros: value(stage.nonzeros),
+            dense_macs: value(stage.dense_macs),
+            nonzero_macs: value(stage.nonzero_macs),
+            bytes: value(stage.bytes),
+            median_ms: value(stage.ms),
+            ..Self::default()
+        }
+    }
+}
+
+impl From<&FullSizeRow> for Figures {
+    fn from(row: &FullSizeRow) -> Self {
+        Self {
+            weights: Some(row.weights as f64),
+            nonzeros: Some(row.nonzeros as f64),
+            dense_macs: Some(row.dense_macs as f64),
+            nonzero_macs: Some(row.nonzero_macs as f64),
+            bytes: Some(row.bytes as f64),
+            min_ms: Some(row.min_ms),
+            median_ms: Some(row.median_ms),
+            ..Self::default()
+        }
+    }
+}
+
+impl Figures {
+    /// Percentage points lost since `baseline`.
+    pub(crate) fn drop_points(&self, baseline: &Self) -> Option<f64> {
+        Some(100.0 * (baseline.top1? - self.top1?))
+    }
+
+    /// Baseline MACs over this row's MACs on non-zero weights.
+    pub(crate) fn macs_ratio(&self, baseline: &Self) -> Option<f64> {
+        ratio(baseline.nonzero_macs?, self.nonzero_macs?)
+    }
+
+    /// Baseline bytes over this row's bytes.
+    pub(crate) fn bytes_ratio(&self, baseline: &Self) -> Option<f64> {
+        ratio(baseline.bytes?, self.bytes?)
+    }
+
+    /// Baseline median time over this row's.
+    pub(crate) fn time_ratio(&self, baseline: &Self) -> Option<f64> {
+        ratio(baseline.median_ms?, self.median_ms?)
+    }
+}
+
+fn ratio(numerator: f64, denominator: f64) -> Option<f64> {
+    (denominator > 0.0).then(|| numerator / denominator)
+}
+
+struct Column {
+    head: &'static str,
+    /// The value of a row, given the row and the baseline.
+    value: fn(&Figures, &Figures) -> Option<f64>,
+    text: fn(f64) -> String,
+}
+
+const COLUMNS: [Column; 12] = [
+    Column { head: "top-1 %", value: |row, _| row.top1, text: number::percent },
+    Column { head: "drop pt", value: Figures::drop_points, text: number::points },
+    Column { head: "top-5 %", value: |row, _| row.top5, text: number::percent },
+    Column { head: "weights", value: |row, _| row.weights, text: number::thousands },
+    Column { head: "non-zeros", value: |row, _| row.nonzeros, text: number::thousands },
+    Column { head: "dense MMACs", value: |row, _| row.dense_macs, text: number::millions },
+    Column { head: "non-zero MMACs", value: |row, _| row.nonzero_macs, text: number::millions },
+    Column { head: "fewer", value: Figures::macs_ratio, text: number::times },
+    Column { head: "bytes", value: |row, _| row.bytes, text: number::thousands },
+    Column { head: "smaller", value: Figures::bytes_ratio, text: number::times },
+    Column { head: "min ms", value: |row, _| row.min_ms, text: number::ms },
+    Column { head: "median ms", value: |row, _| row.median_ms, text: number::ms },
+];
+
+/// A table as text: a name and its cells a row.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Table {
+    /// Heads of the columns, without that of the names.
+    pub(crate) head: Vec<&'static str>,
+    pub(crate) rows: Vec<(String, Vec<String>)>,
+}
+
+impl Table {
+    /// One row a name; each cell summarises the figures of one or several runs, each beside its own baseline.
+    fn new<'a>(rows: impl IntoIterator<Item = (String, &'a [(Figures, Figures)])>) -> Self {
+        let cells = |runs: &[(Figures, Figures)]| -> Vec<String> {
+            COLUMNS
+                .iter()
+                .map(|column| {
+                    let values = runs.iter().filter_map(|(row, baseline)| (column.value)(row, baseline));
+                    mean_and_range(&values.filter(|v| v.is_finite()).collect::<Vec<_>>(), column.text)
+                })
+                .collect()
+        };
+        let rows = rows.into_iter().map(|(name, runs)| (name, cells(runs))).collect();
+        let mut table = Self { head: COLUMNS.iter().map(|c| c.head).collect(), rows };
+        table.drop_empty_columns();
+        table
+    }
+
+    /// Of rows from one run, the first of which is the baseline.
+    fn of_run(rows: Vec<(String, Figures)>) -> Self {
+        let baseline = rows.first().map(|(_, figures)| *figures).unwrap_or_default();
+        let rows: Vec<_> = rows.into_iter().map(|(name, figures)| (name, [(figures, baseline)])).collect();
+        Self::new(rows.iter().map(|(name, runs)| (name.clone(), runs.as_slice())))
+    }
+
+    /// Removes the columns for which no row has a figure.
+    fn drop_empty_columns(&mut self) {
+        let keep: Vec<bool> =
+            (0..self.head.len()).map(|c| self.rows.iter().any(|(_, cells)| cells[c] != NONE)).collect();
+        let retain = |c: &mut usize| {
+            *c += 1;
+            keep[*c - 1]
+        };
+        let mut c = 0;
+        self.head.retain(|_| retain(&mut c));
+        for (_, cells) in &mut self.rows {
+            let mut c = 0;
+            cells.retain(|_| retain(&mut c));
+        }
+    }
+
+    /// Aligned columns, the heads over two lines: word and unit.
+    fn terminal(&self) -> String {
+        let heads: Vec<_> = self.head.iter().map(|head| head.split_once(' ').unwrap_or(("", head))).collect();
+        let line = |name: &str, cells: Vec<String>| [vec![name.to_string()], cells].concat();
+        let mut lines = vec![
+            line("", heads.iter().map(|head| head.0.into()).collect()),
+            line("", heads.iter().map(|head| head.1.into()).collect()),
+        ];
+        lines.extend(self.rows.iter().map(|(name, cells)| line(name, cells.clone())));
+        let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
+        let widths: Vec<usize> = (0..=self.head.len()).map(width).collect();
+        let mut text = String::new();
+        for (number, line) in lines.iter().enumerate() {
+            if number == 2 {
+                text += &"─".repeat(widths.iter().sum::<usize>() + 2 * self.head.len());
+                text.push('\n');
+            }
+            text += &format!("{:<w$}", line[0], w = widths[0]);
+            for (cell, w) in line.iter().zip(&widths).skip(1) {
+                text += &format!("  {cell:>w$}");
+            }
+            text.push('\n');
+        }
+        text
+    }
+
+    fn markdown(&self) -> String {
+        let mut text = format!("| | {} |\n|---{}|\n", self.head.join(" | "), "|---:".repeat(self.head.len()));
+        for (name, cells) in &self.rows {
+            text += &format!("| {} | {} |\n", name.replace('|', "\\|"), cells.join(" | "));
+        }
+        text
+    }
+}
+
+/// The mean, and in brackets the lowest and the highest value where they read differently.
+fn mean_and_range(values: &[f64], text: fn(f64) -> String) -> String {
+    if values.is_empty() {
+        return NONE.into();
+    }
+    let mean = text(values.iter().sum::<f64>() / values.len() as f64);
+    let low = text(values.iter().copied().fold(f64::INFINITY, f64::min));
+    let high = text(values.iter().copied().fold(f64::NEG_INFINITY, f64::max));
+    if low == high { mean } else { format!("{mean} ({low} to {high})") }
+}
+
+/// The stages of `report`, and the thesis's stages below.
+pub(crate) fn stages(report: &Report) -> Table {
+    with_thesis(&[report])
+}
+
+/// The full-size network's stages; empty where the run did not build it.
+pub(crate) fn full_size(report: &Report) -> Table {
+    let rows = report.full_size.iter().flat_map(|full| &full.rows);
+    Table::of_run(rows.map(|row| (row.name.clone(), row.into())).collect())
+}
+
+/// What the run prints at its end.
+pub(crate) fn terminal(report: &Report) -> String {
+    let config = &report.config;
+    let mut text = format!(
+        "{}, {} classes, width {}, seed {}, commit {}\n{}, {}, {} timing thread(s)\n\n",
+        report.pipeline,
+        config.classes,
+        config.width,
+        report.seed,
+        report.commit,
+        report.machine.cpu,
+        report.isa,
+        report.threads.timing,
+    );
+    text += &stages(report).terminal();
+    text += &format!("\nthesis: {}\n", report.thesis.source);
+    if let Some(full) = &report.full_size {
+        text += &format!("\nThe thesis's network, {} classes ({}):\n\n", full.classes, full.note);
+        text += &full_size(report).terminal();
+    }
+    text
+}
+
+/// The stages of one pipeline's runs as Markdown: mean, and lowest to highest value, over the reports (one a seed), with
+/// the thesis's stages below.
+pub(crate) fn markdown_table(reports: &[Report]) -> String {
+    with_thesis(&reports.iter().collect::<Vec<_>>()).markdown()
+}
+
+fn with_thesis(reports: &[&Report]) -> Table {
+    let Some(first) = reports.first() else { return Table::of_run(Vec::new()) };
+    let mut rows: Vec<(String, Vec<(Figures, Figures)>)> = Vec::new();
+    for stage in &first.stages {
+        let runs = reports.iter().filter_map(|report| {
+            let same = report.stages.iter().find(|other| other.name == stage.name)?;
+            Some((Figures::from(same), Figures::from(report.stages.first()?)))
+        });
+        rows.push((stage.name.clone(), runs.collect()));
+    }
+    let baseline = first.thesis.stages.first().map(Figures::from).unwrap_or_default();
+    for stage in &first.thesis.stages {
+        rows.push((format!("thesis: {}", stage.name), vec![(Figures::from(stage), baseline)]));
+    }
+    Table::new(rows.iter().map(|(name, runs)| (name.clone(), runs.as_slice())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+    use super::*;
+
+    #[test]
+    fn markdown_of_one_report() {
+        let mut report = sample::report();
+        report.stages.truncate(2);
+        report.thesis.stages.drain(..2);
+        assert_eq!(
+            markdown_table(&[report]),
+            "| | top-1 % | drop pt | top-5 % | weights | non-zeros | dense MMACs | non-zero MMACs | fewer | bytes | smaller | min ms | median ms |\n\
+             |---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n\
+             | baseline | 97.60 | 0.00 | 99.80 | 700,000 | 700,000 | 40.00 | 40.00 | 1.0× | 2,810,000 | 1.0× | 4.10 | 4.20 |\n\
+             | gslre | 97.55 | 0.05 | 99.79 | 520,000 | 520,000 | 10.00 | 10.00 | 4.0× | 2,090,000 | 1.3× | 2.10 | 2.20 |\n\
+             | thesis: compressed | 97.09 | 0.00 | – | 8,157,920 | 2,138,992 | 152.00 | 62.98 | 1.0× | 2,455,133 | 1.0× | – | 9.70 |\n"
+        );
+    }
+
+    #[test]
+    fn markdown_over_seeds_gives_mean_and_range() {
+        let mut reports = [sample::report(), sample::report(), sample::report()];
+        for (report, top1) in reports.iter_mut().zip([0.97, 0.98, 0.987]) {
+            report.stages[0].top1 = top1;
+        }
+        let table = markdown_table(&reports);
+        let row = |name: &str| table.lines().find(|line| line.starts_with(name)).unwrap().to_string();
+        assert!(row("| baseline").starts_with("| baseline | 97.90 (97.00 to 98.70) | 0.00 | 99.80 | 700,000 |"));
+        // The drop belongs to each seed: 97.55 % from each baseline.
+        assert!(row("| gslre").starts_with("| gslre | 97.55 | 0.35 (-0.55 to 1.15) |"));
+        assert_eq!(markdown_table(&[]), "| |  |\n|---|\n");
+    }
+
+    #[test]
+    fn terminal_lines_align_and_unknown_columns_go() {
+        let report = sample::report();
+        let text = terminal(&report);
+        let widths: Vec<usize> = stages(&report).terminal().lines().map(|line| line.chars().count()).collect();
+        assert!(widths.iter().all(|&w| w == widths[0]), "{text}");
+        assert!(text.contains("structure only, untrained"));
+        assert!(text.contains("thesis: compressed"));
+        assert!(!full_size(&report).head.contains(&"top-1 %"));
+        assert!(full_size(&report).head.contains(&"bytes"));
+    }
+
+    #[test]
+    fn a_division_by_nothing_has_no_figure() {
+        let mut report = sample::report();
+        report.stages[1].bytes = 0;
+        report.stages[1].median_ms = f64::NAN;
+        let table = stages(&report);
+        let cell = |head| table.rows[1].1[table.head.iter().position(|&h| h == head).unwrap()].clone();
+        assert_eq!([cell("smaller"), cell("median ms")], [NONE, NONE]);
+    }
+}

@@ -1,0 +1,193 @@
+//! What a report holds, and the names it has in `report.json`.
+//!
+//! The names `pipeline`, `data`, `machine`, `seed`, `commit`, `stages`, `layers`, `thesis` and those of [`Stage`] are
+//! fixed: committed reports are read by later versions. Accuracies go from 0 to 1, MACs and milliseconds are for one
+//! character, steps are mini-batches counted over the whole run.
+
+use super::machine::{Machine, Versions};
+use super::thesis::Thesis;
+use serde::{Deserialize, Serialize};
+
+/// Everything that one run measured.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Report {
+    /// Which pipeline ran, such as `offline`.
+    pub(crate) pipeline: String,
+    /// What it was trained and tested on, in words.
+    pub(crate) data: String,
+    pub(crate) machine: Machine,
+    /// Instruction set of the runtime's kernels, such as `avx2`.
+    pub(crate) isa: String,
+    pub(crate) threads: Threads,
+    pub(crate) seed: u64,
+    /// Short hash of the source's commit, with `-dirty` where files differ from it.
+    pub(crate) commit: String,
+    pub(crate) versions: Versions,
+    pub(crate) config: Config,
+    pub(crate) stages: Vec<Stage>,
+    /// Layers of the last stage.
+    pub(crate) layers: Vec<Layer>,
+    pub(crate) thesis: Thesis,
+    /// Bytes that the released model's storage scheme would need for the weights of the codebook stage.
+    pub(crate) released_scheme_bytes: Option<u64>,
+    pub(crate) curves: Curves,
+    pub(crate) pruning_comparison: Vec<PruningRun>,
+    pub(crate) full_size: Option<FullSize>,
+    pub(crate) times: Vec<WallTime>,
+    /// What a reader must know about this run beside the figures.
+    pub(crate) notes: Vec<String>,
+}
+
+/// Threads used, since a timing without them means nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Threads {
+    pub(crate) training: usize,
+    /// For `min_ms` and `median_ms`.
+    pub(crate) timing: usize,
+}
+
+/// What was asked for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Config {
+    /// `smoke`, `default` or `full`.
+    pub(crate) tier: String,
+    pub(crate) classes: usize,
+    /// Channel multiplier; 1 is the thesis's network.
+    pub(crate) width: f64,
+    pub(crate) train_samples: usize,
+    pub(crate) dev_samples: usize,
+    /// The command that repeats the run.
+    pub(crate) command: String,
+}
+
+/// The network after one stage.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Stage {
+    /// `baseline`, `gslre`, `adw`, `codebook` or `graph-opt`.
+    pub(crate) name: String,
+    pub(crate) top1: f64,
+    pub(crate) top5: f64,
+    pub(crate) test_samples: u64,
+    pub(crate) weights: u64,
+    pub(crate) nonzeros: u64,
+    pub(crate) dense_macs: u64,
+    pub(crate) nonzero_macs: u64,
+    /// Size of the model file, everything included.
+    pub(crate) bytes: u64,
+    pub(crate) min_ms: f64,
+    pub(crate) median_ms: f64,
+}
+
+/// One convolution or fully connected layer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Layer {
+    pub(crate) name: String,
+    /// Shape of the weight, output dimension first.
+    pub(crate) shape: Vec<usize>,
+    /// Rank of the low-rank pair that it is part of.
+    pub(crate) rank: Option<usize>,
+    pub(crate) weights: u64,
+    pub(crate) nonzeros: u64,
+    /// Share of non-zero weights, 0 to 1.
+    pub(crate) density: f64,
+    pub(crate) dense_macs: u64,
+    pub(crate) nonzero_macs: u64,
+    /// Its part of the model file.
+    pub(crate) bytes: u64,
+    pub(crate) ms: Option<f64>,
+}
+
+/// What happened along the way; the plots show it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Curves {
+    pub(crate) training: Vec<TrainingPoint>,
+    pub(crate) cra: Vec<CraCurve>,
+    pub(crate) adw: AdwCurve,
+}
+
+/// Training, averaged over the steps since the point before.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct TrainingPoint {
+    pub(crate) stage: String,
+    pub(crate) step: u64,
+    pub(crate) loss: f64,
+    pub(crate) train_accuracy: f64,
+    pub(crate) dev_accuracy: Option<f64>,
+}
+
+/// Connection redundancy of one layer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct CraCurve {
+    pub(crate) layer: String,
+    /// Share of dropped weights, and accuracy on the development set with only this layer pruned.
+    pub(crate) points: Vec<(f64, f64)>,
+    /// The ratio that became the layer's target.
+    pub(crate) chosen: f64,
+}
+
+/// Sparsity while the thresholds rise.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct AdwCurve {
+    pub(crate) layers: Vec<String>,
+    pub(crate) points: Vec<AdwPoint>,
+}
+
+/// One moment of adaptive drop-weight.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct AdwPoint {
+    pub(crate) step: u64,
+    /// Share of zeros, one number a layer of [`AdwCurve::layers`].
+    pub(crate) layer_sparsity: Vec<f64>,
+    /// Share of zeros among all weights.
+    pub(crate) sparsity: f64,
+    /// On the development set.
+    pub(crate) accuracy: Option<f64>,
+}
+
+/// One way of pruning the same network to the same sparsity.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct PruningRun {
+    /// `adaptive`, `one-shot` or `fixed-threshold`.
+    pub(crate) strategy: String,
+    /// Share of zeros reached.
+    pub(crate) sparsity: f64,
+    /// Step since pruning began, and accuracy on the development set.
+    pub(crate) accuracy_curve: Vec<(u64, f64)>,
+    pub(crate) dev_accuracy: f64,
+    pub(crate) test_accuracy: f64,
+}
+
+/// The thesis's network at full size, with random weights.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct FullSize {
+    /// Always [`FullSize::NOTE`]: no accuracy belongs to these figures.
+    pub(crate) note: String,
+    pub(crate) classes: usize,
+    pub(crate) rows: Vec<FullSizeRow>,
+}
+
+impl FullSize {
+    /// What must stand beside the figures.
+    pub(crate) const NOTE: &str = "structure only, untrained";
+}
+
+/// One stage of the full-size network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct FullSizeRow {
+    /// `baseline`, `gslre` or `adw-density`.
+    pub(crate) name: String,
+    pub(crate) weights: u64,
+    pub(crate) nonzeros: u64,
+    pub(crate) dense_macs: u64,
+    pub(crate) nonzero_macs: u64,
+    pub(crate) bytes: u64,
+    pub(crate) min_ms: f64,
+    pub(crate) median_ms: f64,
+}
+
+/// How long one part of the run took.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct WallTime {
+    pub(crate) stage: String,
+    pub(crate) seconds: f64,
+}

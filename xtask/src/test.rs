@@ -1,0 +1,85 @@
+//! `cargo xtask test`: everything that must hold before a change is merged. Stops at the first failure.
+
+use crate::prepare::prepare;
+use crate::reproduce;
+use anyhow::{Context, Result, ensure};
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// Runs all steps; `fast` leaves out the release build and the smoke reproduction.
+pub(crate) fn run(root: &Path, fast: bool) -> Result<()> {
+    prepare()?;
+    let mut steps = Steps { root, done: Vec::new() };
+    steps.cargo("formatting", &[], "fmt --all --check")?;
+    steps.cargo("lints", &[], "clippy --workspace --all-targets -- -D warnings")?;
+    steps.cargo("tests", &[], "test --workspace")?;
+    steps.cargo("docs", &[("RUSTDOCFLAGS", "-D warnings")], "doc --workspace --no-deps")?;
+    steps.cargo("runtime without std", &[], "build -p hccr-runtime --no-default-features")?;
+    steps.run("runtime without dependencies", TREE, || has_no_dependencies(root))?;
+    steps.cargo("runtime package", &[], "package -p hccr-runtime --allow-dirty")?;
+    if !fast {
+        let out = reproduce::target(root).join("smoke");
+        let rerun = format!("cargo xtask reproduce --tier smoke --out {}", out.display());
+        steps.run("release build", &rerun, || succeed(&mut reproduce::cargo(root, "build")))?;
+        steps.run("smoke reproduction", &rerun, || {
+            if out.exists() {
+                std::fs::remove_dir_all(&out)?;
+            }
+            succeed(reproduce::cargo(root, "run").args(["--", "--tier", "smoke", "--out"]).arg(&out))
+        })?;
+    }
+    steps.summary();
+    Ok(())
+}
+
+const TREE: &str = "cargo tree -p hccr-runtime -e normal";
+
+fn has_no_dependencies(root: &Path) -> Result<()> {
+    let output = Command::new("cargo").args(TREE.split(' ').skip(1)).current_dir(root).output()?;
+    let tree = String::from_utf8(output.stdout)?;
+    ensure!(tree.lines().count() == 1, "expected one line, not:\n{tree}{}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
+}
+
+fn succeed(command: &mut Command) -> Result<()> {
+    let status = command.status().context("cannot start it")?;
+    ensure!(status.success(), "{status}");
+    Ok(())
+}
+
+/// The steps done so far, with their times.
+struct Steps<'a> {
+    root: &'a Path,
+    done: Vec<(&'static str, Duration)>,
+}
+
+impl Steps<'_> {
+    /// Runs cargo in the workspace with `arguments`, separated by blanks.
+    fn cargo(&mut self, name: &'static str, env: &[(&str, &str)], arguments: &str) -> Result<()> {
+        let variables: String = env.iter().map(|(key, value)| format!("{key}='{value}' ")).collect();
+        let mut command = Command::new("cargo");
+        command.args(arguments.split(' ')).envs(env.iter().copied()).current_dir(self.root);
+        self.run(name, &format!("{variables}cargo {arguments}"), || succeed(&mut command))
+    }
+
+    /// Runs one step; `rerun` is the command that repeats it by hand.
+    fn run(&mut self, name: &'static str, rerun: &str, step: impl FnOnce() -> Result<()>) -> Result<()> {
+        println!("\n=== {name}: {rerun}");
+        let start = Instant::now();
+        step().with_context(|| format!("'{name}' failed; to repeat this step:\n\n    {rerun}\n"))?;
+        let time = start.elapsed();
+        println!("=== {name}: passed in {:.1} s", time.as_secs_f64());
+        self.done.push((name, time));
+        Ok(())
+    }
+
+    fn summary(&self) {
+        println!("\nAll passed:");
+        for (name, time) in &self.done {
+            println!("  {name:<30}{:>8.1} s", time.as_secs_f64());
+        }
+        let total: Duration = self.done.iter().map(|(_, time)| time).sum();
+        println!("  {:<30}{:>8.1} s", "total", total.as_secs_f64());
+    }
+}
