@@ -5,8 +5,20 @@
 extern crate alloc;
 
 pub mod error;
+#[allow(unsafe_code)]
+mod isa;
+#[allow(unsafe_code)]
+mod kernels;
 pub mod model;
+mod plan;
+pub mod preprocess;
+mod recognizer;
+mod session;
 pub mod shape;
 
 pub use error::{LoadError, PlanError, RunError};
+pub use isa::IsaKind;
 pub use model::{Model, ModelBuilder, Node, Op, ValueId, Weight, WeightData, WeightId};
+pub use plan::Plan;
+pub use recognizer::{Candidate, Recognizer};
+pub use session::Session;

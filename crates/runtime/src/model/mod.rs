@@ -1,6 +1,7 @@
 //! The model: a graph of operations over values, and the weights that they share.
 
 mod cost;
+mod format;
 mod graph;
 mod op;
 mod validate;

@@ -13,29 +13,35 @@ pub enum Op {
         /// Mean, of the input's shape.
         mean: WeightId,
     },
-    /// Convolution, then bias, then PRelu.
+    /// Convolution, then scale, bias and PRelu: `y = prelu(scale * (weight * x) + bias)`.
     ///
     /// # Shapes
-    /// `[in_channels, h, w]` -> `[out_channels, h', w']`; `weight` Oihw, `bias` and `prelu` `[out_channels]`.
+    /// `[in_channels, h, w]` -> `[out_channels, h', w']`; `weight` Oihw; `scale`, `bias` and `prelu`
+    /// `[out_channels]`.
     Conv2d {
         /// Sizes.
         params: Conv2dParams,
         /// Weight, Oihw.
         weight: WeightId,
+        /// Factor a channel, where it cannot go into the weight because its values share a codebook.
+        scale: Option<WeightId>,
         /// Bias a channel.
         bias: Option<WeightId>,
         /// Slopes of a fused PRelu, one a channel.
         prelu: Option<WeightId>,
     },
-    /// Fully connected layer, then bias, then PRelu.
+    /// Fully connected layer, then scale, bias and PRelu: `y = prelu(scale * (weight x) + bias)`.
     ///
     /// # Shapes
-    /// `[in_features]` -> `[out_features]`; `weight` `[out_features, in_features]`.
+    /// `[in_features]` -> `[out_features]`; `weight` `[out_features, in_features]`; `scale`, `bias` and `prelu`
+    /// `[out_features]`.
     Linear {
         /// Sizes.
         params: LinearParams,
         /// Weight, `[out_features, in_features]`.
         weight: WeightId,
+        /// Factor a feature, where it cannot go into the weight because its values share a codebook.
+        scale: Option<WeightId>,
         /// Bias a feature.
         bias: Option<WeightId>,
         /// Slopes of a fused PRelu, one a feature.
@@ -93,15 +99,15 @@ impl Op {
 
     /// The weights that the operation reads, as references, so that a pass can renumber them.
     pub fn weights_mut(&mut self) -> impl Iterator<Item = &mut WeightId> {
-        let refs: [Option<&mut WeightId>; 3] = match self {
-            Self::SubtractMean { mean } => [Some(mean), None, None],
-            Self::Conv2d { weight, bias, prelu, .. } | Self::Linear { weight, bias, prelu, .. } => {
-                [Some(weight), bias.as_mut(), prelu.as_mut()]
+        let refs: [Option<&mut WeightId>; 4] = match self {
+            Self::SubtractMean { mean } => [Some(mean), None, None, None],
+            Self::Conv2d { weight, scale, bias, prelu, .. } | Self::Linear { weight, scale, bias, prelu, .. } => {
+                [Some(weight), scale.as_mut(), bias.as_mut(), prelu.as_mut()]
             }
-            Self::BatchNorm { mean, scale, shift } => [Some(mean), Some(scale), shift.as_mut()],
-            Self::PRelu { slope } => [Some(slope), None, None],
+            Self::BatchNorm { mean, scale, shift } => [Some(mean), Some(scale), shift.as_mut(), None],
+            Self::PRelu { slope } => [Some(slope), None, None, None],
             Self::MaxPool2d { .. } | Self::Flatten | Self::Dropout { .. } | Self::Identity | Self::Softmax => {
-                [None, None, None]
+                [None, None, None, None]
             }
         };
         refs.into_iter().flatten()
@@ -109,15 +115,15 @@ impl Op {
 
     /// The weights that the operation reads.
     pub fn weights(&self) -> impl Iterator<Item = WeightId> {
-        let ids: [Option<WeightId>; 3] = match *self {
-            Self::SubtractMean { mean } => [Some(mean), None, None],
-            Self::Conv2d { weight, bias, prelu, .. } | Self::Linear { weight, bias, prelu, .. } => {
-                [Some(weight), bias, prelu]
+        let ids: [Option<WeightId>; 4] = match *self {
+            Self::SubtractMean { mean } => [Some(mean), None, None, None],
+            Self::Conv2d { weight, scale, bias, prelu, .. } | Self::Linear { weight, scale, bias, prelu, .. } => {
+                [Some(weight), scale, bias, prelu]
             }
-            Self::BatchNorm { mean, scale, shift } => [Some(mean), Some(scale), shift],
-            Self::PRelu { slope } => [Some(slope), None, None],
+            Self::BatchNorm { mean, scale, shift } => [Some(mean), Some(scale), shift, None],
+            Self::PRelu { slope } => [Some(slope), None, None, None],
             Self::MaxPool2d { .. } | Self::Flatten | Self::Dropout { .. } | Self::Identity | Self::Softmax => {
-                [None, None, None]
+                [None, None, None, None]
             }
         };
         ids.into_iter().flatten()

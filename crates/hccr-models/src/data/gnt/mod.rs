@@ -1,0 +1,22 @@
+//! Offline characters in the GNT format of CASIA-HWDB and of the ICDAR competitions: `.gnt` files, folders of them, zip
+//! archives of them, and any nesting of these.
+//!
+//! A GNT file is one record a character: size of the record (u32, little-endian), GB2312 code (2 bytes), width and height
+//! (u16 each), then `width * height` grey pixels, row-major, 255 white. What a file is, is read from its content, not
+//! from its name.
+
+mod error;
+mod load;
+mod record;
+mod walk;
+
+pub use error::{GntError, GntReason};
+pub use load::{GntFilter, OtherTags, load_gnt};
+pub use record::{Record, Records};
+pub use walk::{GntLimits, visit_gnt};
+
+/// The longest side a bitmap may have, in pixels.
+pub const MAX_SIDE: u16 = 4096;
+
+#[cfg(test)]
+mod tests;

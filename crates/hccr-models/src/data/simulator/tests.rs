@@ -1,0 +1,110 @@
+use super::*;
+use crate::data::strokes::Stroke;
+use std::collections::BTreeSet;
+
+fn config() -> SimulatorConfig {
+    let size = |writers, samples_per_class| SplitSize { writers, samples_per_class };
+    SimulatorConfig { classes: 3, train: size(4, 6), dev: size(2, 2), test: size(2, 3), seed: 1 }
+}
+
+fn written(split: Split) -> ImageSet {
+    simulate(&config(), split, &|_, _| {}).expect("simulates")
+}
+
+fn skeletons() -> Vec<Vec<Stroke>> {
+    strokes::embedded().expect("embedded file")
+}
+
+/// These bytes must be the same on every machine, and stay what they are: figures were measured on them.
+#[test]
+fn bytes_are_fixed() {
+    assert_eq!(crc32fast::hash(&written(Split::Train).pixels), GOLDEN);
+}
+
+const GOLDEN: u32 = 3_098_547_631;
+
+#[test]
+fn bytes_do_not_depend_on_threads() {
+    let with = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+        pool.install(|| written(Split::Dev))
+    };
+    assert_eq!(with(1), with(3));
+}
+
+#[test]
+fn splits_are_complete_and_share_no_writer() {
+    let sets = [Split::Train, Split::Dev, Split::Test].map(written);
+    assert_eq!(sets.each_ref().map(ImageSet::len), [18, 6, 9]);
+    let mut writers = BTreeSet::new();
+    for set in &sets {
+        assert_eq!((&set.classes[..], set.pixels.len()), (&['啊', '阿', '埃'][..], set.len() * 96 * 96));
+        assert!((0..3).all(|c| set.labels.iter().filter(|&&l| l == c).count() == set.len() / 3));
+        let own: BTreeSet<u32> = set.writers.iter().copied().collect();
+        assert!(own.is_disjoint(&writers));
+        writers.extend(own);
+    }
+    assert_eq!(writers.len(), 8);
+}
+
+#[test]
+fn images_differ_by_sample_and_seed() {
+    let set = written(Split::Train);
+    let distinct: BTreeSet<&[u8]> = (0..set.len()).map(|i| set.image(i)).collect();
+    assert_eq!(distinct.len(), set.len());
+    let other = simulate(&SimulatorConfig { seed: 2, ..config() }, Split::Train, &|_, _| {}).expect("simulates");
+    assert_ne!(set.pixels, other.pixels);
+}
+
+#[test]
+fn progress_ends_with_everything() {
+    let last = AtomicUsize::new(0);
+    let progress = |done: usize, total: usize| {
+        assert_eq!(total, 18);
+        last.fetch_max(done, Ordering::Relaxed);
+    };
+    simulate(&config(), Split::Train, &progress).expect("simulates");
+    assert_eq!(last.into_inner(), 18);
+}
+
+#[test]
+fn impossible_sizes_are_refused() {
+    let try_with = |change: fn(&mut SimulatorConfig)| {
+        let mut config = config();
+        change(&mut config);
+        simulate(&config, Split::Train, &|_, _| {}).expect_err("refused")
+    };
+    assert_eq!(try_with(|c| c.classes = 3756), SimulatorError::Classes(3756));
+    assert_eq!(try_with(|c| c.classes = 0), SimulatorError::Classes(0));
+    assert_eq!(try_with(|c| c.train.writers = 0), SimulatorError::Writers(0));
+}
+
+/// Pen-downs over canonical strokes, as real writing shows them: .61 on average, .22 to .93 by writer.
+#[test]
+fn strokes_are_joined_as_often_as_people_do() {
+    let skeletons = skeletons();
+    let ratio = |writer: u32| {
+        let (hand, mut pens, mut strokes) = (Writer::new(1, writer), 0, 0);
+        for (i, skeleton) in skeletons.iter().step_by(100).enumerate() {
+            pens += hand.sample(skeleton, i as u64).strokes.len();
+            strokes += skeleton.len();
+        }
+        pens as f32 / strokes as f32
+    };
+    let mut ratios: Vec<f32> = (0..60).map(ratio).collect();
+    ratios.sort_by(f32::total_cmp);
+    let mean = ratios.iter().sum::<f32>() / 60.0;
+    assert!((0.56..0.66).contains(&mean), "mean {mean}");
+    assert!(ratios[2] < 0.35 && ratios[57] > 0.88, "{ratios:?}");
+}
+
+#[test]
+fn every_character_can_be_written() {
+    let hand = Writer::new(5, 5);
+    for (class, skeleton) in skeletons().iter().enumerate() {
+        let trajectory = hand.sample(skeleton, class as u64);
+        assert!((1..=skeleton.len()).contains(&trajectory.strokes.len()));
+        let mut points = trajectory.strokes.iter().flatten();
+        assert!(points.all(|p| (-300.0..1324.0).contains(&p.x) && (-300.0..1324.0).contains(&p.y)), "class {class}");
+    }
+}

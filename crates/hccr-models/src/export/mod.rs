@@ -1,0 +1,71 @@
+//! Models in the formats of other tools: ONNX for graph viewers and runtimes, safetensors for tensor viewers.
+//!
+//! Both write every weight dense, with the factors of `scale` multiplied in, and name it after its node.
+
+mod error;
+pub mod onnx;
+mod protobuf;
+pub mod safetensors;
+#[cfg(test)]
+mod tests;
+
+pub use error::ExportError;
+
+use hccr_runtime::model::WeightId;
+use hccr_runtime::{Model, Op};
+use std::collections::BTreeSet;
+
+/// A dense tensor of a node.
+struct Tensor {
+    /// What it is to the node, such as `weight`.
+    role: &'static str,
+    shape: Vec<usize>,
+    values: Vec<f32>,
+}
+
+/// The tensors of `op`, in the order in which ONNX's operators take them; a fused PRelu's slopes are the last.
+fn tensors(model: &Model, op: &Op) -> Vec<Tensor> {
+    let tensor = |role, id: WeightId| {
+        let weight = model.weight(id);
+        Tensor { role, shape: weight.shape.clone(), values: weight.to_dense() }
+    };
+    match *op {
+        Op::SubtractMean { mean } => vec![tensor("mean", mean)],
+        Op::Conv2d { weight, scale, bias, prelu, .. } | Op::Linear { weight, scale, bias, prelu, .. } => {
+            let mut weight = tensor("weight", weight);
+            if let Some(scale) = scale {
+                let row = weight.values.len() / weight.shape[0];
+                for (row, factor) in weight.values.chunks_mut(row).zip(model.weight(scale).to_dense()) {
+                    row.iter_mut().for_each(|w| *w *= factor);
+                }
+            }
+            let rest = [bias.map(|b| tensor("bias", b)), prelu.map(|p| tensor("slope", p))];
+            std::iter::once(weight).chain(rest.into_iter().flatten()).collect()
+        }
+        Op::BatchNorm { mean, scale, shift } => {
+            let mean = tensor("mean", mean);
+            let shift = shift.map_or_else(
+                || Tensor { role: "shift", shape: mean.shape.clone(), values: vec![0.0; mean.values.len()] },
+                |s| tensor("shift", s),
+            );
+            vec![tensor("scale", scale), shift, mean]
+        }
+        Op::PRelu { slope } => vec![tensor("slope", slope)],
+        Op::MaxPool2d { .. } | Op::Flatten | Op::Dropout { .. } | Op::Identity | Op::Softmax => Vec::new(),
+    }
+}
+
+/// A name for each value, inputs first: the node's own, with a number where another has it already.
+fn value_names(model: &Model) -> Vec<String> {
+    let inputs = model.inputs.iter().map(|_| "input");
+    let mut taken = BTreeSet::new();
+    let mut names = Vec::new();
+    for (i, name) in inputs.chain(model.nodes.iter().map(|n| n.name.as_str())).enumerate() {
+        let mut name = name.to_owned();
+        while name.is_empty() || !taken.insert(name.clone()) {
+            name.push_str(&format!("_{i}"));
+        }
+        names.push(name);
+    }
+    names
+}

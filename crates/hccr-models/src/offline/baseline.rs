@@ -1,0 +1,51 @@
+//! Training of the uncompressed network.
+
+use super::trainer::{OfflineTrainer, TrainError};
+use hccr_compress::{Progress, Record, TrainStats, Trainer};
+use hccr_nn_train::Schedule;
+use serde::{Deserialize, Serialize};
+
+/// Training of the uncompressed network, as a state that advances by small intervals like the stages of compression.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Baseline {
+    schedule: Schedule,
+    interval: usize,
+    evaluate_every: usize,
+    step: usize,
+    history: Vec<Record>,
+}
+
+impl Baseline {
+    /// Training by `schedule`, in intervals of `interval` mini-batches, evaluated every `evaluate_every` of them.
+    pub fn new(schedule: Schedule, interval: usize, evaluate_every: usize) -> Self {
+        Self { schedule, interval: interval.max(1), evaluate_every, step: 0, history: Vec::new() }
+    }
+
+    /// Whether all steps are done.
+    pub fn is_done(&self) -> bool {
+        self.step >= self.schedule.steps
+    }
+
+    /// Everything measured so far.
+    pub fn history(&self) -> &[Record] {
+        &self.history
+    }
+
+    /// Trains one interval.
+    ///
+    /// # Errors
+    /// Where training diverges.
+    pub fn advance(&mut self, trainer: &mut OfflineTrainer) -> Result<Progress, TrainError> {
+        let steps = self.interval.min(self.schedule.steps.saturating_sub(self.step));
+        let learning_rate = self.schedule.rate(self.step + steps / 2);
+        let stats = trainer.train(steps, learning_rate)?;
+        let before = self.step;
+        self.step += steps;
+        let due = self.evaluate_every > 0 && self.step / self.evaluate_every > before / self.evaluate_every;
+        let dev_accuracy = if due || self.is_done() { Some(trainer.evaluate()?) } else { None };
+        let TrainStats { loss, accuracy } = stats;
+        self.history.push(Record { step: self.step, learning_rate, loss, accuracy, dev_accuracy });
+        let message = format!("loss {loss:.3}, train {:.1} %", 100.0 * accuracy);
+        Ok(Progress { done: self.step, total: self.schedule.steps, message })
+    }
+}

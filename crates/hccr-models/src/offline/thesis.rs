@@ -1,0 +1,144 @@
+//! The thesis's full-size network as a structure: its shapes, ranks, densities and codebooks, with random weights.
+//!
+//! It shows what the network costs (bytes, multiply-accumulates, time); untrained, it recognises nothing.
+
+use crate::data::IMAGE_SIZE;
+use crate::data::gb2312::gb2312_level1;
+use hccr_runtime::model::Pattern;
+use hccr_runtime::shape::{Conv2dParams, LinearParams, Pool2dParams};
+use hccr_runtime::{Model, ModelBuilder, Op, Weight, WeightData};
+use hccr_tensor::Rng;
+
+/// Which form of the thesis's network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ThesisStage {
+    /// 3x3 convolutions, dense: 593.96 M multiply-accumulates.
+    Baseline,
+    /// After GSLRE: 152.0 M.
+    LowRank,
+    /// After pruning and weight sharing: 62.98 M on non-zeros.
+    Compressed,
+}
+
+/// Classes of the thesis's network: GB2312 level 1.
+const CLASSES: usize = 3755;
+
+/// Name, output channels, pooling after it, and for the low-rank pair the rank and the densities (percent) that pruning
+/// left: read from the released model.
+const CONVOLUTIONS: [(&str, usize, bool, Option<(usize, [f32; 2])>); 7] = [
+    ("conv1", 96, true, None),
+    ("conv2", 128, true, Some((40, [36.9, 42.7]))),
+    ("conv3", 160, true, Some((51, [33.6, 41.9]))),
+    ("conv4_1", 256, false, Some((69, [35.3, 37.6]))),
+    ("conv4_2", 256, true, Some((89, [39.6, 39.1]))),
+    ("conv5_1", 384, false, Some((102, [40.0, 35.3]))),
+    ("conv5_2", 384, true, Some((123, [33.9, 37.0]))),
+];
+/// Name, output features and density (percent) of the fully connected layers.
+const LINEARS: [(&str, usize, f32); 2] = [("fc1", 1024, 14.2), ("fc2", CLASSES, 35.1)];
+/// Non-zero centres of a convolution's and of a fully connected layer's codebook: 6 and 5 bits with the zero.
+const CENTRES: [usize; 2] = [63, 31];
+
+/// The thesis's network with random weights, batch normalisation folded as graph optimisation leaves it.
+pub fn thesis_network(stage: ThesisStage, seed: u64) -> Model {
+    let mut rng = Rng::new(seed, 0x7e515);
+    let mut b = ModelBuilder::new(&[1, IMAGE_SIZE, IMAGE_SIZE]);
+    let levels: Vec<f32> = (0..IMAGE_SIZE * IMAGE_SIZE).map(|_| rng.below(32) as f32).collect();
+    let mean = b.dense("mean", &[1, IMAGE_SIZE, IMAGE_SIZE], levels);
+    b.push("mean", Op::SubtractMean { mean });
+    let compressed = stage == ThesisStage::Compressed;
+    let (mut in_channels, mut side) = (1, IMAGE_SIZE);
+    for (name, out_channels, pool, low_rank) in CONVOLUTIONS {
+        match low_rank.filter(|_| stage != ThesisStage::Baseline) {
+            None => conv(&mut b, &mut rng, name, Conv2dParams::same(in_channels, out_channels, [3, 3]), None, true),
+            Some((rank, densities)) => {
+                let [v, h] = densities.map(|d| compressed.then_some(d));
+                let vertical = Conv2dParams::same(in_channels, rank, [3, 1]);
+                conv(&mut b, &mut rng, &format!("{name}_v"), vertical, v, false);
+                let horizontal = Conv2dParams::same(rank, out_channels, [1, 3]);
+                conv(&mut b, &mut rng, &format!("{name}_h"), horizontal, h, true);
+            }
+        }
+        if pool {
+            b.push(format!("{name}.pool"), Op::MaxPool2d { params: Pool2dParams::THESIS });
+            side = side.div_ceil(2);
+        }
+        in_channels = out_channels;
+    }
+    b.push("flatten", Op::Flatten);
+    let mut in_features = in_channels * side * side;
+    for (name, out_features, density) in LINEARS {
+        let params = LinearParams { in_features, out_features };
+        let shape = [out_features, in_features];
+        let weight = b.weight(weight(&mut rng, name, &shape, compressed.then_some((density, CENTRES[1]))));
+        let bias = Some(vector(&mut b, &mut rng, name, "bias", out_features));
+        let prelu = (name == "fc1").then(|| vector(&mut b, &mut rng, name, "slope", out_features));
+        b.push(name, Op::Linear { params, weight, scale: None, bias, prelu });
+        in_features = out_features;
+    }
+    b.finish(gb2312_level1())
+}
+
+fn conv(b: &mut ModelBuilder, rng: &mut Rng, name: &str, params: Conv2dParams, density: Option<f32>, prelu: bool) {
+    let weight = b.weight(weight(rng, name, &params.weight_shape(), density.map(|d| (d, CENTRES[0]))));
+    let bias = Some(vector(b, rng, name, "bias", params.out_channels));
+    let prelu = prelu.then(|| vector(b, rng, name, "slope", params.out_channels));
+    b.push(name, Op::Conv2d { params, weight, scale: None, bias, prelu });
+}
+
+fn vector(b: &mut ModelBuilder, rng: &mut Rng, layer: &str, what: &str, len: usize) -> hccr_runtime::WeightId {
+    let values = (0..len).map(|_| rng.range(0.1, 0.4)).collect();
+    b.dense(format!("{layer}.{what}"), &[len], values)
+}
+
+/// A normal weight of unit gain: dense, or of a density (percent) with centres as a normal distribution has them.
+fn weight(rng: &mut Rng, layer: &str, shape: &[usize], codebook: Option<(f32, usize)>) -> Weight {
+    let name = format!("{layer}.weight");
+    let (elements, columns): (usize, usize) = (shape.iter().product(), shape[1..].iter().product());
+    let deviation = (2.0 / columns as f32).sqrt();
+    let Some((density, count)) = codebook else {
+        return Weight::dense(name, shape, (0..elements).map(|_| deviation * rng.normal()).collect());
+    };
+    // Exactly the density's number of entries, at random places.
+    let kept = (elements as f64 * f64::from(density) / 100.0).round() as usize;
+    let mut left = kept;
+    let mask: Vec<bool> = (0..elements)
+        .map(|i| {
+            let keep = rng.below(elements - i) < left;
+            left -= usize::from(keep);
+            keep
+        })
+        .collect();
+    let pattern = Pattern::from_mask(mask, columns);
+    // Centres at even distances from -3 to 3 deviations; labels drawn normally, as k-means finds them in trained layers.
+    let at = |label: usize| (label as f32 / (count - 1) as f32 * 6.0 - 3.0) * deviation;
+    let label = |z: f32| ((z + 3.0) / 6.0 * (count - 1) as f32).round().clamp(0.0, (count - 1) as f32) as u8;
+    let data = WeightData::Codebook {
+        pattern,
+        centres: (0..count).map(at).collect(),
+        labels: (0..kept).map(|_| label(rng.normal())).collect(),
+    };
+    Weight { name, shape: shape.to_vec(), data }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn costs_are_the_thesis_s() {
+        let cost = |stage| {
+            let costs = thesis_network(stage, 1).costs().unwrap();
+            let sum = |f: fn(&hccr_runtime::model::LayerCost) -> u64| costs.iter().map(f).sum::<u64>();
+            [sum(|c| c.dense_macs), sum(|c| c.nonzero_macs), sum(|c| c.weights as u64), sum(|c| c.nonzeros as u64)]
+        };
+        let [macs, _, weights, _] = cost(ThesisStage::Baseline);
+        assert_eq!((macs / 10_000, weights), (59_396, 10_850_144));
+        let [macs, _, weights, _] = cost(ThesisStage::LowRank);
+        assert_eq!((macs / 100_000, weights), (1_519, 8_157_920));
+        let [_, macs, _, nonzeros] = cost(ThesisStage::Compressed);
+        // The densities are printed to three digits.
+        assert!((62_900_000..63_060_000).contains(&macs), "{macs}");
+        assert!((2_130_000..2_148_000).contains(&nonzeros), "{nonzeros}");
+    }
+}

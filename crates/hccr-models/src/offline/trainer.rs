@@ -1,0 +1,214 @@
+//! Training of an offline network on image sets, as compression wants it.
+
+use crate::data::ImageSet;
+use hccr_compress::{Constraint, LayerInfo, LayerKind, LowRankPair, TrainStats, Trainer};
+use hccr_nn_train::layers::Conv2d;
+use hccr_nn_train::{Batch, Layer, Network, NetworkError, Sgd, evaluate};
+use hccr_tensor::Rng;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// What a [`OfflineTrainer`] is at one moment: all that a checkpoint needs to go on bit for bit.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TrainerState {
+    /// The network, its momentum and its constraints.
+    pub network: Network<f32>,
+    /// Mini-batches trained so far.
+    pub steps: u64,
+    /// Seed of the order of samples and of dropout.
+    pub seed: u64,
+    /// Samples a mini-batch.
+    pub batch_size: usize,
+    /// The optimiser.
+    pub sgd: Sgd,
+}
+
+/// Trains a network on one image set and evaluates it on another.
+#[derive(Debug)]
+pub struct OfflineTrainer<'a> {
+    state: TrainerState,
+    train: &'a ImageSet,
+    dev: &'a ImageSet,
+    /// The order of samples of the pass over the training set that is under way, and its number.
+    order: (u64, Vec<u32>),
+}
+
+/// Why training could not go on.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// The network has no such layer.
+    Network(NetworkError),
+    /// A weight, constraint or low-rank pair does not fit its layer.
+    Length {
+        /// Name of the layer.
+        layer: String,
+        /// Number of values given.
+        found: usize,
+    },
+    /// The loss is no longer a number.
+    Diverged {
+        /// Mini-batch at which it happened.
+        step: u64,
+        /// Learning rate then.
+        learning_rate: f32,
+    },
+}
+
+impl fmt::Display for TrainError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Network(e) => write!(f, "{e}"),
+            Self::Length { layer, found } => write!(f, "{found} values do not fit layer '{layer}'"),
+            Self::Diverged { step, learning_rate } => {
+                write!(f, "training diverged at step {step}, at learning rate {learning_rate}: try a lower one")
+            }
+        }
+    }
+}
+
+impl std::error::Error for TrainError {}
+
+impl From<NetworkError> for TrainError {
+    fn from(e: NetworkError) -> Self {
+        Self::Network(e)
+    }
+}
+
+impl<'a> OfflineTrainer<'a> {
+    /// Goes on from `state`.
+    ///
+    /// # Panics
+    /// Where the training set is empty.
+    pub fn new(state: TrainerState, train: &'a ImageSet, dev: &'a ImageSet) -> Self {
+        assert!(!train.is_empty(), "a training set without samples");
+        Self { state, train, dev, order: (u64::MAX, Vec::new()) }
+    }
+
+    /// The state, to save or to export the network.
+    pub fn state(&self) -> &TrainerState {
+        &self.state
+    }
+
+    /// The samples of the next mini-batch: passes over the whole set, each in an order of its own.
+    fn next_samples(&mut self) -> Vec<usize> {
+        let samples = self.train.len() as u64;
+        let first = self.state.steps * self.state.batch_size as u64;
+        (first..first + self.state.batch_size as u64)
+            .map(|drawn| {
+                let pass = drawn / samples;
+                if self.order.0 != pass {
+                    let mut order: Vec<u32> = (0..samples as u32).collect();
+                    Rng::new(self.state.seed, pass).shuffle(&mut order);
+                    self.order = (pass, order);
+                }
+                self.order.1[(drawn % samples) as usize] as usize
+            })
+            .collect()
+    }
+
+    fn length(layer: &str, found: usize) -> TrainError {
+        TrainError::Length { layer: layer.into(), found }
+    }
+
+    fn no_layer(layer: &str) -> TrainError {
+        NetworkError::NoSuchLayer { layer: layer.into() }.into()
+    }
+}
+
+impl Trainer for OfflineTrainer<'_> {
+    type Error = TrainError;
+
+    fn layers(&self) -> Vec<LayerInfo> {
+        let network = &self.state.network;
+        let info = |(layer, [_, h, w]): (&Layer<f32>, [usize; 3])| match layer {
+            Layer::Conv2d(l) => {
+                Some(LayerInfo { name: l.name.clone(), kind: LayerKind::Conv2d(l.params), output_size: [h, w] })
+            }
+            Layer::Linear(l) => {
+                Some(LayerInfo { name: l.name.clone(), kind: LayerKind::Linear(l.params), output_size: [1, 1] })
+            }
+            Layer::Norm(_) | Layer::Flatten(_) | Layer::Dropout(_) => None,
+        };
+        network.layers().iter().zip(network.shapes()).filter_map(info).collect()
+    }
+
+    fn weight(&self, layer: &str) -> Result<Vec<f32>, TrainError> {
+        let param = self.state.network.weight(layer).ok_or_else(|| Self::no_layer(layer))?;
+        Ok(param.value.clone())
+    }
+
+    fn set_weight(&mut self, layer: &str, weight: &[f32]) -> Result<(), TrainError> {
+        let param = self.state.network.weight_mut(layer).ok_or_else(|| Self::no_layer(layer))?;
+        if param.value.len() != weight.len() {
+            return Err(Self::length(layer, weight.len()));
+        }
+        param.value.copy_from_slice(weight);
+        Ok(())
+    }
+
+    fn set_constraint(&mut self, layer: &str, constraint: Constraint) -> Result<(), TrainError> {
+        use hccr_nn_train::Constraint as Own;
+        let param = self.state.network.weight_mut(layer).ok_or_else(|| Self::no_layer(layer))?;
+        let (constraint, len) = match constraint {
+            Constraint::Free => (Own::Free, param.value.len()),
+            Constraint::Mask(keep) => (Own::Mask(keep.clone()), keep.len()),
+            Constraint::Shared(labels) => (Own::Shared(labels.clone()), labels.len()),
+        };
+        if param.value.len() != len {
+            return Err(Self::length(layer, len));
+        }
+        param.set_constraint(constraint);
+        Ok(())
+    }
+
+    fn expand(&mut self, layer: &str, pair: LowRankPair) -> Result<(), TrainError> {
+        let found = self.state.network.weight(layer).ok_or_else(|| Self::no_layer(layer))?;
+        let [out_channels, in_channels, kh, kw] = found.shape[..] else {
+            return Err(Self::no_layer(layer));
+        };
+        if pair.vertical.len() != pair.rank * in_channels * kh || pair.horizontal.len() != out_channels * pair.rank * kw
+        {
+            return Err(Self::length(layer, pair.vertical.len() + pair.horizontal.len()));
+        }
+        self.state.network.replace_conv2d(layer, |conv| {
+            let [vertical, horizontal] = pair.params(&conv.params);
+            // The random weights are replaced at once.
+            let mut rng = Rng::new(0, 0);
+            let mut v = Conv2d::new(&format!("{layer}_v"), vertical, true, &mut rng);
+            let mut h = Conv2d::new(&format!("{layer}_h"), horizontal, conv.bias.is_some(), &mut rng);
+            (v.weight.value, h.weight.value) = (pair.vertical, pair.horizontal);
+            if let (Some(to), Some(from)) = (&mut h.bias, &conv.bias) {
+                to.value.clone_from(&from.value);
+            }
+            vec![v, h]
+        })?;
+        Ok(())
+    }
+
+    fn train(&mut self, steps: usize, learning_rate: f32) -> Result<TrainStats, TrainError> {
+        let (mut loss, mut correct, mut samples) = (0.0, 0, 0);
+        for _ in 0..steps {
+            let indices = self.next_samples();
+            let images: Vec<&[u8]> = indices.iter().map(|&i| self.train.image(i)).collect();
+            let labels: Vec<u16> = indices.iter().map(|&i| self.train.labels[i]).collect();
+            let state = &mut self.state;
+            let batch = Batch::from_bytes(&images, [self.train.size; 2], &state.network.mean);
+            let seed = state.seed ^ (state.steps << 20);
+            let stats = state.network.train_step(batch, &labels, &state.sgd, learning_rate, seed);
+            if !stats.loss.is_finite() {
+                return Err(TrainError::Diverged { step: state.steps, learning_rate });
+            }
+            state.steps += 1;
+            loss += stats.loss;
+            correct += stats.correct;
+            samples += stats.samples;
+        }
+        Ok(TrainStats { loss: (loss / steps.max(1) as f64) as f32, accuracy: correct as f32 / samples.max(1) as f32 })
+    }
+
+    fn evaluate(&mut self) -> Result<f32, TrainError> {
+        let images: Vec<&[u8]> = (0..self.dev.len()).map(|i| self.dev.image(i)).collect();
+        Ok(evaluate(&mut self.state.network, &images, &self.dev.labels).top1_accuracy())
+    }
+}

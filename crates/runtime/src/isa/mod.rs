@@ -1,0 +1,166 @@
+//! Instruction sets: one trait over zero-sized proof tokens.
+//!
+//! A token exists only where its instruction set was detected, so that holding one proves that its instructions may run.
+//! Each kernel is one generic body over [`Isa`]; [`Isa::enter`] is the only door into it, and the only place where the
+//! compiler is told to use the instructions. Everything below the door is `#[inline(always)]` and free of closures: a
+//! function that stays outside would pass vectors through memory and cost a factor of ten.
+
+mod scalar;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+use alloc::vec::Vec;
+use core::fmt;
+
+/// An instruction set that the runtime has kernels for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum IsaKind {
+    /// Plain Rust, for every machine.
+    Scalar,
+    /// x86-64 with AVX2 and FMA: 8 lanes of `f32`.
+    Avx2,
+    /// x86-64 with AVX-512F: 16 lanes of `f32`.
+    Avx512,
+}
+
+impl IsaKind {
+    const ALL: [Self; 3] = [Self::Scalar, Self::Avx2, Self::Avx512];
+
+    /// The instruction sets that this machine has, the slowest first.
+    ///
+    /// Without the feature `std` only those that the crate was compiled for.
+    pub fn available() -> Vec<Self> {
+        Self::ALL.into_iter().filter(|&kind| Token::new(kind).is_some()).collect()
+    }
+
+    /// Short name, as in the names of kernels.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Scalar => "scalar",
+            Self::Avx2 => "avx2",
+            Self::Avx512 => "avx512",
+        }
+    }
+}
+
+impl fmt::Display for IsaKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The proof that an instruction set may be used, kept in a plan.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Token {
+    Scalar(scalar::Scalar),
+    #[cfg(target_arch = "x86_64")]
+    Avx2(x86::Avx2),
+    #[cfg(target_arch = "x86_64")]
+    Avx512(x86::Avx512),
+}
+
+impl Token {
+    pub(crate) fn new(kind: IsaKind) -> Option<Self> {
+        match kind {
+            IsaKind::Scalar => Some(Self::Scalar(scalar::Scalar)),
+            #[cfg(target_arch = "x86_64")]
+            IsaKind::Avx2 => x86::Avx2::new().map(Self::Avx2),
+            #[cfg(target_arch = "x86_64")]
+            IsaKind::Avx512 => x86::Avx512::new().map(Self::Avx512),
+            #[cfg(not(target_arch = "x86_64"))]
+            IsaKind::Avx2 | IsaKind::Avx512 => None,
+        }
+    }
+
+    /// The fastest one that this machine has.
+    pub(crate) fn best() -> Self {
+        IsaKind::ALL.into_iter().rev().find_map(Self::new).unwrap_or(Self::Scalar(scalar::Scalar))
+    }
+
+    pub(crate) fn kind(self) -> IsaKind {
+        match self {
+            Self::Scalar(_) => IsaKind::Scalar,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(_) => IsaKind::Avx2,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(_) => IsaKind::Avx512,
+        }
+    }
+
+    /// Lanes of `f32` in a vector.
+    pub(crate) fn lanes(self) -> usize {
+        match self {
+            Self::Scalar(_) => scalar::Scalar::LANES,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(_) => x86::Avx2::LANES,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(_) => x86::Avx512::LANES,
+        }
+    }
+
+    pub(crate) fn enter<K: Kernel>(self, kernel: K) {
+        match self {
+            Self::Scalar(isa) => isa.enter(kernel),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(isa) => isa.enter(kernel),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(isa) => isa.enter(kernel),
+        }
+    }
+}
+
+/// A kernel: one body for every instruction set.
+pub(crate) trait Kernel {
+    /// The body; implementations are `#[inline(always)]`.
+    fn run<I: Isa>(self, isa: I);
+}
+
+/// Vectors of `f32`, `LANES` wide.
+pub(crate) trait Isa: Copy {
+    /// A vector.
+    type F32: Copy;
+    /// Its lanes; at most [`MAX_LANES`].
+    const LANES: usize;
+
+    /// Runs `kernel` compiled for this instruction set.
+    fn enter<K: Kernel>(self, kernel: K);
+
+    /// `x` in every lane.
+    fn splat(self, x: f32) -> Self::F32;
+    /// `a * b + c`, rounded once where the instruction set can.
+    fn mul_add(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32;
+    /// The larger, lane by lane.
+    fn max(self, a: Self::F32, b: Self::F32) -> Self::F32;
+    /// The smaller, lane by lane.
+    fn min(self, a: Self::F32, b: Self::F32) -> Self::F32;
+    /// The elements of even and of odd index of `a` followed by `b`.
+    fn deinterleave(self, a: Self::F32, b: Self::F32) -> (Self::F32, Self::F32);
+
+    /// Reads `LANES` elements at any alignment.
+    ///
+    /// # Safety
+    /// `p` points to `LANES` readable elements.
+    unsafe fn load(self, p: *const f32) -> Self::F32;
+    /// Writes `LANES` elements at any alignment.
+    ///
+    /// # Safety
+    /// `p` points to `LANES` writable elements.
+    unsafe fn store(self, p: *mut f32, v: Self::F32);
+
+    /// The elements of `base` at the `LANES` indices.
+    ///
+    /// # Safety
+    /// `indices` points to `LANES` indices, and `base` to an element readable at each of them.
+    unsafe fn gather(self, base: *const f32, indices: *const u16) -> Self::F32;
+
+    /// `x` for `x > 0`, `slope * x` otherwise; a slope of 1 gives `x` itself.
+    #[inline(always)]
+    fn prelu(self, x: Self::F32, slope: Self::F32) -> Self::F32 {
+        let zero = self.splat(0.0);
+        self.mul_add(self.min(x, zero), slope, self.max(x, zero))
+    }
+}
+
+/// No instruction set here has wider vectors.
+pub(crate) const MAX_LANES: usize = 16;

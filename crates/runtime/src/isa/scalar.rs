@@ -1,0 +1,64 @@
+//! Plain Rust: vectors are arrays, which the compiler turns into whatever the target has.
+
+use super::{Isa, Kernel};
+
+/// Always available.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scalar;
+
+impl Isa for Scalar {
+    type F32 = [f32; 4];
+    const LANES: usize = 4;
+
+    fn enter<K: Kernel>(self, kernel: K) {
+        kernel.run(self);
+    }
+
+    #[inline(always)]
+    fn splat(self, x: f32) -> [f32; 4] {
+        [x; 4]
+    }
+
+    #[inline(always)]
+    fn mul_add(self, a: [f32; 4], b: [f32; 4], c: [f32; 4]) -> [f32; 4] {
+        [a[0] * b[0] + c[0], a[1] * b[1] + c[1], a[2] * b[2] + c[2], a[3] * b[3] + c[3]]
+    }
+
+    #[inline(always)]
+    fn max(self, a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        let max = |x: f32, y: f32| if x > y { x } else { y };
+        [max(a[0], b[0]), max(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])]
+    }
+
+    #[inline(always)]
+    fn min(self, a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        let min = |x: f32, y: f32| if x < y { x } else { y };
+        [min(a[0], b[0]), min(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])]
+    }
+
+    #[inline(always)]
+    fn deinterleave(self, a: [f32; 4], b: [f32; 4]) -> ([f32; 4], [f32; 4]) {
+        ([a[0], a[2], b[0], b[2]], [a[1], a[3], b[1], b[3]])
+    }
+
+    #[inline(always)]
+    unsafe fn load(self, p: *const f32) -> [f32; 4] {
+        // SAFETY: the caller vouches for 4 readable elements; the read needs no more alignment than an `f32`'s.
+        unsafe { p.cast::<[f32; 4]>().read() }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, p: *mut f32, v: [f32; 4]) {
+        // SAFETY: the caller vouches for 4 writable elements; the write needs no more alignment than an `f32`'s.
+        unsafe { p.cast::<[f32; 4]>().write(v) }
+    }
+
+    #[inline(always)]
+    unsafe fn gather(self, base: *const f32, indices: *const u16) -> [f32; 4] {
+        // SAFETY: the caller vouches for 4 indices, and for the element at each.
+        unsafe {
+            let [a, b, c, d] = indices.cast::<[u16; 4]>().read();
+            [*base.add(a.into()), *base.add(b.into()), *base.add(c.into()), *base.add(d.into())]
+        }
+    }
+}

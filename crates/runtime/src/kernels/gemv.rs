@@ -1,0 +1,94 @@
+//! Dense fully connected layer: a matrix in panels of rows times a vector.
+
+use super::{Aligned, Epilogue};
+use crate::isa::{Isa, Kernel, MAX_LANES};
+
+/// Outputs of a panel.
+pub(crate) const MR: usize = 4 * MAX_LANES;
+
+/// Packed weights.
+pub(crate) struct DenseLinear {
+    /// Panels of `MR` outputs: `[out_features / MR][in_features][MR]`.
+    weights: Aligned,
+    epilogue: Epilogue,
+    in_features: usize,
+    out_features: usize,
+}
+
+impl DenseLinear {
+    /// Packs `weights`, `[out_features, in_features]`.
+    pub(crate) fn new(weights: &[f32], in_features: usize, epilogue: Epilogue) -> Self {
+        let out_features = epilogue.bias.len();
+        let padded = out_features.next_multiple_of(MR);
+        let mut packed = Aligned::zeros(padded * in_features);
+        for (row, values) in weights.chunks_exact(in_features).enumerate() {
+            let panel = &mut packed[row / MR * MR * in_features..];
+            for (column, &v) in values.iter().enumerate() {
+                panel[column * MR + row % MR] = v;
+            }
+        }
+        Self { weights: packed, epilogue: epilogue.padded(padded), in_features, out_features }
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        size_of_val(&*self.weights)
+    }
+
+    /// The pass over `src`, into `dst`.
+    pub(crate) fn kernel<'a>(&'a self, src: &'a [f32], dst: &'a mut [f32]) -> impl Kernel + 'a {
+        Pass { linear: self, src, dst }
+    }
+}
+
+struct Pass<'a> {
+    linear: &'a DenseLinear,
+    src: &'a [f32],
+    dst: &'a mut [f32],
+}
+
+impl Kernel for Pass<'_> {
+    #[inline(always)]
+    fn run<I: Isa>(self, isa: I) {
+        let linear = self.linear;
+        let src = &self.src[..linear.in_features];
+        let dst = &mut self.dst[..linear.out_features];
+        for (i, out) in dst.chunks_mut(MR).enumerate() {
+            let panel = &linear.weights[i * MR * linear.in_features..][..MR * linear.in_features];
+            let bias = &linear.epilogue.bias[i * MR..][..MR];
+            let slope = &linear.epilogue.slope[i * MR..][..MR];
+            let mut sums = [0.0; MR];
+            let mut part = 0;
+            while part < MR {
+                // SAFETY: a panel has `MR` weights an input; `part + 4 * LANES <= MR`, as `LANES` divides `MAX_LANES`.
+                unsafe { four_vectors(isa, src, panel, part, &mut sums) };
+                part += 4 * I::LANES;
+            }
+            for m in 0..out.len() {
+                let y = sums[m] + bias[m];
+                out[m] = if y > 0.0 { y } else { slope[m] * y };
+            }
+        }
+    }
+}
+
+/// The sums of four vectors of outputs from `part` of the panel on.
+///
+/// # Safety
+/// `panel` has `MR` elements an element of `src`, and `part + 4 * LANES <= MR`.
+#[inline(always)]
+unsafe fn four_vectors<I: Isa>(isa: I, src: &[f32], panel: &[f32], part: usize, sums: &mut [f32; MR]) {
+    let mut acc = [isa.splat(0.0); 4];
+    let mut p = panel.as_ptr().wrapping_add(part);
+    for &x in src {
+        let x = isa.splat(x);
+        for v in 0..4 {
+            // SAFETY: the caller vouches for the panel's size.
+            acc[v] = unsafe { isa.mul_add(x, isa.load(p.add(v * I::LANES)), acc[v]) };
+        }
+        p = p.wrapping_add(MR);
+    }
+    for v in 0..4 {
+        // SAFETY: the caller vouches for `part + 4 * LANES <= MR`.
+        unsafe { isa.store(sums.as_mut_ptr().add(part + v * I::LANES), acc[v]) };
+    }
+}

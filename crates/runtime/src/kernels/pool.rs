@@ -1,0 +1,130 @@
+//! Max pooling: vectors for windows of 3x3 at stride 2, plain Rust for all others and for the right edge.
+
+use crate::isa::{Isa, Kernel, MAX_LANES};
+use crate::plan::Layout;
+use crate::shape::Pool2dParams;
+
+/// Windows and geometry.
+pub(crate) struct MaxPool {
+    pub(crate) params: Pool2dParams,
+    pub(crate) src: Layout,
+    pub(crate) dst: Layout,
+}
+
+impl MaxPool {
+    /// True for the windows of the vector kernel.
+    pub(crate) fn is_vectorised(&self) -> bool {
+        self.params.kernel_size == [3, 3] && self.params.stride == [2, 2]
+    }
+
+    /// The pass over `src`, into `dst`.
+    pub(crate) fn kernel<'a>(&'a self, src: &'a [f32], dst: &'a mut [f32]) -> impl Kernel + 'a {
+        Pass { pool: self, src, dst }
+    }
+
+    /// The maximum of the window of output `(y, x)`, clipped to the image.
+    #[inline(always)]
+    fn window(&self, src: &[f32], channel: usize, y: usize, x: usize) -> f32 {
+        let Pool2dParams { kernel_size: [kh, kw], stride: [sy, sx], .. } = self.params;
+        let rows = y * sy..(y * sy + kh).min(self.src.height);
+        let columns = x * sx..(x * sx + kw).min(self.src.width);
+        let mut max = f32::NEG_INFINITY;
+        for row in rows {
+            for &v in &src[self.src.row(channel, row)][columns.clone()] {
+                max = if v > max { v } else { max };
+            }
+        }
+        max
+    }
+}
+
+struct Pass<'a> {
+    pool: &'a MaxPool,
+    src: &'a [f32],
+    dst: &'a mut [f32],
+}
+
+impl Kernel for Pass<'_> {
+    #[inline(always)]
+    fn run<I: Isa>(self, isa: I) {
+        let Self { pool, src, dst } = self;
+        let (height, width) = (pool.src.height, pool.src.width);
+        for channel in 0..pool.dst.channels {
+            for y in 0..pool.dst.height {
+                let out = &mut dst[pool.dst.row(channel, y)];
+                let mut done = 0;
+                if pool.is_vectorised() {
+                    // A window that hangs over the bottom reads the last row twice, which changes no maximum.
+                    let rows = [
+                        pool.src.row(channel, 2 * y).start,
+                        pool.src.row(channel, (2 * y + 1).min(height - 1)).start,
+                        pool.src.row(channel, (2 * y + 2).min(height - 1)).start,
+                    ];
+                    done = row(isa, src, rows, width, out);
+                }
+                for x in done..out.len() {
+                    out[x] = pool.window(src, channel, y, x);
+                }
+            }
+        }
+    }
+}
+
+/// Pools as much of a row as the vectors can without reading beyond `src`, and returns how many outputs that is.
+#[inline(always)]
+fn row<I: Isa>(isa: I, src: &[f32], rows: [usize; 3], width: usize, out: &mut [f32]) -> usize {
+    let mut x = 0;
+    while x < out.len() {
+        // The last vector overlaps the one before it.
+        let at = if x + I::LANES > out.len() { out.len().saturating_sub(I::LANES) } else { x };
+        if rows[2] + 2 * (at + I::LANES) >= src.len() {
+            return x;
+        }
+        // SAFETY: the rows ascend, and of the last one the elements up to `2 * (at + LANES)` lie within `src`.
+        let max = unsafe { windows(isa, src.as_ptr(), rows, 2 * at) };
+        if out.len() < I::LANES {
+            let mut lanes = [0.0; MAX_LANES];
+            // SAFETY: `LANES` is at most `MAX_LANES`.
+            unsafe { isa.store(lanes.as_mut_ptr(), max) };
+            out.copy_from_slice(&lanes[..out.len()]);
+        } else {
+            // SAFETY: `at + LANES` is at most the length of `out`.
+            unsafe { isa.store(out.as_mut_ptr().add(at), max) };
+        }
+        x = at + I::LANES;
+    }
+    let last = out.len() - 1;
+    if 2 * last + 2 >= width {
+        // The vectors took the last window on over the right edge: it has one or two columns.
+        let (left, right) = (2 * last, (2 * last + 1).min(width - 1));
+        let mut max = f32::NEG_INFINITY;
+        for row in rows {
+            max = max.max(src[row + left]).max(src[row + right]);
+        }
+        out[last] = max;
+    }
+    out.len()
+}
+
+/// The maxima of `LANES` windows of 3x3 at stride 2.
+///
+/// # Safety
+/// From `at` on, `2 * LANES + 1` elements of each row lie within `src`.
+#[inline(always)]
+unsafe fn windows<I: Isa>(isa: I, src: *const f32, rows: [usize; 3], at: usize) -> I::F32 {
+    // The maxima down the columns: two vectors from `at` on, and two shifted by one element.
+    let mut down = [isa.splat(f32::NEG_INFINITY); 4];
+    for row in rows {
+        // SAFETY: the loads start at elements 0, LANES, 1 and LANES + 1 of the `2 * LANES + 1` vouched for.
+        unsafe {
+            let p = src.add(row + at);
+            down[0] = isa.max(down[0], isa.load(p));
+            down[1] = isa.max(down[1], isa.load(p.add(I::LANES)));
+            down[2] = isa.max(down[2], isa.load(p.add(1)));
+            down[3] = isa.max(down[3], isa.load(p.add(I::LANES + 1)));
+        }
+    }
+    let (left, _) = isa.deinterleave(down[0], down[1]);
+    let (middle, right) = isa.deinterleave(down[2], down[3]);
+    isa.max(isa.max(left, middle), right)
+}

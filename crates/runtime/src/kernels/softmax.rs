@@ -1,0 +1,47 @@
+//! Softmax, with an exponential of its own: `core` has none, and this one has the same bits on every machine.
+
+/// `dst_i = exp(src_i) / sum_j exp(src_j)`.
+pub(crate) fn softmax(src: &[f32], dst: &mut [f32]) {
+    let max = src.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let mut sum = 0.0;
+    for (out, &x) in dst.iter_mut().zip(src) {
+        *out = exp(x - max);
+        sum += *out;
+    }
+    for out in dst {
+        *out /= sum;
+    }
+}
+
+/// `e^x` for `x <= 0`, within two units in the last place; 0 where the result would be subnormal.
+fn exp(x: f32) -> f32 {
+    // x = n ln 2 + r with |r| <= ln 2 / 2, where ln 2 is split in two so that n ln 2 is exact; then e^r by the
+    // polynomial of Cephes.
+    const LN2_HIGH: f32 = 0.693_359_4;
+    const LN2_LOW: f32 = -2.121_944_4e-4;
+    if x < -87.0 {
+        return 0.0;
+    }
+    let n = (x * core::f32::consts::LOG2_E - 0.5) as i32;
+    let r = x - n as f32 * LN2_HIGH - n as f32 * LN2_LOW;
+    let mut p = 1.987_569_1e-4;
+    for c in [1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5] {
+        p = p * r + c;
+    }
+    (p * r * r + r + 1.0) * f32::from_bits(((n + 127) as u32) << 23)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exponential_is_close() {
+        for i in 0..87_000 {
+            let x = -(i as f32) / 1000.0;
+            let want = f64::from(x).exp();
+            assert!((f64::from(exp(x)) / want - 1.0).abs() < 3e-7, "exp({x}) = {}, want {want}", exp(x));
+        }
+        assert_eq!((exp(0.0), exp(-100.0)), (1.0, 0.0));
+    }
+}

@@ -1,0 +1,157 @@
+//! A sparse pattern as lines, its rows or its columns, and lines as words of six positions.
+
+use super::super::weights::Pattern;
+use alloc::vec;
+use alloc::vec::Vec;
+
+/// Positions a word: small enough that a rare word is not rounded up by much to a probability of 1/4096, large enough
+/// that there are fewer words than entries.
+const WORD_BITS: usize = 6;
+/// Number of different words.
+pub(super) const WORDS: usize = 1 << WORD_BITS;
+
+/// Whether lines are rows or columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Direction {
+    Rows,
+    Columns,
+}
+
+/// The entries of a matrix, line after line.
+#[derive(Clone, Debug)]
+pub(super) struct Lines {
+    pub(super) direction: Direction,
+    /// Positions in a line.
+    pub(super) length: usize,
+    /// Rows of this pattern are the lines.
+    pub(super) pattern: Pattern,
+}
+
+impl Lines {
+    /// The lines of `pattern`, which has `columns` columns, and `values` (one an entry, or none) in their order.
+    pub(super) fn new<T: Copy>(
+        direction: Direction,
+        pattern: &Pattern,
+        columns: usize,
+        values: &[T],
+    ) -> (Self, Vec<T>) {
+        let (length, (pattern, values)) = match direction {
+            Direction::Rows => (columns, (pattern.clone(), values.to_vec())),
+            Direction::Columns => (pattern.rows(), transpose(pattern, columns, values)),
+        };
+        (Self { direction, length, pattern }, values)
+    }
+
+    /// The pattern by rows, and values in its order.
+    pub(super) fn into_rows<T: Copy>(self, values: Vec<T>) -> (Pattern, Vec<T>) {
+        match self.direction {
+            Direction::Rows => (self.pattern, values),
+            Direction::Columns => transpose(&self.pattern, self.length, &values),
+        }
+    }
+
+    /// Words in a line of `length` positions.
+    pub(super) fn words_in(length: usize) -> usize {
+        length.div_ceil(WORD_BITS)
+    }
+
+    /// Writes the words of line `line`: bit `i` of word `w` is position `6 w + i`.
+    pub(super) fn words(&self, line: usize, words: &mut [u8]) {
+        words.fill(0);
+        for &i in &self.pattern.indices[self.pattern.row(line)] {
+            words[i as usize / WORD_BITS] |= 1 << (i as usize % WORD_BITS);
+        }
+    }
+}
+
+/// Writes the positions that `words` mark into `indices` and returns their number, or `None` where they do not fit.
+///
+/// `indices` needs [`SPARE`] elements more than there are positions: each word writes as many, whatever it marks, which
+/// is faster than asking each bit.
+pub(super) fn expand(words: &[u8], indices: &mut [u32]) -> Option<usize> {
+    let (mut count, mut first) = (0, 0);
+    for &word in words {
+        let (positions, marked) = &POSITIONS[usize::from(word) % WORDS];
+        let target: &mut [u32; SPARE] = indices.get_mut(count..)?.first_chunk_mut()?;
+        for i in 0..SPARE {
+            target[i] = first + positions[i];
+        }
+        count += marked;
+        first += WORD_BITS as u32;
+    }
+    Some(count)
+}
+
+/// Elements that [`expand`] may write beyond the last position.
+pub(super) const SPARE: usize = 8;
+
+/// For each word its positions, and their number.
+static POSITIONS: [([u32; SPARE], usize); WORDS] = {
+    let mut table = [([0; SPARE], 0); WORDS];
+    let mut word = 0;
+    while word < WORDS {
+        let mut bit = 0;
+        while bit < WORD_BITS {
+            if word >> bit & 1 == 1 {
+                let (positions, marked) = &mut table[word];
+                positions[*marked] = bit as u32;
+                *marked += 1;
+            }
+            bit += 1;
+        }
+        word += 1;
+    }
+    table
+};
+
+/// The transpose of `pattern`, whose indices are below `columns`, and `values` (one an entry, or none) in its order.
+fn transpose<T: Copy>(pattern: &Pattern, columns: usize, values: &[T]) -> (Pattern, Vec<T>) {
+    let mut indptr = vec![0; columns + 1];
+    for &column in &pattern.indices {
+        indptr[column as usize + 1] += 1;
+    }
+    for column in 0..columns {
+        indptr[column + 1] += indptr[column];
+    }
+    let mut next = indptr.clone();
+    let mut indices = vec![0; pattern.nnz()];
+    let mut moved = values.to_vec();
+    for row in 0..pattern.rows() {
+        for entry in pattern.row(row) {
+            let at = &mut next[pattern.indices[entry] as usize];
+            indices[*at as usize] = row as u32;
+            if let Some(&value) = values.get(entry) {
+                moved[*at as usize] = value;
+            }
+            *at += 1;
+        }
+    }
+    (Pattern { indptr, indices }, moved)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_and_back() {
+        let pattern = Pattern::from_mask([1, 0, 1, 0, 0, 0, 1, 1, 0].map(|b| b == 1), 3);
+        let (lines, values) = Lines::new(Direction::Columns, &pattern, 3, &[10, 12, 30, 31]);
+        assert_eq!((&lines.pattern.indptr, &lines.pattern.indices), (&vec![0, 2, 3, 4], &vec![0, 2, 2, 0]));
+        assert_eq!(values, [10, 30, 31, 12]);
+        assert_eq!(lines.into_rows(values), (pattern, vec![10, 12, 30, 31]));
+    }
+
+    #[test]
+    fn words_expand_to_their_positions() {
+        let mask = [true, false, false, false, false, true, false, true];
+        let (lines, _) = Lines::new::<u8>(Direction::Rows, &Pattern::from_mask(mask, 8), 8, &[]);
+        let mut words = [0; 2];
+        lines.words(0, &mut words);
+        assert_eq!(words, [0b10_0001, 0b10]);
+        let mut indices = [0; 3 + SPARE];
+        assert_eq!(expand(&words, &mut indices), Some(3));
+        assert_eq!(indices[..3], [0, 5, 7]);
+        assert_eq!(expand(&words, &mut indices[..SPARE]), None);
+    }
+}

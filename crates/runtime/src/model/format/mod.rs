@@ -1,0 +1,219 @@
+//! The model file: a graph and its weights, entropy-coded. `docs/formats/model.md` describes every byte.
+
+mod bytes;
+mod lines;
+mod predict;
+mod rans;
+mod stream;
+mod weights;
+
+use super::graph::{Model, Node, ValueId};
+use super::op::Op;
+use super::weights::WeightId;
+use crate::error::LoadError;
+use crate::shape::{Conv2dParams, LinearParams, Pool2dParams};
+use alloc::vec::Vec;
+use bytes::{Reader, crc32, write_text, write_varint};
+use rans::Decoder;
+use stream::{Sink, Source};
+
+const MAGIC: [u8; 4] = *b"HCCR";
+const VERSION: u32 = 1;
+/// Magic, version, length of the file, checksum of all that follows.
+const HEADER_BYTES: usize = 20;
+
+impl Model {
+    /// The model as a file.
+    ///
+    /// # Errors
+    /// As [`Model::validate`]: a file always holds a valid model.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, LoadError> {
+        self.validate()?;
+        let mut sink = Sink::default();
+        self.write(&mut sink);
+        let Sink { mut plain, coded, claims } = sink;
+        let coded = coded.finish();
+        let length = HEADER_BYTES + plain.len() + coded.len();
+        plain.resize(plain.len() + claims.length_needed().saturating_sub(length), 0);
+
+        let mut payload = Vec::with_capacity(plain.len() + coded.len() + 5);
+        write_varint(&mut payload, plain.len());
+        payload.extend(plain);
+        payload.extend(coded);
+        let mut file = Vec::with_capacity(HEADER_BYTES + payload.len());
+        file.extend(MAGIC);
+        file.extend(VERSION.to_le_bytes());
+        file.extend(((HEADER_BYTES + payload.len()) as u64).to_le_bytes());
+        file.extend(crc32(&payload).to_le_bytes());
+        file.extend(payload);
+        Ok(file)
+    }
+
+    /// The model that a file holds, validated.
+    ///
+    /// Memory stays in proportion to the length of `file`, whatever it claims.
+    ///
+    /// # Errors
+    /// [`LoadError`] says where and why for bytes that are no model file, of another version, cut or altered, or that hold
+    /// a graph that cannot run.
+    pub fn from_bytes(file: &[u8]) -> Result<Self, LoadError> {
+        let mut reader = Reader::new(file, 0);
+        if reader.array("the magic bytes").map_err(|_| LoadError::NotAModel)? != MAGIC {
+            return Err(LoadError::NotAModel);
+        }
+        let version = u32::from_le_bytes(reader.array("the version")?);
+        if version != VERSION {
+            return Err(LoadError::UnsupportedVersion { found: version });
+        }
+        let length = u64::from_le_bytes(reader.array("the length")?);
+        let checksum = u32::from_le_bytes(reader.array("the checksum")?);
+        match (file.len() as u64).cmp(&length) {
+            core::cmp::Ordering::Less => return Err(LoadError::Truncated { offset: file.len(), what: "the file" }),
+            core::cmp::Ordering::Greater => return Err(reader.corrupt("bytes after the end of the file")),
+            core::cmp::Ordering::Equal => {}
+        }
+        if crc32(reader.rest()) != checksum {
+            return Err(reader.corrupt("the checksum does not match"));
+        }
+        let plain_length = reader.varint("the length of the plain part")?;
+        let plain_offset = reader.offset();
+        let plain = Reader::new(reader.take(plain_length, "the plain part")?, plain_offset);
+        let coded = Decoder::new(reader.rest(), reader.offset())?;
+        let mut source = Source::new(plain, coded, file.len());
+        let model = Self::read(&mut source)?;
+        if source.plain.rest().iter().any(|&padding| padding != 0) {
+            return Err(source.plain.corrupt("bytes after the end of the model"));
+        }
+        source.coded.finish()?;
+        model.validate()?;
+        Ok(model)
+    }
+
+    fn write(&self, sink: &mut Sink) {
+        write_varint(&mut sink.plain, self.inputs.len());
+        for shape in &self.inputs {
+            sink.numbers(shape.iter().copied());
+        }
+        sink.numbers(self.outputs.iter().map(|v| v.0 as usize));
+        write_varint(&mut sink.plain, self.nodes.len());
+        for node in &self.nodes {
+            write_text(&mut sink.plain, &node.name);
+            write_varint(&mut sink.plain, node.input.0 as usize);
+            write_op(&mut sink.plain, &node.op);
+        }
+        write_varint(&mut sink.plain, self.labels.len());
+        sink.claims.add(self.labels.len(), 0);
+        sink.planes(self.labels.iter().map(|&c| (c as u32).to_le_bytes()));
+        write_varint(&mut sink.plain, self.weights.len());
+        for weight in &self.weights {
+            weights::write(sink, weight);
+        }
+    }
+
+    fn read(source: &mut Source<'_>) -> Result<Self, LoadError> {
+        let number = |r: &mut Reader<'_>| r.varint("a shape or a value");
+        let inputs = (0..source.count("inputs")?).map(|_| source.list("a shape", number)).collect::<Result<_, _>>()?;
+        let outputs = source.list("outputs", |r| Ok(ValueId(number(r)? as u32)))?;
+        let nodes = source.list("nodes", |r| {
+            let name = r.text("a layer's name")?;
+            let input = ValueId(number(r)? as u32);
+            Ok(Node { name, op: read_op(r)?, input })
+        })?;
+        let labels = source.plain.varint("labels")?;
+        source.claim(labels, 0)?;
+        let labels = source.planes(labels)?.into_iter().map(|c| char::from_u32(u32::from_le_bytes(c)));
+        let labels =
+            labels.collect::<Option<_>>().ok_or_else(|| source.plain.corrupt("a label that is no character"))?;
+        let weights = (0..source.count("weights")?).map(|_| weights::read(source)).collect::<Result<_, _>>()?;
+        Ok(Self { nodes, inputs, outputs, weights, labels })
+    }
+}
+
+/// Tags of the operations.
+mod tag {
+    pub(super) const SUBTRACT_MEAN: u8 = 0;
+    pub(super) const CONV2D: u8 = 1;
+    pub(super) const LINEAR: u8 = 2;
+    pub(super) const BATCH_NORM: u8 = 3;
+    pub(super) const PRELU: u8 = 4;
+    pub(super) const MAX_POOL2D: u8 = 5;
+    pub(super) const FLATTEN: u8 = 6;
+    pub(super) const DROPOUT: u8 = 7;
+    pub(super) const IDENTITY: u8 = 8;
+    pub(super) const SOFTMAX: u8 = 9;
+}
+
+fn write_op(out: &mut Vec<u8>, op: &Op) {
+    let mut put = |tag: u8, numbers: &[usize], ids: &[Option<WeightId>]| {
+        out.push(tag);
+        numbers.iter().for_each(|&n| write_varint(out, n));
+        // Zero says "none".
+        ids.iter().for_each(|id| write_varint(out, id.map_or(0, |id| id.0 as usize + 1)));
+    };
+    match *op {
+        Op::SubtractMean { mean } => put(tag::SUBTRACT_MEAN, &[], &[Some(mean)]),
+        Op::Conv2d { params: p, weight, scale, bias, prelu } => {
+            let sizes = [p.kernel_size, p.stride, p.padding].concat();
+            put(
+                tag::CONV2D,
+                &[&[p.in_channels, p.out_channels], &sizes[..]].concat(),
+                &[Some(weight), scale, bias, prelu],
+            );
+        }
+        Op::Linear { params: p, weight, scale, bias, prelu } => {
+            put(tag::LINEAR, &[p.in_features, p.out_features], &[Some(weight), scale, bias, prelu]);
+        }
+        Op::BatchNorm { mean, scale, shift } => put(tag::BATCH_NORM, &[], &[Some(mean), Some(scale), shift]),
+        Op::PRelu { slope } => put(tag::PRELU, &[], &[Some(slope)]),
+        Op::MaxPool2d { params: p } => {
+            put(tag::MAX_POOL2D, &[&p.kernel_size[..], &p.stride, &[usize::from(p.ceil_mode)]].concat(), &[]);
+        }
+        Op::Flatten => put(tag::FLATTEN, &[], &[]),
+        Op::Dropout { probability } => {
+            put(tag::DROPOUT, &[], &[]);
+            out.extend(probability.to_le_bytes());
+        }
+        Op::Identity => put(tag::IDENTITY, &[], &[]),
+        Op::Softmax => put(tag::SOFTMAX, &[], &[]),
+    }
+}
+
+fn read_op(r: &mut Reader<'_>) -> Result<Op, LoadError> {
+    const WHAT: &str = "a layer's parameters";
+    fn pair(r: &mut Reader<'_>) -> Result<[usize; 2], LoadError> {
+        Ok([r.varint(WHAT)?, r.varint(WHAT)?])
+    }
+    fn optional(r: &mut Reader<'_>) -> Result<Option<WeightId>, LoadError> {
+        Ok(r.varint(WHAT)?.checked_sub(1).map(|id| WeightId(id as u32)))
+    }
+    fn required(r: &mut Reader<'_>) -> Result<WeightId, LoadError> {
+        optional(r)?.ok_or_else(|| r.corrupt("a layer without its weight"))
+    }
+    Ok(match r.byte("a layer's operation")? {
+        tag::SUBTRACT_MEAN => Op::SubtractMean { mean: required(r)? },
+        tag::CONV2D => {
+            let [in_channels, out_channels] = pair(r)?;
+            let params =
+                Conv2dParams { in_channels, out_channels, kernel_size: pair(r)?, stride: pair(r)?, padding: pair(r)? };
+            let weight = required(r)?;
+            Op::Conv2d { params, weight, scale: optional(r)?, bias: optional(r)?, prelu: optional(r)? }
+        }
+        tag::LINEAR => {
+            let [in_features, out_features] = pair(r)?;
+            let params = LinearParams { in_features, out_features };
+            let weight = required(r)?;
+            Op::Linear { params, weight, scale: optional(r)?, bias: optional(r)?, prelu: optional(r)? }
+        }
+        tag::BATCH_NORM => Op::BatchNorm { mean: required(r)?, scale: required(r)?, shift: optional(r)? },
+        tag::PRELU => Op::PRelu { slope: required(r)? },
+        tag::MAX_POOL2D => {
+            let params = Pool2dParams { kernel_size: pair(r)?, stride: pair(r)?, ceil_mode: r.varint(WHAT)? != 0 };
+            Op::MaxPool2d { params }
+        }
+        tag::FLATTEN => Op::Flatten,
+        tag::DROPOUT => Op::Dropout { probability: f32::from_le_bytes(r.array(WHAT)?) },
+        tag::IDENTITY => Op::Identity,
+        tag::SOFTMAX => Op::Softmax,
+        found => return Err(r.corrupt(alloc::format!("unknown operation {found}"))),
+    })
+}

@@ -1,0 +1,254 @@
+//! Interleaved range asymmetric numeral systems (rANS; Duda, arXiv 1311.2540; interleaving: Giesen, arXiv 1402.3392).
+//!
+//! Symbols are bytes, probabilities multiples of 1/4096 from static tables. Symbol `i` of a run belongs to state
+//! `i % 4`: the four states do not depend on each other, so that the processor decodes them side by side.
+
+use super::bytes::{Reader, write_varint};
+use crate::error::LoadError;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::hint::select_unpredictable;
+
+const PROBABILITY_BITS: u32 = 12;
+const TOTAL: u32 = 1 << PROBABILITY_BITS;
+/// States live in `LOW..2^32` and move 16 bits at a time.
+const LOW: u32 = 1 << 16;
+const STATES: usize = 4;
+
+/// The frequency of each symbol, out of 4096; a symbol that does not occur has none.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Frequencies(Vec<u16>);
+
+impl Frequencies {
+    /// The frequencies that code `counts` (1 to 256 of them) in nearly the fewest bits.
+    pub(super) fn from_counts(counts: &[u32]) -> Self {
+        let total: u64 = counts.iter().map(|&c| u64::from(c)).sum();
+        let scale = |c: u32| ((u64::from(c) * u64::from(TOTAL) / total.max(1)) as u16).max(u16::from(c > 0));
+        let used = counts.iter().rposition(|&c| c > 0).unwrap_or(0) + 1;
+        let mut frequencies: Vec<u16> = counts[..used].iter().map(|&c| scale(c)).collect();
+        let mut sum: u32 = frequencies.iter().map(|&f| u32::from(f)).sum();
+        // Rounding left a few slots over or took a few too many: move them where it gains most or costs least, which is
+        // where the count by slot is the largest or the smallest.
+        let by_slot = |i: usize, slots: u16| f64::from(counts[i]) / f64::from(slots);
+        while sum < TOTAL {
+            let best = (0..used).max_by(|&a, &b| by_slot(a, frequencies[a]).total_cmp(&by_slot(b, frequencies[b])));
+            let Some(best) = best else { break };
+            frequencies[best] += 1;
+            sum += 1;
+        }
+        while sum > TOTAL {
+            let able = (0..used).filter(|&i| frequencies[i] > 1);
+            let best = able.min_by(|&a, &b| by_slot(a, frequencies[a] - 1).total_cmp(&by_slot(b, frequencies[b] - 1)));
+            let Some(best) = best else { break };
+            frequencies[best] -= 1;
+            sum -= 1;
+        }
+        Self(frequencies)
+    }
+
+    /// Bits that coding `counts` takes, without the table.
+    pub(super) fn cost(&self, counts: &[u32]) -> f64 {
+        counts.iter().zip(&self.0).filter(|c| *c.0 > 0).map(|(&c, &f)| f64::from(c) * bits(f)).sum()
+    }
+
+    /// Number of symbols, then their frequencies; after a zero stands the number of further zeros. The last frequency
+    /// is what is left to 4096.
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        write_varint(out, self.0.len());
+        let mut at = 0;
+        while at + 1 < self.0.len() {
+            write_varint(out, usize::from(self.0[at]));
+            if self.0[at] == 0 {
+                let zeros = self.0[at..].iter().take_while(|&&f| f == 0).count();
+                write_varint(out, zeros - 1);
+                at += zeros;
+            } else {
+                at += 1;
+            }
+        }
+    }
+
+    /// Reads what [`write`](Self::write) wrote, for an alphabet of `symbols`.
+    pub(super) fn read(from: &mut Reader<'_>, symbols: usize) -> Result<Self, LoadError> {
+        const WHAT: &str = "a frequency table";
+        let used = from.varint(WHAT)?;
+        if used == 0 || used > symbols {
+            return Err(from.corrupt("a frequency table of the wrong size"));
+        }
+        let mut frequencies = Vec::with_capacity(used);
+        let mut left = TOTAL as usize;
+        while frequencies.len() + 1 < used {
+            let frequency = from.varint(WHAT)?;
+            let zeros = if frequency == 0 { from.varint(WHAT)? } else { 0 };
+            if frequency >= left || zeros + 1 >= used - frequencies.len() {
+                return Err(from.corrupt("frequencies that do not add up to 4096"));
+            }
+            left -= frequency;
+            frequencies.resize(frequencies.len() + zeros, 0);
+            frequencies.push(frequency as u16);
+        }
+        frequencies.push(left as u16);
+        Ok(Self(frequencies))
+    }
+}
+
+/// `log2(4096 / frequency)`, to about 0.01 bit: enough to compare encodings, and the same on every machine.
+fn bits(frequency: u16) -> f64 {
+    let exponent = frequency.max(1).ilog2();
+    let mantissa = f64::from(frequency) / f64::from(1u32 << exponent) - 1.0;
+    let log2 = f64::from(exponent) + mantissa * (1.342 - 0.342 * mantissa);
+    f64::from(PROBABILITY_BITS) - log2
+}
+
+/// Collects symbols and codes them, last symbol first, when all are known.
+#[derive(Default)]
+pub(super) struct Encoder {
+    symbols: Vec<Coded>,
+}
+
+struct Coded {
+    start: u16,
+    frequency: u16,
+    state: u8,
+}
+
+impl Encoder {
+    /// Appends a run; every symbol of it has a frequency above zero.
+    pub(super) fn run(&mut self, frequencies: &Frequencies, run: &[u8]) {
+        let mut starts = Vec::with_capacity(frequencies.0.len());
+        let mut start = 0;
+        for &f in &frequencies.0 {
+            starts.push(start);
+            start += f;
+        }
+        self.symbols.extend(run.iter().enumerate().map(|(i, &s)| Coded {
+            start: starts[usize::from(s)],
+            frequency: frequencies.0[usize::from(s)],
+            state: (i % STATES) as u8,
+        }));
+    }
+
+    /// The stream: the four states, then the 16-bit words in the order of reading; all little-endian.
+    pub(super) fn finish(self) -> Vec<u8> {
+        let mut states = [LOW; STATES];
+        let mut words = Vec::new();
+        for s in self.symbols.iter().rev() {
+            let state = &mut states[usize::from(s.state)];
+            let frequency = u32::from(s.frequency);
+            if u64::from(*state) >= u64::from(frequency) << (32 - PROBABILITY_BITS) {
+                words.push(*state as u16);
+                *state >>= 16;
+            }
+            *state = ((*state / frequency) << PROBABILITY_BITS) + *state % frequency + u32::from(s.start);
+        }
+        let states = states.iter().flat_map(|s| s.to_le_bytes());
+        states.chain(words.iter().rev().flat_map(|w| w.to_le_bytes())).collect()
+    }
+}
+
+/// For each of the 4096 slots its symbol (8 bits), the symbol's frequency less one (12 bits) and the slot's offset
+/// within the symbol (12 bits).
+pub(super) struct DecodeTable(Vec<u32>);
+
+impl DecodeTable {
+    pub(super) fn new(frequencies: &Frequencies) -> Self {
+        let mut slots = Vec::with_capacity(TOTAL as usize);
+        for (symbol, &f) in frequencies.0.iter().enumerate() {
+            let f = u32::from(f);
+            slots.extend((0..f).map(|offset| symbol as u32 | (f.wrapping_sub(1)) << 8 | offset << 20));
+        }
+        Self(slots)
+    }
+}
+
+/// Decodes the runs of an [`Encoder`] in the order in which they were appended.
+pub(super) struct Decoder<'a> {
+    stream: &'a [u8],
+    /// Where `stream` starts in the file, for errors.
+    offset: usize,
+    at: usize,
+    states: [u64; STATES],
+}
+
+impl<'a> Decoder<'a> {
+    pub(super) fn new(stream: &'a [u8], offset: usize) -> Result<Self, LoadError> {
+        let mut decoder = Self { stream, offset, at: 4 * STATES, states: [0; STATES] };
+        let Some(head) = stream.get(..4 * STATES) else { return Err(decoder.truncated()) };
+        for (state, bytes) in decoder.states.iter_mut().zip(head.as_chunks().0) {
+            *state = u64::from(u32::from_le_bytes(*bytes));
+        }
+        Ok(decoder)
+    }
+
+    /// Decodes a run as long as `run`.
+    pub(super) fn run(&mut self, table: &DecodeTable, run: &mut [u8]) -> Result<(), LoadError> {
+        let Ok(slots) = <&[u32; TOTAL as usize]>::try_from(&table.0[..]) else {
+            unreachable!("a table has 4096 slots")
+        };
+        let mut states = self.states;
+        let (chunks, tail) = run.as_chunks_mut::<STATES>();
+        for chunk in chunks {
+            let mut window = self.window();
+            for i in 0..STATES {
+                chunk[i] = step(&mut states[i], slots, &mut window, &mut self.at);
+            }
+        }
+        let mut window = self.window();
+        for (symbol, state) in tail.iter_mut().zip(&mut states) {
+            *symbol = step(state, slots, &mut window, &mut self.at);
+        }
+        self.states = states;
+        if self.at > self.stream.len() { Err(self.truncated()) } else { Ok(()) }
+    }
+
+    /// Checks that the stream ends here: all bytes read, and each state as the encoder started it.
+    pub(super) fn finish(&self) -> Result<(), LoadError> {
+        if self.at == self.stream.len() && self.states == [u64::from(LOW); STATES] {
+            return Ok(());
+        }
+        let reason = "the coded symbols do not end where they should".into();
+        Err(LoadError::Corrupt { offset: self.offset + self.at, reason })
+    }
+
+    /// The next 8 bytes, zeros after the end.
+    #[inline(always)]
+    fn window(&self) -> u64 {
+        match self.stream.get(self.at..).and_then(<[u8]>::first_chunk) {
+            Some(bytes) => u64::from_le_bytes(*bytes),
+            None => {
+                let mut bytes = [0; 8];
+                let rest = self.stream.get(self.at..).unwrap_or(&[]);
+                bytes[..rest.len()].copy_from_slice(rest);
+                u64::from_le_bytes(bytes)
+            }
+        }
+    }
+
+    fn truncated(&self) -> LoadError {
+        LoadError::Truncated { offset: self.offset + self.stream.len(), what: "the coded symbols" }
+    }
+}
+
+/// Decodes one symbol, without branches: whether a state needs another word is as good as random.
+///
+/// In 64 bits, though states stay below 2^32: the compiler would otherwise put the four states of a run into one SSE
+/// register, and shuffling them in and out for the table takes longer than all the rest.
+#[inline(always)]
+fn step(state: &mut u64, slots: &[u32; TOTAL as usize], window: &mut u64, at: &mut usize) -> u8 {
+    let slot = u64::from(slots[(*state % u64::from(TOTAL)) as usize]);
+    let frequency = (slot >> 8) % u64::from(TOTAL) + 1;
+    // Below 2^32 for every state, since the offset is below the frequency.
+    let x = frequency * (*state >> PROBABILITY_BITS) + (slot >> 20);
+    let refill = x < u64::from(LOW);
+    *state = select_unpredictable(refill, x << 16 | (*window & 0xFFFF), x);
+    *window = select_unpredictable(refill, *window >> 16, *window);
+    *at += usize::from(refill) * 2;
+    slot as u8
+}
+
+/// Counts the symbols of `run`, for an alphabet of `symbols`.
+pub(super) fn count(symbols: usize, run: impl IntoIterator<Item = u8>) -> Vec<u32> {
+    let mut counts = vec![0; symbols];
+    run.into_iter().for_each(|s| counts[usize::from(s)] += 1);
+    counts
+}

@@ -1,0 +1,124 @@
+//! From the image of a character to what the network sees; training and recognition call the same function.
+
+mod ink;
+mod resize;
+
+use crate::error::RunError;
+use alloc::vec;
+use alloc::vec::Vec;
+
+/// A grey image, row-major, one byte a pixel, 255 white.
+#[derive(Clone, Copy, Debug)]
+pub struct GrayImage<'a> {
+    pixels: &'a [u8],
+    width: usize,
+    height: usize,
+}
+
+impl<'a> GrayImage<'a> {
+    /// An image of `width * height` bytes.
+    ///
+    /// # Errors
+    /// [`RunError::InvalidImage`] where a side is zero or the number of bytes differs.
+    pub fn new(pixels: &'a [u8], width: usize, height: usize) -> Result<Self, RunError> {
+        match width.checked_mul(height) {
+            Some(n) if n > 0 && n == pixels.len() => Ok(Self { pixels, width, height }),
+            _ => Err(RunError::InvalidImage { width, height, bytes: pixels.len() }),
+        }
+    }
+}
+
+/// Writes `image` into `out` (`size * size` bytes, row-major) as the thesis's network expects it: inverted, so that ink
+/// is bright on 0, cropped to the ink, the longest side scaled to `size` with the aspect ratio kept, centred.
+///
+/// On a pure white background the contrast stays as it was, and only specks are removed. On any other background, light
+/// or dark, even or not, the ink is first told apart from it and brought up to a pen's contrast.
+///
+/// Shrinking averages areas, growing interpolates linearly, both in exact integers: the result is the same on every
+/// machine. An image that already has the wanted form comes out unchanged, only inverted.
+///
+/// # Errors
+/// [`RunError::InputShape`] where `out` has another length, [`RunError::EmptyImage`] where nothing is left that could be ink.
+pub fn normalize(image: GrayImage<'_>, size: usize, out: &mut [u8]) -> Result<(), RunError> {
+    match size.checked_mul(size) {
+        Some(n) if n > 0 && n == out.len() => {}
+        expected => return Err(RunError::InputShape { expected: expected.unwrap_or(usize::MAX), found: out.len() }),
+    }
+    if image.width == size && image.height == size && ink::is_on_white(&image) {
+        let inverted = image.pixels.iter().map(|&grey| 255 - grey).collect();
+        let ink = Ink::new(inverted, size).ok_or(RunError::EmptyImage)?;
+        if ink.is_normalized(size) {
+            out.copy_from_slice(&ink.pixels);
+            return Ok(());
+        }
+    }
+    let ink = Ink::new(ink::extract(&image), image.width).ok_or(RunError::EmptyImage)?;
+    let longest = ink.width.max(ink.height);
+    // The short side, to the nearest pixel; `u128` because both factors may be as large as the address space.
+    let scaled = |side: usize| {
+        let (side, size, longest) = (side as u128, size as u128, longest as u128);
+        (((2 * side * size + longest) / (2 * longest)) as usize).max(1)
+    };
+    let (width, height) = (scaled(ink.width), scaled(ink.height));
+    let (left, top) = ((size - width) / 2, (size - height) / 2);
+    out.fill(0);
+    let mut column_sums = vec![0; ink.width];
+    let (rows, columns) = (resize::Axis::new(ink.height, height), resize::Axis::new(ink.width, width));
+    let total = rows.total() * columns.total();
+    for y in 0..height {
+        column_sums.fill(0);
+        for (row, weight) in rows.taps(y) {
+            for (sum, &value) in column_sums.iter_mut().zip(ink.row(row)) {
+                *sum += weight * u64::from(value);
+            }
+        }
+        let start = (top + y) * size + left;
+        for (x, pixel) in out[start..start + width].iter_mut().enumerate() {
+            let sum: u64 = columns.taps(x).map(|(column, weight)| weight * column_sums[column]).sum();
+            *pixel = ((sum + total / 2) / total) as u8;
+        }
+    }
+    Ok(())
+}
+
+/// Ink, 0 for none, and the smallest rectangle that holds it all.
+struct Ink {
+    pixels: Vec<u8>,
+    image_width: usize,
+    left: usize,
+    top: usize,
+    width: usize,
+    height: usize,
+}
+
+impl Ink {
+    fn new(pixels: Vec<u8>, image_width: usize) -> Option<Self> {
+        let (mut left, mut right) = (image_width, 0);
+        let (mut top, mut bottom) = (None, 0);
+        for (y, row) in pixels.chunks_exact(image_width).enumerate() {
+            let Some(first) = row.iter().position(|&v| v > 0) else { continue };
+            let last = row.iter().rposition(|&v| v > 0)?;
+            (left, right) = (left.min(first), right.max(last));
+            top.get_or_insert(y);
+            bottom = y;
+        }
+        let top = top?;
+        Some(Self { pixels, image_width, left, top, width: right + 1 - left, height: bottom + 1 - top })
+    }
+
+    /// Whether a square image of `size` was scaled and centred before. A few pixels of slack allow for the faint border
+    /// that scaling leaves white, and for odd margins; scaling once more would only blur.
+    fn is_normalized(&self, size: usize) -> bool {
+        let slack = size / 24;
+        let (right, bottom) = (size - self.width - self.left, size - self.height - self.top);
+        self.width.max(self.height) + slack >= size
+            && self.left.abs_diff(right) <= slack
+            && self.top.abs_diff(bottom) <= slack
+    }
+
+    /// Row `y` of the rectangle.
+    fn row(&self, y: usize) -> &[u8] {
+        let start = (self.top + y) * self.image_width + self.left;
+        &self.pixels[start..start + self.width]
+    }
+}

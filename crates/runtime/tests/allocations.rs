@@ -1,0 +1,60 @@
+//! A run allocates nothing.
+
+use hccr_runtime::shape::{Conv2dParams, LinearParams, Pool2dParams};
+use hccr_runtime::{IsaKind, ModelBuilder, Op, Plan, Session};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+
+struct Counting;
+
+// SAFETY: hands every request on to the system's allocator, unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller keeps to the contract of `alloc`.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, p: *mut u8, layout: Layout) {
+        // SAFETY: the caller keeps to the contract of `dealloc`.
+        unsafe { System.dealloc(p, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+// The only test of this binary: another one would allocate on its own thread.
+#[test]
+fn a_run_allocates_nothing() {
+    let mut b = ModelBuilder::new(&[1, 12, 12]);
+    let dense = Conv2dParams::same(1, 8, [3, 3]);
+    let weight = b.dense("w1", &dense.weight_shape(), vec![0.5; 72]);
+    b.push("conv1", Op::Conv2d { params: dense, weight, scale: None, bias: None, prelu: None });
+    b.push("pool", Op::MaxPool2d { params: Pool2dParams::THESIS });
+    let sparse = Conv2dParams::same(8, 4, [3, 1]);
+    let values = (0..96).map(|i| f32::from(i % 5 == 0)).collect();
+    let weight = b.dense("w2", &sparse.weight_shape(), values);
+    b.push("conv2", Op::Conv2d { params: sparse, weight, scale: None, bias: None, prelu: None });
+    b.push("flatten", Op::Flatten);
+    for (name, step) in [("fc1", 1), ("fc2", 4)] {
+        let params = LinearParams { in_features: 144, out_features: 144 };
+        let values = (0..144 * 144).map(|i| f32::from(i % step == 0)).collect();
+        let weight = b.dense(name, &[144, 144], values);
+        b.push(name, Op::Linear { params, weight, scale: None, bias: None, prelu: None });
+    }
+    b.push("softmax", Op::Softmax);
+    let model = b.finish(Vec::new());
+    for isa in IsaKind::available() {
+        let mut session = Session::new(Arc::new(Plan::with_isa(&model, isa).unwrap()));
+        let input = [0.25; 144];
+        let before = ALLOCATIONS.load(Ordering::Relaxed);
+        for _ in 0..3 {
+            session.run(&input).unwrap();
+        }
+        assert_eq!(ALLOCATIONS.load(Ordering::Relaxed), before, "{isa}");
+    }
+}

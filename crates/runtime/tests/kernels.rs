@@ -1,0 +1,298 @@
+//! Every kernel of every instruction set against naive references in `f64`.
+
+mod common;
+
+use common::{Rng, assert_close, run};
+use hccr_runtime::shape::{Conv2dParams, LinearParams, Pool2dParams};
+use hccr_runtime::{IsaKind, Model, ModelBuilder, Op, Weight, WeightData, WeightId};
+use proptest::prelude::*;
+
+/// A convolution with its data.
+#[derive(Debug)]
+struct ConvProblem {
+    params: Conv2dParams,
+    size: [usize; 2],
+    input: Vec<f32>,
+    weight: Vec<f32>,
+    bias: Vec<f32>,
+    slope: Vec<f32>,
+}
+
+impl ConvProblem {
+    fn new(params: Conv2dParams, size: [usize; 2], density: f64, seed: u64) -> Self {
+        let mut rng = Rng(seed);
+        Self {
+            params,
+            size,
+            input: rng.values(params.in_channels * size[0] * size[1]),
+            weight: rng.sparse_values(params.weight_shape().iter().product(), density),
+            bias: rng.values(params.out_channels),
+            slope: rng.values(params.out_channels),
+        }
+    }
+
+    fn model(&self) -> Model {
+        let p = self.params;
+        let mut builder = ModelBuilder::new(&[p.in_channels, self.size[0], self.size[1]]);
+        let weight = builder.dense("weight", &p.weight_shape(), self.weight.clone());
+        let bias = Some(builder.dense("bias", &[p.out_channels], self.bias.clone()));
+        let prelu = Some(builder.dense("slope", &[p.out_channels], self.slope.clone()));
+        builder.push("conv", Op::Conv2d { params: p, weight, scale: None, bias, prelu });
+        builder.finish(Vec::new())
+    }
+
+    fn reference(&self) -> Vec<f32> {
+        let Conv2dParams { in_channels, out_channels, kernel_size: [kh, kw], stride, padding } = self.params;
+        let [h, w] = self.size;
+        let [oh, ow] = self.params.output_size(self.size).unwrap();
+        let mut out = Vec::new();
+        for o in 0..out_channels {
+            for (oy, ox) in (0..oh).flat_map(|y| (0..ow).map(move |x| (y, x))) {
+                let mut sum = f64::from(self.bias[o]);
+                for i in 0..in_channels {
+                    for (ky, kx) in (0..kh).flat_map(|y| (0..kw).map(move |x| (y, x))) {
+                        let y = (oy * stride[0] + ky).wrapping_sub(padding[0]);
+                        let x = (ox * stride[1] + kx).wrapping_sub(padding[1]);
+                        if y < h && x < w {
+                            sum += f64::from(self.weight[((o * in_channels + i) * kh + ky) * kw + kx])
+                                * f64::from(self.input[(i * h + y) * w + x]);
+                        }
+                    }
+                }
+                out.push(if sum > 0.0 { sum } else { sum * f64::from(self.slope[o]) } as f32);
+            }
+        }
+        out
+    }
+
+    fn check(&self) {
+        let (model, want) = (self.model(), self.reference());
+        for isa in IsaKind::available() {
+            let found = run(&model, isa, &self.input);
+            assert_close(&found, &want, 1e-5, &format!("{isa} {:?} on {:?}", self.params, self.size));
+        }
+    }
+}
+
+/// A fully connected layer with its data.
+struct LinearProblem {
+    params: LinearParams,
+    input: Vec<f32>,
+    weight: Vec<f32>,
+    bias: Vec<f32>,
+    slope: Vec<f32>,
+}
+
+impl LinearProblem {
+    fn new(in_features: usize, out_features: usize, density: f64, seed: u64) -> Self {
+        let mut rng = Rng(seed);
+        Self {
+            params: LinearParams { in_features, out_features },
+            input: rng.values(in_features),
+            weight: rng.sparse_values(in_features * out_features, density),
+            bias: rng.values(out_features),
+            slope: rng.values(out_features),
+        }
+    }
+
+    fn model(&self) -> Model {
+        let LinearParams { in_features, out_features } = self.params;
+        let mut builder = ModelBuilder::new(&[in_features]);
+        let weight = builder.dense("weight", &[out_features, in_features], self.weight.clone());
+        let bias = Some(builder.dense("bias", &[out_features], self.bias.clone()));
+        let prelu = Some(builder.dense("slope", &[out_features], self.slope.clone()));
+        builder.push("fc", Op::Linear { params: self.params, weight, scale: None, bias, prelu });
+        builder.finish(Vec::new())
+    }
+
+    fn reference(&self) -> Vec<f32> {
+        let rows = self.weight.chunks(self.params.in_features);
+        rows.zip(self.bias.iter().zip(&self.slope))
+            .map(|(row, (&bias, &slope))| {
+                let products = row.iter().zip(&self.input).map(|(&w, &x)| f64::from(w) * f64::from(x));
+                let sum = f64::from(bias) + products.sum::<f64>();
+                (if sum > 0.0 { sum } else { sum * f64::from(slope) }) as f32
+            })
+            .collect()
+    }
+
+    fn check(&self) {
+        for isa in IsaKind::available() {
+            let found = run(&self.model(), isa, &self.input);
+            assert_close(&found, &self.reference(), 1e-5, &format!("{isa} {:?}", self.params));
+        }
+    }
+}
+
+#[test]
+fn scalar_is_always_available() {
+    assert_eq!(IsaKind::available()[0], IsaKind::Scalar);
+}
+
+#[test]
+fn convolutions_with_pixel_tails_and_channel_tails() {
+    for density in [1.0, 0.4] {
+        // Flat pixels from 0 to 2 lanes beyond a whole tile, channels around the tile.
+        for (i, width) in (1..=34).enumerate() {
+            let params = Conv2dParams::same(1 + i % 3, 1 + i % 5, [3, 3]);
+            ConvProblem::new(params, [1 + i % 4, width], density, i as u64).check();
+        }
+        for kernel in [[1, 1], [3, 1], [1, 3], [5, 3], [2, 2]] {
+            let params = Conv2dParams::same(5, 7, kernel);
+            ConvProblem::new(params, [11, 13], density, 1).check();
+        }
+    }
+}
+
+#[test]
+fn sparse_convolution_in_several_blocks_of_input_channels() {
+    for channels in [100, 300] {
+        ConvProblem::new(Conv2dParams::same(channels, 6, [3, 1]), [12, 12], 0.3, 5).check();
+    }
+}
+
+#[test]
+fn matrices_of_zeros_and_empty_rows() {
+    ConvProblem::new(Conv2dParams::same(3, 4, [3, 3]), [5, 5], 0.0, 7).check();
+    ConvProblem::new(Conv2dParams::same(3, 40, [1, 1]), [5, 5], 0.05, 7).check();
+    LinearProblem::new(20, 30, 0.0, 7).check();
+    LinearProblem::new(20, 300, 0.02, 7).check();
+}
+
+#[test]
+fn linear_layers_around_the_panel() {
+    for out_features in [1, 31, 63, 64, 65, 100, 128, 129] {
+        for (in_features, density) in [(1, 1.0), (37, 1.0), (37, 0.3), (300, 0.5)] {
+            LinearProblem::new(in_features, out_features, density, 11).check();
+        }
+    }
+}
+
+#[test]
+fn inputs_wider_than_16_bit_indices() {
+    LinearProblem::new(70_000, 3, 0.1, 3).check();
+}
+
+#[test]
+fn poolings() {
+    let windows = [([3, 3], [2, 2]), ([2, 2], [2, 2]), ([3, 2], [1, 3])];
+    for (kernel_size, stride) in windows {
+        for ceil_mode in [true, false] {
+            for (h, w) in [(3, 3), (6, 6), (7, 9), (12, 12), (5, 35), (33, 67), (48, 48)] {
+                let params = Pool2dParams { kernel_size, stride, ceil_mode };
+                let input: Vec<f32> = Rng(1).values(3 * h * w).iter().map(|v| v - 1.5).collect();
+                let mut builder = ModelBuilder::new(&[3, h, w]);
+                builder.push("pool", Op::MaxPool2d { params });
+                let model = builder.finish(Vec::new());
+
+                let [oh, ow] = params.output_size([h, w]).unwrap();
+                let mut want = Vec::new();
+                for c in 0..3 {
+                    for (y, x) in (0..oh).flat_map(|y| (0..ow).map(move |x| (y, x))) {
+                        let rows = y * stride[0]..(y * stride[0] + kernel_size[0]).min(h);
+                        let columns = x * stride[1]..(x * stride[1] + kernel_size[1]).min(w);
+                        let window = rows.flat_map(|y| columns.clone().map(move |x| (c * h + y) * w + x));
+                        want.push(window.map(|i| input[i]).fold(f32::NEG_INFINITY, f32::max));
+                    }
+                }
+                for isa in IsaKind::available() {
+                    assert_eq!(run(&model, isa, &input), want, "{isa} {params:?} on {h}x{w}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn softmax_is_a_distribution() {
+    let mut builder = ModelBuilder::new(&[5]);
+    builder.push("softmax", Op::Softmax);
+    let model = builder.finish(Vec::new());
+    let input = [1000.0, 999.0, 0.0, -1e30, 998.0];
+    let weights: Vec<f64> = input.iter().map(|&x| f64::from(x - 1000.0f32).exp()).collect();
+    let sum: f64 = weights.iter().sum();
+    let want: Vec<f32> = weights.iter().map(|w| (w / sum) as f32).collect();
+    assert_close(&run(&model, IsaKind::Scalar, &input), &want, 1e-6, "softmax");
+}
+
+#[test]
+fn sparse_and_codebook_weights_equal_their_dense_twins() {
+    let problem = ConvProblem::new(Conv2dParams::same(6, 9, [3, 3]), [10, 10], 0.3, 9);
+    let centres: Vec<f32> = (0..7).map(|i| i as f32 * 0.25 - 0.75).collect();
+    let shape = problem.params.weight_shape();
+    let twin = |weight: Weight| {
+        let mut model = problem.model();
+        model.weights[0] = weight;
+        model
+    };
+    let sparse = Weight::sparse("weight", &shape, &problem.weight);
+    let WeightData::Sparse { pattern, values } = &sparse.data else { panic!("not sparse") };
+    let labels = (0..values.len()).map(|i| (i % 7) as u8).collect();
+    let codebook =
+        Weight { data: WeightData::Codebook { pattern: pattern.clone(), centres, labels }, ..sparse.clone() };
+    for weight in [sparse, codebook] {
+        let dense = Weight::dense("weight", &shape, weight.to_dense());
+        for isa in IsaKind::available() {
+            let found = run(&twin(weight.clone()), isa, &problem.input);
+            assert_eq!(found, run(&twin(dense.clone()), isa, &problem.input), "{isa}");
+        }
+    }
+}
+
+#[test]
+fn a_scale_multiplies_the_weights() {
+    for density in [1.0, 0.3] {
+        let mut conv = ConvProblem::new(Conv2dParams::same(4, 8, [3, 3]), [6, 6], density, 21);
+        let mut linear = LinearProblem::new(40, 64, density, 21);
+        let (conv_model, linear_model) = (conv.model(), linear.model());
+        for (mut model, weight, input, rows) in
+            [(conv_model, &mut conv.weight, &conv.input, 8), (linear_model, &mut linear.weight, &linear.input, 64)]
+        {
+            let factors = Rng(3).values(rows);
+            model.weights.push(Weight::dense("scale", &[rows], factors.clone()));
+            let id = Some(WeightId(3));
+            match &mut model.nodes[0].op {
+                Op::Conv2d { scale, .. } | Op::Linear { scale, .. } => *scale = id,
+                _ => unreachable!("a layer with a matrix"),
+            }
+            let columns = weight.len() / rows;
+            for (values, factor) in weight.chunks_mut(columns).zip(factors) {
+                values.iter_mut().for_each(|v| *v *= factor);
+            }
+            let mut twin = model.clone();
+            twin.weights[0] = Weight::dense("weight", &twin.weights[0].shape.clone(), weight.clone());
+            match &mut twin.nodes[0].op {
+                Op::Conv2d { scale, .. } | Op::Linear { scale, .. } => *scale = None,
+                _ => unreachable!("a layer with a matrix"),
+            }
+            for isa in IsaKind::available() {
+                assert_eq!(run(&model, isa, input), run(&twin, isa, input), "{isa}");
+            }
+        }
+    }
+}
+
+fn conv_problems() -> impl Strategy<Value = ConvProblem> {
+    let sizes = (1usize..9, 1usize..9, [1usize..4, 1usize..4], [1usize..3, 1usize..3], [0usize..3, 0usize..3]);
+    (sizes, [1usize..14, 1usize..30], 0.0..1.0f64, any::<u64>()).prop_filter_map(
+        "the kernel fits the input",
+        |((in_channels, out_channels, kernel_size, stride, padding), size, density, seed)| {
+            let padding = [padding[0].min(kernel_size[0] - 1), padding[1].min(kernel_size[1] - 1)];
+            let params = Conv2dParams { in_channels, out_channels, kernel_size, stride, padding };
+            params.output_size(size)?;
+            Some(ConvProblem::new(params, size, density, seed))
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn any_convolution(problem in conv_problems()) {
+        problem.check();
+    }
+
+    #[test]
+    fn any_linear_layer(i in 1usize..80, o in 1usize..150, density in 0.0..1.0f64, seed: u64) {
+        LinearProblem::new(i, o, density, seed).check();
+    }
+}

@@ -1,0 +1,94 @@
+//! The three sets that a run works on.
+
+use super::OfflineArgs;
+use crate::progress::{bar, finish};
+use anyhow::{Context, Result, ensure};
+use hccr_models::data::{GntFilter, ImageSet, Split, load_gnt, simulate};
+use hccr_models::offline::Recipe;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+/// One of so many writers of the training files is set aside for development.
+const DEV_SHARE: usize = 16;
+
+/// Training, development and test set, by different writers, with the same classes.
+#[derive(Debug)]
+pub(super) struct Data {
+    pub(super) train: ImageSet,
+    pub(super) dev: ImageSet,
+    pub(super) test: ImageSet,
+    /// What the sets are, in words.
+    pub(super) description: String,
+}
+
+/// Simulates the sets, or reads them from the GNT files asked for.
+pub(super) fn load(args: &OfflineArgs, recipe: &Recipe) -> Result<Data> {
+    if args.gnt_train.is_empty() { simulated(recipe) } else { from_gnt(args) }
+}
+
+fn simulated(recipe: &Recipe) -> Result<Data> {
+    let make = |name: &str, split| {
+        let bar = bar(name, 0);
+        let progress = |done: usize, total: usize| {
+            bar.set_length(total as u64);
+            bar.set_position(done as u64);
+        };
+        let set = simulate(&recipe.data, split, &progress).context("simulating handwriting")?;
+        let writers = recipe.data.size(split).writers;
+        finish(&bar, name, &format!("{} simulated characters by {writers} writers", set.len()));
+        Ok::<_, anyhow::Error>(set)
+    };
+    let (train, dev) = (make("train set", Split::Train)?, make("dev set", Split::Dev)?);
+    let test = make("test set", Split::Test)?;
+    let size = |split| recipe.data.size(split).writers;
+    let description = format!(
+        "simulated handwriting of the first {} characters of GB2312 level 1: {} writers to train, {} for development, {} \
+         others to test",
+        train.classes.len(),
+        size(Split::Train),
+        size(Split::Dev),
+        size(Split::Test)
+    );
+    Ok(Data { train, dev, test, description })
+}
+
+fn from_gnt(args: &OfflineArgs) -> Result<Data> {
+    let read = |name: &str, paths: &[PathBuf], classes: Option<Vec<char>>| {
+        let bar = bar(name, 0);
+        let filter = GntFilter { classes, ..GntFilter::default() };
+        let set = load_gnt(paths, &filter, &|done| bar.set_position(done as u64))?;
+        finish(&bar, name, &format!("{} characters of {} classes", set.len(), set.classes.len()));
+        ensure!(!set.is_empty(), "{name}: no character of a wanted class in {paths:?}");
+        Ok::<_, anyhow::Error>(set)
+    };
+    let mut all = read("train set", &args.gnt_train, None)?;
+    if let Some(most) = args.classes.filter(|&most| most < all.classes.len()) {
+        let kept: Vec<usize> = (0..all.len()).filter(|&i| usize::from(all.labels[i]) < most).collect();
+        all = all.subset(&kept);
+        all.classes.truncate(most);
+    }
+    let writers: BTreeSet<u32> = all.writers.iter().copied().collect();
+    ensure!(
+        writers.len() >= 2,
+        "the training files hold one writer (file): give at least two, so that one can be set aside for development"
+    );
+    // Every sixteenth writer, and at least one.
+    let dev_writers: BTreeSet<u32> = writers.iter().copied().skip(1).step_by(DEV_SHARE).collect();
+    let (dev, train) = all.split_by_writer(|w| dev_writers.contains(&w));
+    let test = read("test set", &args.gnt_test, Some(train.classes.clone()))?;
+    let names = |paths: &[PathBuf]| {
+        let names: Vec<_> = paths.iter().map(|p| p.file_name().unwrap_or_default().to_string_lossy()).collect();
+        names.join(", ")
+    };
+    let description = format!(
+        "GNT files: {} to train on ({} files, {} of them set aside for development), {} to test on; {} classes. A subset: \
+         its figures cannot be compared with published ones unless the files are the whole of HWDB1.0 and 1.1 and the \
+         ICDAR-2013 competition set",
+        names(&args.gnt_train),
+        writers.len(),
+        dev_writers.len(),
+        names(&args.gnt_test),
+        train.classes.len()
+    );
+    Ok(Data { train, dev, test, description })
+}

@@ -1,0 +1,307 @@
+//! The stages of a run, as one state that advances by small intervals and can be saved between any two.
+
+use super::data::Data;
+use crate::progress::Metrics;
+use anyhow::{Result, ensure};
+use hccr_compress::{Adw, AdwConfig, Budget, Cra, Gslre, Progress, Sharing, SharingConfig, Strategy, Targets, Trainer};
+use hccr_models::offline::{Baseline, OfflineTrainer, Recipe, TrainerState, cnn9, mean_image};
+use hccr_nn_train::checkpoint;
+use hccr_runtime::Model;
+use hccr_tensor::Rng;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::path::Path;
+use std::time::Duration;
+
+/// The stages, in order; the last two prune the same network in other ways, for comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+enum Stage {
+    Baseline,
+    Gslre,
+    Cra,
+    Adw,
+    Codebook,
+    OneShot,
+    FixedThreshold,
+    Done,
+}
+
+/// Everything measured and made so far.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct State {
+    /// The command of the run: a checkpoint of another one is refused.
+    command: String,
+    metrics_bytes: u64,
+    stage: Stage,
+    trainer: TrainerState,
+    pub(super) baseline: Baseline,
+    pub(super) gslre: Option<Gslre>,
+    pub(super) cra: Option<Cra>,
+    pub(super) targets: Option<Targets>,
+    pub(super) adw: Option<Adw>,
+    pub(super) sharing: Option<Sharing>,
+    pub(super) one_shot: Option<Adw>,
+    pub(super) fixed_threshold: Option<Adw>,
+    /// The trainer before pruning, where the comparison starts too.
+    before_pruning: Option<TrainerState>,
+    /// Model file after each stage, by its name in the report.
+    pub(super) models: Vec<(String, Vec<u8>)>,
+    /// Wall time of each stage; that of a resumed one is its last part's.
+    pub(super) seconds: Vec<(String, f64)>,
+}
+
+/// A run: its state and what it works with.
+pub(super) struct Stages<'a> {
+    recipe: &'a Recipe,
+    data: &'a Data,
+    trainer: OfflineTrainer<'a>,
+    state: State,
+}
+
+impl<'a> Stages<'a> {
+    /// A new run.
+    pub(super) fn start(recipe: &'a Recipe, command: &str, data: &'a Data) -> Result<Self> {
+        let seed = recipe.data.seed;
+        let mut rng = Rng::new(seed, 0x11e7);
+        let mut network = cnn9(data.train.classes.len(), recipe.width, recipe.dropout, &mut rng)?;
+        network.mean = mean_image(&data.train);
+        let trainer = TrainerState { network, steps: 0, seed, batch_size: recipe.batch_size, sgd: recipe.sgd };
+        let state = State {
+            command: command.into(),
+            metrics_bytes: 0,
+            stage: Stage::Baseline,
+            trainer,
+            baseline: recipe.baseline(),
+            gslre: None,
+            cra: None,
+            targets: None,
+            adw: None,
+            sharing: None,
+            one_shot: None,
+            fixed_threshold: None,
+            before_pruning: None,
+            models: Vec::new(),
+            seconds: Vec::new(),
+        };
+        Ok(Self::with(recipe, data, state))
+    }
+
+    /// The run saved at `path`.
+    pub(super) fn resume(path: &Path, recipe: &'a Recipe, command: &str, data: &'a Data) -> Result<Self> {
+        let state: State = checkpoint::load(path)?;
+        ensure!(
+            state.command == command,
+            "the checkpoint {} is of another run ({}); give the same flags, or another --out",
+            path.display(),
+            state.command
+        );
+        Ok(Self::with(recipe, data, state))
+    }
+
+    fn with(recipe: &'a Recipe, data: &'a Data, state: State) -> Self {
+        let trainer = OfflineTrainer::new(state.trainer.clone(), &data.train, &data.dev);
+        Self { recipe, data, trainer, state }
+    }
+
+    /// Saves the run.
+    pub(super) fn save(&mut self, path: &Path, metrics_bytes: u64) -> Result<()> {
+        self.state.trainer = self.trainer.state().clone();
+        self.state.metrics_bytes = metrics_bytes;
+        Ok(checkpoint::save(path, &self.state)?)
+    }
+
+    /// Everything measured and made.
+    pub(super) fn into_state(self) -> State {
+        self.state
+    }
+
+    pub(super) fn metrics_bytes(&self) -> u64 {
+        self.state.metrics_bytes
+    }
+
+    /// Mini-batches trained so far, since the start or since the comparison went back to the network before pruning.
+    pub(super) fn steps(&self) -> u64 {
+        self.trainer.state().steps
+    }
+
+    pub(super) fn record_seconds(&mut self, stage: &str, seconds: f64) {
+        self.state.seconds.retain(|(name, _)| name != stage);
+        self.state.seconds.push((stage.into(), seconds));
+    }
+
+    /// Name of the stage that is under way, or `None` at the end.
+    pub(super) fn current(&self) -> Option<&'static str> {
+        match self.state.stage {
+            Stage::Baseline => Some("baseline"),
+            Stage::Gslre => Some("gslre"),
+            Stage::Cra => Some("cra"),
+            Stage::Adw => Some("adw"),
+            Stage::Codebook => Some("codebook"),
+            Stage::OneShot => Some("one-shot"),
+            Stage::FixedThreshold => Some("fixed-threshold"),
+            Stage::Done => None,
+        }
+    }
+
+    /// Advances the stage that is under way by one interval, and goes on to the next stage at its end.
+    pub(super) fn advance(&mut self, metrics: &mut Metrics) -> Result<Progress> {
+        let stage = self.state.stage;
+        let (trainer, state) = (&mut self.trainer, &mut self.state);
+        let layers = trainer.layers();
+        let recipe = self.recipe;
+        let training = recipe.adw.0;
+        let (progress, done) = match stage {
+            Stage::Baseline => {
+                let progress = state.baseline.advance(trainer)?;
+                metrics.write(&json!({"stage": "baseline", "record": state.baseline.history().last()}))?;
+                (progress, state.baseline.is_done())
+            }
+            Stage::Gslre => {
+                let gslre = match &mut state.gslre {
+                    Some(gslre) => gslre,
+                    none => none.insert(Gslre::new(recipe.gslre.clone(), &layers)?),
+                };
+                let progress = gslre.advance(trainer)?;
+                metrics.write(&json!({"stage": "gslre", "record": gslre.history().last()}))?;
+                (progress, gslre.is_done())
+            }
+            Stage::Cra => {
+                let cra = match &mut state.cra {
+                    Some(cra) => cra,
+                    none => none.insert(Cra::new(recipe.cra.clone(), &layers)?),
+                };
+                let progress = cra.advance(trainer)?;
+                metrics.write(&json!({"stage": "cra", "point": &progress.message}))?;
+                if cra.is_done() {
+                    let budget = budget(recipe, &state.models[0].1)?;
+                    state.targets = Some(cra.targets_for_budget(&layers, budget)?);
+                    state.before_pruning = Some(trainer.state().clone());
+                }
+                (progress, state.targets.is_some())
+            }
+            Stage::Adw | Stage::OneShot | Stage::FixedThreshold => {
+                let targets = &state.targets.as_ref().expect("redundancy analysis came before").ratios;
+                let strategy = match stage {
+                    Stage::Adw => Strategy::Adaptive,
+                    Stage::OneShot => Strategy::OneShot,
+                    _ => fixed_threshold(trainer, targets)?,
+                };
+                let slot = match stage {
+                    Stage::Adw => &mut state.adw,
+                    Stage::OneShot => &mut state.one_shot,
+                    _ => &mut state.fixed_threshold,
+                };
+                let adw = match slot {
+                    Some(adw) => adw,
+                    none => {
+                        let config =
+                            AdwConfig { strategy, targets: targets.clone(), training, ramp_steps: recipe.adw.1 };
+                        none.insert(Adw::new(config, &layers)?)
+                    }
+                };
+                let progress = adw.advance(trainer)?;
+                metrics.write(&json!({"stage": "pruning", "strategy": strategy, "record": adw.history().last()}))?;
+                (progress, adw.is_done())
+            }
+            Stage::Codebook => {
+                let sharing = match &mut state.sharing {
+                    Some(sharing) => sharing,
+                    none => {
+                        let centres = |l: &hccr_compress::LayerInfo| match l.kind {
+                            hccr_compress::LayerKind::Conv2d(_) => recipe.centres[0],
+                            hccr_compress::LayerKind::Linear(_) => recipe.centres[1],
+                        };
+                        let layers_and_centres = layers.iter().map(|l| (l.name.clone(), centres(l))).collect();
+                        let config = SharingConfig { layers: layers_and_centres, training: recipe.sharing };
+                        none.insert(Sharing::new(config, &layers)?)
+                    }
+                };
+                let progress = sharing.advance(trainer)?;
+                metrics.write(&json!({"stage": "codebook", "record": sharing.history().last()}))?;
+                (progress, sharing.is_done())
+            }
+            Stage::Done => return Ok(Progress { done: 1, total: 1, message: String::new() }),
+        };
+        if done {
+            self.finish_stage()?;
+        }
+        Ok(progress)
+    }
+
+    /// Keeps the model of the stage that has ended, and goes on to the next.
+    fn finish_stage(&mut self) -> Result<()> {
+        let stage = self.state.stage;
+        if stage != Stage::Cra {
+            let name = self.current().expect("a stage has ended").to_owned();
+            let model = self.trainer.state().network.to_model(&self.data.train.classes);
+            self.state.models.push((name, model.to_bytes()?));
+        }
+        self.state.stage = match stage {
+            Stage::Baseline => Stage::Gslre,
+            Stage::Gslre => Stage::Cra,
+            Stage::Cra => Stage::Adw,
+            Stage::Adw => Stage::Codebook,
+            Stage::Codebook => Stage::OneShot,
+            Stage::OneShot => Stage::FixedThreshold,
+            Stage::FixedThreshold | Stage::Done => Stage::Done,
+        };
+        if matches!(self.state.stage, Stage::OneShot | Stage::FixedThreshold) {
+            let before = self.state.before_pruning.clone().expect("redundancy analysis came before");
+            self.trainer = OfflineTrainer::new(before, &self.data.train, &self.data.dev);
+        }
+        Ok(())
+    }
+
+    /// A line on the stage that has just ended.
+    pub(super) fn summary(&self, time: Duration) -> String {
+        let state = &self.state;
+        let pruned = |adw: &Adw| adw.history().last().and_then(|h| h.record.dev_accuracy);
+        let accuracy = match (state.stage, &state.targets) {
+            (Stage::Gslre, _) => state.baseline.history().last().and_then(|r| r.dev_accuracy),
+            (Stage::Cra, _) => {
+                state.gslre.as_ref().and_then(|g| g.history().last()).and_then(|h| h.record.dev_accuracy)
+            }
+            (Stage::Adw, Some(targets)) => {
+                return format!("tolerance {:.2} points, {:.0} s", 100.0 * targets.tolerance, time.as_secs_f64());
+            }
+            (Stage::Codebook, _) => state.adw.as_ref().and_then(pruned),
+            (Stage::OneShot, _) => state.sharing.as_ref().and_then(|s| s.history().last()).and_then(|r| r.dev_accuracy),
+            (Stage::FixedThreshold, _) => state.one_shot.as_ref().and_then(pruned),
+            _ => state.fixed_threshold.as_ref().and_then(pruned),
+        };
+        let accuracy = accuracy.map_or(String::new(), |a| format!("{:.2} % of the development set, ", 100.0 * a));
+        format!("{accuracy}{:.0} s", time.as_secs_f64())
+    }
+}
+
+/// What pruning aims at, from the baseline's own cost.
+fn budget(recipe: &Recipe, baseline: &[u8]) -> Result<Budget> {
+    let baseline = Model::from_bytes(baseline)?;
+    let macs: u64 = baseline.costs()?.iter().map(|c| c.dense_macs).sum();
+    Ok(Budget {
+        nonzero_macs: (macs as f64 / recipe.macs_ratio) as u64,
+        nonzeros: Some((baseline.weight_elements() as f64 / recipe.weights_ratio) as u64),
+    })
+}
+
+/// The earlier rule with `beta` and `lambda` zero, and `alpha` such that the network loses as many weights at the start
+/// as the targets ask for in all.
+fn fixed_threshold(trainer: &OfflineTrainer, targets: &[(String, f32)]) -> Result<Strategy> {
+    let mut layers = Vec::new();
+    let mut wanted = 0.0;
+    for (name, target) in targets {
+        let magnitudes: Vec<f32> = trainer.weight(name)?.iter().map(|w| w.abs()).collect();
+        let mean = magnitudes.iter().sum::<f32>() / magnitudes.len() as f32;
+        wanted += f64::from(*target) * magnitudes.len() as f64;
+        layers.push((magnitudes, mean));
+    }
+    let dropped = |alpha: f32| -> usize {
+        layers.iter().map(|(magnitudes, mean)| magnitudes.iter().filter(|&&m| m <= alpha * mean).count()).sum()
+    };
+    let (mut low, mut high) = (0.0, 16.0);
+    for _ in 0..30 {
+        let middle = 0.5 * (low + high);
+        if dropped(middle) as f64 > wanted { high = middle } else { low = middle }
+    }
+    Ok(Strategy::FixedThreshold { alpha: low, beta: 0.0, lambda: 0.0 })
+}
