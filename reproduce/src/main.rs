@@ -1,7 +1,10 @@
 //! The reproduction binary: trains, compresses, measures and reports. `cargo xtask reproduce` builds and starts it.
+#![forbid(unsafe_code)]
 
+mod measure;
 mod offline;
 mod progress;
+mod released;
 mod report;
 
 use anyhow::{Context, Result};
@@ -26,6 +29,8 @@ struct Cli {
 enum Command {
     /// The offline pipeline, as without a command
     Offline(Box<offline::OfflineArgs>),
+    /// The thesis's own released network, on real characters: accuracy, bytes and milliseconds as released and repacked
+    Released(released::ReleasedArgs),
     /// Prints the stage table of one or several reports of a pipeline as Markdown (several seeds: mean and spread)
     Table {
         /// report.json files
@@ -43,6 +48,7 @@ fn main() -> Result<()> {
     match cli.command {
         None => offline::run(&cli.offline),
         Some(Command::Offline(args)) => offline::run(&args),
+        Some(Command::Released(args)) => released::run(&args),
         Some(Command::Table { reports }) => {
             let read = |path: &PathBuf| {
                 let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;

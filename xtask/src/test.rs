@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 /// Runs all steps; `fast` leaves out the release build and the smoke reproduction.
 pub(crate) fn run(root: &Path, fast: bool) -> Result<()> {
-    prepare()?;
-    let mut steps = Steps { root, done: Vec::new() };
+    let core_type = prepare()?;
+    let mut steps = Steps { root, core_type, done: Vec::new() };
     steps.cargo("formatting", &[], "fmt --all --check")?;
     steps.cargo("lints", &[], "clippy --workspace --all-targets -- -D warnings")?;
     steps.cargo("tests", &[], "test --workspace")?;
@@ -21,12 +21,12 @@ pub(crate) fn run(root: &Path, fast: bool) -> Result<()> {
     if !fast {
         let out = reproduce::target(root).join("smoke");
         let rerun = format!("cargo xtask reproduce --tier smoke --out {}", out.display());
-        steps.run("release build", &rerun, || succeed(&mut reproduce::cargo(root, "build")))?;
+        steps.run("release build", &rerun, || succeed(&mut reproduce::cargo(root, "build", core_type)))?;
         steps.run("smoke reproduction", &rerun, || {
             if out.exists() {
                 std::fs::remove_dir_all(&out)?;
             }
-            succeed(reproduce::cargo(root, "run").args(["--", "--tier", "smoke", "--out"]).arg(&out))
+            succeed(reproduce::cargo(root, "run", core_type).args(["--", "--tier", "smoke", "--out"]).arg(&out))
         })?;
     }
     steps.summary();
@@ -51,6 +51,8 @@ fn succeed(command: &mut Command) -> Result<()> {
 /// The steps done so far, with their times.
 struct Steps<'a> {
     root: &'a Path,
+    /// See [`prepare`].
+    core_type: Option<&'static str>,
     done: Vec<(&'static str, Duration)>,
 }
 
@@ -60,6 +62,7 @@ impl Steps<'_> {
         let variables: String = env.iter().map(|(key, value)| format!("{key}='{value}' ")).collect();
         let mut command = Command::new("cargo");
         command.args(arguments.split(' ')).envs(env.iter().copied()).current_dir(self.root);
+        command.envs(self.core_type.map(|name| ("OPENBLAS_CORETYPE", name)));
         self.run(name, &format!("{variables}cargo {arguments}"), || succeed(&mut command))
     }
 

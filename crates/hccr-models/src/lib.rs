@@ -1,5 +1,13 @@
+//! Networks, data sets and recipes of handwritten Chinese character recognition: what is particular to the task.
+//!
+//! - [`data`]: labelled images, simulated from stroke skeletons or read from GNT files.
+//! - [`offline`]: the thesis's network for images, its training, and the configuration of each stage of its compression.
+//! - [`scut`]: the importer of the network that was published with the thesis.
+//! - [`export`]: models as ONNX and safetensors.
+//!
+//! Every image, for training as for recognition, passes through [`hccr_runtime::preprocess::normalize`].
 #![forbid(unsafe_code)]
-//! TODO
+
 pub mod data;
 pub mod export;
 pub mod offline;

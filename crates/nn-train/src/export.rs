@@ -46,7 +46,10 @@ impl Network<f32> {
                 }
                 Layer::Linear(l) => {
                     let (weight, bias): (WeightId, WeightId) = (b.weight(export(&l.weight)), b.weight(export(&l.bias)));
-                    b.push(&l.name, Op::Linear { params: l.params, weight, scale: None, bias: Some(bias), prelu: None });
+                    b.push(
+                        &l.name,
+                        Op::Linear { params: l.params, weight, scale: None, bias: Some(bias), prelu: None },
+                    );
                 }
                 Layer::Dropout(l) => {
                     b.push(&l.name, Op::Dropout { probability: l.probability });

@@ -30,7 +30,9 @@ pub enum NetworkError {
 impl fmt::Display for NetworkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Shape { layer, input: [c, h, w] } => write!(f, "layer '{layer}' does not take an input of {c}x{h}x{w}"),
+            Self::Shape { layer, input: [c, h, w] } => {
+                write!(f, "layer '{layer}' does not take an input of {c}x{h}x{w}")
+            }
             Self::NoSuchLayer { layer } => write!(f, "the network has no layer '{layer}' of the wanted kind"),
         }
     }
@@ -124,7 +126,11 @@ impl<T: Scalar> Network<T> {
     ///
     /// # Errors
     /// Where there is no such convolution, or the others do not fit its place; the network is then as before.
-    pub fn replace_conv2d(&mut self, layer: &str, others: impl FnOnce(&Conv2d<T>) -> Vec<Conv2d<T>>) -> Result<(), NetworkError> {
+    pub fn replace_conv2d(
+        &mut self,
+        layer: &str,
+        others: impl FnOnce(&Conv2d<T>) -> Vec<Conv2d<T>>,
+    ) -> Result<(), NetworkError> {
         let found = self.layers.iter().enumerate().find_map(|(i, l)| match l {
             Layer::Conv2d(conv) if conv.name == layer => Some((i, conv)),
             _ => None,
@@ -138,7 +144,6 @@ impl<T: Scalar> Network<T> {
         *self = replaced;
         Ok(())
     }
-
 
     /// The network's output (logits) for a batch.
     pub fn forward(&mut self, x: Batch<T>, mode: Mode) -> Batch<T> {

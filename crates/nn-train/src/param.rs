@@ -61,7 +61,7 @@ impl<T: Scalar> Param<T> {
     }
 
     /// Sets what the values keep to from now on, and makes them fit: masked values become zero, and shared ones the
-    /// mean of their label. Momentum starts anew.
+    /// mean of their label. Momentum is made to fit as well; for shared values it starts anew.
     ///
     /// # Panics
     /// Where the constraint has another length than the values.

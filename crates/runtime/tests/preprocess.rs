@@ -76,13 +76,13 @@ fn white_and_malformed_images_are_errors() {
     assert!(GrayImage::new(&[0; 6], usize::MAX, 2).is_err());
 }
 
-/// Black strokes on white: a frame, a cross, and a thin line.
+/// A pen's strokes on white: a frame, a cross, and a thin line.
 fn character(width: usize, height: usize) -> Vec<u8> {
     let ink = |x: usize, y: usize| {
         let inside = (20..80).contains(&x) && (20..80).contains(&y);
         inside && (!(26..74).contains(&x) || !(26..74).contains(&y) || x.abs_diff(y) < 4 || x == 60)
     };
-    (0..width * height).map(|i| if ink(i % width, i / width) { 10 } else { 255 }).collect()
+    (0..width * height).map(|i| if ink(i % width, i / width) { 95 } else { 255 }).collect()
 }
 
 /// Share of the pixels at which two normalised images differ by more than 80 grey levels.

@@ -12,6 +12,7 @@ mod im2col;
 mod matrix;
 mod rng;
 mod scalar;
+pub mod sparse;
 mod svd;
 
 pub use im2col::{Window, col2im, im2col};

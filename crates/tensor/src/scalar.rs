@@ -7,7 +7,18 @@ use std::ops::{AddAssign, MulAssign, SubAssign};
 
 /// `f32`, in which networks train, or `f64`, in which gradients are checked.
 pub trait Scalar:
-    Float + LinalgScalar + FromPrimitive + ToPrimitive + AddAssign + SubAssign + MulAssign + Sum + Send + Sync + Default + std::fmt::Debug
+    Float
+    + LinalgScalar
+    + FromPrimitive
+    + ToPrimitive
+    + AddAssign
+    + SubAssign
+    + MulAssign
+    + Sum
+    + Send
+    + Sync
+    + Default
+    + std::fmt::Debug
 {
     /// The nearest value of this type.
     fn of(value: f64) -> Self;

@@ -3,13 +3,16 @@
 use super::OfflineArgs;
 use crate::progress::{bar, finish};
 use anyhow::{Context, Result, ensure};
-use hccr_models::data::{GntFilter, ImageSet, Split, load_gnt, simulate};
+use hccr_models::data::{GntFilter, GntLimits, ImageSet, Split, load_gnt, simulate};
 use hccr_models::offline::Recipe;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// One of so many writers of the training files is set aside for development.
 const DEV_SHARE: usize = 16;
+
+/// More than HWDB1.0, 1.1 and 1.2 hold together.
+const MAX_IMAGES: usize = 1 << 22;
 
 /// Training, development and test set, by different writers, with the same classes.
 #[derive(Debug)]
@@ -55,7 +58,8 @@ fn simulated(recipe: &Recipe) -> Result<Data> {
 fn from_gnt(args: &OfflineArgs) -> Result<Data> {
     let read = |name: &str, paths: &[PathBuf], classes: Option<Vec<char>>| {
         let bar = bar(name, 0);
-        let filter = GntFilter { classes, ..GntFilter::default() };
+        let limits = GntLimits { images: MAX_IMAGES, ..GntLimits::default() };
+        let filter = GntFilter { classes, limits, ..GntFilter::default() };
         let set = load_gnt(paths, &filter, &|done| bar.set_position(done as u64))?;
         finish(&bar, name, &format!("{} characters of {} classes", set.len(), set.classes.len()));
         ensure!(!set.is_empty(), "{name}: no character of a wanted class in {paths:?}");

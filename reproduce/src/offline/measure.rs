@@ -1,148 +1,24 @@
-//! What a model file is worth: accuracy, cost, size and speed, all measured on the file's bytes in the runtime.
+//! What the pipeline's model files and the thesis's full-size network are worth.
 
-use crate::report::types::{FullSize, FullSizeRow, Layer, Stage};
+use crate::measure::{answers, macs, stage, sum, time};
+use crate::report::types::{FullSize, FullSizeRow, Stage};
 use anyhow::{Context, Result};
 use hccr_models::data::ImageSet;
 use hccr_models::offline::{ThesisStage, thesis_network};
 use hccr_nn_train::Evaluation;
-use hccr_runtime::model::Pattern;
-use hccr_runtime::{Model, Op, Plan, Session, WeightData};
-use rayon::prelude::*;
-use std::collections::BTreeMap;
+use hccr_runtime::{Model, Plan};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-
-/// Characters recognised before the clock starts.
-const WARM_UP: usize = 10;
-/// A timing ends after so many characters or so long, whichever comes first.
-const TIMED_RUNS: usize = 300;
-const TIMED_SECONDS: Duration = Duration::from_secs(4);
 
 /// Everything about the model file `bytes`.
-pub(super) fn stage(name: &str, bytes: &[u8], test: &ImageSet) -> Result<Stage> {
+pub(super) fn stage_of_file(name: &str, bytes: &[u8], test: &ImageSet) -> Result<Stage> {
     let model = Model::from_bytes(bytes).with_context(|| format!("the model of stage {name}"))?;
     let plan = Arc::new(Plan::new(&model)?);
-    let accuracy = accuracy(&plan, test)?;
-    let [min_ms, median_ms] = time(&plan, test, |_| ())?;
-    let [dense_macs, nonzero_macs] = macs(&model)?;
-    Ok(Stage {
-        name: name.into(),
-        top1: accuracy.top1 as f64 / accuracy.samples as f64,
-        top5: accuracy.top5 as f64 / accuracy.samples as f64,
-        test_samples: accuracy.samples as u64,
-        weights: model.weight_elements() as u64,
-        nonzeros: model.weight_nonzeros() as u64,
-        dense_macs,
-        nonzero_macs,
-        bytes: bytes.len() as u64,
-        min_ms,
-        median_ms,
-    })
+    stage(name, &model, bytes.len(), accuracy(&plan, test)?, time(&plan, test, |_| ())?)
 }
 
-/// Recognises the whole set on all threads, one session each.
+/// Recognises the whole set.
 pub(super) fn accuracy(plan: &Arc<Plan>, set: &ImageSet) -> Result<Evaluation> {
-    let recognise = |(session, input): &mut (Session, Vec<f32>), i: usize| {
-        fill(input, set.image(i));
-        let mut one = Evaluation::default();
-        one.count(session.run(input)?, set.labels[i].into());
-        Ok::<_, anyhow::Error>(one)
-    };
-    let add = |a: Evaluation, b: Evaluation| {
-        Ok(Evaluation { samples: a.samples + b.samples, top1: a.top1 + b.top1, top5: a.top5 + b.top5 })
-    };
-    (0..set.len())
-        .into_par_iter()
-        .map_init(|| (Session::new(plan.clone()), Vec::new()), recognise)
-        .try_reduce(Evaluation::default, add)
-}
-
-fn fill(input: &mut Vec<f32>, image: &[u8]) {
-    input.clear();
-    input.extend(image.iter().map(|&v| f32::from(v)));
-}
-
-/// Minimum and median time of one character on this thread, in milliseconds; `each` gets every run's layer times.
-fn time(plan: &Arc<Plan>, set: &ImageSet, mut each: impl FnMut(&[(String, f64)])) -> Result<[f64; 2]> {
-    let mut session = Session::new(plan.clone());
-    let (mut input, mut times, mut layers) = (Vec::new(), Vec::new(), Vec::new());
-    let begin = Instant::now();
-    for run in 0..WARM_UP + TIMED_RUNS {
-        fill(&mut input, set.image(run % set.len()));
-        let start = Instant::now();
-        session.run(&input)?;
-        let whole = start.elapsed();
-        if run < WARM_UP {
-            continue;
-        }
-        times.push(1e3 * whole.as_secs_f64());
-        layers.clear();
-        let mut last = Instant::now();
-        session.run_observed(&input, |layer| {
-            let now = Instant::now();
-            layers.push((layer.to_owned(), 1e3 * (now - last).as_secs_f64()));
-            last = Instant::now();
-        })?;
-        each(&layers);
-        if begin.elapsed() > TIMED_SECONDS {
-            break;
-        }
-    }
-    times.sort_by(f64::total_cmp);
-    Ok([times[0], times[times.len() / 2]])
-}
-
-fn macs(model: &Model) -> Result<[u64; 2]> {
-    let costs = model.costs()?;
-    Ok([costs.iter().map(|c| c.dense_macs).sum(), costs.iter().map(|c| c.nonzero_macs).sum()])
-}
-
-/// One row for each convolution and fully connected layer of the model file `bytes`.
-pub(super) fn layers(bytes: &[u8], test: &ImageSet) -> Result<Vec<Layer>> {
-    let model = Model::from_bytes(bytes)?;
-    let plan = Arc::new(Plan::new(&model)?);
-    // The fastest run of each layer.
-    let mut fastest: BTreeMap<String, f64> = BTreeMap::new();
-    time(&plan, test, |run| {
-        let mut sums: BTreeMap<&str, f64> = BTreeMap::new();
-        for (layer, ms) in run {
-            *sums.entry(layer).or_default() += ms;
-        }
-        for (layer, ms) in sums {
-            let best = fastest.entry(layer.to_owned()).or_insert(f64::INFINITY);
-            *best = best.min(ms);
-        }
-    })?;
-    let costs = model.costs()?;
-    let nodes = model.nodes.iter().filter(|n| matches!(n.op, Op::Conv2d { .. } | Op::Linear { .. }));
-    nodes
-        .zip(costs)
-        .map(|(node, cost)| {
-            let (weight, rank) = match node.op {
-                Op::Conv2d { weight, params, .. } if node.name.ends_with("_v") => (weight, Some(params.out_channels)),
-                Op::Conv2d { weight, params, .. } if node.name.ends_with("_h") => (weight, Some(params.in_channels)),
-                Op::Conv2d { weight, .. } | Op::Linear { weight, .. } => (weight, None),
-                _ => unreachable!("filtered above"),
-            };
-            // Its part of the file: what the file would lose with all of its weights zero.
-            let mut without = model.clone();
-            let (rows, id) = (model.weight(weight).rows(), weight.0 as usize);
-            let pattern = Pattern { indptr: vec![0; rows + 1], indices: Vec::new() };
-            without.weights[id].data = WeightData::Sparse { pattern, values: Vec::new() };
-            Ok(Layer {
-                name: node.name.clone(),
-                shape: model.weight(weight).shape.clone(),
-                rank,
-                weights: cost.weights as u64,
-                nonzeros: cost.nonzeros as u64,
-                density: cost.nonzeros as f64 / cost.weights as f64,
-                dense_macs: cost.dense_macs,
-                nonzero_macs: cost.nonzero_macs,
-                bytes: bytes.len().saturating_sub(without.to_bytes()?.len()) as u64,
-                ms: fastest.get(&node.name).copied(),
-            })
-        })
-        .collect()
+    Ok(sum(&answers(plan, set, || ())?))
 }
 
 /// The thesis's network at full size with random weights.

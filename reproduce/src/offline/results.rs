@@ -4,6 +4,7 @@ use super::OfflineArgs;
 use super::data::Data;
 use super::measure;
 use super::stages::{Stages, State};
+use crate::measure::layers;
 use crate::report::machine::{Machine, Versions, commit};
 use crate::report::sheet::SheetItem;
 use crate::report::thesis::Thesis;
@@ -55,7 +56,8 @@ pub(super) fn collect(args: &OfflineArgs, recipe: &Recipe, data: &Data, stages: 
     models.push(("graph-opt".into(), optimized.to_bytes()?));
 
     eprintln!("measuring ...");
-    let rows = models.iter().map(|(name, bytes)| measure::stage(name, bytes, &data.test)).collect::<Result<_>>()?;
+    let rows =
+        models.iter().map(|(name, bytes)| measure::stage_of_file(name, bytes, &data.test)).collect::<Result<_>>()?;
     let last = &models.last().expect("five stages").1;
     let report = Report {
         pipeline: "offline".into(),
@@ -75,12 +77,13 @@ pub(super) fn collect(args: &OfflineArgs, recipe: &Recipe, data: &Data, stages: 
             command: args.command(),
         },
         stages: rows,
-        layers: measure::layers(last, &data.test)?,
+        layers: layers(last, &data.test)?,
         thesis: Thesis::offline(),
         released_scheme_bytes: Some(released_bytes(&codebook)),
         curves: curves(&state),
         pruning_comparison: comparison(&state, data)?,
         full_size: Some(measure::full_size(args.seed, &data.test)?),
+        released: None,
         times: state.seconds.iter().map(|(s, t)| WallTime { stage: s.clone(), seconds: *t }).collect(),
         notes: notes(args),
     };

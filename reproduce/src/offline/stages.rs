@@ -3,7 +3,9 @@
 use super::data::Data;
 use crate::progress::Metrics;
 use anyhow::{Result, ensure};
-use hccr_compress::{Adw, AdwConfig, Budget, Cra, Gslre, Progress, Sharing, SharingConfig, Strategy, Targets, Trainer};
+use hccr_compress::{
+    Adw, AdwConfig, Budget, Cra, CraConfig, Gslre, Progress, Sharing, SharingConfig, Strategy, Targets, Trainer,
+};
 use hccr_models::offline::{Baseline, OfflineTrainer, Recipe, TrainerState, cnn9, mean_image};
 use hccr_nn_train::checkpoint;
 use hccr_runtime::Model;
@@ -168,7 +170,10 @@ impl<'a> Stages<'a> {
             Stage::Cra => {
                 let cra = match &mut state.cra {
                     Some(cra) => cra,
-                    none => none.insert(Cra::new(recipe.cra.clone(), &layers)?),
+                    none => {
+                        let names = layers.iter().map(|l| l.name.clone()).collect();
+                        none.insert(Cra::new(CraConfig { layers: names, ..recipe.cra.clone() }, &layers)?)
+                    }
                 };
                 let progress = cra.advance(trainer)?;
                 metrics.write(&json!({"stage": "cra", "point": &progress.message}))?;

@@ -1,10 +1,12 @@
 //! The report as one HTML page that needs no other file, no network and no script.
 
 use super::chart::{Key, Plot};
+use super::markup::{capital, escape, figures_table, paragraph, section, table, text};
 use super::number::{self, NONE};
 use super::plots;
+use super::released;
 use super::sheet::SheetItem;
-use super::table::{self, Figures, Table};
+use super::table::{self, Figures};
 use super::thesis::Figure;
 use super::types::{FullSize, Layer, PruningRun, Report};
 use anyhow::Result;
@@ -21,10 +23,16 @@ pub(crate) fn page(report: &Report, sheet: &[SheetItem]) -> Result<String> {
     body += &cards(report);
     body += &section("Stages", &stages(report));
     body += &section("Against the thesis", &against_thesis(report));
-    body += &section("Plots", &figures(&plots::all(report)?));
+    if report.released.is_none() {
+        body += &section("Plots", &figures(&plots::all(report)?));
+    }
     body += &section("Ways of pruning, at their end", &pruning(&report.pruning_comparison));
     body += &section("Layers", &layers(&report.layers));
-    body += &section("Samples", &samples(sheet)?);
+    body += &section("Writers", &report.released.as_ref().map_or(String::new(), released::writers));
+    body += &match &report.released {
+        Some(released) => section("Most confused pairs", &(released::confused_pairs(released) + &samples(sheet)?)),
+        None => section("Samples", &samples(sheet)?),
+    };
     body += &section("The thesis's network at full size", &full_size(report));
     body += &section("What was run", &run(report));
     body += &section("How to read this", &caveats(report));
@@ -37,68 +45,9 @@ pub(crate) fn page(report: &Report, sheet: &[SheetItem]) -> Result<String> {
     ))
 }
 
-/// Text that is safe as content and as a quoted attribute.
-fn escape(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => safe += "&amp;",
-            '<' => safe += "&lt;",
-            '>' => safe += "&gt;",
-            '"' => safe += "&quot;",
-            '\'' => safe += "&#39;",
-            c => safe.push(c),
-        }
-    }
-    safe
-}
-
-fn capital(word: &str) -> String {
-    let mut chars = word.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
-}
-
-/// A section with a heading; nothing where it has no content.
-fn section(heading: &str, content: &str) -> String {
-    if content.is_empty() {
-        return String::new();
-    }
-    format!("<section>\n<h2>{}</h2>\n{content}</section>\n", escape(heading))
-}
-
-fn paragraph(text: &str) -> String {
-    format!("<p>{}</p>\n", escape(text))
-}
-
-/// A table whose first column names the rows; the class of a row may be empty.
-fn table<'a>(head: &[&str], rows: impl IntoIterator<Item = (&'a str, Vec<String>)>) -> String {
-    let cells = |tag: &str, cells: &[String]| -> String {
-        cells.iter().map(|cell| format!("<{tag}>{}</{tag}>", escape(cell))).collect()
-    };
-    let head: Vec<String> = head.iter().map(|h| (*h).to_string()).collect();
-    let mut html = format!("<div class=\"wide\"><table>\n<thead><tr>{}</tr></thead>\n<tbody>\n", cells("th", &head));
-    for (class, row) in rows {
-        html += &format!("<tr class=\"{}\">{}</tr>\n", escape(class), cells("td", &row));
-    }
-    html + "</tbody>\n</table></div>\n"
-}
-
-fn figures_table(table_: &Table) -> String {
-    let head: Vec<&str> = std::iter::once("").chain(table_.head.iter().copied()).collect();
-    let rows = table_.rows.iter().map(|(name, cells)| {
-        let class = if name.starts_with("thesis") { "thesis" } else { "" };
-        (class, [std::slice::from_ref(name), cells.as_slice()].concat())
-    });
-    table(&head, rows)
-}
-
-/// Figures of the first and the last stage.
+/// Figures of the baseline and of the last stage.
 fn ends(report: &Report) -> Option<(Figures, Figures)> {
-    Some((report.stages.first()?.into(), report.stages.last()?.into()))
-}
-
-fn text(value: Option<f64>, text: fn(f64) -> String) -> String {
-    value.filter(|v| v.is_finite()).map_or(NONE.into(), text)
+    Some((table::baseline(report)?, report.stages.last()?.into()))
 }
 
 fn cards(report: &Report) -> String {
@@ -106,16 +55,16 @@ fn cards(report: &Report) -> String {
     let bytes = |figures: &Figures| text(figures.bytes, number::binary_bytes);
     let macs = |macs| format!("{} M", text(macs, number::millions));
     let ms = |ms| format!("{} ms", text(ms, number::ms));
+    let accuracy = match last.drop_points(&first) {
+        Some(drop) => format!("a drop of {} points from {} %", number::points(drop), text(first.top1, number::percent)),
+        None => format!("top-5: {} %", text(last.top5, number::percent)),
+    };
+    let time = match last.time_ratio(&first) {
+        Some(ratio) => format!("median; {} faster than {}", number::times(ratio), ms(first.median_ms)),
+        None => format!("median; at the least {}", ms(last.min_ms)),
+    };
     let cards = [
-        (
-            "Top-1 accuracy",
-            format!("{} %", text(last.top1, number::percent)),
-            format!(
-                "a drop of {} points from {} %",
-                text(last.drop_points(&first), number::points),
-                text(first.top1, number::percent)
-            ),
-        ),
+        ("Top-1 accuracy", format!("{} %", text(last.top1, number::percent)), accuracy),
         (
             "Model file",
             format!("{} smaller", text(last.bytes_ratio(&first), number::times)),
@@ -126,11 +75,7 @@ fn cards(report: &Report) -> String {
             format!("{} fewer", text(last.macs_ratio(&first), number::times)),
             format!("{} to {}", macs(first.nonzero_macs), macs(last.nonzero_macs)),
         ),
-        (
-            "One character, one thread",
-            ms(last.median_ms),
-            format!("median; {} faster than {}", text(last.time_ratio(&first), number::times), ms(first.median_ms)),
-        ),
+        ("One character, one thread", ms(last.median_ms), time),
     ];
     let cards = cards.map(|(label, value, detail)| {
         let [label, value, detail] = [label, &value, &detail].map(escape);
@@ -142,10 +87,14 @@ fn cards(report: &Report) -> String {
 fn stages(report: &Report) -> String {
     let Some(last) = report.stages.last() else { return String::new() };
     let mut html = figures_table(&table::stages(report));
-    html += &paragraph(&format!(
-        "{} test samples; fewer, smaller and drop are against the baseline.",
-        number::thousands(last.test_samples as f64)
-    ));
+    let against = match report.released {
+        Some(_) => "fewer and smaller are against the thesis's uncompressed network",
+        None => "fewer, smaller and drop are against the baseline",
+    };
+    html += &paragraph(&format!("{} test samples; {against}.", number::thousands(last.test_samples as f64)));
+    if let Some(released) = &report.released {
+        html += &paragraph(&released::repacked(released));
+    }
     let codebook = report.stages.iter().find(|stage| stage.name == "codebook");
     if let (Some(theirs), Some(ours)) = (report.released_scheme_bytes, codebook) {
         html += &paragraph(&format!(
@@ -166,18 +115,23 @@ fn against_thesis(report: &Report) -> String {
         let theirs = text(theirs.map(|figure| figure.value), format);
         ("", vec![name.into(), text(ours, format), theirs, standing.into()])
     };
-    let rows = [
-        row("top-1 %, baseline", first.top1, start.top1, number::percent),
+    let mut rows = Vec::new();
+    if report.released.is_none() {
+        rows.extend([
+            row("top-1 %, baseline", first.top1, start.top1, number::percent),
+            row("bytes, baseline", first.bytes, start.bytes, number::thousands),
+            row("million MACs, baseline", first.dense_macs, start.dense_macs, number::millions),
+            row("drop, points", last.drop_points(&first), Some(thesis.drop_points), number::points),
+        ]);
+    }
+    rows.extend([
         row("top-1 %, compressed", last.top1, end.top1, number::percent),
-        row("drop, points", last.drop_points(&first), Some(thesis.drop_points), number::points),
-        row("bytes, baseline", first.bytes, start.bytes, number::thousands),
         row("bytes, compressed", last.bytes, end.bytes, number::thousands),
         row("smaller", last.bytes_ratio(&first), Some(thesis.bytes_ratio), number::times),
-        row("million MACs, baseline", first.dense_macs, start.dense_macs, number::millions),
         row("million MACs on non-zeros, compressed", last.nonzero_macs, end.nonzero_macs, number::millions),
         row("fewer MACs on non-zeros", last.macs_ratio(&first), Some(thesis.macs_ratio), number::times),
         row("ms a character, compressed", last.median_ms, end.ms, number::ms),
-    ];
+    ]);
     table(&["", "this run", "thesis", "thesis figure from"], rows) + &paragraph(&thesis.source)
 }
 
@@ -297,24 +251,24 @@ fn full_size(report: &Report) -> String {
 fn run(report: &Report) -> String {
     let (config, machine) = (&report.config, &report.machine);
     let memory = text(machine.memory_bytes.map(|n| n as f64), number::binary_bytes);
+    let tested = number::thousands(report.stages.last().map_or(0, |stage| stage.test_samples) as f64);
+    let (samples, threads) = if report.released.is_some() {
+        (format!("{tested} for testing"), format!("{} for accuracy", report.threads.training))
+    } else {
+        let [train, dev] = [config.train_samples, config.dev_samples].map(|n| number::thousands(n as f64));
+        let samples = format!("{train} for training, {dev} for development, {tested} for testing");
+        (samples, format!("{} for training", report.threads.training))
+    };
     let facts = [
         ("data", report.data.clone()),
-        (
-            "samples",
-            format!(
-                "{} for training, {} for development, {} for testing",
-                number::thousands(config.train_samples as f64),
-                number::thousands(config.dev_samples as f64),
-                number::thousands(report.stages.last().map_or(0, |stage| stage.test_samples) as f64)
-            ),
-        ),
+        ("samples", samples),
         ("configuration", format!("tier {}, {} classes, width {}", config.tier, config.classes, config.width)),
-        ("seed", report.seed.to_string()),
+        ("seed", if report.released.is_some() { "nothing is random".into() } else { report.seed.to_string() }),
         ("commit", report.commit.clone()),
         ("versions", format!("hccr {}, {}", report.versions.hccr, report.versions.rustc)),
         ("machine", format!("{}, {} logical cores, {memory}, {}", machine.cpu, machine.logical_cores, machine.os)),
         ("instruction set", report.isa.clone()),
-        ("threads", format!("{} for training, {} for timing", report.threads.training, report.threads.timing)),
+        ("threads", format!("{threads}, {} for timing", report.threads.timing)),
     ];
     let mut html = format!("<pre>{}</pre>\n<dl>\n", escape(&config.command));
     for (name, value) in facts {
@@ -398,5 +352,19 @@ mod tests {
             assert!(!html.contains(outside), "{outside}");
         }
         assert!(html.contains("1 min 33 s") && html.contains("23.6× smaller"));
+    }
+
+    #[test]
+    fn the_released_network_has_sections_of_its_own() {
+        let image = [0; 96 * 96];
+        let items = [SheetItem { image: &image, truth: '已', guess: '己', probability: 0.5 }];
+        let html = page(&sample::released(), &items).unwrap();
+        for present in ["21.3× smaller", "Writers", "Most confused pairs", "已 己", "read as <b lang=\"zh\">己</b>"]
+        {
+            assert!(html.contains(present), "{present}");
+        }
+        for absent in ["a drop of", "bytes, baseline", "Plots", "Samples", "for training", "NaN"] {
+            assert!(!html.contains(absent), "{absent}");
+        }
     }
 }

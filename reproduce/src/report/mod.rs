@@ -8,8 +8,10 @@ pub(crate) mod types;
 
 mod chart;
 mod html;
+mod markup;
 mod number;
 mod plots;
+mod released;
 #[cfg(test)]
 mod sample;
 

@@ -52,11 +52,35 @@ pub(crate) fn report() -> Report {
                 full("adw-density", 8_157_920, 2_138_992, 152_000_000, 62_980_000, 1_900_000, 4.6),
             ],
         }),
+        released: None,
         times: vec![
             WallTime { stage: "baseline".into(), seconds: 245.2 },
             WallTime { stage: "gslre".into(), seconds: 93.0 },
         ],
         notes: vec!["A note with <b>markup</b> & an ampersand.".into()],
+    }
+}
+
+/// A report of the released network.
+pub(crate) fn released() -> Report {
+    let row =
+        |name, bytes, ms| stage(name, [0.9679, 0.9959], [8_157_920, 2_138_992], [151_996_928, 62_982_015], bytes, ms);
+    Report {
+        pipeline: "released".into(),
+        config: Config { classes: 3755, width: 1.0, train_samples: 0, dev_samples: 0, ..report().config },
+        stages: vec![row("released", 2_455_133, [8.0, 8.2]), row("repacked", 2_042_518, [7.8, 8.0])],
+        released_scheme_bytes: None,
+        curves: Curves::default(),
+        pruning_comparison: Vec::new(),
+        full_size: None,
+        released: Some(Released {
+            load_ms: 15.5,
+            bytes_ratio: 21.28,
+            identical_weights: 8_157_056,
+            writers: vec![WriterAccuracy { writer: 1, test_samples: 3755, top1: 0.9712, top5: 0.9973 }],
+            confused_pairs: vec![ConfusedPair { characters: ['已', '己'], confused: [1, 2], test_samples: [2, 2] }],
+        }),
+        ..report()
     }
 }
 

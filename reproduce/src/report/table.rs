@@ -1,6 +1,7 @@
 //! The stage table: on the terminal, in Markdown, and as cells for the HTML page.
 
 use super::number::{self, NONE};
+use super::released;
 use super::thesis::{Figure, ThesisStage};
 use super::types::{FullSizeRow, Report, Stage};
 
@@ -208,6 +209,18 @@ fn mean_and_range(values: &[f64], text: fn(f64) -> String) -> String {
     if low == high { mean } else { format!("{mean} ({low} to {high})") }
 }
 
+/// What drop, fewer, smaller and faster are measured against: the first stage. The released network comes without the
+/// one it was made from; the thesis says how large that was, its accuracy and time belong to other data and machines.
+pub(crate) fn baseline(report: &Report) -> Option<Figures> {
+    match report.released {
+        None => report.stages.first().map(Figures::from),
+        Some(_) => {
+            let thesis = report.thesis.stages.first().map(Figures::from)?;
+            Some(Figures { top1: None, median_ms: None, ..thesis })
+        }
+    }
+}
+
 /// The stages of `report`, and the thesis's stages below.
 pub(crate) fn stages(report: &Report) -> Table {
     with_thesis(&[report])
@@ -235,6 +248,9 @@ pub(crate) fn terminal(report: &Report) -> String {
     );
     text += &stages(report).terminal();
     text += &format!("\nthesis: {}\n", report.thesis.source);
+    if let Some(released) = &report.released {
+        text += &released::terminal(released);
+    }
     if let Some(full) = &report.full_size {
         text += &format!("\nThe thesis's network, {} classes ({}):\n\n", full.classes, full.note);
         text += &full_size(report).terminal();
@@ -254,13 +270,13 @@ fn with_thesis(reports: &[&Report]) -> Table {
     for stage in &first.stages {
         let runs = reports.iter().filter_map(|report| {
             let same = report.stages.iter().find(|other| other.name == stage.name)?;
-            Some((Figures::from(same), Figures::from(report.stages.first()?)))
+            Some((Figures::from(same), baseline(report)?))
         });
         rows.push((stage.name.clone(), runs.collect()));
     }
-    let baseline = first.thesis.stages.first().map(Figures::from).unwrap_or_default();
+    let thesis_baseline = first.thesis.stages.first().map(Figures::from).unwrap_or_default();
     for stage in &first.thesis.stages {
-        rows.push((format!("thesis: {}", stage.name), vec![(Figures::from(stage), baseline)]));
+        rows.push((format!("thesis: {}", stage.name), vec![(Figures::from(stage), thesis_baseline)]));
     }
     Table::new(rows.iter().map(|(name, runs)| (name.clone(), runs.as_slice())))
 }
@@ -309,6 +325,18 @@ mod tests {
         assert!(text.contains("thesis: compressed"));
         assert!(!full_size(&report).head.contains(&"top-1 %"));
         assert!(full_size(&report).head.contains(&"bytes"));
+    }
+
+    #[test]
+    fn the_released_network_is_measured_against_the_thesis() {
+        let table = markdown_table(&[sample::released()]);
+        let row = |name: &str| table.lines().find(|line| line.starts_with(name)).unwrap().to_string();
+        let macs = "8,157,920 | 2,138,992 | 152.00 | 62.98 | 9.4×";
+        assert_eq!(
+            row("| released"),
+            format!("| released | 96.79 | – | 99.59 | {macs} | 2,455,133 | 17.7× | 8.00 | 8.20 |")
+        );
+        assert_eq!(row("| thesis: baseline").split(" | ").nth(2), Some("0.00"));
     }
 
     #[test]

@@ -33,6 +33,9 @@ pub(crate) struct Report {
     pub(crate) curves: Curves,
     pub(crate) pruning_comparison: Vec<PruningRun>,
     pub(crate) full_size: Option<FullSize>,
+    /// What only the report of the thesis's released network has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) released: Option<Released>,
     pub(crate) times: Vec<WallTime>,
     /// What a reader must know about this run beside the figures.
     pub(crate) notes: Vec<String>,
@@ -63,7 +66,7 @@ pub(crate) struct Config {
 /// The network after one stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Stage {
-    /// `baseline`, `gslre`, `adw`, `codebook` or `graph-opt`.
+    /// `baseline`, `gslre`, `adw`, `codebook` or `graph-opt`; `released` or `repacked` for the released network.
     pub(crate) name: String,
     pub(crate) top1: f64,
     pub(crate) top5: f64,
@@ -183,6 +186,42 @@ pub(crate) struct FullSizeRow {
     pub(crate) bytes: u64,
     pub(crate) min_ms: f64,
     pub(crate) median_ms: f64,
+}
+
+/// The thesis's released network, repacked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Released {
+    /// From the repacked file's bytes in memory to a network ready to run: the shortest of several times.
+    pub(crate) load_ms: f64,
+    /// Bytes of the thesis's uncompressed network over those of the repacked file.
+    pub(crate) bytes_ratio: f64,
+    /// Weights, zeros included, that the repacked file holds bit for bit as released: those of all shared layers.
+    pub(crate) identical_weights: u64,
+    /// Accuracy of the repacked network, a writer at a time.
+    pub(crate) writers: Vec<WriterAccuracy>,
+    /// Pairs that the repacked network confuses most, the worst first.
+    pub(crate) confused_pairs: Vec<ConfusedPair>,
+}
+
+/// Accuracy on the characters of one writer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct WriterAccuracy {
+    /// Place of the writer's file among all files, from 1.
+    pub(crate) writer: u32,
+    pub(crate) test_samples: u64,
+    pub(crate) top1: f64,
+    pub(crate) top5: f64,
+}
+
+/// Two characters taken for each other.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ConfusedPair {
+    /// In the order of the classes.
+    pub(crate) characters: [char; 2],
+    /// Samples of the first read as the second, and of the second read as the first.
+    pub(crate) confused: [u64; 2],
+    /// Samples of each.
+    pub(crate) test_samples: [u64; 2],
 }
 
 /// How long one part of the run took.

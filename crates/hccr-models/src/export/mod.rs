@@ -55,16 +55,22 @@ fn tensors(model: &Model, op: &Op) -> Vec<Tensor> {
     }
 }
 
-/// A name for each value, inputs first: the node's own, with a number where another has it already.
+/// What follows the name of a node, after a dot, in the names of its tensors and of the value before a fused PRelu.
+const PARTS: [&str; 8] = ["weight", "bias", "slope", "mean", "scale", "shift", "variance", "linear"];
+
+/// A name for each value, inputs first: the node's own, with a number where that, or the name of one of its [`PARTS`],
+/// would be taken already.
 fn value_names(model: &Model) -> Vec<String> {
     let inputs = model.inputs.iter().map(|_| "input");
     let mut taken = BTreeSet::new();
     let mut names = Vec::new();
     for (i, name) in inputs.chain(model.nodes.iter().map(|n| n.name.as_str())).enumerate() {
+        let all = |name: &str| PARTS.map(|part| format!("{name}.{part}")).into_iter().chain([name.to_owned()]);
         let mut name = name.to_owned();
-        while name.is_empty() || !taken.insert(name.clone()) {
+        while name.is_empty() || all(&name).any(|name| taken.contains(&name)) {
             name.push_str(&format!("_{i}"));
         }
+        taken.extend(all(&name));
         names.push(name);
     }
     names

@@ -3,7 +3,7 @@ use hccr_runtime::model::Pattern;
 use hccr_runtime::shape::{Conv2dParams, LinearParams, Pool2dParams};
 use hccr_runtime::{Model, ModelBuilder, Op, Weight, WeightData};
 use safetensors::SafeTensors;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Each operation once, a codebook with a factor a row, and two layers of one name.
 fn model() -> Model {
@@ -117,6 +117,26 @@ fn onnx_has_the_graph() {
     assert_eq!(tensors["layer.slope"].0, [2, 1, 1]);
     let weight: Vec<u8> = [0.0f32, 1.0, 0.0, -4.0, 0.0, 2.0].iter().flat_map(|v| v.to_le_bytes()).collect();
     assert_eq!(tensors["layer.weight"], (vec![2, 1, 3, 1], weight));
+}
+
+#[test]
+fn no_two_names_are_alike() {
+    let mut model = model();
+    // As other nodes, inputs, tensors and values inside a node are named, before and after these.
+    let names =
+        ["layer.slope", "layer", "input", "layer.linear", "act_5", "act", "", "act", "layer.weight", "layer.bias"];
+    for (node, name) in model.nodes.iter_mut().zip(names) {
+        node.name = name.into();
+    }
+    let bytes = onnx::to_bytes(&model).expect("a valid model");
+    let graph = fields(&bytes).iter().find(|f| f.0 == 7).expect("a graph").2;
+    let mut seen = BTreeSet::from(["input".to_owned()]);
+    for (field, _, bytes) in fields(graph).into_iter().filter(|f| [1, 5].contains(&f.0)) {
+        let name = fields(bytes).into_iter().find(|f| f.0 == if field == 1 { 2 } else { 8 }).expect("a name").2;
+        assert!(seen.insert(text(name)), "two values are named {}", text(name));
+    }
+    assert!(seen.contains("layer.slope") && seen.contains("layer_2.linear"));
+    assert_eq!(SafeTensors::deserialize(&to_bytes(&model).expect("a valid model")).expect("a valid file").len(), 9);
 }
 
 #[test]

@@ -35,7 +35,8 @@ pub struct Recipe {
     pub schedule: Schedule,
     /// Low-rank expansion.
     pub gslre: GslreConfig,
-    /// Redundancy analysis.
+    /// Redundancy analysis, of all layers: the first convolution too, which the thesis left alone, because on a narrow
+    /// network it is half of what low rank and pruning leave.
     pub cra: CraConfig,
     /// Multiply-accumulates on non-zeros that pruning aims at: the baseline's divided by this.
     pub macs_ratio: f64,

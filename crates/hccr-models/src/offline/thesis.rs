@@ -23,9 +23,11 @@ pub enum ThesisStage {
 /// Classes of the thesis's network: GB2312 level 1.
 const CLASSES: usize = 3755;
 
-/// Name, output channels, pooling after it, and for the low-rank pair the rank and the densities (percent) that pruning
-/// left: read from the released model.
-const CONVOLUTIONS: [(&str, usize, bool, Option<(usize, [f32; 2])>); 7] = [
+/// A low-rank pair: its rank, and the densities (percent) that pruning left.
+type LowRank = (usize, [f32; 2]);
+
+/// Name, output channels, pooling after it, and the low-rank pair that it became: read from the released model.
+const CONVOLUTIONS: [(&str, usize, bool, Option<LowRank>); 7] = [
     ("conv1", 96, true, None),
     ("conv2", 128, true, Some((40, [36.9, 42.7]))),
     ("conv3", 160, true, Some((51, [33.6, 41.9]))),

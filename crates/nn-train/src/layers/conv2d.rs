@@ -113,7 +113,13 @@ impl<T: Scalar> Conv2d<T> {
     }
 
     /// Gradients by the input (empty unless `wanted`), the weight and the bias.
-    fn backward_chunk(&self, shape: [usize; 3], x: &Chunk<T>, dy: &Chunk<T>, wanted: bool) -> (Chunk<T>, Vec<T>, Vec<T>) {
+    fn backward_chunk(
+        &self,
+        shape: [usize; 3],
+        x: &Chunk<T>,
+        dy: &Chunk<T>,
+        wanted: bool,
+    ) -> (Chunk<T>, Vec<T>, Vec<T>) {
         let window = self.window(shape);
         let (in_plane, plane) = (shape[1] * shape[2], window.output[0] * window.output[1]);
         let (channels, depth, stride) = (self.params.out_channels, self.depth(), x.images * plane);

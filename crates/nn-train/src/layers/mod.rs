@@ -29,6 +29,8 @@ pub enum Mode {
 }
 
 /// A layer of a [`Network`](crate::Network).
+// A network has a few dozen layers: their own size does not matter.
+#[allow(clippy::large_enum_variant)]
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Layer<T> {
     /// Convolution.

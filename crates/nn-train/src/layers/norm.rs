@@ -144,7 +144,13 @@ impl<T: Scalar> NormPReluPool<T> {
         Batch { shape, chunks }
     }
 
-    fn forward_chunk(&self, shape: [usize; 3], channels: &[Channel<T>], x: &Chunk<T>, train: bool) -> (Chunk<T>, Vec<u8>) {
+    fn forward_chunk(
+        &self,
+        shape: [usize; 3],
+        channels: &[Channel<T>],
+        x: &Chunk<T>,
+        train: bool,
+    ) -> (Chunk<T>, Vec<u8>) {
         let [_, oh, ow] = self.output_shape(shape);
         let (in_plane, plane) = (shape[1] * shape[2], oh * ow);
         let mut data = vec![T::zero(); channels.len() * x.images * plane];
@@ -158,7 +164,9 @@ impl<T: Scalar> NormPReluPool<T> {
             }
         } else {
             let stride = x.images * plane;
-            for ((channel, y), out) in channels.iter().zip(x.data.chunks_exact(stride)).zip(data.chunks_exact_mut(stride)) {
+            for ((channel, y), out) in
+                channels.iter().zip(x.data.chunks_exact(stride)).zip(data.chunks_exact_mut(stride))
+            {
                 for (o, &y) in out.iter_mut().zip(y) {
                     *o = channel.apply(y);
                 }
@@ -175,15 +183,26 @@ impl<T: Scalar> NormPReluPool<T> {
         let sizes = [[shape[1], shape[2]], [oh, ow]];
         let (planes, n) = (shape[1] * shape[2], self.channels);
 
-        // First pass: the sums that every element's gradient depends on.
+        // First pass: the sums that every element's gradient depends on. Only the maxima have a gradient.
+        let pooling = self.pool.map(|pool| Pooling::new(pool, sizes[0], sizes[1]));
+        let plane = oh * ow;
         let of_chunk = |((x, dy), index): ((&Chunk<T>, &Chunk<T>), &Vec<u8>)| {
             let mut sums = vec![[0.0; 3]; n];
-            self.each_plane(sizes, x.images, dy, index, |i, dz| {
-                let terms = channels[i / x.images].backward_sums(&x.data[i * planes..][..planes], dz);
+            let mut maxima = vec![T::zero(); plane];
+            for i in 0..n * x.images {
+                let y = &x.data[i * planes..][..planes];
+                let y = match &pooling {
+                    None => y,
+                    Some(pooling) => {
+                        pooling.gather(y, &index[i * plane..][..plane], &mut maxima);
+                        &maxima
+                    }
+                };
+                let terms = channels[i / x.images].backward_sums(y, &dy.data[i * plane..][..plane]);
                 for (sum, term) in sums[i / x.images].iter_mut().zip(terms) {
                     *sum += term;
                 }
-            });
+            }
             sums
         };
         let parts: Vec<Vec<[f64; 3]>> = input.chunks.par_iter().zip(&dy.chunks).zip(&indices).map(of_chunk).collect();
@@ -205,37 +224,24 @@ impl<T: Scalar> NormPReluPool<T> {
 
         // Second pass: inputs become gradients, in place.
         let count = if self.norm.is_some() { (images * planes) as f64 } else { f64::INFINITY };
-        let this = &*self;
-        input.chunks.par_iter_mut().zip(&dy.chunks).zip(&indices).for_each(|((x, dy), index)| {
-            let images = x.images;
-            this.each_plane(sizes, images, dy, index, |i, dz| {
-                let [du, du_h, _] = sums[i / images];
+        let of_chunk = |((x, dy), index): ((&mut Chunk<T>, &Chunk<T>), &Vec<u8>)| {
+            let mut dz = vec![T::zero(); if pooling.is_some() { planes } else { 0 }];
+            for i in 0..n * x.images {
+                let d_out = &dy.data[i * plane..][..plane];
+                let dz = match &pooling {
+                    None => d_out,
+                    Some(pooling) => {
+                        pooling.scatter(d_out, &index[i * plane..][..plane], &mut dz);
+                        &dz
+                    }
+                };
+                let [du, du_h, _] = sums[i / x.images];
                 let y = &mut x.data[i * planes..][..planes];
-                channels[i / images].backward(y, dz, T::of(du / count), T::of(du_h / count));
-            });
-        });
-        input
-    }
-
-    /// Calls `f` for each plane with its number and the gradient before the pooling.
-    fn each_plane(
-        &self,
-        [input, output]: [[usize; 2]; 2],
-        images: usize,
-        dy: &Chunk<T>,
-        index: &[u8],
-        mut f: impl FnMut(usize, &[T]),
-    ) {
-        let plane = output[0] * output[1];
-        let Some(pool) = self.pool else {
-            return (0..self.channels * images).for_each(|i| f(i, &dy.data[i * plane..][..plane]));
+                channels[i / x.images].backward(y, dz, T::of(du / count), T::of(du_h / count));
+            }
         };
-        let pooling = Pooling::new(pool, input, output);
-        let mut dz = vec![T::zero(); input[0] * input[1]];
-        for i in 0..self.channels * images {
-            pooling.backward(&dy.data[i * plane..][..plane], &index[i * plane..][..plane], &mut dz);
-            f(i, &dz);
-        }
+        input.chunks.par_iter_mut().zip(&dy.chunks).zip(&indices).for_each(of_chunk);
+        input
     }
 }
 

@@ -101,6 +101,8 @@ pub(crate) struct Pooling<T> {
     params: Pool2dParams,
     input: [usize; 2],
     output: [usize; 2],
+    /// Offset into the plane of each element of a window.
+    offsets: [u32; 256],
     /// One row of the input, with what hangs over on the right.
     row: Vec<T>,
     /// Maximum of the window's columns at every place of the input, and which column it was.
@@ -113,7 +115,9 @@ pub(crate) struct Pooling<T> {
 impl<T: Scalar> Pooling<T> {
     pub(crate) fn new(params: Pool2dParams, input: [usize; 2], output: [usize; 2]) -> Self {
         let (elements, w) = (input[0] * input[1], input[1]);
+        let kw = params.kernel_size[1];
         Self {
+            offsets: std::array::from_fn(|i| (i / kw * w + i % kw) as u32),
             params,
             input,
             output,
@@ -177,15 +181,27 @@ impl<T: Scalar> Pooling<T> {
         }
     }
 
+    /// Where each maximum stood, as an offset into the input plane; `index` is what [`forward`](Self::forward) wrote.
+    fn places(&self, index: &[u8]) -> impl Iterator<Item = usize> {
+        let ([_, iw], [_, ow], [sh, sw]) = (self.input, self.output, self.params.stride);
+        index.chunks_exact(ow).enumerate().flat_map(move |(o, row)| {
+            let top = o * sh * iw;
+            row.iter().enumerate().map(move |(x, &i)| top + x * sw + self.offsets[i as usize] as usize)
+        })
+    }
+
     /// Adds the gradients by the maxima to where the maxima stood, after clearing `dz`.
-    pub(crate) fn backward(&self, d_out: &[T], index: &[u8], dz: &mut [T]) {
-        let ([_, iw], [oh, ow], [sh, sw], [_, kw]) = (self.input, self.output, self.params.stride, self.params.kernel_size);
+    pub(crate) fn scatter(&self, d_out: &[T], index: &[u8], dz: &mut [T]) {
         dz.fill(T::zero());
-        for o in 0..oh {
-            for x in 0..ow {
-                let i = index[o * ow + x] as usize;
-                dz[(o * sh + i / kw) * iw + x * sw + i % kw] += d_out[o * ow + x];
-            }
+        for (place, &d) in self.places(index).zip(d_out) {
+            dz[place] += d;
+        }
+    }
+
+    /// The inputs that were the maxima.
+    pub(crate) fn gather(&self, y: &[T], index: &[u8], maxima: &mut [T]) {
+        for (place, m) in self.places(index).zip(maxima) {
+            *m = y[place];
         }
     }
 }

@@ -150,7 +150,8 @@ impl Weight {
             WeightData::Dense(values) => (values, None),
             WeightData::Sparse { pattern, values } => (values, Some((pattern, values.len()))),
             WeightData::Codebook { pattern, centres, labels } => {
-                if centres.len() > 256 || labels.iter().fold(0, |most, &l| l.max(most)) as usize >= centres.len().max(1) {
+                if centres.len() > 256 || labels.iter().fold(0, |most, &l| l.max(most)) as usize >= centres.len().max(1)
+                {
                     return fail("a label without a centre");
                 }
                 (centres, Some((pattern, labels.len())))

@@ -1,5 +1,6 @@
 //! From the image of a character to what the network sees; training and recognition call the same function.
 
+mod background;
 mod ink;
 mod resize;
 
@@ -31,11 +32,11 @@ impl<'a> GrayImage<'a> {
 /// Writes `image` into `out` (`size * size` bytes, row-major) as the thesis's network expects it: inverted, so that ink
 /// is bright on 0, cropped to the ink, the longest side scaled to `size` with the aspect ratio kept, centred.
 ///
-/// On a pure white background the contrast stays as it was, and only specks are removed. On any other background, light
+/// On a pure white (or pure black) background the contrast stays as it was, and only specks are removed. On any other background, light
 /// or dark, even or not, the ink is first told apart from it and brought up to a pen's contrast.
 ///
-/// Shrinking averages areas, growing interpolates linearly, both in exact integers: the result is the same on every
-/// machine. An image that already has the wanted form comes out unchanged, only inverted.
+/// Shrinking averages areas, growing interpolates linearly, both in exact integers; the rest is plain `f32` arithmetic: the
+/// result is the same on every machine. An image that already has the wanted form comes out unchanged, only inverted.
 ///
 /// # Errors
 /// [`RunError::InputShape`] where `out` has another length, [`RunError::EmptyImage`] where nothing is left that could be ink.

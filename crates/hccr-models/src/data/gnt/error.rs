@@ -112,4 +112,6 @@ impl fmt::Display for GntError {
     }
 }
 
+impl std::error::Error for GntReason {}
+
 impl std::error::Error for GntError {}

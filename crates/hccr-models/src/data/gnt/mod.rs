@@ -12,7 +12,7 @@ mod walk;
 
 pub use error::{GntError, GntReason};
 pub use load::{GntFilter, OtherTags, load_gnt};
-pub use record::{Record, Records};
+pub use record::Record;
 pub use walk::{GntLimits, visit_gnt};
 
 /// The longest side a bitmap may have, in pixels.

@@ -38,25 +38,23 @@ impl From<io::Error> for RecordError {
     }
 }
 
-impl std::error::Error for GntReason {}
-
 /// The records of one GNT file, read one at a time.
 ///
 /// No more is ever allocated than about twice the bytes that were read.
 #[derive(Debug)]
-pub struct Records<R> {
+pub(super) struct Records<R> {
     reader: R,
     offset: u64,
 }
 
 impl<R: Read> Records<R> {
     /// Reads from where `reader` stands: the start of a file. Give it a buffered reader.
-    pub fn new(reader: R) -> Self {
+    pub(super) fn new(reader: R) -> Self {
         Self { reader, offset: 0 }
     }
 
     /// Where the next record starts, in bytes; after an error, where the faulty one does.
-    pub fn offset(&self) -> u64 {
+    pub(super) fn offset(&self) -> u64 {
         self.offset
     }
 

@@ -85,7 +85,7 @@ impl Writer {
     pub fn sample(&self, strokes: &[Stroke], sample: u64) -> Trajectory {
         let mut rng = self.rng(sample);
         let care = self.sloppiness * libm::expf(0.2 * rng.normal());
-        let mut strokes: Vec<Stroke> = strokes.iter().map(|stroke| divide(stroke)).collect();
+        let mut strokes: Vec<Stroke> = strokes.iter().map(divide).collect();
         let starts = shape::components(&strokes);
         shape::jitter_strokes(&mut strokes, care, &mut rng);
         shape::jitter_components(&mut strokes, &starts, care, &mut rng);

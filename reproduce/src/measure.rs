@@ -1,0 +1,171 @@
+//! What a model is worth: accuracy, cost, size and speed, all measured in the runtime.
+
+use crate::report::types::{Layer, Stage};
+use anyhow::Result;
+use hccr_models::data::ImageSet;
+use hccr_nn_train::Evaluation;
+use hccr_runtime::model::Pattern;
+use hccr_runtime::{Model, Op, Plan, Session, WeightData};
+use rayon::prelude::*;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Characters recognised before the clock starts.
+const WARM_UP: usize = 10;
+/// A timing ends after so many characters or so long, whichever comes first.
+const TIMED_RUNS: usize = 300;
+const TIMED_SECONDS: Duration = Duration::from_secs(4);
+
+/// The row of `model`, whose file has so many bytes.
+pub(crate) fn stage(
+    name: &str,
+    model: &Model,
+    bytes: usize,
+    accuracy: Evaluation,
+    [min_ms, median_ms]: [f64; 2],
+) -> Result<Stage> {
+    let [dense_macs, nonzero_macs] = macs(model)?;
+    Ok(Stage {
+        name: name.into(),
+        top1: accuracy.top1 as f64 / accuracy.samples as f64,
+        top5: accuracy.top5 as f64 / accuracy.samples as f64,
+        test_samples: accuracy.samples as u64,
+        weights: model.weight_elements() as u64,
+        nonzeros: model.weight_nonzeros() as u64,
+        dense_macs,
+        nonzero_macs,
+        bytes: bytes as u64,
+        min_ms,
+        median_ms,
+    })
+}
+
+/// What was recognised in one sample.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Answer {
+    /// The class with the largest logit.
+    pub(crate) guess: usize,
+    /// Its probability.
+    pub(crate) probability: f32,
+    /// The sample, counted.
+    pub(crate) count: Evaluation,
+}
+
+/// Recognises the whole set on all threads, one session each, and calls `after_each` after each sample.
+pub(crate) fn answers(plan: &Arc<Plan>, set: &ImageSet, after_each: impl Fn() + Sync) -> Result<Vec<Answer>> {
+    let recognise = |(session, input): &mut (Session, Vec<f32>), i: usize| {
+        fill(input, set.image(i));
+        let logits = session.run(input)?;
+        let mut count = Evaluation::default();
+        count.count(logits, set.labels[i].into());
+        let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let total: f32 = logits.iter().map(|l| (l - max).exp()).sum();
+        let guess = logits.iter().position(|&l| l == max).unwrap_or(0);
+        after_each();
+        Ok(Answer { guess, probability: 1.0 / total, count })
+    };
+    (0..set.len()).into_par_iter().map_init(|| (Session::new(plan.clone()), Vec::new()), recognise).collect()
+}
+
+/// All answers together.
+pub(crate) fn sum<'a>(answers: impl IntoIterator<Item = &'a Answer>) -> Evaluation {
+    answers.into_iter().fold(Evaluation::default(), |a, Answer { count: b, .. }| Evaluation {
+        samples: a.samples + b.samples,
+        top1: a.top1 + b.top1,
+        top5: a.top5 + b.top5,
+    })
+}
+
+fn fill(input: &mut Vec<f32>, image: &[u8]) {
+    input.clear();
+    input.extend(image.iter().map(|&v| f32::from(v)));
+}
+
+/// Minimum and median time of one character on this thread, in milliseconds; `each` gets every run's layer times.
+pub(crate) fn time(plan: &Arc<Plan>, set: &ImageSet, mut each: impl FnMut(&[(String, f64)])) -> Result<[f64; 2]> {
+    let mut session = Session::new(plan.clone());
+    let (mut input, mut times, mut layers) = (Vec::new(), Vec::new(), Vec::new());
+    let begin = Instant::now();
+    for run in 0..WARM_UP + TIMED_RUNS {
+        fill(&mut input, set.image(run % set.len()));
+        let start = Instant::now();
+        session.run(&input)?;
+        let whole = start.elapsed();
+        if run < WARM_UP {
+            continue;
+        }
+        times.push(1e3 * whole.as_secs_f64());
+        layers.clear();
+        let mut last = Instant::now();
+        session.run_observed(&input, |layer| {
+            let now = Instant::now();
+            layers.push((layer.to_owned(), 1e3 * (now - last).as_secs_f64()));
+            last = Instant::now();
+        })?;
+        each(&layers);
+        if begin.elapsed() > TIMED_SECONDS {
+            break;
+        }
+    }
+    times.sort_by(f64::total_cmp);
+    Ok([times[0], times[times.len() / 2]])
+}
+
+/// Dense MACs, and MACs on non-zero weights.
+pub(crate) fn macs(model: &Model) -> Result<[u64; 2]> {
+    let costs = model.costs()?;
+    Ok([costs.iter().map(|c| c.dense_macs).sum(), costs.iter().map(|c| c.nonzero_macs).sum()])
+}
+
+/// One row for each convolution and fully connected layer of the model file `bytes`.
+pub(crate) fn layers(bytes: &[u8], test: &ImageSet) -> Result<Vec<Layer>> {
+    let model = Model::from_bytes(bytes)?;
+    let plan = Arc::new(Plan::new(&model)?);
+    // The fastest run of each layer.
+    let mut fastest: BTreeMap<String, f64> = BTreeMap::new();
+    time(&plan, test, |run| {
+        let mut sums: BTreeMap<&str, f64> = BTreeMap::new();
+        for (layer, ms) in run {
+            *sums.entry(layer).or_default() += ms;
+        }
+        for (layer, ms) in sums {
+            let best = fastest.entry(layer.to_owned()).or_insert(f64::INFINITY);
+            *best = best.min(ms);
+        }
+    })?;
+    let costs = model.costs()?;
+    let nodes = model.nodes.iter().filter(|n| matches!(n.op, Op::Conv2d { .. } | Op::Linear { .. }));
+    nodes
+        .zip(costs)
+        .map(|(node, cost)| {
+            // A low-rank pair is a column of weights and then a row.
+            let (weight, rank) = match node.op {
+                Op::Conv2d { weight, params, .. } => match params.kernel_size {
+                    [h, 1] if h > 1 => (weight, Some(params.out_channels)),
+                    [1, w] if w > 1 => (weight, Some(params.in_channels)),
+                    _ => (weight, None),
+                },
+                Op::Linear { weight, .. } => (weight, None),
+                _ => unreachable!("filtered above"),
+            };
+            // Its part of the file: what the file would lose with all of its weights zero.
+            let mut without = model.clone();
+            let (rows, id) = (model.weight(weight).rows(), weight.0 as usize);
+            let pattern = Pattern { indptr: vec![0; rows + 1], indices: Vec::new() };
+            without.weights[id].data = WeightData::Sparse { pattern, values: Vec::new() };
+            Ok(Layer {
+                name: node.name.clone(),
+                shape: model.weight(weight).shape.clone(),
+                rank,
+                weights: cost.weights as u64,
+                nonzeros: cost.nonzeros as u64,
+                density: cost.nonzeros as f64 / cost.weights as f64,
+                dense_macs: cost.dense_macs,
+                nonzero_macs: cost.nonzero_macs,
+                bytes: bytes.len().saturating_sub(without.to_bytes()?.len()) as u64,
+                ms: fastest.get(&node.name).copied(),
+            })
+        })
+        .collect()
+}
