@@ -7,7 +7,7 @@
 use crate::error::{CompressError, InputError};
 use crate::layers::check_names;
 use crate::magnitude::{dropped_weights, keep_largest};
-use crate::trainer::{LayerInfo, Trainer};
+use crate::trainer::{LayerInfo, LayerKind, Trainer};
 use crate::training::Progress;
 use serde::{Deserialize, Serialize};
 
@@ -45,8 +45,10 @@ pub struct Budget {
 /// Pruning targets that meet a budget.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Targets {
-    /// The fall of accuracy, before any retraining, that each layer was allowed on its own.
-    pub tolerance: f32,
+    /// The fall of accuracy, before any retraining, that each convolution was allowed on its own.
+    pub conv_tolerance: f32,
+    /// The same for each fully connected layer.
+    pub linear_tolerance: f32,
     /// (layer, share of its weights to drop), in the order of the network.
     pub ratios: Vec<(String, f32)>,
 }
@@ -150,32 +152,37 @@ impl Cra {
         self.curves.iter().map(ratio).collect()
     }
 
-    /// The ratios at the smallest tolerance, common to all layers, that brings the network down to `budget`.
+    /// The ratios at the smallest tolerances that bring the network down to `budget`.
     ///
-    /// The thesis sets a tolerance and takes the compression that follows; asking for a given compression is this
-    /// project's own choice. `layers` are all layers of the network; those not analysed count in full.
+    /// Convolutions hold nearly all multiply-accumulates and fully connected layers nearly all weights. So one tolerance,
+    /// at first common to all layers, rises until the first number is met, and then that of the fully connected layers
+    /// alone until the second is. The thesis sets a tolerance and takes the compression that follows; asking for a given
+    /// compression is this project's own choice. `layers` are all layers of the network; those not analysed count in full.
     ///
     /// # Errors
     /// [`InputError::OverBudget`] where even the highest sparsities allowed do not meet the budget.
     pub fn targets_for_budget(&self, layers: &[LayerInfo], budget: Budget) -> Result<Targets, InputError> {
-        let (mut low, mut high) = (0.0, 1.0);
-        let (nonzero_macs, nonzeros) = cost(layers, &self.ratios_at(high));
-        let meets = |tolerance| {
-            let (macs, nonzeros) = cost(layers, &self.ratios_at(tolerance));
-            macs <= budget.nonzero_macs && budget.nonzeros.is_none_or(|most| nonzeros <= most)
+        let ratios = |conv: f32, linear: f32| -> Vec<(String, f32)> {
+            let is_linear =
+                |name: &str| layers.iter().any(|l| l.name == name && matches!(l.kind, LayerKind::Linear(_)));
+            let ratio = |c: &RedundancyCurve| {
+                let tolerance = if is_linear(&c.layer) { linear } else { conv };
+                (c.layer.clone(), c.ratio_at(tolerance, self.config.max_sparsity))
+            };
+            self.curves.iter().map(ratio).collect()
         };
-        if !meets(high) {
-            return Err(InputError::OverBudget { nonzero_macs, nonzeros });
+        let macs = |t| cost(layers, &ratios(t, t)).0 <= budget.nonzero_macs;
+        let conv = smallest(0.0, macs);
+        let weights = |t| budget.nonzeros.is_none_or(|most| cost(layers, &ratios(conv.unwrap_or(1.0), t)).1 <= most);
+        match (conv, smallest(conv.unwrap_or(1.0), weights)) {
+            (Some(conv_tolerance), Some(linear_tolerance)) => {
+                Ok(Targets { conv_tolerance, linear_tolerance, ratios: ratios(conv_tolerance, linear_tolerance) })
+            }
+            _ => {
+                let (nonzero_macs, nonzeros) = cost(layers, &ratios(1.0, 1.0));
+                Err(InputError::OverBudget { nonzero_macs, nonzeros })
+            }
         }
-        if meets(low) {
-            high = low;
-        }
-        // The cost never rises with the tolerance; 24 halvings are all that single precision can tell apart.
-        for _ in 0..24 {
-            let middle = 0.5 * (low + high);
-            if meets(middle) { high = middle } else { low = middle }
-        }
-        Ok(Targets { tolerance: high, ratios: self.ratios_at(high) })
     }
 
     fn progress(&self, message: String) -> Progress {
@@ -184,6 +191,23 @@ impl Cra {
         let within = self.curves.get(self.current).map_or(0, |c| c.points.len().saturating_sub(1));
         Progress { done: self.current * grid + within, total, message }
     }
+}
+
+/// The smallest tolerance from `low` to 1 that `meets`, which holds for all above one for which it holds.
+fn smallest(low: f32, meets: impl Fn(f32) -> bool) -> Option<f32> {
+    if meets(low) {
+        return Some(low);
+    }
+    let (mut low, mut high) = (low, 1.0);
+    if !meets(high) {
+        return None;
+    }
+    // 24 halvings are all that single precision can tell apart.
+    for _ in 0..24 {
+        let middle = 0.5 * (low + high);
+        if meets(middle) { high = middle } else { low = middle }
+    }
+    Some(high)
 }
 
 /// (multiply-accumulates a sample on non-zero weights, non-zero weights) after dropping the share `ratios` of each layer.
@@ -211,15 +235,17 @@ fn accuracy_without<T: Trainer>(trainer: &mut T, layer: &str, ratio: f32) -> Res
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trainer::LayerKind;
-    use hccr_runtime::shape::LinearParams;
+    use hccr_runtime::shape::{Conv2dParams, LinearParams};
 
     fn curve(layer: &str, points: &[(f32, f32)]) -> RedundancyCurve {
         RedundancyCurve { layer: layer.into(), points: points.to_vec() }
     }
 
     fn layer(name: &str, weights: usize, side: usize) -> LayerInfo {
-        let kind = LayerKind::Linear(LinearParams { in_features: weights, out_features: 1 });
+        let kind = match side {
+            1 => LayerKind::Linear(LinearParams { in_features: weights, out_features: 1 }),
+            _ => LayerKind::Conv2d(Conv2dParams::same(weights, 1, [1, 1])),
+        };
         LayerInfo { name: name.into(), kind, output_size: [side, side] }
     }
 
@@ -253,28 +279,26 @@ mod tests {
     }
 
     #[test]
-    fn the_smallest_tolerance_that_meets_the_budget() {
+    fn the_smallest_tolerances_that_meet_the_budget() {
         let (cra, layers) = analysed();
-        let all = cost(&layers, &[]);
-        assert_eq!(all, (10 + 100 * 100 + 1000, 1110));
-        for budget in [
-            Budget { nonzero_macs: 6000, nonzeros: None },
-            Budget { nonzero_macs: 11_010, nonzeros: Some(300) },
-            Budget { nonzero_macs: all.0, nonzeros: None },
-        ] {
-            let targets = cra.targets_for_budget(&layers, budget).unwrap();
-            let fits = |ratios: &[(String, f32)]| {
-                let (macs, nonzeros) = cost(&layers, ratios);
-                macs <= budget.nonzero_macs && budget.nonzeros.is_none_or(|most| nonzeros <= most)
-            };
-            assert!(fits(&targets.ratios), "{targets:?}");
-            assert_eq!(targets.ratios, cra.ratios_at(targets.tolerance));
-            if targets.tolerance > 0.0 {
-                assert!(!fits(&cra.ratios_at(targets.tolerance - 1e-4)), "{targets:?}");
-            } else {
-                assert_eq!(budget.nonzero_macs, all.0);
-            }
-        }
+        assert_eq!(cost(&layers, &[]), (10 + 100 * 100 + 1000, 1110));
+        let targets = |nonzero_macs, nonzeros| {
+            let targets = cra.targets_for_budget(&layers, Budget { nonzero_macs, nonzeros }).unwrap();
+            let (macs, weights) = cost(&layers, &targets.ratios);
+            assert!(macs <= nonzero_macs && nonzeros.is_none_or(|most| weights <= most), "{targets:?}");
+            targets
+        };
+        // The multiply-accumulates alone: one tolerance for all, and no more of it than they need.
+        let both = targets(6000, None);
+        assert_eq!((both.conv_tolerance, &both.ratios), (both.linear_tolerance, &cra.ratios_at(both.conv_tolerance)));
+        assert!(cost(&layers, &cra.ratios_at(both.conv_tolerance - 1e-4)).0 > 6000);
+        // Fewer weights as well: the fully connected layer pays, the convolution does not.
+        let fewer = targets(6000, Some(300));
+        assert_eq!((fewer.conv_tolerance, &fewer.ratios[0]), (both.conv_tolerance, &both.ratios[0]));
+        assert!(fewer.linear_tolerance > both.linear_tolerance);
+        // What is met already costs nothing.
+        let none = targets(11_010, None);
+        assert_eq!((none.conv_tolerance, none.linear_tolerance), (0.0, 0.0));
     }
 
     #[test]

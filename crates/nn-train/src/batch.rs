@@ -28,6 +28,30 @@ pub struct Chunk<T> {
     pub data: Vec<T>,
 }
 
+/// Buffers of an earlier step, for outputs of the same size: fresh memory costs page faults and clearing.
+#[derive(Clone, Debug)]
+pub(crate) struct Spare<T>(Vec<Vec<T>>);
+
+impl<T> Default for Spare<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T: Scalar> Spare<T> {
+    /// Keeps the buffers of a batch that is no longer needed.
+    pub(crate) fn keep(&mut self, batch: Batch<T>) {
+        self.0 = batch.chunks.into_iter().map(|c| c.data).collect();
+    }
+
+    /// One buffer for each of `chunks` chunks, of any length and content.
+    pub(crate) fn take(&mut self, chunks: usize) -> Vec<Vec<T>> {
+        let mut buffers = std::mem::take(&mut self.0);
+        buffers.resize_with(chunks, Vec::new);
+        buffers
+    }
+}
+
 impl<T> Default for Batch<T> {
     fn default() -> Self {
         Self { shape: [0; 3], chunks: Vec::new() }

@@ -3,7 +3,7 @@
 use super::OfflineArgs;
 use super::data::Data;
 use super::measure;
-use super::stages::{Stages, State};
+use super::stages::{COMPARED, Stages, State};
 use crate::measure::layers;
 use crate::report::machine::{Machine, Versions, commit};
 use crate::report::sheet::SheetItem;
@@ -183,15 +183,9 @@ fn overall(sparsity: &[f32], (pruned, others): &(Vec<usize>, usize)) -> f64 {
 
 fn comparison(state: &State, data: &Data) -> Result<Vec<PruningRun>> {
     let sizes = sizes(state);
-    let runs = [
-        ("adaptive", "adw", &state.adw),
-        ("one-shot", "one-shot", &state.one_shot),
-        ("fixed-threshold", "fixed-threshold", &state.fixed_threshold),
-    ];
     let mut comparison = Vec::new();
-    for (strategy, model, adw) in runs {
-        let Some(adw) = adw else { continue };
-        let Some((_, bytes)) = state.models.iter().find(|(name, _)| name == model) else { continue };
+    for (strategy, adw) in COMPARED.into_iter().zip(&state.compared) {
+        let Some((_, bytes)) = state.models.iter().find(|(name, _)| name == strategy) else { continue };
         let plan = Arc::new(Plan::new(&Model::from_bytes(bytes)?)?);
         let sparsity: Vec<f32> = adw.sparsity().map(|(_, s)| s).collect();
         let records = adw.history().iter().map(|h| &h.record);

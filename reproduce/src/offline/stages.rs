@@ -2,11 +2,12 @@
 
 use super::data::Data;
 use crate::progress::Metrics;
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use hccr_compress::{
-    Adw, AdwConfig, Budget, Cra, CraConfig, Gslre, Progress, Sharing, SharingConfig, Strategy, Targets, Trainer,
+    Adw, AdwConfig, Budget, Cra, CraConfig, Gslre, LayerInfo, LayerKind, Progress, Sharing, SharingConfig, Strategy,
+    Targets, Trainer,
 };
-use hccr_models::offline::{Baseline, OfflineTrainer, Recipe, TrainerState, cnn9, mean_image};
+use hccr_models::offline::{Baseline, OfflineTrainer, Pruning, Recipe, TrainerState, cnn9, mean_image};
 use hccr_nn_train::checkpoint;
 use hccr_runtime::Model;
 use hccr_tensor::Rng;
@@ -15,7 +16,7 @@ use serde_json::json;
 use std::path::Path;
 use std::time::Duration;
 
-/// The stages, in order; the last two prune the same network in other ways, for comparison.
+/// The stages, in order; the last three prune the same network in different ways, for comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 enum Stage {
     Baseline,
@@ -23,10 +24,14 @@ enum Stage {
     Cra,
     Adw,
     Codebook,
-    OneShot,
-    FixedThreshold,
+    CompareAdaptive,
+    CompareOneShot,
+    CompareFixedThreshold,
     Done,
 }
+
+/// Names of the prunings that are compared, in the order of [`State::compared`].
+pub(super) const COMPARED: [&str; 3] = ["adaptive", "one-shot", "fixed-threshold"];
 
 /// Everything measured and made so far.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -42,8 +47,8 @@ pub(super) struct State {
     pub(super) targets: Option<Targets>,
     pub(super) adw: Option<Adw>,
     pub(super) sharing: Option<Sharing>,
-    pub(super) one_shot: Option<Adw>,
-    pub(super) fixed_threshold: Option<Adw>,
+    /// The prunings that are compared, as far as they have begun.
+    pub(super) compared: Vec<Adw>,
     /// The trainer before pruning, where the comparison starts too.
     before_pruning: Option<TrainerState>,
     /// Model file after each stage, by its name in the report.
@@ -79,8 +84,7 @@ impl<'a> Stages<'a> {
             targets: None,
             adw: None,
             sharing: None,
-            one_shot: None,
-            fixed_threshold: None,
+            compared: Vec::new(),
             before_pruning: None,
             models: Vec::new(),
             seconds: Vec::new(),
@@ -139,8 +143,9 @@ impl<'a> Stages<'a> {
             Stage::Cra => Some("cra"),
             Stage::Adw => Some("adw"),
             Stage::Codebook => Some("codebook"),
-            Stage::OneShot => Some("one-shot"),
-            Stage::FixedThreshold => Some("fixed-threshold"),
+            Stage::CompareAdaptive => Some(COMPARED[0]),
+            Stage::CompareOneShot => Some(COMPARED[1]),
+            Stage::CompareFixedThreshold => Some(COMPARED[2]),
             Stage::Done => None,
         }
     }
@@ -151,7 +156,6 @@ impl<'a> Stages<'a> {
         let (trainer, state) = (&mut self.trainer, &mut self.state);
         let layers = trainer.layers();
         let recipe = self.recipe;
-        let training = recipe.adw.0;
         let (progress, done) = match stage {
             Stage::Baseline => {
                 let progress = state.baseline.advance(trainer)?;
@@ -184,37 +188,37 @@ impl<'a> Stages<'a> {
                 }
                 (progress, state.targets.is_some())
             }
-            Stage::Adw | Stage::OneShot | Stage::FixedThreshold => {
-                let targets = &state.targets.as_ref().expect("redundancy analysis came before").ratios;
-                let strategy = match stage {
-                    Stage::Adw => Strategy::Adaptive,
-                    Stage::OneShot => Strategy::OneShot,
-                    _ => fixed_threshold(trainer, targets)?,
-                };
-                let slot = match stage {
-                    Stage::Adw => &mut state.adw,
-                    Stage::OneShot => &mut state.one_shot,
-                    _ => &mut state.fixed_threshold,
-                };
-                let adw = match slot {
+            Stage::Adw => {
+                let adw = match &mut state.adw {
                     Some(adw) => adw,
-                    none => {
-                        let config =
-                            AdwConfig { strategy, targets: targets.clone(), training, ramp_steps: recipe.adw.1 };
-                        none.insert(Adw::new(config, &layers)?)
-                    }
+                    none => none.insert(pruning(recipe.adw, Strategy::Adaptive, &state.targets, &layers)?),
                 };
                 let progress = adw.advance(trainer)?;
-                metrics.write(&json!({"stage": "pruning", "strategy": strategy, "record": adw.history().last()}))?;
+                metrics.write(&json!({"stage": "adw", "record": adw.history().last()}))?;
+                (progress, adw.is_done())
+            }
+            Stage::CompareAdaptive | Stage::CompareOneShot | Stage::CompareFixedThreshold => {
+                let number = stage as usize - Stage::CompareAdaptive as usize;
+                if state.compared.len() == number {
+                    let strategy = match stage {
+                        Stage::CompareAdaptive => Strategy::Adaptive,
+                        Stage::CompareOneShot => Strategy::OneShot,
+                        _ => fixed_threshold(trainer, &state.targets)?,
+                    };
+                    state.compared.push(pruning(recipe.comparison, strategy, &state.targets, &layers)?);
+                }
+                let adw = &mut state.compared[number];
+                let progress = adw.advance(trainer)?;
+                metrics.write(&json!({"stage": COMPARED[number], "record": adw.history().last()}))?;
                 (progress, adw.is_done())
             }
             Stage::Codebook => {
                 let sharing = match &mut state.sharing {
                     Some(sharing) => sharing,
                     none => {
-                        let centres = |l: &hccr_compress::LayerInfo| match l.kind {
-                            hccr_compress::LayerKind::Conv2d(_) => recipe.centres[0],
-                            hccr_compress::LayerKind::Linear(_) => recipe.centres[1],
+                        let centres = |l: &LayerInfo| match l.kind {
+                            LayerKind::Conv2d(_) => recipe.centres[0],
+                            LayerKind::Linear(_) => recipe.centres[1],
                         };
                         let layers_and_centres = layers.iter().map(|l| (l.name.clone(), centres(l))).collect();
                         let config = SharingConfig { layers: layers_and_centres, training: recipe.sharing };
@@ -246,11 +250,12 @@ impl<'a> Stages<'a> {
             Stage::Gslre => Stage::Cra,
             Stage::Cra => Stage::Adw,
             Stage::Adw => Stage::Codebook,
-            Stage::Codebook => Stage::OneShot,
-            Stage::OneShot => Stage::FixedThreshold,
-            Stage::FixedThreshold | Stage::Done => Stage::Done,
+            Stage::Codebook => Stage::CompareAdaptive,
+            Stage::CompareAdaptive => Stage::CompareOneShot,
+            Stage::CompareOneShot => Stage::CompareFixedThreshold,
+            Stage::CompareFixedThreshold | Stage::Done => Stage::Done,
         };
-        if matches!(self.state.stage, Stage::OneShot | Stage::FixedThreshold) {
+        if self.state.stage >= Stage::CompareAdaptive && self.state.stage < Stage::Done {
             let before = self.state.before_pruning.clone().expect("redundancy analysis came before");
             self.trainer = OfflineTrainer::new(before, &self.data.train, &self.data.dev);
         }
@@ -260,19 +265,22 @@ impl<'a> Stages<'a> {
     /// A line on the stage that has just ended.
     pub(super) fn summary(&self, time: Duration) -> String {
         let state = &self.state;
-        let pruned = |adw: &Adw| adw.history().last().and_then(|h| h.record.dev_accuracy);
+        let last = |adw: Option<&Adw>| adw.and_then(|a| a.history().last()).and_then(|h| h.record.dev_accuracy);
         let accuracy = match (state.stage, &state.targets) {
             (Stage::Gslre, _) => state.baseline.history().last().and_then(|r| r.dev_accuracy),
             (Stage::Cra, _) => {
                 state.gslre.as_ref().and_then(|g| g.history().last()).and_then(|h| h.record.dev_accuracy)
             }
             (Stage::Adw, Some(targets)) => {
-                return format!("tolerance {:.2} points, {:.0} s", 100.0 * targets.tolerance, time.as_secs_f64());
+                let [conv, linear] = [targets.conv_tolerance, targets.linear_tolerance].map(|t| 100.0 * t);
+                let seconds = time.as_secs_f64();
+                return format!("tolerance {conv:.2} points a convolution, {linear:.2} a linear layer, {seconds:.0} s");
             }
-            (Stage::Codebook, _) => state.adw.as_ref().and_then(pruned),
-            (Stage::OneShot, _) => state.sharing.as_ref().and_then(|s| s.history().last()).and_then(|r| r.dev_accuracy),
-            (Stage::FixedThreshold, _) => state.one_shot.as_ref().and_then(pruned),
-            _ => state.fixed_threshold.as_ref().and_then(pruned),
+            (Stage::Codebook, _) => last(state.adw.as_ref()),
+            (Stage::CompareAdaptive, _) => {
+                state.sharing.as_ref().and_then(|s| s.history().last()).and_then(|r| r.dev_accuracy)
+            }
+            _ => last(state.compared.last()),
         };
         let accuracy = accuracy.map_or(String::new(), |a| format!("{:.2} % of the development set, ", 100.0 * a));
         format!("{accuracy}{:.0} s", time.as_secs_f64())
@@ -289,12 +297,19 @@ fn budget(recipe: &Recipe, baseline: &[u8]) -> Result<Budget> {
     })
 }
 
+/// A pruning to the targets.
+fn pruning(how: Pruning, strategy: Strategy, targets: &Option<Targets>, layers: &[LayerInfo]) -> Result<Adw> {
+    let targets = targets.as_ref().context("pruning starts without targets")?.ratios.clone();
+    let config = AdwConfig { strategy, targets, training: how.training, ramp_steps: how.ramp_steps };
+    Ok(Adw::new(config, layers)?)
+}
+
 /// The earlier rule with `beta` and `lambda` zero, and `alpha` such that the network loses as many weights at the start
 /// as the targets ask for in all.
-fn fixed_threshold(trainer: &OfflineTrainer, targets: &[(String, f32)]) -> Result<Strategy> {
+fn fixed_threshold(trainer: &OfflineTrainer, targets: &Option<Targets>) -> Result<Strategy> {
     let mut layers = Vec::new();
     let mut wanted = 0.0;
-    for (name, target) in targets {
+    for (name, target) in targets.iter().flat_map(|t| &t.ratios) {
         let magnitudes: Vec<f32> = trainer.weight(name)?.iter().map(|w| w.abs()).collect();
         let mean = magnitudes.iter().sum::<f32>() / magnitudes.len() as f32;
         wanted += f64::from(*target) * magnitudes.len() as f64;

@@ -10,6 +10,6 @@ mod trainer;
 pub use baseline::Baseline;
 pub use cnn9::cnn9;
 pub use mean::mean_image;
-pub use recipe::{Recipe, Tier};
+pub use recipe::{Pruning, Recipe, Tier};
 pub use thesis::{ThesisStage, thesis_network};
 pub use trainer::{OfflineTrainer, TrainError, TrainerState};

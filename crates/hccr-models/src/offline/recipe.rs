@@ -42,12 +42,23 @@ pub struct Recipe {
     pub macs_ratio: f64,
     /// Non-zero weights that pruning aims at: the baseline's weights divided by this.
     pub weights_ratio: f64,
-    /// Adaptive drop-weight: its training, and the steps of it during which weights are dropped.
-    pub adw: (Training, usize),
+    /// Adaptive drop-weight.
+    pub adw: Pruning,
     /// Centres of convolutions and of fully connected layers.
     pub centres: [Centres; 2],
     /// Fine-tuning of the centres.
     pub sharing: Training,
+    /// Each of the shorter prunings that compare adaptive drop-weight with other strategies.
+    pub comparison: Pruning,
+}
+
+/// A pruning's training.
+#[derive(Clone, Copy, Debug)]
+pub struct Pruning {
+    /// How long and how fast.
+    pub training: Training,
+    /// Mini-batches of it during which weights are dropped.
+    pub ramp_steps: usize,
 }
 
 /// Mini-batches between two looks at the clock, and between two changes of the learning rate.
@@ -58,46 +69,50 @@ fn training(steps: usize, learning_rate: f32, evaluations: usize) -> Training {
     Training { steps, learning_rate, warmup_steps: steps / 20, interval: INTERVAL, evaluate_every }
 }
 
+fn pruning(steps: usize, evaluations: usize) -> Pruning {
+    Pruning { training: training(steps, 0.03, evaluations), ramp_steps: (steps / 2).max(1) }
+}
+
 impl Recipe {
     /// The recipe of `tier`, with another number of classes or another width where given, and every stage's number
     /// of training steps multiplied by `effort`.
     pub fn new(tier: Tier, classes: Option<usize>, width: Option<f32>, effort: f64, seed: u64) -> Self {
         let split = |writers, samples_per_class| SplitSize { writers, samples_per_class };
         let (default_classes, default_width, sizes, steps) = match tier {
-            Tier::Smoke => (10, 0.084, [split(20, 60), split(10, 10), split(10, 10)], [40, 4, 20, 60, 20]),
-            Tier::Default => (100, 0.25, [split(240, 300), split(40, 20), split(100, 60)], [700, 30, 160, 300, 100]),
-            Tier::Full => {
-                (3755, 1.0, [split(600, 300), split(60, 10), split(60, 60)], [120_000, 6_000, 40_000, 60_000, 10_000])
-            }
+            Tier::Smoke => (10, 0.084, [split(20, 60), split(10, 10), split(10, 10)], [40, 4, 20, 40, 10, 20]),
+            Tier::Default => (100, 0.25, [split(240, 300), split(40, 10), split(100, 60)], [700, 18, 120, 400, 70, 70]),
+            Tier::Full => (
+                3755,
+                1.0,
+                [split(600, 300), split(60, 10), split(60, 60)],
+                [120_000, 6_000, 40_000, 60_000, 10_000, 10_000],
+            ),
         };
         let classes = classes.unwrap_or(default_classes);
         let [train, dev, test] = sizes;
-        let [baseline, layer, joint, adw, sharing] =
+        let [baseline, layer, joint, adw, sharing, comparison] =
             steps.map(|steps: usize| ((steps as f64 * effort).round() as usize).max(1));
         Self {
             classes,
             width: width.unwrap_or(default_width),
-            dropout: if tier == Tier::Full { 0.5 } else { 0.2 },
+            // Short trainings of narrow networks do not overfit.
+            dropout: if tier == Tier::Full { 0.5 } else { 0.0 },
             data: SimulatorConfig { classes, train, dev, test, seed },
             batch_size: 64,
             sgd: Sgd { momentum: 0.9, weight_decay: 5e-4 },
             schedule: Schedule { base: 0.1, warm_up: baseline / 20, steps: baseline, decay: Decay::Cosine },
             gslre: GslreConfig {
                 ranks: Ranks::Speedup(4.0),
-                layer_training: training(layer, 0.02, 1),
-                joint_training: training(joint, 0.04, 2),
+                layer_training: training(layer, 0.01, 1),
+                joint_training: training(joint, 0.03, 2),
             },
-            cra: CraConfig {
-                layers: Vec::new(),
-                grid: vec![0.3, 0.5, 0.6, 0.7, 0.8, 0.9],
-                stop_drop: 0.2,
-                max_sparsity: 0.97,
-            },
-            macs_ratio: 9.6,
-            weights_ratio: 6.0,
-            adw: (training(adw, 0.04, 8), (adw * 3 / 5).max(1)),
-            centres: [Centres::Bits(6), Centres::Bits(5)],
-            sharing: training(sharing, 0.01, 2),
+            cra: CraConfig { layers: Vec::new(), grid: vec![0.5, 0.7, 0.8, 0.9], stop_drop: 0.1, max_sparsity: 0.97 },
+            macs_ratio: if tier == Tier::Smoke { 4.0 } else { 9.4 },
+            weights_ratio: if tier == Tier::Smoke { 4.0 } else { 6.6 },
+            adw: pruning(adw, 8),
+            centres: [Centres::Bits(5), Centres::Bits(4)],
+            sharing: training(sharing, 0.005, 2),
+            comparison: pruning(comparison, 6),
         }
     }
 

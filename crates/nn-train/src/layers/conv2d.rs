@@ -1,7 +1,7 @@
 //! Convolution by im2col and matrix products.
 
 use super::{Mode, sum_in_order};
-use crate::batch::{Batch, Chunk};
+use crate::batch::{Batch, Chunk, Spare};
 use crate::param::Param;
 use hccr_runtime::shape::Conv2dParams;
 use hccr_tensor::{Rng, Scalar, Transpose, Window, col2im, gemm, im2col};
@@ -27,6 +27,8 @@ pub struct Conv2d<T> {
     pub bias: Option<Param<T>>,
     #[serde(skip, default = "Batch::default")]
     input: Batch<T>,
+    #[serde(skip, default = "Spare::default")]
+    spare: Spare<T>,
 }
 
 impl<T: Scalar> Conv2d<T> {
@@ -34,7 +36,7 @@ impl<T: Scalar> Conv2d<T> {
     pub fn new(name: &str, params: Conv2dParams, bias: bool, rng: &mut Rng) -> Self {
         let weight = Param::he_normal(format!("{name}.weight"), &params.weight_shape(), rng);
         let bias = bias.then(|| Param::constant(format!("{name}.bias"), params.out_channels, 0.0));
-        Self { name: name.into(), params, weight, bias, input: Batch::default() }
+        Self { name: name.into(), params, weight, bias, input: Batch::default(), spare: Spare::default() }
     }
 
     pub(crate) fn output_shape(&self, [_, h, w]: [usize; 3]) -> [usize; 3] {
@@ -61,18 +63,21 @@ impl<T: Scalar> Conv2d<T> {
 
     pub(crate) fn forward(&mut self, x: Batch<T>, mode: Mode) -> Batch<T> {
         let shape = self.output_shape(x.shape);
-        let chunks = x.chunks.par_iter().map(|chunk| self.forward_chunk(x.shape, chunk)).collect();
+        let buffers = self.spare.take(x.chunks.len());
+        let this = &*self;
+        let of_chunk = |(chunk, buffer)| this.forward_chunk(x.shape, chunk, buffer);
+        let chunks = x.chunks.par_iter().zip(buffers).map(of_chunk).collect();
         if mode != Mode::Eval {
             self.input = x;
         }
         Batch { shape, chunks }
     }
 
-    fn forward_chunk(&self, shape: [usize; 3], x: &Chunk<T>) -> Chunk<T> {
+    fn forward_chunk(&self, shape: [usize; 3], x: &Chunk<T>, mut y: Vec<T>) -> Chunk<T> {
         let window = self.window(shape);
         let (in_plane, plane) = (shape[1] * shape[2], window.output[0] * window.output[1]);
         let (channels, depth, stride) = (self.params.out_channels, self.depth(), x.images * plane);
-        let mut y = vec![T::zero(); channels * stride];
+        y.resize(channels * stride, T::zero());
         if let Some(bias) = &self.bias {
             for (y, &b) in y.chunks_exact_mut(stride).zip(&bias.value) {
                 y.fill(b);
@@ -109,6 +114,7 @@ impl<T: Scalar> Conv2d<T> {
         if let Some(bias) = &mut self.bias {
             bias.grad = sum_in_order(biases);
         }
+        self.spare.keep(dy);
         Batch { shape: x.shape, chunks }
     }
 

@@ -2,7 +2,7 @@
 
 use super::Mode;
 use super::plane::{Channel, Pooling, moments};
-use crate::batch::{Batch, Chunk};
+use crate::batch::{Batch, Chunk, Spare};
 use crate::param::Param;
 use hccr_runtime::shape::Pool2dParams;
 use hccr_tensor::Scalar;
@@ -42,6 +42,8 @@ pub struct NormPReluPool<T> {
     pub pool: Option<Pool2dParams>,
     #[serde(skip, default = "Option::default")]
     cache: Option<Cache<T>>,
+    #[serde(skip, default = "Spare::default")]
+    spare: Spare<T>,
 }
 
 #[derive(Clone, Debug)]
@@ -55,7 +57,7 @@ struct Cache<T> {
 impl<T: Scalar> NormPReluPool<T> {
     /// A layer that does nothing yet, for inputs of `channels` channels.
     pub fn new(name: &str, channels: usize) -> Self {
-        Self { name: name.into(), channels, norm: None, prelu: None, pool: None, cache: None }
+        Self { name: name.into(), channels, norm: None, prelu: None, pool: None, cache: None, spare: Spare::default() }
     }
 
     /// With batch normalisation.
@@ -135,8 +137,10 @@ impl<T: Scalar> NormPReluPool<T> {
         };
         let channels: Vec<Channel<T>> = (0..self.channels).map(|c| self.channel(c, mean[c], var[c])).collect();
         let shape = self.output_shape(x.shape);
-        let outputs: Vec<(Chunk<T>, Vec<u8>)> =
-            x.chunks.par_iter().map(|chunk| self.forward_chunk(x.shape, &channels, chunk, train)).collect();
+        let buffers = self.spare.take(x.chunks.len());
+        let this = &*self;
+        let of_chunk = |(chunk, buffer)| this.forward_chunk(x.shape, &channels, chunk, train, buffer);
+        let outputs: Vec<(Chunk<T>, Vec<u8>)> = x.chunks.par_iter().zip(buffers).map(of_chunk).collect();
         let (chunks, indices) = outputs.into_iter().unzip();
         if train {
             self.cache = Some(Cache { input: x, channels, indices });
@@ -150,10 +154,11 @@ impl<T: Scalar> NormPReluPool<T> {
         channels: &[Channel<T>],
         x: &Chunk<T>,
         train: bool,
+        mut data: Vec<T>,
     ) -> (Chunk<T>, Vec<u8>) {
         let [_, oh, ow] = self.output_shape(shape);
         let (in_plane, plane) = (shape[1] * shape[2], oh * ow);
-        let mut data = vec![T::zero(); channels.len() * x.images * plane];
+        data.resize(channels.len() * x.images * plane, T::zero());
         let mut index = Vec::new();
         if let Some(pool) = self.pool {
             index.resize(if train { data.len() } else { 0 }, 0);
@@ -241,6 +246,7 @@ impl<T: Scalar> NormPReluPool<T> {
             }
         };
         input.chunks.par_iter_mut().zip(&dy.chunks).zip(&indices).for_each(of_chunk);
+        self.spare.keep(dy);
         input
     }
 }

@@ -7,7 +7,7 @@
 
 use super::{Epilogue, FlatPlanes, tile};
 use crate::isa::{Isa, Kernel};
-use crate::model::Pattern;
+use crate::plan::Nonzeros;
 use alloc::vec::Vec;
 
 /// Most vectors of pixels in a tile: 8 sums in flight hide the latency of a fused multiply-add.
@@ -30,8 +30,9 @@ pub(crate) struct SparseConv {
 }
 
 impl SparseConv {
-    /// Packs the kept weights; `block` columns of the weight matrix form a block.
-    pub(crate) fn new(pattern: &Pattern, values: &[f32], block: usize, epilogue: Epilogue, planes: FlatPlanes) -> Self {
+    /// Packs the non-zero `weights`; `block` columns of the weight matrix form a block.
+    pub(crate) fn new(weights: &Nonzeros<'_>, block: usize, epilogue: Epilogue, planes: FlatPlanes) -> Self {
+        let (pattern, values) = (&weights.pattern, weights.to_values());
         let mut entries = Vec::with_capacity(values.len());
         let mut ends = Vec::new();
         for first in (0..planes.offsets.len()).step_by(block) {

@@ -2,7 +2,7 @@
 
 use super::Epilogue;
 use crate::isa::{Isa, Kernel, MAX_LANES};
-use crate::model::Pattern;
+use crate::plan::Nonzeros;
 use alloc::vec::Vec;
 
 /// Vectors of products in flight.
@@ -23,20 +23,25 @@ pub(crate) struct SparseLinear {
 }
 
 impl SparseLinear {
-    /// Packs the kept weights for vectors of `lanes`; `in_features` is at most [`MAX_IN_FEATURES`].
-    pub(crate) fn new(pattern: &Pattern, kept: &[f32], in_features: usize, lanes: usize, epilogue: Epilogue) -> Self {
-        let mut indptr = alloc::vec![0];
-        let (mut indices, mut values) = (Vec::new(), Vec::new());
+    /// Packs the non-zero `weights` for vectors of `lanes`; `in_features` is at most [`MAX_IN_FEATURES`].
+    pub(crate) fn new(weights: &Nonzeros<'_>, in_features: usize, lanes: usize, epilogue: Epilogue) -> Self {
+        assert!(in_features <= MAX_IN_FEATURES, "an input too long for narrow indices");
+        let (pattern, end) = (&weights.pattern, in_features as u32);
+        let mut indptr = Vec::with_capacity(pattern.rows() + 1);
+        indptr.push(0);
+        let padded = (0..pattern.rows()).map(|row| pattern.row(row).len().next_multiple_of(lanes)).sum();
+        let (mut indices, mut values) = (Vec::with_capacity(padded), Vec::with_capacity(padded));
         for row in 0..pattern.rows() {
-            let range = pattern.row(row);
-            indices.extend(pattern.indices[range.clone()].iter().map(|&i| i as u16));
-            values.extend_from_slice(&kept[range]);
+            let columns = &pattern.indices[pattern.row(row)];
+            // The kernel's unchecked reads rest on this. No early exit: this way it is vectorised.
+            assert!(columns.iter().fold(true, |all, &column| all & (column < end)), "a weight beyond the input");
+            indices.extend(columns.iter().map(|&column| column as u16));
+            weights.append_row(row, &mut values);
             let padded = values.len().next_multiple_of(lanes);
             indices.resize(padded, 0);
             values.resize(padded, 0.0);
             indptr.push(padded as u32);
         }
-        assert!(indices.iter().all(|&i| usize::from(i) < in_features) && in_features <= MAX_IN_FEATURES);
         Self { indptr, indices, values, epilogue, in_features }
     }
 

@@ -2,22 +2,35 @@
 
 use super::Epilogue;
 use crate::model::Pattern;
-use crate::plan::Layout;
+use crate::plan::{Layout, Nonzeros};
 use alloc::vec::Vec;
 
 /// Weights and geometry.
 pub(crate) struct StridedConv {
-    pub(crate) pattern: Pattern,
-    pub(crate) values: Vec<f32>,
-    /// For each column of the weight matrix, the position of the input that output pixel (0, 0) reads.
-    pub(crate) offsets: Vec<u32>,
-    pub(crate) epilogue: Epilogue,
-    /// Input elements between two output rows and between two output pixels.
-    pub(crate) steps: [usize; 2],
-    pub(crate) dst: Layout,
+    pattern: Pattern,
+    values: Vec<f32>,
+    offsets: Vec<u32>,
+    epilogue: Epilogue,
+    steps: [usize; 2],
+    dst: Layout,
 }
 
 impl StridedConv {
+    /// Keeps the non-zero `weights`.
+    ///
+    /// `offsets` holds, for each column of the weight matrix, the position of the input that output pixel (0, 0) reads;
+    /// `steps` are the input elements between two output rows and between two output pixels.
+    pub(crate) fn new(
+        weights: Nonzeros<'_>,
+        offsets: Vec<u32>,
+        epilogue: Epilogue,
+        steps: [usize; 2],
+        dst: Layout,
+    ) -> Self {
+        let values = weights.to_values();
+        Self { pattern: weights.pattern.into_owned(), values, offsets, epilogue, steps, dst }
+    }
+
     pub(crate) fn bytes(&self) -> usize {
         size_of_val(&*self.values) + size_of_val(&*self.pattern.indices) + size_of_val(&*self.pattern.indptr)
     }

@@ -29,7 +29,11 @@ impl Model {
     /// # Errors
     /// As [`Model::validate`].
     pub fn costs(&self) -> Result<Vec<LayerCost>, LoadError> {
-        let shapes = self.validate()?;
+        Ok(self.costs_of(&self.validate()?))
+    }
+
+    /// The same for a valid model, whose values have these shapes.
+    pub(crate) fn costs_of(&self, shapes: &[Vec<usize>]) -> Vec<LayerCost> {
         let mut costs = Vec::new();
         for (i, node) in self.nodes.iter().enumerate() {
             let output = &shapes[self.inputs.len() + i];
@@ -49,6 +53,6 @@ impl Model {
                 nonzero_macs: nonzeros as u64 * positions as u64,
             });
         }
-        Ok(costs)
+        costs
     }
 }

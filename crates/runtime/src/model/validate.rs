@@ -15,9 +15,18 @@ impl Model {
     /// # Errors
     /// [`LoadError::InvalidModel`] names the first layer, weight or input that is wrong, and why.
     pub fn validate(&self) -> Result<Vec<Vec<usize>>, LoadError> {
-        for weight in &self.weights {
-            weight.validate()?;
-        }
+        self.weights.iter().try_for_each(Weight::validate)?;
+        self.shapes()
+    }
+
+    /// As [`Model::validate`], for weights whose patterns are known to fit.
+    pub(super) fn validate_without_patterns(&self) -> Result<(), LoadError> {
+        self.weights.iter().try_for_each(Weight::validate_values)?;
+        self.shapes().map(|_| ())
+    }
+
+    /// Checks the graph and returns the shape of every value.
+    fn shapes(&self) -> Result<Vec<Vec<usize>>, LoadError> {
         let mut shapes = self.inputs.clone();
         for (i, shape) in self.inputs.iter().enumerate() {
             if shape.is_empty() || elements(shape).is_none_or(|n| n == 0) {
@@ -142,31 +151,41 @@ impl Weight {
     /// # Errors
     /// [`LoadError::InvalidModel`] with the weight's name.
     pub fn validate(&self) -> Result<(), LoadError> {
+        self.validate_values()?;
+        let (pattern, entries) = match &self.data {
+            WeightData::Dense(_) => return Ok(()),
+            WeightData::Sparse { pattern, values } => (pattern, values.len()),
+            WeightData::Codebook { pattern, labels, .. } => (pattern, labels.len()),
+        };
+        if !pattern.fits(self.rows(), self.columns(), entries) {
+            return Err(invalid(&self.name, "a sparse pattern that does not fit its shape"));
+        }
+        Ok(())
+    }
+
+    /// Checks all but the pattern.
+    fn validate_values(&self) -> Result<(), LoadError> {
         let fail = |reason: &str| Err(invalid(&self.name, reason));
         let Some(elements) = elements(&self.shape).filter(|&n| n > 0 && !self.shape.is_empty()) else {
             return fail("empty or too large a shape");
         };
-        let (values, pattern) = match &self.data {
-            WeightData::Dense(values) => (values, None),
-            WeightData::Sparse { pattern, values } => (values, Some((pattern, values.len()))),
-            WeightData::Codebook { pattern, centres, labels } => {
+        let values = match &self.data {
+            WeightData::Dense(values) if values.len() != elements => {
+                return fail("another number of values than its shape has");
+            }
+            WeightData::Dense(values) | WeightData::Sparse { values, .. } => values,
+            WeightData::Codebook { centres, labels, .. } => {
                 if centres.len() > 256 || labels.iter().fold(0, |most, &l| l.max(most)) as usize >= centres.len().max(1)
                 {
                     return fail("a label without a centre");
                 }
-                (centres, Some((pattern, labels.len())))
+                centres
             }
         };
         if values.iter().any(|v| !v.is_finite()) {
             return fail("a value that is not finite");
         }
-        match pattern {
-            None if values.len() != elements => fail("another number of values than its shape has"),
-            Some((pattern, entries)) if !pattern.fits(self.rows(), self.columns(), entries) => {
-                fail("a sparse pattern that does not fit its shape")
-            }
-            _ => Ok(()),
-        }
+        Ok(())
     }
 }
 

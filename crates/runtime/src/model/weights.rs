@@ -129,7 +129,8 @@ impl Weight {
                 values.iter().filter(|&&v| v != 0.0).count()
             }
             WeightData::Codebook { centres, labels, .. } => {
-                labels.iter().filter(|&&l| centres[l as usize] != 0.0).count()
+                let zeros = (0..=u8::MAX).zip(centres).filter(|(_, centre)| **centre == 0.0);
+                labels.len() - zeros.map(|(label, _)| occurrences(labels, label)).sum::<usize>()
             }
         }
     }
@@ -152,4 +153,10 @@ impl Weight {
         }
         dense
     }
+}
+
+/// How many of `labels` are `label`, summed in bytes: many at a time.
+fn occurrences(labels: &[u8], label: u8) -> usize {
+    let sum = |chunk: &[u8]| chunk.iter().map(|&l| u8::from(l == label)).sum::<u8>();
+    labels.chunks(usize::from(u8::MAX)).map(|chunk| usize::from(sum(chunk))).sum()
 }

@@ -2,6 +2,7 @@
 
 use super::arena::{Lifetime, place};
 use super::layout::Layout;
+use super::matrix::Matrix;
 use super::step::{Step, Task};
 use super::values::{MAX_ELEMENTS, lay_out};
 use super::{Input, Plan};
@@ -15,15 +16,9 @@ use crate::kernels::spmm::{self, SparseConv};
 use crate::kernels::spmv::{self, SparseLinear};
 use crate::kernels::strided::StridedConv;
 use crate::kernels::{Epilogue, FlatPlanes, LINE};
-use crate::model::{Model, Op, Pattern, Weight, WeightData, WeightId};
+use crate::model::{Model, Op, WeightId};
 use crate::shape::Conv2dParams;
 use alloc::vec::Vec;
-
-/// The density (share of non-zeros) below which a sparse kernel pays, measured on the thesis's layers: a sparse
-/// multiply-add runs at 0.56 to 0.8 of the dense rate with 8 lanes, and at 0.44 to 0.6 with 16.
-const fn sparse_below(lanes: usize) -> f64 {
-    if lanes > 8 { 0.5 } else { 0.6 }
-}
 
 /// What a tile's input may take of a first-level cache of 32 KiB.
 const CACHE_ELEMENTS: usize = (24 << 10) / size_of::<f32>();
@@ -31,7 +26,7 @@ const CACHE_ELEMENTS: usize = (24 << 10) / size_of::<f32>();
 impl Plan {
     pub(super) fn with_token(model: &Model, token: Token) -> Result<Self, PlanError> {
         let shapes = model.validate()?;
-        let mut costs = model.costs()?.into_iter();
+        let mut costs = model.costs_of(&shapes).into_iter();
         let values = lay_out(model, &shapes, token.lanes())?;
         let inputs = model.inputs.len();
 
@@ -144,12 +139,12 @@ fn task(model: &Model, op: &Op, src: &Layout, dst: &Layout, lanes: usize) -> Tas
             let matrix = Matrix { weight: model.weight(weight), scale: scale.map(dense) };
             let epilogue = epilogue(params.out_features, bias, prelu);
             if matrix.is_sparse(gemv::MR, lanes) {
-                let (pattern, values) = matrix.nonzeros();
+                let nonzeros = matrix.nonzeros();
                 if params.in_features > spmv::MAX_IN_FEATURES {
-                    let (offsets, dst) = ((0..params.in_features as u32).collect(), dst.clone());
-                    return Task::StridedConv(StridedConv { pattern, values, offsets, epilogue, steps: [1, 1], dst });
+                    let offsets = (0..params.in_features as u32).collect();
+                    return Task::StridedConv(StridedConv::new(nonzeros, offsets, epilogue, [1, 1], dst.clone()));
                 }
-                Task::SparseLinear(SparseLinear::new(&pattern, &values, params.in_features, lanes, epilogue))
+                Task::SparseLinear(SparseLinear::new(&nonzeros, params.in_features, lanes, epilogue))
             } else {
                 Task::Linear(DenseLinear::new(&matrix.to_dense(), params.in_features, epilogue))
             }
@@ -176,9 +171,8 @@ fn convolution(
         }
     }
     if params.stride != [1, 1] {
-        let (pattern, values) = matrix.nonzeros();
         let steps = [params.stride[0] * src.row_stride, params.stride[1]];
-        return Task::StridedConv(StridedConv { pattern, values, offsets, epilogue, steps, dst: dst.clone() });
+        return Task::StridedConv(StridedConv::new(matrix.nonzeros(), offsets, epilogue, steps, dst.clone()));
     }
     let planes = FlatPlanes { offsets, dst_plane: dst.plane_stride, dst_origin: dst.origin(), pixels: dst.pixels() };
     if matrix.is_sparse(conv::MR, lanes) {
@@ -189,63 +183,8 @@ fn convolution(
         let channels = (CACHE_ELEMENTS / LINE / apart.min(merged)).max(1);
         // Blocks of equal size.
         let channels = params.in_channels.div_ceil(params.in_channels.div_ceil(channels));
-        let (pattern, values) = matrix.nonzeros();
-        Task::SparseConv(SparseConv::new(&pattern, &values, channels * kh * kw, epilogue, planes))
+        Task::SparseConv(SparseConv::new(&matrix.nonzeros(), channels * kh * kw, epilogue, planes))
     } else {
         Task::Conv(DenseConv::new(&matrix.to_dense(), params.out_channels, epilogue, planes))
-    }
-}
-
-/// The matrix of a layer: its weight, with a factor for each row.
-struct Matrix<'a> {
-    weight: &'a Weight,
-    scale: Option<Vec<f32>>,
-}
-
-impl Matrix<'_> {
-    /// True where a sparse kernel beats a dense one, which pads the rows to a multiple of `mr`.
-    fn is_sparse(&self, mr: usize, lanes: usize) -> bool {
-        let padded = self.weight.rows().next_multiple_of(mr) as f64 * self.weight.columns() as f64;
-        (self.weight.nnz() as f64) < sparse_below(lanes) * padded
-    }
-
-    fn scale(&self, row: usize) -> f32 {
-        self.scale.as_ref().map_or(1.0, |scale| scale[row])
-    }
-
-    fn to_dense(&self) -> Vec<f32> {
-        let mut dense = self.weight.to_dense();
-        for (row, values) in dense.chunks_exact_mut(self.weight.columns()).enumerate() {
-            values.iter_mut().for_each(|v| *v *= self.scale(row));
-        }
-        dense
-    }
-
-    /// The non-zero entries.
-    fn nonzeros(&self) -> (Pattern, Vec<f32>) {
-        match &self.weight.data {
-            WeightData::Dense(values) => {
-                let columns = self.weight.columns();
-                let pattern = Pattern::from_mask(values.iter().map(|&v| v != 0.0), columns);
-                let positions: Vec<usize> = pattern.positions(columns).collect();
-                self.keep(&pattern, |i| values[positions[i]])
-            }
-            WeightData::Sparse { pattern, values } => self.keep(pattern, |i| values[i]),
-            WeightData::Codebook { pattern, centres, labels } => self.keep(pattern, |i| centres[labels[i] as usize]),
-        }
-    }
-
-    /// The entries of `pattern` whose `value` is not zero.
-    fn keep(&self, pattern: &Pattern, value: impl Fn(usize) -> f32) -> (Pattern, Vec<f32>) {
-        let mut kept = Pattern { indptr: alloc::vec![0], indices: Vec::new() };
-        let mut values = Vec::new();
-        for row in 0..pattern.rows() {
-            for i in pattern.row(row).filter(|&i| value(i) != 0.0) {
-                kept.indices.push(pattern.indices[i]);
-                values.push(value(i) * self.scale(row));
-            }
-            kept.indptr.push(values.len() as u32);
-        }
-        (kept, values)
     }
 }

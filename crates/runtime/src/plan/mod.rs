@@ -4,10 +4,12 @@ mod arena;
 mod describe;
 mod layout;
 mod lower;
+mod matrix;
 mod step;
 mod values;
 
 pub(crate) use layout::Layout;
+pub(crate) use matrix::Nonzeros;
 
 use crate::error::PlanError;
 use crate::isa::{IsaKind, Token};

@@ -83,15 +83,19 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// CRC-32 (IEEE 802.3, as in zip and PNG), eight bytes a step.
+/// Bytes that [`crc32`] takes a step.
+const CRC_STEP: usize = 16;
+
+/// CRC-32 (IEEE 802.3, as in zip and PNG).
 pub(super) fn crc32(bytes: &[u8]) -> u32 {
-    let (chunks, tail) = bytes.as_chunks::<8>();
-    let mut crc = !0;
+    let (chunks, tail) = bytes.as_chunks::<CRC_STEP>();
+    let mut crc: u32 = !0;
     for chunk in chunks {
-        let low = crc ^ u32::from_le_bytes([chunk[0], chunk[1], chunk[2], chunk[3]]);
+        let before = crc.to_le_bytes();
         crc = 0;
-        for (i, byte) in low.to_le_bytes().iter().chain(&chunk[4..]).enumerate() {
-            crc ^= CRC_TABLES[7 - i][usize::from(*byte)];
+        for i in 0..CRC_STEP {
+            let byte = chunk[i] ^ before.get(i).unwrap_or(&0);
+            crc ^= CRC_TABLES[CRC_STEP - 1 - i][usize::from(byte)];
         }
     }
     for &byte in tail {
@@ -101,8 +105,8 @@ pub(super) fn crc32(bytes: &[u8]) -> u32 {
 }
 
 /// `CRC_TABLES[k][b]`: the checksum of byte `b` followed by `k` zero bytes.
-static CRC_TABLES: [[u32; 256]; 8] = {
-    let mut tables = [[0; 256]; 8];
+static CRC_TABLES: [[u32; 256]; CRC_STEP] = {
+    let mut tables = [[0; 256]; CRC_STEP];
     let mut byte = 0;
     while byte < 256 {
         let mut crc = byte as u32;
@@ -115,7 +119,7 @@ static CRC_TABLES: [[u32; 256]; 8] = {
         byte += 1;
     }
     let mut k = 1;
-    while k < 8 {
+    while k < CRC_STEP {
         let mut byte = 0;
         while byte < 256 {
             let crc = tables[k - 1][byte];
@@ -132,8 +136,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn crc_of_the_standard_check_text() {
+    fn crc_of_standard_check_texts() {
         assert_eq!(crc32(b"123456789"), 0xCBF4_3926);
+        assert_eq!(crc32(b"The quick brown fox jumps over the lazy dog"), 0x414F_A339);
         assert_eq!(crc32(b""), 0);
     }
 

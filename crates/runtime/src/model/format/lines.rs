@@ -29,7 +29,7 @@ pub(super) struct Lines {
 
 impl Lines {
     /// The lines of `pattern`, which has `columns` columns, and `values` (one an entry, or none) in their order.
-    pub(super) fn new<T: Copy>(
+    pub(super) fn new<T: Copy + Default>(
         direction: Direction,
         pattern: &Pattern,
         columns: usize,
@@ -43,7 +43,7 @@ impl Lines {
     }
 
     /// The pattern by rows, and values in its order.
-    pub(super) fn into_rows<T: Copy>(self, values: Vec<T>) -> (Pattern, Vec<T>) {
+    pub(super) fn into_rows<T: Copy + Default>(self, values: Vec<T>) -> (Pattern, Vec<T>) {
         match self.direction {
             Direction::Rows => (self.pattern, values),
             Direction::Columns => transpose(&self.pattern, self.length, &values),
@@ -83,7 +83,7 @@ pub(super) fn expand(words: &[u8], indices: &mut [u32]) -> Option<usize> {
 }
 
 /// Elements that [`expand`] may write beyond the last position.
-pub(super) const SPARE: usize = 8;
+pub(super) const SPARE: usize = WORD_BITS;
 
 /// For each word its positions, and their number.
 static POSITIONS: [([u32; SPARE], usize); WORDS] = {
@@ -104,8 +104,11 @@ static POSITIONS: [([u32; SPARE], usize); WORDS] = {
     table
 };
 
+/// New rows that [`transpose`] fills at a time: where it writes then stays in the first-level cache.
+const BLOCK: usize = 256;
+
 /// The transpose of `pattern`, whose indices are below `columns`, and `values` (one an entry, or none) in its order.
-fn transpose<T: Copy>(pattern: &Pattern, columns: usize, values: &[T]) -> (Pattern, Vec<T>) {
+fn transpose<T: Copy + Default>(pattern: &Pattern, columns: usize, values: &[T]) -> (Pattern, Vec<T>) {
     let mut indptr = vec![0; columns + 1];
     for &column in &pattern.indices {
         indptr[column as usize + 1] += 1;
@@ -113,17 +116,26 @@ fn transpose<T: Copy>(pattern: &Pattern, columns: usize, values: &[T]) -> (Patte
     for column in 0..columns {
         indptr[column + 1] += indptr[column];
     }
-    let mut next = indptr.clone();
     let mut indices = vec![0; pattern.nnz()];
-    let mut moved = values.to_vec();
-    for row in 0..pattern.rows() {
-        for entry in pattern.row(row) {
-            let at = &mut next[pattern.indices[entry] as usize];
-            indices[*at as usize] = row as u32;
-            if let Some(&value) = values.get(entry) {
-                moved[*at as usize] = value;
+    let mut moved = vec![T::default(); values.len()];
+    // Where to go on in each new row, and in each old one.
+    let (mut to, mut from) = (indptr.clone(), pattern.indptr.clone());
+    for end in (BLOCK..columns + BLOCK).step_by(BLOCK) {
+        for row in 0..pattern.rows() {
+            let rest = from[row] as usize..pattern.indptr[row + 1] as usize;
+            let rest_of_values = values.get(rest.clone()).unwrap_or(&[]);
+            let columns = pattern.indices[rest].iter().take_while(|&&column| (column as usize) < end);
+            let mut taken = 0;
+            for &column in columns {
+                let at = &mut to[column as usize];
+                indices[*at as usize] = row as u32;
+                if let Some(&value) = rest_of_values.get(taken) {
+                    moved[*at as usize] = value;
+                }
+                *at += 1;
+                taken += 1;
             }
-            *at += 1;
+            from[row] += taken as u32;
         }
     }
     (Pattern { indptr, indices }, moved)
@@ -140,6 +152,17 @@ mod tests {
         assert_eq!((&lines.pattern.indptr, &lines.pattern.indices), (&vec![0, 2, 3, 4], &vec![0, 2, 2, 0]));
         assert_eq!(values, [10, 30, 31, 12]);
         assert_eq!(lines.into_rows(values), (pattern, vec![10, 12, 30, 31]));
+    }
+
+    #[test]
+    fn more_columns_than_a_block() {
+        let columns = 2 * BLOCK + 1;
+        let pattern = Pattern::from_mask((0..3 * columns).map(|i| i % 5 < 2 || i % columns + 1 == columns), columns);
+        let values: Vec<usize> = pattern.positions(columns).collect();
+        let (lines, moved) = Lines::new(Direction::Columns, &pattern, columns, &values);
+        let transposed = |at: usize| at % 3 * columns + at / 3;
+        assert_eq!(moved, lines.pattern.positions(3).map(transposed).collect::<Vec<_>>());
+        assert_eq!(lines.into_rows(moved), (pattern, values));
     }
 
     #[test]

@@ -146,8 +146,8 @@ impl Encoder {
     }
 }
 
-/// For each of the 4096 slots its symbol (8 bits), the symbol's frequency less one (12 bits) and the slot's offset
-/// within the symbol (12 bits).
+/// For each of the 4096 slots its symbol (8 bits), the slot's offset within the symbol (12 bits) and the symbol's
+/// frequency less one (12 bits).
 pub(super) struct DecodeTable(Vec<u32>);
 
 impl DecodeTable {
@@ -155,7 +155,7 @@ impl DecodeTable {
         let mut slots = Vec::with_capacity(TOTAL as usize);
         for (symbol, &f) in frequencies.0.iter().enumerate() {
             let f = u32::from(f);
-            slots.extend((0..f).map(|offset| symbol as u32 | (f.wrapping_sub(1)) << 8 | offset << 20));
+            slots.extend((0..f).map(|offset| symbol as u32 | offset << 8 | (f - 1) << 20));
         }
         Self(slots)
     }
@@ -185,20 +185,24 @@ impl<'a> Decoder<'a> {
         let Ok(slots) = <&[u32; TOTAL as usize]>::try_from(&table.0[..]) else {
             unreachable!("a table has 4096 slots")
         };
-        let mut states = self.states;
+        let (mut states, mut at) = (self.states, self.at);
         let (chunks, tail) = run.as_chunks_mut::<STATES>();
         for chunk in chunks {
-            let mut window = self.window();
+            let (mut end, mut used) = ([0; WINDOW], 0);
+            let window = window(self.stream, at, &mut end);
             for i in 0..STATES {
-                chunk[i] = step(&mut states[i], slots, &mut window, &mut self.at);
+                chunk[i] = step(&mut states[i], slots, window, &mut used);
             }
+            at += 2 * used;
         }
-        let mut window = self.window();
+        let (mut end, mut used) = ([0; WINDOW], 0);
+        let window = window(self.stream, at, &mut end);
         for (symbol, state) in tail.iter_mut().zip(&mut states) {
-            *symbol = step(state, slots, &mut window, &mut self.at);
+            *symbol = step(state, slots, window, &mut used);
         }
-        self.states = states;
-        if self.at > self.stream.len() { Err(self.truncated()) } else { Ok(()) }
+        at += 2 * used;
+        (self.states, self.at) = (states, at);
+        if at > self.stream.len() { Err(self.truncated()) } else { Ok(()) }
     }
 
     /// Checks that the stream ends here: all bytes read, and each state as the encoder started it.
@@ -210,39 +214,40 @@ impl<'a> Decoder<'a> {
         Err(LoadError::Corrupt { offset: self.offset + self.at, reason })
     }
 
-    /// The next 8 bytes, zeros after the end.
-    #[inline(always)]
-    fn window(&self) -> u64 {
-        match self.stream.get(self.at..).and_then(<[u8]>::first_chunk) {
-            Some(bytes) => u64::from_le_bytes(*bytes),
-            None => {
-                let mut bytes = [0; 8];
-                let rest = self.stream.get(self.at..).unwrap_or(&[]);
-                bytes[..rest.len()].copy_from_slice(rest);
-                u64::from_le_bytes(bytes)
-            }
-        }
-    }
-
     fn truncated(&self) -> LoadError {
         LoadError::Truncated { offset: self.offset + self.stream.len(), what: "the coded symbols" }
     }
 }
 
-/// Decodes one symbol, without branches: whether a state needs another word is as good as random.
+/// Bytes that one symbol of each state may need.
+const WINDOW: usize = 2 * STATES;
+
+/// The next bytes of `stream` from `at` on; where it ends before, they are in `end`, with zeros after it.
+#[inline(always)]
+fn window<'a>(stream: &'a [u8], at: usize, end: &'a mut [u8; WINDOW]) -> &'a [u8; WINDOW] {
+    let rest = stream.get(at..).unwrap_or(&[]);
+    rest.first_chunk().unwrap_or_else(|| {
+        end[..rest.len()].copy_from_slice(rest);
+        end
+    })
+}
+
+/// Decodes one symbol, without branches: whether a state needs another word is as good as random. The
+/// first `used` words of `window` are taken.
 ///
 /// In 64 bits, though states stay below 2^32: the compiler would otherwise put the four states of a run into one SSE
 /// register, and shuffling them in and out for the table takes longer than all the rest.
 #[inline(always)]
-fn step(state: &mut u64, slots: &[u32; TOTAL as usize], window: &mut u64, at: &mut usize) -> u8 {
+fn step(state: &mut u64, slots: &[u32; TOTAL as usize], window: &[u8; WINDOW], used: &mut usize) -> u8 {
     let slot = u64::from(slots[(*state % u64::from(TOTAL)) as usize]);
-    let frequency = (slot >> 8) % u64::from(TOTAL) + 1;
+    let (high, offset) = (*state >> PROBABILITY_BITS, slot >> 8 & u64::from(TOTAL - 1));
     // Below 2^32 for every state, since the offset is below the frequency.
-    let x = frequency * (*state >> PROBABILITY_BITS) + (slot >> 20);
+    let x = (slot >> 20) * high + (high + offset);
     let refill = x < u64::from(LOW);
-    *state = select_unpredictable(refill, x << 16 | (*window & 0xFFFF), x);
-    *window = select_unpredictable(refill, *window >> 16, *window);
-    *at += usize::from(refill) * 2;
+    let at = 2 * (*used % STATES);
+    let word = u64::from(u16::from_le_bytes([window[at], window[at + 1]]));
+    *state = select_unpredictable(refill, x << 16 | word, x);
+    *used += usize::from(refill);
     slot as u8
 }
 
