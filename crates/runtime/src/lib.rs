@@ -1,4 +1,4 @@
-//! Runs compressed handwriting recognition networks on one CPU thread, without dependencies.
+#![doc = include_str!("../README.md")]
 #![cfg_attr(not(feature = "std"), no_std)]
 #![deny(unsafe_code)] // allowed in `isa` and `kernels` alone
 

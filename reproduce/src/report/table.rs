@@ -302,6 +302,18 @@ mod tests {
     }
 
     #[test]
+    fn readme_shows_the_committed_reports() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap_or_else(|e| panic!("{path}: {e}"));
+        let report = |seed| serde_json::from_str(&read(&format!("docs/results/offline-default-seed{seed}.json")));
+        let reports: Vec<Report> = [1, 2, 3].map(|seed| report(seed).unwrap()).into();
+        let readme = read("README.md");
+        let (_, rest) = readme.split_once("<!-- table:begin -->\n").expect("the table's first mark");
+        let (table, _) = rest.split_once("<!-- table:end -->").expect("the table's last mark");
+        assert_eq!(table, markdown_table(&reports), "fill in what `cargo xtask reproduce table` prints");
+    }
+
+    #[test]
     fn markdown_over_seeds_gives_mean_and_range() {
         let mut reports = [sample::report(), sample::report(), sample::report()];
         for (report, top1) in reports.iter_mut().zip([0.97, 0.98, 0.987]) {
