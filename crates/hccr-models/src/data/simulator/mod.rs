@@ -76,7 +76,7 @@ pub struct SimulatorConfig {
 }
 
 impl SimulatorConfig {
-    /// The default of the reproduction: 300 training samples of each class by 120 writers, 20 by 20 for development, 60
+    /// A middling size: 300 training samples of each class by 120 writers, 20 by 20 for development, 60
     /// by 60 to test on.
     pub fn new(classes: usize, seed: u64) -> Self {
         let size = |writers, samples_per_class| SplitSize { writers, samples_per_class };

@@ -58,7 +58,7 @@ impl Writer {
             slant: 0.02 + 0.12 * rng.normal(),
             aspect: -0.21 + 0.12 * rng.normal(),
             warp: Warp::new(16.0, &mut rng),
-            sloppiness: 1.0 * libm::expf(0.15 * speed + 0.25 * rng.normal()),
+            sloppiness: libm::expf(0.15 * speed + 0.25 * rng.normal()),
             joining,
             reluctance: 0.5 + 0.4 * rng.uniform(),
             rounding: 2.0 * libm::expf(0.5 * speed + 0.4 * rng.normal()),
