@@ -293,7 +293,7 @@ mod tests {
         assert_eq!((both.conv_tolerance, &both.ratios), (both.linear_tolerance, &cra.ratios_at(both.conv_tolerance)));
         assert!(cost(&layers, &cra.ratios_at(both.conv_tolerance - 1e-4)).0 > 6000);
         // Fewer weights as well: the fully connected layer pays, the convolution does not.
-        let fewer = targets(6000, Some(300));
+        let fewer = targets(6000, Some(140));
         assert_eq!((fewer.conv_tolerance, &fewer.ratios[0]), (both.conv_tolerance, &both.ratios[0]));
         assert!(fewer.linear_tolerance > both.linear_tolerance);
         // What is met already costs nothing.

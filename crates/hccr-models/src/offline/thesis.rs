@@ -38,8 +38,9 @@ const CONVOLUTIONS: [(&str, usize, bool, Option<LowRank>); 7] = [
 ];
 /// Name, output features and density (percent) of the fully connected layers.
 const LINEARS: [(&str, usize, f32); 2] = [("fc1", 1024, 14.2), ("fc2", CLASSES, 35.1)];
-/// Non-zero centres of a convolution's and of a fully connected layer's codebook: 6 and 5 bits with the zero.
-const CENTRES: [usize; 2] = [63, 31];
+/// Non-zero centres of a convolution's and of a fully connected layer's codebook, 6 and 5 bits with the zero; even numbers,
+/// so that none of the evenly spaced centres is zero itself.
+const CENTRES: [usize; 2] = [60, 30];
 
 /// The thesis's network with random weights, batch normalisation folded as graph optimisation leaves it.
 pub fn thesis_network(stage: ThesisStage, seed: u64) -> Model {
