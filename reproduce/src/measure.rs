@@ -6,7 +6,6 @@ use hccr_models::data::ImageSet;
 use hccr_nn_train::Evaluation;
 use hccr_runtime::model::Pattern;
 use hccr_runtime::{Model, Op, Plan, Session, WeightData};
-use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -41,54 +40,13 @@ pub(crate) fn stage(
     })
 }
 
-/// What was recognised in one sample.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Answer {
-    /// The class with the largest logit.
-    pub(crate) guess: usize,
-    /// Its probability.
-    pub(crate) probability: f32,
-    /// The sample, counted.
-    pub(crate) count: Evaluation,
-}
-
-/// Recognises the whole set on all threads, one session each, and calls `after_each` after each sample.
-pub(crate) fn answers(plan: &Arc<Plan>, set: &ImageSet, after_each: impl Fn() + Sync) -> Result<Vec<Answer>> {
-    let recognise = |(session, input): &mut (Session, Vec<f32>), i: usize| {
-        fill(input, set.image(i));
-        let logits = session.run(input)?;
-        let mut count = Evaluation::default();
-        count.count(logits, set.labels[i].into());
-        let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let total: f32 = logits.iter().map(|l| (l - max).exp()).sum();
-        let guess = logits.iter().position(|&l| l == max).unwrap_or(0);
-        after_each();
-        Ok(Answer { guess, probability: 1.0 / total, count })
-    };
-    (0..set.len()).into_par_iter().map_init(|| (Session::new(plan.clone()), Vec::new()), recognise).collect()
-}
-
-/// All answers together.
-pub(crate) fn sum<'a>(answers: impl IntoIterator<Item = &'a Answer>) -> Evaluation {
-    answers.into_iter().fold(Evaluation::default(), |a, Answer { count: b, .. }| Evaluation {
-        samples: a.samples + b.samples,
-        top1: a.top1 + b.top1,
-        top5: a.top5 + b.top5,
-    })
-}
-
-fn fill(input: &mut Vec<f32>, image: &[u8]) {
-    input.clear();
-    input.extend(image.iter().map(|&v| f32::from(v)));
-}
-
 /// Minimum and median time of one character on this thread, in milliseconds; `each` gets every run's layer times.
 pub(crate) fn time(plan: &Arc<Plan>, set: &ImageSet, mut each: impl FnMut(&[(String, f64)])) -> Result<[f64; 2]> {
     let mut session = Session::new(plan.clone());
     let (mut input, mut times, mut layers) = (Vec::new(), Vec::new(), Vec::new());
     let begin = Instant::now();
     for run in 0..WARM_UP + TIMED_RUNS {
-        fill(&mut input, set.image(run % set.len()));
+        set.fill_input(run % set.len(), &mut input);
         let start = Instant::now();
         session.run(&input)?;
         let whole = start.elapsed();

@@ -1,10 +1,11 @@
 //! What the pipeline's model files and the thesis's full-size network are worth.
 
-use crate::measure::{answers, macs, stage, sum, time};
+use crate::measure::{macs, stage, time};
 use crate::report::types::{FullSize, FullSizeRow, Stage};
 use anyhow::{Context, Result};
 use hccr_models::data::ImageSet;
 use hccr_models::offline::{ThesisStage, thesis_network};
+use hccr_models::{answers, sum};
 use hccr_nn_train::Evaluation;
 use hccr_runtime::{Model, Plan};
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! Who is misread, and what for what.
 
-use crate::measure::{Answer, sum};
 use crate::report::types::{ConfusedPair, WriterAccuracy};
 use hccr_models::data::ImageSet;
+use hccr_models::{Answer, sum};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 

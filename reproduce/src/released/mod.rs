@@ -3,7 +3,7 @@
 mod mistakes;
 mod repack;
 
-use crate::measure::{Answer, answers, layers, stage, sum, time};
+use crate::measure::{layers, stage, time};
 use crate::progress::{bar, finish};
 use crate::report;
 use crate::report::machine::{Machine, Versions, commit};
@@ -13,6 +13,7 @@ use crate::report::types::{Config, Curves, Released, Report, Stage, Threads, Wal
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use hccr_models::data::{GntFilter, ImageSet, load_gnt};
+use hccr_models::{Answer, answers, sum};
 use hccr_models::{export, scut};
 use hccr_runtime::{Model, Plan};
 use mistakes::{Mistakes, confused_pairs, writers};

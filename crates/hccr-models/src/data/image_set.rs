@@ -41,6 +41,12 @@ impl ImageSet {
         &self.pixels[i * len..(i + 1) * len]
     }
 
+    /// Makes `input` the grey values of image `i`, as networks take them.
+    pub fn fill_input(&self, i: usize, input: &mut Vec<f32>) {
+        input.clear();
+        input.extend(self.image(i).iter().map(|&v| f32::from(v)));
+    }
+
     /// The images at `indices`, in that order, with the same classes.
     ///
     /// # Panics

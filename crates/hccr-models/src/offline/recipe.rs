@@ -62,7 +62,7 @@ pub struct Pruning {
 }
 
 /// Mini-batches between two looks at the clock, and between two changes of the learning rate.
-const INTERVAL: usize = 5;
+const INTERVAL: usize = 10;
 
 fn training(steps: usize, learning_rate: f32, evaluations: usize) -> Training {
     let evaluate_every = (steps / evaluations.max(1)).max(1).next_multiple_of(INTERVAL);
@@ -70,7 +70,7 @@ fn training(steps: usize, learning_rate: f32, evaluations: usize) -> Training {
 }
 
 fn pruning(steps: usize, evaluations: usize) -> Pruning {
-    Pruning { training: training(steps, 0.03, evaluations), ramp_steps: (steps / 2).max(1) }
+    Pruning { training: training(steps, 0.02, evaluations), ramp_steps: (steps / 2).max(1) }
 }
 
 impl Recipe {
@@ -80,7 +80,9 @@ impl Recipe {
         let split = |writers, samples_per_class| SplitSize { writers, samples_per_class };
         let (default_classes, default_width, sizes, steps) = match tier {
             Tier::Smoke => (10, 0.084, [split(20, 60), split(10, 10), split(10, 10)], [40, 4, 20, 40, 10, 20]),
-            Tier::Default => (100, 0.25, [split(480, 600), split(40, 10), split(100, 60)], [620, 16, 170, 480, 70, 60]),
+            Tier::Default => {
+                (100, 0.25, [split(2400, 600), split(60, 20), split(100, 60)], [1240, 24, 600, 1400, 160, 120])
+            }
             Tier::Full => (
                 3755,
                 1.0,
@@ -88,6 +90,8 @@ impl Recipe {
                 [120_000, 6_000, 40_000, 60_000, 10_000, 10_000],
             ),
         };
+        // Small mini-batches give a short training more steps.
+        let (batch_size, base) = if tier == Tier::Full { (128, 0.1) } else { (32, 0.07) };
         let classes = classes.unwrap_or(default_classes);
         let [train, dev, test] = sizes;
         let [baseline, layer, joint, adw, sharing, comparison] =
@@ -98,21 +102,21 @@ impl Recipe {
             // Short trainings of narrow networks do not overfit.
             dropout: if tier == Tier::Full { 0.5 } else { 0.0 },
             data: SimulatorConfig { classes, train, dev, test, seed },
-            batch_size: 64,
+            batch_size,
             sgd: Sgd { momentum: 0.9, weight_decay: 5e-4 },
-            schedule: Schedule { base: 0.1, warm_up: baseline / 20, steps: baseline, decay: Decay::Cosine },
+            schedule: Schedule { base, warm_up: baseline / 20, steps: baseline, decay: Decay::Cosine },
             gslre: GslreConfig {
                 // The thesis's 4 suits its width; a narrow network has less to spare.
                 ranks: Ranks::Speedup(if tier == Tier::Default { 3.0 } else { 4.0 }),
                 layer_training: training(layer, 0.01, 1),
-                joint_training: training(joint, 0.03, 2),
+                joint_training: training(joint, 0.02, 2),
             },
             cra: CraConfig { layers: Vec::new(), grid: vec![0.5, 0.7, 0.8, 0.9], stop_drop: 0.1, max_sparsity: 0.97 },
             macs_ratio: if tier == Tier::Smoke { 4.0 } else { 9.2 },
             weights_ratio: if tier == Tier::Smoke { 4.0 } else { 6.2 },
             adw: pruning(adw, 8),
             centres: [Centres::Bits(5), Centres::Bits(4)],
-            sharing: training(sharing, 0.005, 2),
+            sharing: training(sharing, 0.003, 2),
             comparison: pruning(comparison, 6),
         }
     }
