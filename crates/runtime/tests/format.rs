@@ -164,7 +164,7 @@ fn constant_weights_are_padded_so_that_the_length_bounds_the_memory() {
     assert!((20_000..25_000).contains(&file.len()), "{}", file.len());
     assert_eq!(Model::from_bytes(&file).unwrap(), model);
     // Without the padding the same claim is refused. The plain part's length stands after the header.
-    let unpadded: Vec<u8> = [&file[..20], &[60], &file[23..83], &file[file.len() - 16..]].concat();
+    let unpadded: Vec<u8> = [&file[..20], &[60], &file[23..83], &file[file.len() - 32..]].concat();
     let error = read_hostile(&sealed(unpadded)).unwrap_err();
     assert!(matches!(&error, LoadError::Corrupt { reason, .. } if reason.contains("claims")), "{error}");
 }

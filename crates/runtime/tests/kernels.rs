@@ -266,7 +266,8 @@ fn a_scale_multiplies_the_weights() {
                 _ => unreachable!("a layer with a matrix"),
             }
             for isa in IsaKind::available() {
-                assert_eq!(run(&model, isa, input), run(&twin, isa, input), "{isa}");
+                // A sparse linear layer multiplies the sums, the others their weights.
+                assert_close(&run(&model, isa, input), &run(&twin, isa, input), 1e-5, isa.name());
             }
         }
     }

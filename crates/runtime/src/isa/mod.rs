@@ -154,6 +154,12 @@ pub(crate) trait Isa: Copy {
     /// `indices` points to `LANES` indices, and `base` to an element readable at each of them.
     unsafe fn gather(self, base: *const f32, indices: *const u16) -> Self::F32;
 
+    /// The elements of `table` at the `LANES` labels, which count modulo its length.
+    ///
+    /// # Safety
+    /// `labels` points to `LANES` readable labels.
+    unsafe fn lookup(self, table: &[f32; TABLE], labels: *const u8) -> Self::F32;
+
     /// `x` for `x > 0`, `slope * x` otherwise; a slope of 1 gives `x` itself.
     #[inline(always)]
     fn prelu(self, x: Self::F32, slope: Self::F32) -> Self::F32 {
@@ -164,3 +170,6 @@ pub(crate) trait Isa: Copy {
 
 /// No instruction set here has wider vectors.
 pub(crate) const MAX_LANES: usize = 16;
+
+/// Elements of the table of [`Isa::lookup`]: as many as vector registers of every instruction set hold with room to spare.
+pub(crate) const TABLE: usize = 32;

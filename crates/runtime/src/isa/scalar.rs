@@ -1,6 +1,6 @@
 //! Plain Rust: vectors are arrays, which the compiler turns into whatever the target has.
 
-use super::{Isa, Kernel};
+use super::{Isa, Kernel, TABLE};
 
 /// Always available.
 #[derive(Clone, Copy, Debug)]
@@ -60,5 +60,12 @@ impl Isa for Scalar {
             let [a, b, c, d] = indices.cast::<[u16; 4]>().read();
             [*base.add(a.into()), *base.add(b.into()), *base.add(c.into()), *base.add(d.into())]
         }
+    }
+
+    #[inline(always)]
+    unsafe fn lookup(self, table: &[f32; TABLE], labels: *const u8) -> [f32; 4] {
+        // SAFETY: the caller vouches for 4 labels.
+        let labels = unsafe { labels.cast::<[u8; 4]>().read() };
+        labels.map(|label| table[usize::from(label) % TABLE])
     }
 }

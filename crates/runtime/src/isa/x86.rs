@@ -1,6 +1,6 @@
 //! x86-64: AVX2 with FMA, and AVX-512.
 
-use super::{Isa, Kernel};
+use super::{Isa, Kernel, TABLE};
 use core::arch::x86_64::*;
 
 /// True where the CPU has all features; without `std`, where the crate was compiled for them.
@@ -118,6 +118,21 @@ impl Isa for Avx2 {
             )
         }
     }
+
+    #[inline(always)]
+    unsafe fn lookup(self, table: &[f32; TABLE], labels: *const u8) -> __m256 {
+        // SAFETY: the token proves AVX2; the caller vouches for 8 labels; the table has four vectors.
+        unsafe {
+            let labels = _mm256_cvtepu8_epi32(_mm_loadl_epi64(labels.cast()));
+            let part = |i: usize| _mm256_permutevar8x32_ps(_mm256_loadu_ps(table.as_ptr().add(8 * i)), labels);
+            // Bits 3 and 4 of a label choose the vector; a blend looks at the sign.
+            let bit3 = _mm256_castsi256_ps(_mm256_slli_epi32::<28>(labels));
+            let bit4 = _mm256_castsi256_ps(_mm256_slli_epi32::<27>(labels));
+            let low = _mm256_blendv_ps(part(0), part(1), bit3);
+            let high = _mm256_blendv_ps(part(2), part(3), bit3);
+            _mm256_blendv_ps(low, high, bit4)
+        }
+    }
 }
 
 impl Isa for Avx512 {
@@ -183,5 +198,15 @@ impl Isa for Avx512 {
     unsafe fn gather(self, base: *const f32, indices: *const u16) -> __m512 {
         // SAFETY: the token proves AVX-512F; the caller vouches for 16 indices, and for the element at each.
         unsafe { _mm512_i32gather_ps::<4>(_mm512_cvtepu16_epi32(_mm256_loadu_si256(indices.cast())), base) }
+    }
+
+    #[inline(always)]
+    unsafe fn lookup(self, table: &[f32; TABLE], labels: *const u8) -> __m512 {
+        // SAFETY: the token proves AVX-512F; the caller vouches for 16 labels; the table has two vectors.
+        unsafe {
+            let labels = _mm512_cvtepu8_epi32(_mm_loadu_si128(labels.cast()));
+            let (low, high) = (_mm512_loadu_ps(table.as_ptr()), _mm512_loadu_ps(table.as_ptr().add(16)));
+            _mm512_permutex2var_ps(low, labels, high)
+        }
     }
 }

@@ -1,8 +1,11 @@
 //! Sparse fully connected layer: compressed sparse rows times a vector.
 
 use super::Epilogue;
-use crate::isa::{Isa, Kernel, MAX_LANES};
-use crate::plan::Nonzeros;
+use crate::isa::{Isa, Kernel, MAX_LANES, TABLE};
+use crate::model::Pattern;
+use crate::plan::{Nonzeros, Values};
+use alloc::boxed::Box;
+use alloc::vec;
 use alloc::vec::Vec;
 
 /// Vectors of products in flight.
@@ -11,15 +14,26 @@ const SUMS: usize = 4;
 /// The longest input that its indices reach.
 pub(crate) const MAX_IN_FEATURES: usize = 1 << 16;
 
+/// The centre that fills rows up.
+const LAST: usize = TABLE - 1;
+
 /// Kept weights, each row filled up with zeros to whole vectors. Memory bandwidth bounds this layer, so that the indices
-/// are narrow.
+/// are narrow and few shared values stay shared.
 pub(crate) struct SparseLinear {
-    /// Start of each row in `indices` and `values`, and the end.
+    /// Start of each row in `indices` and `weights`, and the end.
     indptr: Vec<u32>,
     indices: Vec<u16>,
-    values: Vec<f32>,
+    weights: Weights,
+    /// Factor of each row's sum.
+    scale: Vec<f32>,
     epilogue: Epilogue,
     in_features: usize,
+}
+
+enum Weights {
+    Own(Vec<f32>),
+    /// Centres, the last of them zero, and one label an index.
+    Shared(Box<[f32; TABLE]>, Vec<u8>),
 }
 
 impl SparseLinear {
@@ -30,29 +44,54 @@ impl SparseLinear {
         let mut indptr = Vec::with_capacity(pattern.rows() + 1);
         indptr.push(0);
         let padded = (0..pattern.rows()).map(|row| pattern.row(row).len().next_multiple_of(lanes)).sum();
-        let (mut indices, mut values) = (Vec::with_capacity(padded), Vec::with_capacity(padded));
+        let mut indices = Vec::with_capacity(padded);
         for row in 0..pattern.rows() {
             let columns = &pattern.indices[pattern.row(row)];
             // The kernel's unchecked reads rest on this. No early exit: this way it is vectorised.
             assert!(columns.iter().fold(true, |all, &column| all & (column < end)), "a weight beyond the input");
             indices.extend(columns.iter().map(|&column| column as u16));
-            weights.append_row(row, &mut values);
-            let padded = values.len().next_multiple_of(lanes);
-            indices.resize(padded, 0);
-            values.resize(padded, 0.0);
-            indptr.push(padded as u32);
+            indices.resize(indices.len().next_multiple_of(lanes), 0);
+            indptr.push(indices.len() as u32);
         }
-        Self { indptr, indices, values, epilogue, in_features }
+        let packed = match &weights.values {
+            Values::Own(values) => Weights::Own(pad(pattern, values, lanes, 0.0)),
+            Values::Shared { centres, labels } => match centres.split_first_chunk() {
+                Some((few, others)) if few[LAST] == 0.0 && others.iter().all(|&centre| centre == 0.0) => {
+                    Weights::Shared(Box::new(*few), pad(pattern, labels, lanes, LAST as u8))
+                }
+                _ => {
+                    let values: Vec<f32> = labels.iter().map(|&l| centres[usize::from(l)]).collect();
+                    Weights::Own(pad(pattern, &values, lanes, 0.0))
+                }
+            },
+        };
+        let scale = weights.scale.map_or_else(|| vec![1.0; pattern.rows()], <[f32]>::to_vec);
+        Self { indptr, indices, weights: packed, scale, epilogue, in_features }
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        size_of_val(&*self.values) + size_of_val(&*self.indices) + size_of_val(&*self.indptr)
+        let weights = match &self.weights {
+            Weights::Own(values) => size_of_val(&**values),
+            Weights::Shared(centres, labels) => size_of_val(&**centres) + size_of_val(&**labels),
+        };
+        weights + size_of_val(&*self.indices) + size_of_val(&*self.indptr)
     }
 
     /// The pass over `src`, into `dst`.
     pub(crate) fn kernel<'a>(&'a self, src: &'a [f32], dst: &'a mut [f32]) -> impl Kernel + 'a {
         Pass { linear: self, src, dst }
     }
+}
+
+/// The entries of all rows, each row filled up with `zero` to whole vectors.
+fn pad<T: Copy>(pattern: &Pattern, entries: &[T], lanes: usize, zero: T) -> Vec<T> {
+    let length = (0..pattern.rows()).map(|row| pattern.row(row).len().next_multiple_of(lanes)).sum();
+    let mut padded = Vec::with_capacity(length);
+    for row in 0..pattern.rows() {
+        padded.extend_from_slice(&entries[pattern.row(row)]);
+        padded.resize(padded.len().next_multiple_of(lanes), zero);
+    }
+    padded
 }
 
 struct Pass<'a> {
@@ -64,27 +103,70 @@ struct Pass<'a> {
 impl Kernel for Pass<'_> {
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
+        match &self.linear.weights {
+            Weights::Own(values) => self.rows(isa, &**values),
+            Weights::Shared(centres, labels) => self.rows(isa, Shared { centres, labels }),
+        }
+    }
+}
+
+impl Pass<'_> {
+    #[inline(always)]
+    fn rows<I: Isa>(self, isa: I, weights: impl Vectors) {
         let linear = self.linear;
         let src = &self.src[..linear.in_features];
         let dst = &mut self.dst[..linear.epilogue.bias.len()];
         for row in 0..dst.len() {
             let range = linear.indptr[row] as usize..linear.indptr[row + 1] as usize;
-            // SAFETY: the constructor checked that every index lies within `in_features`, the length of `src`.
-            let sum = unsafe { dot(isa, &linear.indices[range.clone()], &linear.values[range], src) };
-            let y = sum + linear.epilogue.bias[row];
+            let indices = &linear.indices[range.clone()];
+            // SAFETY: the constructor checked that every index lies within `in_features`, the length of `src`, and made as
+            // many weights as indices.
+            let sum = unsafe { dot(isa, indices, weights, range.start, src) };
+            let y = sum * linear.scale[row] + linear.epilogue.bias[row];
             dst[row] = if y > 0.0 { y } else { linear.epilogue.slope[row] * y };
         }
     }
 }
 
-/// The sum of `values[i] * src[indices[i]]`, over whole vectors.
+/// Weights that are read a vector at a time.
+trait Vectors: Copy {
+    /// The weights from `at` on.
+    ///
+    /// # Safety
+    /// There are `LANES` weights from `at` on.
+    unsafe fn vector<I: Isa>(self, isa: I, at: usize) -> I::F32;
+}
+
+impl Vectors for &[f32] {
+    #[inline(always)]
+    unsafe fn vector<I: Isa>(self, isa: I, at: usize) -> I::F32 {
+        // SAFETY: the caller vouches for the elements.
+        unsafe { isa.load(self.as_ptr().add(at)) }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Shared<'a> {
+    centres: &'a [f32; TABLE],
+    labels: &'a [u8],
+}
+
+impl Vectors for Shared<'_> {
+    #[inline(always)]
+    unsafe fn vector<I: Isa>(self, isa: I, at: usize) -> I::F32 {
+        // SAFETY: the caller vouches for the labels.
+        unsafe { isa.lookup(self.centres, self.labels.as_ptr().add(at)) }
+    }
+}
+
+/// The sum of `weights[first + i] * src[indices[i]]`, over whole vectors.
 ///
 /// # Safety
-/// Every index lies within `src`, and there are as many indices as values.
+/// Every index lies within `src`, and there are weights from `first` on as many as indices.
 #[inline(always)]
-unsafe fn dot<I: Isa>(isa: I, indices: &[u16], values: &[f32], src: &[f32]) -> f32 {
-    debug_assert!(indices.len() == values.len() && values.len().is_multiple_of(I::LANES));
-    let vectors = values.len() / I::LANES;
+unsafe fn dot<I: Isa>(isa: I, indices: &[u16], weights: impl Vectors, first: usize, src: &[f32]) -> f32 {
+    debug_assert!(indices.len().is_multiple_of(I::LANES));
+    let vectors = indices.len() / I::LANES;
     let mut acc = [isa.splat(0.0); SUMS];
     let mut at = 0;
     // SAFETY: `at + v` stays below `vectors`; the caller vouches for the indices.
@@ -93,14 +175,14 @@ unsafe fn dot<I: Isa>(isa: I, indices: &[u16], values: &[f32], src: &[f32]) -> f
             for v in 0..SUMS {
                 let i = (at + v) * I::LANES;
                 let x = isa.gather(src.as_ptr(), indices.as_ptr().add(i));
-                acc[v] = isa.mul_add(x, isa.load(values.as_ptr().add(i)), acc[v]);
+                acc[v] = isa.mul_add(x, weights.vector(isa, first + i), acc[v]);
             }
             at += SUMS;
         }
         while at < vectors {
             let i = at * I::LANES;
             let x = isa.gather(src.as_ptr(), indices.as_ptr().add(i));
-            acc[0] = isa.mul_add(x, isa.load(values.as_ptr().add(i)), acc[0]);
+            acc[0] = isa.mul_add(x, weights.vector(isa, first + i), acc[0]);
             at += 1;
         }
     }

@@ -79,34 +79,34 @@ fn keep<'a>(pattern: &Pattern, value: impl Fn(usize) -> f32) -> (Cow<'a, Pattern
 pub(crate) struct Nonzeros<'a> {
     /// Where they stand.
     pub(crate) pattern: Cow<'a, Pattern>,
-    values: Values<'a>,
+    pub(crate) values: Values<'a>,
     /// A factor for each row.
-    scale: Option<&'a [f32]>,
+    pub(crate) scale: Option<&'a [f32]>,
 }
 
-/// One value an entry.
-enum Values<'a> {
+/// One value an entry, without its row's factor.
+pub(crate) enum Values<'a> {
     Own(Cow<'a, [f32]>),
-    Shared { centres: Box<[f32; 256]>, labels: &'a [u8] },
+    Shared {
+        /// Zeros after the last.
+        centres: Box<[f32; 256]>,
+        /// One an entry.
+        labels: &'a [u8],
+    },
 }
 
 impl Nonzeros<'_> {
-    /// Appends the values of row `row`.
-    pub(crate) fn append_row(&self, row: usize, to: &mut Vec<f32>) {
-        let (start, range) = (to.len(), self.pattern.row(row));
-        match &self.values {
-            Values::Own(values) => to.extend_from_slice(&values[range]),
-            Values::Shared { centres, labels } => to.extend(labels[range].iter().map(|&l| centres[usize::from(l)])),
-        }
-        if let Some(scale) = self.scale {
-            to[start..].iter_mut().for_each(|v| *v *= scale[row]);
-        }
-    }
-
-    /// The values of all rows.
+    /// The values of all rows, with their factors.
     pub(crate) fn to_values(&self) -> Vec<f32> {
-        let mut values = Vec::with_capacity(self.pattern.nnz());
-        (0..self.pattern.rows()).for_each(|row| self.append_row(row, &mut values));
+        let mut values: Vec<f32> = match &self.values {
+            Values::Own(values) => values.to_vec(),
+            Values::Shared { centres, labels } => labels.iter().map(|&l| centres[usize::from(l)]).collect(),
+        };
+        if let Some(scale) = self.scale {
+            for (row, factor) in scale.iter().enumerate() {
+                values[self.pattern.row(row)].iter_mut().for_each(|v| *v *= factor);
+            }
+        }
         values
     }
 }

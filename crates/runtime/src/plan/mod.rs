@@ -9,7 +9,7 @@ mod step;
 mod values;
 
 pub(crate) use layout::Layout;
-pub(crate) use matrix::Nonzeros;
+pub(crate) use matrix::{Nonzeros, Values};
 
 use crate::error::PlanError;
 use crate::isa::{IsaKind, Token};

@@ -1,7 +1,7 @@
 //! Interleaved range asymmetric numeral systems (rANS; Duda, arXiv 1311.2540; interleaving: Giesen, arXiv 1402.3392).
 //!
 //! Symbols are bytes, probabilities multiples of 1/4096 from static tables. Symbol `i` of a run belongs to state
-//! `i % 4`: the four states do not depend on each other, so that the processor decodes them side by side.
+//! `i % 8`: the eight states do not depend on each other, so that the processor decodes them side by side.
 
 use super::bytes::{Reader, write_varint};
 use crate::error::LoadError;
@@ -13,7 +13,7 @@ const PROBABILITY_BITS: u32 = 12;
 const TOTAL: u32 = 1 << PROBABILITY_BITS;
 /// States live in `LOW..2^32` and move 16 bits at a time.
 const LOW: u32 = 1 << 16;
-const STATES: usize = 4;
+const STATES: usize = 8;
 
 /// The frequency of each symbol, out of 4096; a symbol that does not occur has none.
 #[derive(Clone, Debug, PartialEq)]
@@ -128,7 +128,7 @@ impl Encoder {
         }));
     }
 
-    /// The stream: the four states, then the 16-bit words in the order of reading; all little-endian.
+    /// The stream: the eight states, then the 16-bit words in the order of reading; all little-endian.
     pub(super) fn finish(self) -> Vec<u8> {
         let mut states = [LOW; STATES];
         let mut words = Vec::new();
@@ -235,7 +235,7 @@ fn window<'a>(stream: &'a [u8], at: usize, end: &'a mut [u8; WINDOW]) -> &'a [u8
 /// Decodes one symbol, without branches: whether a state needs another word is as good as random. The
 /// first `used` words of `window` are taken.
 ///
-/// In 64 bits, though states stay below 2^32: the compiler would otherwise put the four states of a run into one SSE
+/// In 64 bits, though states stay below 2^32: the compiler would otherwise put neighbouring states into one SSE
 /// register, and shuffling them in and out for the table takes longer than all the rest.
 #[inline(always)]
 fn step(state: &mut u64, slots: &[u32; TOTAL as usize], window: &[u8; WINDOW], used: &mut usize) -> u8 {
