@@ -10,7 +10,7 @@ const SPACING: f64 = 1.0 / 32.0;
 const TOLERANCE: f64 = 0.05;
 /// The longest way between two steps, in points: straight lines are divided too, so that a step tells about a piece of
 /// bounded length, and the work for a point is bounded.
-const WINDOW: usize = 16;
+const WINDOW: usize = 10;
 /// The distance test: the end of a stroke is no step of its own so close to the last one.
 const CLOSE: f64 = SPACING / 2.0;
 
