@@ -16,7 +16,7 @@ pub use gnt::load_gnt;
 pub use image_set::ImageSet;
 pub use ink_set::InkSet;
 pub use pot::load_pot;
-pub use simulator::{SimulatorConfig, SimulatorError, Split, Writer, simulate};
+pub use simulator::{SimulatorConfig, SimulatorError, Split, Writer, simulate, simulate_ink};
 
 /// The side of a normalised character image, in pixels.
 pub const IMAGE_SIZE: usize = 96;
