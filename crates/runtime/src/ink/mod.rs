@@ -108,8 +108,11 @@ pub fn normalize<S: AsRef<[Point]>>(strokes: &[S]) -> Result<Vec<Step>, RunError
 pub fn normalize_in<S: AsRef<[Point]>>(writing_box: WritingBox, strokes: &[S]) -> Result<Vec<Step>, RunError> {
     let mut normalizer = InkNormalizer::new(writing_box);
     let mut steps = Vec::new();
-    for stroke in strokes {
-        stroke.as_ref().iter().try_for_each(|&p| normalizer.add_point(p, &mut steps))?;
+    for (stroke, points) in strokes.iter().enumerate() {
+        for (point, &p) in points.as_ref().iter().enumerate() {
+            // The normaliser does not count strokes without points.
+            normalizer.add_point(p, &mut steps).map_err(|_| RunError::NonFinitePoint { stroke, point })?;
+        }
         normalizer.end_stroke(&mut steps);
     }
     if steps.is_empty() { Err(RunError::EmptyInk) } else { Ok(steps) }

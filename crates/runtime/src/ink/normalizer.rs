@@ -57,7 +57,8 @@ impl InkNormalizer {
     /// Goes on with the stroke under way, or begins one, and appends the steps that are certain now.
     ///
     /// # Errors
-    /// [`RunError::NonFinitePoint`] where the point is NaN or infinite; nothing has changed then.
+    /// [`RunError::NonFinitePoint`] where the point is NaN or infinite, with its number among the points accepted; nothing
+    /// has changed then.
     pub fn add_point(&mut self, point: Point, steps: &mut Vec<Step>) -> Result<(), RunError> {
         if !(point.x.is_finite() && point.y.is_finite()) {
             return Err(RunError::NonFinitePoint { stroke: self.strokes, point: self.points });
