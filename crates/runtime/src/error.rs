@@ -84,6 +84,17 @@ pub enum RunError {
     },
     /// An image without ink: nothing to recognise.
     EmptyImage,
+    /// A point of an ink is NaN or infinite.
+    NonFinitePoint {
+        /// The number of its stroke.
+        stroke: usize,
+        /// Its number in the stroke.
+        point: usize,
+    },
+    /// An ink without points: nothing to recognise.
+    EmptyInk,
+    /// A writing box with a side that is not positive, or not finite.
+    InvalidBox,
 }
 
 impl fmt::Display for LoadError {
@@ -121,6 +132,11 @@ impl fmt::Display for RunError {
                 write!(f, "an image of {width}x{height} pixels cannot have {bytes} bytes")
             }
             Self::EmptyImage => write!(f, "the image has no ink"),
+            Self::NonFinitePoint { stroke, point } => {
+                write!(f, "point {point} of stroke {stroke} is NaN or infinite")
+            }
+            Self::EmptyInk => write!(f, "the ink has no points"),
+            Self::InvalidBox => write!(f, "a writing box needs finite edges and positive sides"),
         }
     }
 }

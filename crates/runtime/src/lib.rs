@@ -5,6 +5,7 @@
 extern crate alloc;
 
 pub mod error;
+pub mod ink;
 #[allow(unsafe_code)]
 mod isa;
 #[allow(unsafe_code)]

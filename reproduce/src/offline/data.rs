@@ -3,7 +3,7 @@
 use super::OfflineArgs;
 use crate::progress::{bar, finish};
 use anyhow::{Context, Result, ensure};
-use hccr_models::data::{GntFilter, GntLimits, ImageSet, Split, load_gnt, simulate};
+use hccr_models::data::{CasiaFilter, CasiaLimits, ImageSet, Split, load_gnt, simulate};
 use hccr_models::offline::Recipe;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -58,8 +58,8 @@ fn simulated(recipe: &Recipe) -> Result<Data> {
 fn from_gnt(args: &OfflineArgs) -> Result<Data> {
     let read = |name: &str, paths: &[PathBuf], classes: Option<Vec<char>>| {
         let bar = bar(name, 0);
-        let limits = GntLimits { images: MAX_IMAGES, ..GntLimits::default() };
-        let filter = GntFilter { classes, limits, ..GntFilter::default() };
+        let limits = CasiaLimits { samples: MAX_IMAGES, ..CasiaLimits::default() };
+        let filter = CasiaFilter { classes, limits, ..CasiaFilter::default() };
         let set = load_gnt(paths, &filter, &|done| bar.set_position(done as u64))?;
         finish(&bar, name, &format!("{} characters of {} classes", set.len(), set.classes.len()));
         ensure!(!set.is_empty(), "{name}: no character of a wanted class in {paths:?}");

@@ -12,7 +12,7 @@ use crate::report::thesis::Thesis;
 use crate::report::types::{Config, Curves, Released, Report, Stage, Threads, WallTime};
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use hccr_models::data::{GntFilter, ImageSet, load_gnt};
+use hccr_models::data::{CasiaFilter, ImageSet, load_gnt};
 use hccr_models::{Answer, answers, sum};
 use hccr_models::{export, scut};
 use hccr_runtime::{Model, Plan};
@@ -98,7 +98,7 @@ fn import(path: &Path) -> Result<(Vec<u8>, Model)> {
 
 fn characters(paths: &[PathBuf], classes: &[char]) -> Result<ImageSet> {
     let bar = bar("characters", 0);
-    let filter = GntFilter { classes: Some(classes.to_vec()), ..GntFilter::default() };
+    let filter = CasiaFilter { classes: Some(classes.to_vec()), ..CasiaFilter::default() };
     let set = load_gnt(paths, &filter, &|done| bar.set_position(done as u64))
         .context("cannot use the files given to --gnt")?;
     ensure!(

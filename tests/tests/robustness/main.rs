@@ -8,7 +8,7 @@ mod changes;
 
 use changes::{CHANGES, Scan};
 use hccr_models::data::{
-    GntFilter, IMAGE_SIZE, ImageSet, SimulatorConfig, Split, load_gnt, simulate, simulator::SplitSize,
+    CasiaFilter, IMAGE_SIZE, ImageSet, SimulatorConfig, Split, load_gnt, simulate, simulator::SplitSize,
 };
 use hccr_models::scut::import;
 use hccr_runtime::Recognizer;
@@ -27,7 +27,7 @@ fn accuracy_falls_by_at_most_a_point() {
     };
     let model = import(&std::fs::read(model).expect("HCCR_RELEASED_MODEL names a readable file")).expect("the release");
     let model = hccr_graph_opt::optimize(&model).expect("a valid model");
-    let filter = GntFilter { classes: Some(model.labels.clone()), ..GntFilter::default() };
+    let filter = CasiaFilter { classes: Some(model.labels.clone()), ..CasiaFilter::default() };
     let images = load_gnt(&[PathBuf::from(gnt)], &filter, &|_| ()).expect("HCCR_GNT names GNT files");
     let images = images.subset(&(0..images.len()).step_by(STEP).collect::<Vec<_>>());
     let mut recognizer = Recognizer::new(model).expect("a recogniser");

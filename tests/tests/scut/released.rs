@@ -3,7 +3,7 @@
 use crate::largest_difference;
 use crate::malformed::import_mutated;
 use crate::reference::Reference;
-use hccr_models::data::{GntFilter, load_gnt};
+use hccr_models::data::{CasiaFilter, load_gnt};
 use hccr_models::scut::import;
 use std::path::PathBuf;
 
@@ -37,7 +37,7 @@ fn release_reads_characters_as_the_reference_does() {
     let (Some(bytes), Some(gnt)) = (release(), path("HCCR_GNT")) else { return };
     let model = import(&bytes).expect("the release");
     let reference = Reference::new(&model);
-    let filter = GntFilter { classes: Some(model.labels.clone()), ..GntFilter::default() };
+    let filter = CasiaFilter { classes: Some(model.labels.clone()), ..CasiaFilter::default() };
     let images = load_gnt(&[gnt], &filter, &|_| ()).expect("HCCR_GNT names GNT files");
     let images = images.subset(&(0..images.len().min(100)).collect::<Vec<_>>());
     let input = |i| images.image(i).iter().copied().map(f32::from).collect();

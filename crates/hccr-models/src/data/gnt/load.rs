@@ -1,110 +1,53 @@
 //! GNT files as an [`ImageSet`].
 
-use super::{GntError, GntLimits, GntReason, Record, visit_gnt};
+use super::record::{Record, read_record};
 use crate::data::{
     IMAGE_SIZE, ImageSet,
-    gb2312::{char_of_tag, tag_of_char},
+    casia::{self, CasiaError, CasiaFilter, CasiaReason, Labeller},
 };
 use hccr_runtime::preprocess::{GrayImage, normalize};
 use rayon::prelude::*;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
-};
-
-/// What to do with a record that is none of the wanted characters.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OtherTags {
-    /// Pass over it.
-    #[default]
-    Skip,
-    /// Stop with an error.
-    Refuse,
-}
-
-/// What to take from GNT files.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct GntFilter {
-    /// The classes, in this order; without them, all GB2312 characters found, in code order. A test set wants the
-    /// classes of its training set.
-    pub classes: Option<Vec<char>>,
-    /// What to do with other characters (without `classes`: HWDB's ASCII symbols).
-    pub others: OtherTags,
-    /// What archives may unpack to.
-    pub limits: GntLimits,
-}
+use std::path::PathBuf;
 
 /// Records are normalised together once they hold so many bytes.
 const BATCH_BYTES: usize = 8 << 20;
 
-/// Loads the GNT files in `paths` (files, folders, zip archives; see [`visit_gnt`]), normalised. An image's writer is
-/// the number of its file: in HWDB, one writer wrote each.
+/// Loads the GNT files in `paths` (files, folders, zip archives), normalised. An image's writer is the number of its file,
+/// counted from 0 over all files, folders in the order of names, archives in their own: in HWDB, one writer wrote each.
+/// Hidden files inside folders and archives are passed over.
 ///
 /// `progress` hears how many images have been loaded, now and then.
 ///
 /// # Errors
-/// [`GntError`] for data that is malformed in any way, an image without ink included, or beyond the limits.
-pub fn load_gnt(paths: &[PathBuf], filter: &GntFilter, progress: &dyn Fn(usize)) -> Result<ImageSet, GntError> {
-    let wanted = filter.classes.as_deref().map(tags).transpose()?;
+/// [`CasiaError`] for data that is malformed in any way, an image without ink included, or beyond the limits.
+pub fn load_gnt(paths: &[PathBuf], filter: &CasiaFilter, progress: &dyn Fn(usize)) -> Result<ImageSet, CasiaError> {
+    let mut labeller = Labeller::new(filter)?;
     let mut loader = Loader::default();
-    visit_gnt(paths, &filter.limits, &mut |writer, record| {
-        let is_wanted = match &wanted {
-            Some(tags) => tags.contains_key(&record.tag),
-            None => char_of_tag(record.tag).is_some(),
-        };
-        if !is_wanted {
-            return match filter.others {
-                OtherTags::Skip => Ok(()),
-                OtherTags::Refuse => Err(GntReason::Unwanted(record.tag)),
-            };
-        }
-        if loader.tags.len() == filter.limits.images {
-            return Err(GntReason::Images(filter.limits.images));
+    casia::visit(paths, &filter.limits, read_record, &mut |writer, record| {
+        if !labeller.chooses(writer, record.tag)? {
+            return Ok(());
         }
         if record.pixels.iter().all(|&grey| grey == 255) {
-            return Err(GntReason::Blank);
+            return Err(CasiaReason::Blank);
         }
-        loader.push(writer, record);
+        loader.push(record);
         if loader.batch_bytes >= BATCH_BYTES {
             loader.normalize_batch();
-            progress(loader.tags.len());
+            progress(labeller.len());
         }
         Ok(())
     })?;
     loader.normalize_batch();
-    progress(loader.tags.len());
+    progress(labeller.len());
 
-    let (labels, classes) = match (wanted, &filter.classes) {
-        (Some(labels), Some(classes)) => (labels, classes.clone()),
-        _ => {
-            let found: BTreeSet<[u8; 2]> = loader.tags.iter().copied().collect();
-            let labels = found.iter().zip(0..).map(|(&tag, label)| (tag, label)).collect();
-            (labels, found.into_iter().filter_map(char_of_tag).collect())
-        }
-    };
-    let mut set = ImageSet::new(IMAGE_SIZE, classes);
-    set.labels = loader.tags.iter().map(|tag| labels[tag]).collect();
-    set.writers = loader.writers;
-    set.pixels = loader.pixels;
+    let labels = labeller.finish();
+    let mut set = ImageSet::new(IMAGE_SIZE, labels.classes);
+    (set.labels, set.writers, set.pixels) = (labels.labels, labels.writers, loader.pixels);
     Ok(set)
-}
-
-/// The label of each wanted tag.
-fn tags(classes: &[char]) -> Result<BTreeMap<[u8; 2], u16>, GntError> {
-    let mut labels = BTreeMap::new();
-    for (&class, label) in classes.iter().zip(0..) {
-        let tag = tag_of_char(class).ok_or(GntError::Class(class))?;
-        if labels.insert(tag, label).is_some() {
-            return Err(GntError::Class(class));
-        }
-    }
-    Ok(labels)
 }
 
 #[derive(Default)]
 struct Loader {
-    tags: Vec<[u8; 2]>,
-    writers: Vec<u32>,
     pixels: Vec<u8>,
     /// The last records, not normalised yet.
     batch: Vec<Record>,
@@ -112,9 +55,7 @@ struct Loader {
 }
 
 impl Loader {
-    fn push(&mut self, writer: u32, record: Record) {
-        self.tags.push(record.tag);
-        self.writers.push(writer);
+    fn push(&mut self, record: Record) {
         self.batch_bytes += record.pixels.len();
         self.batch.push(record);
     }

@@ -5,15 +5,10 @@
 //! (u16 each), then `width * height` grey pixels, row-major, 255 white. What a file is, is read from its content, not
 //! from its name.
 
-mod error;
 mod load;
 mod record;
-mod walk;
 
-pub use error::{GntError, GntReason};
-pub use load::{GntFilter, OtherTags, load_gnt};
-pub use record::Record;
-pub use walk::{GntLimits, visit_gnt};
+pub use load::load_gnt;
 
 /// The longest side a bitmap may have, in pixels.
 pub const MAX_SIDE: u16 = 4096;

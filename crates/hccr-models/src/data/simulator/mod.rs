@@ -1,10 +1,11 @@
 //! The handwriting simulator: draws writers, and from each writer samples of characters.
 //!
 //! A sample starts from a character's stroke skeleton (`datasets/strokes`), which the writer's habits and chance distort,
-//! and whose strokes they join. It is a pen trajectory ([`Writer::sample`]) that can be drawn ([`super::render`]). The
-//! same seed gives the same bytes on every machine and for any number of threads: nothing but the four operations,
+//! and whose strokes they join. It is a pen trajectory ([`Writer::sample`]) that can be drawn ([`super::render`]) and recorded
+//! ([`Writer::ink`]): image and ink of one number are the same writing. The same seed gives the same bytes on every machine and for any number of threads: nothing but the four operations,
 //! square roots and the portable `libm` touches the numbers, and each sample has a random stream of its own.
 
+mod device;
 mod path;
 mod shape;
 mod writer;
@@ -16,8 +17,9 @@ use super::{
     IMAGE_SIZE,
     gb2312::{LEVEL1_LEN, gb2312_level1},
     image_set::ImageSet,
+    ink_set::InkSet,
     render::render,
-    strokes::{self, StrokesError},
+    strokes::{self, Stroke, StrokesError},
 };
 use hccr_runtime::{
     RunError,
@@ -60,7 +62,7 @@ pub struct SplitSize {
     pub samples_per_class: u32,
 }
 
-/// What [`simulate`] makes.
+/// What [`simulate`] and [`simulate_ink`] make.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SimulatorConfig {
     /// The first so many characters of GB2312 level 1.
@@ -93,7 +95,7 @@ impl SimulatorConfig {
     }
 }
 
-/// Why [`simulate`] made nothing.
+/// Why [`simulate`] or [`simulate_ink`] made nothing.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum SimulatorError {
@@ -131,39 +133,116 @@ pub fn simulate(
     split: Split,
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<ImageSet, SimulatorError> {
-    let SplitSize { writers, samples_per_class } = config.size(split);
-    if !(1..=LEVEL1_LEN).contains(&config.classes) {
-        return Err(SimulatorError::Classes(config.classes));
-    }
-    if !(1..=1 << 24).contains(&writers) {
-        return Err(SimulatorError::Writers(writers));
-    }
-    let skeletons = strokes::embedded().map_err(SimulatorError::Strokes)?;
-    let hands: Vec<Writer> = (0..writers).map(|w| Writer::new(config.seed, split.first_writer() + w)).collect();
-
-    let per_class = samples_per_class as usize;
-    let total = config.classes * per_class;
+    let samples = Samples::new(config, split)?;
     let mut set = ImageSet::new(IMAGE_SIZE, gb2312_level1()[..config.classes].to_vec());
-    set.labels = (0..config.classes as u16).flat_map(|class| std::iter::repeat_n(class, per_class)).collect();
-    // Which writers get one more than the others differs from class to class.
-    let hand_of = |i: usize| (i / per_class * 7 + i % per_class) % hands.len();
-    set.writers = (0..total).map(|i| split.first_writer() + hand_of(i) as u32).collect();
-    set.pixels = vec![0; total * IMAGE_SIZE * IMAGE_SIZE];
-    let done = AtomicUsize::new(0);
+    set.labels = (0..samples.len()).map(|i| samples.label(i)).collect();
+    set.writers = (0..samples.len()).map(|i| samples.writer(i)).collect();
+    set.pixels = vec![0; samples.len() * IMAGE_SIZE * IMAGE_SIZE];
+    let done = Counter::new(samples.len(), progress);
     set.pixels.par_chunks_exact_mut(IMAGE_SIZE * IMAGE_SIZE).enumerate().try_for_each(|(i, out)| {
-        let (class, hand) = (i / per_class, &hands[hand_of(i)]);
-        let sample = ((class as u64) << 32) | (i % per_class) as u64;
-        let scan = render(&hand.sample(&skeletons[class], sample), &hand.style(sample));
+        let (hand, skeleton, sample) = samples.get(i);
+        let scan = render(&hand.sample(skeleton, sample), &hand.style(sample));
         GrayImage::new(&scan.pixels, scan.width, scan.height)
             .and_then(|image| normalize(image, IMAGE_SIZE, out))
             .map_err(SimulatorError::Image)?;
-        let done = done.fetch_add(1, Ordering::Relaxed) + 1;
-        if done.is_multiple_of(256) || done == total {
-            progress(done, total);
-        }
+        done.add_one();
         Ok(())
     })?;
     Ok(set)
+}
+
+/// As [`simulate`], but as a device records the pen: ink `i` is the same writing as image `i`.
+///
+/// # Errors
+/// As [`simulate`].
+pub fn simulate_ink(
+    config: &SimulatorConfig,
+    split: Split,
+    progress: &(dyn Fn(usize, usize) + Sync),
+) -> Result<InkSet, SimulatorError> {
+    let samples = Samples::new(config, split)?;
+    let done = Counter::new(samples.len(), progress);
+    let write = |i: usize| {
+        let (hand, skeleton, sample) = samples.get(i);
+        let ink = hand.ink(skeleton, sample);
+        done.add_one();
+        ink
+    };
+    let inks: Vec<_> = (0..samples.len()).into_par_iter().map(write).collect();
+    let mut set = InkSet::new(gb2312_level1()[..config.classes].to_vec());
+    for (i, ink) in inks.iter().enumerate() {
+        set.push(ink, samples.label(i), samples.writer(i));
+    }
+    Ok(set)
+}
+
+/// Who writes what in one part of a data set.
+struct Samples {
+    skeletons: Vec<Vec<Stroke>>,
+    hands: Vec<Writer>,
+    first_writer: u32,
+    per_class: usize,
+}
+
+impl Samples {
+    fn new(config: &SimulatorConfig, split: Split) -> Result<Self, SimulatorError> {
+        let SplitSize { writers, samples_per_class } = config.size(split);
+        if !(1..=LEVEL1_LEN).contains(&config.classes) {
+            return Err(SimulatorError::Classes(config.classes));
+        }
+        if !(1..=1 << 24).contains(&writers) {
+            return Err(SimulatorError::Writers(writers));
+        }
+        let mut skeletons = strokes::embedded().map_err(SimulatorError::Strokes)?;
+        skeletons.truncate(config.classes);
+        let first_writer = split.first_writer();
+        let hands = (first_writer..first_writer + writers).map(|id| Writer::new(config.seed, id)).collect();
+        Ok(Self { skeletons, hands, first_writer, per_class: samples_per_class as usize })
+    }
+
+    fn len(&self) -> usize {
+        self.skeletons.len() * self.per_class
+    }
+
+    fn label(&self, i: usize) -> u16 {
+        (i / self.per_class) as u16
+    }
+
+    fn writer(&self, i: usize) -> u32 {
+        self.first_writer + self.hand(i) as u32
+    }
+
+    /// The hand that writes sample `i`. Which of them get one more than the others differs from class to class.
+    fn hand(&self, i: usize) -> usize {
+        (i / self.per_class * 7 + i % self.per_class) % self.hands.len()
+    }
+
+    /// The hand of sample `i`, what it writes, and the number of the sample for this hand.
+    fn get(&self, i: usize) -> (&Writer, &[Stroke], u64) {
+        let class = i / self.per_class;
+        let sample = ((class as u64) << 32) | (i % self.per_class) as u64;
+        (&self.hands[self.hand(i)], &self.skeletons[class], sample)
+    }
+}
+
+/// Counts what threads have done.
+struct Counter<'a> {
+    done: AtomicUsize,
+    total: usize,
+    progress: &'a (dyn Fn(usize, usize) + Sync),
+}
+
+impl<'a> Counter<'a> {
+    fn new(total: usize, progress: &'a (dyn Fn(usize, usize) + Sync)) -> Self {
+        Self { done: AtomicUsize::new(0), total, progress }
+    }
+
+    fn add_one(&self) {
+        let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
+        if done.is_multiple_of(256) || done == self.total {
+            (self.progress)(done, self.total);
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 use super::*;
-use crate::data::strokes::Stroke;
+use hccr_runtime::ink::{self, Point};
 use std::collections::BTreeSet;
 
 fn config() -> SimulatorConfig {
@@ -9,6 +9,10 @@ fn config() -> SimulatorConfig {
 
 fn written(split: Split) -> ImageSet {
     simulate(&config(), split, &|_, _| {}).expect("simulates")
+}
+
+fn recorded(split: Split) -> InkSet {
+    simulate_ink(&config(), split, &|_, _| {}).expect("simulates")
 }
 
 fn skeletons() -> Vec<Vec<Stroke>> {
@@ -23,11 +27,27 @@ fn bytes_are_fixed() {
 
 const GOLDEN: u32 = 1_688_723_572;
 
+/// So must these.
+#[test]
+fn ink_is_fixed() {
+    let set = recorded(Split::Train);
+    let mut crc = crc32fast::Hasher::new();
+    for i in 0..set.len() {
+        for stroke in set.strokes(i) {
+            crc.update(&(stroke.len() as u32).to_le_bytes());
+            stroke.iter().flatten().for_each(|v| crc.update(&v.to_le_bytes()));
+        }
+    }
+    assert_eq!(crc.finalize(), GOLDEN_INK);
+}
+
+const GOLDEN_INK: u32 = 2_237_721_434;
+
 #[test]
 fn bytes_do_not_depend_on_threads() {
     let with = |threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
-        pool.install(|| written(Split::Dev))
+        pool.install(|| (written(Split::Dev), recorded(Split::Dev)))
     };
     assert_eq!(with(1), with(3));
 }
@@ -77,6 +97,65 @@ fn impossible_sizes_are_refused() {
     assert_eq!(try_with(|c| c.classes = 3756), SimulatorError::Classes(3756));
     assert_eq!(try_with(|c| c.classes = 0), SimulatorError::Classes(0));
     assert_eq!(try_with(|c| c.train.writers = 0), SimulatorError::Writers(0));
+}
+
+#[test]
+fn ink_and_image_of_a_number_are_the_same_writing() {
+    let (images, inks) = (written(Split::Train), recorded(Split::Train));
+    assert_eq!((&inks.labels, &inks.writers, &inks.classes), (&images.labels, &images.writers, &images.classes));
+    // Drawn, an ink covers its own image better than any other of its class.
+    let drawn: Vec<Vec<u8>> =
+        (0..inks.len()).map(|i| ink::render(&inks.ink(i), IMAGE_SIZE, 5.0).expect("ink")).collect();
+    let overlap = |ink: usize, image: usize| {
+        let image = images.image(image);
+        let common: f32 = drawn[ink].iter().zip(image).map(|(&a, &b)| f32::from(255 - a) * f32::from(b)).sum();
+        common / image.iter().map(|&b| f32::from(b) * f32::from(b)).sum::<f32>().sqrt()
+    };
+    for i in 0..inks.len() {
+        let start = i / 6 * 6;
+        let best = (start..start + 6).max_by(|&a, &b| overlap(i, a).total_cmp(&overlap(i, b)));
+        assert_eq!(best, Some(i));
+    }
+}
+
+/// As many steps as the online network was designed for, and hardly other ones for other devices.
+#[test]
+fn steps_depend_on_the_writing_alone() {
+    let (mut total, mut inks, mut worst) = (0, 0, 0.0f32);
+    let skeletons = skeletons();
+    for (i, skeleton) in skeletons.iter().enumerate().step_by(37) {
+        let ink = Writer::new(3, i as u32 % 40).ink(skeleton, i as u64);
+        let points = |stroke: &Vec<[i16; 2]>| stroke.iter().map(|&[x, y]| Point { x: x.into(), y: y.into() }).collect();
+        let ink: Vec<Vec<Point>> = ink.iter().map(points).collect();
+        let steps = ink::normalize(&ink).expect("ink");
+        total += steps.len();
+        inks += 1;
+
+        let finer: Vec<Vec<Point>> = ink.iter().map(|stroke| refine(stroke)).collect();
+        let moved: Vec<Vec<Point>> = finer
+            .iter()
+            .map(|s| s.iter().map(|p| Point { x: 31.7 * p.x - 5000.0, y: 31.7 * p.y + 77.0 }).collect())
+            .collect();
+        for other in [finer, moved] {
+            let other = ink::normalize(&other).expect("ink");
+            assert!(other.len().abs_diff(steps.len()) <= 1, "class {i}: {} and {} steps", steps.len(), other.len());
+            if other.len() == steps.len() {
+                let differences = steps.iter().flatten().zip(other.iter().flatten()).map(|(a, b)| (a - b).abs());
+                worst = worst.max(differences.fold(0.0, f32::max));
+            }
+        }
+    }
+    assert!((40..=60).contains(&(total / inks)), "{} steps on average", total / inks);
+    assert!(worst < 0.04, "{worst}");
+}
+
+/// Four times the points on the same lines.
+fn refine(stroke: &[Point]) -> Vec<Point> {
+    let between = |pair: &[Point]| {
+        let (a, b) = (pair[0], pair[1]);
+        [0.0, 0.25, 0.5, 0.75].map(|t| Point { x: a.x + t * (b.x - a.x), y: a.y + t * (b.y - a.y) })
+    };
+    stroke.windows(2).flat_map(between).chain(stroke.last().copied()).collect()
 }
 
 /// Pen-downs over canonical strokes, as real writing shows them: .61 on average, .22 to .93 by writer.

@@ -1,6 +1,7 @@
 //! A writer: habits drawn once, and samples that vary around them.
 
 use super::{
+    device::Device,
     path::{self, PenPoint, STEP, Trajectory},
     shape::{self, Affine, Warp},
 };
@@ -43,6 +44,8 @@ pub struct Writer {
     unsteadiness: f32,
     /// The pen and the scan.
     style: Style,
+    /// What records the pen's points.
+    device: Device,
 }
 
 impl Writer {
@@ -77,6 +80,7 @@ impl Writer {
                 grain: rng.range(0.0, 0.3),
                 seed: 0,
             },
+            device: Device::new(&mut rng),
         }
     }
 
@@ -122,6 +126,11 @@ impl Writer {
             seed: rng.next_u64(),
             ..habit.clone()
         }
+    }
+
+    /// The points of each stroke that a device records of sample number `sample`, `y` downwards, in its own unit.
+    pub fn ink(&self, strokes: &[Stroke], sample: u64) -> Vec<Vec<[i16; 2]>> {
+        self.device.record(&self.sample(strokes, sample), &mut self.rng(sample | (1 << 62)))
     }
 
     /// The random stream of a sample.
