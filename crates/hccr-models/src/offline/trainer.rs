@@ -128,7 +128,7 @@ impl Trainer for OfflineTrainer<'_> {
             Layer::Linear(l) => {
                 Some(LayerInfo { name: l.name.clone(), kind: LayerKind::Linear(l.params), output_size: [1, 1] })
             }
-            Layer::Norm(_) | Layer::Flatten(_) | Layer::Dropout(_) => None,
+            Layer::Norm(_) | Layer::Flatten(_) | Layer::Dropout(_) | Layer::Lstm(_) | Layer::MeanOverTime(_) => None,
         };
         network.layers().iter().zip(network.shapes()).filter_map(info).collect()
     }
