@@ -76,7 +76,7 @@ pub(crate) fn macs(model: &Model) -> Result<[u64; 2]> {
     Ok([costs.iter().map(|c| c.dense_macs).sum(), costs.iter().map(|c| c.nonzero_macs).sum()])
 }
 
-/// One row for each convolution and fully connected layer of the model file `bytes`.
+/// One row for each convolution, fully connected layer and LSTM of the model file `bytes`.
 pub(crate) fn layers(bytes: &[u8], test: &ImageSet) -> Result<Vec<Layer>> {
     let model = Model::from_bytes(bytes)?;
     let plan = Arc::new(Plan::new(&model)?);
@@ -93,7 +93,7 @@ pub(crate) fn layers(bytes: &[u8], test: &ImageSet) -> Result<Vec<Layer>> {
         }
     })?;
     let costs = model.costs()?;
-    let nodes = model.nodes.iter().filter(|n| matches!(n.op, Op::Conv2d { .. } | Op::Linear { .. }));
+    let nodes = model.nodes.iter().filter(|n| n.op.matrices().next().is_some());
     nodes
         .zip(costs)
         .map(|(node, cost)| {
@@ -105,13 +105,15 @@ pub(crate) fn layers(bytes: &[u8], test: &ImageSet) -> Result<Vec<Layer>> {
                     _ => (weight, None),
                 },
                 Op::Linear { weight, .. } => (weight, None),
+                Op::Lstm { params, recurrent, .. } => (recurrent, params.rank),
                 _ => unreachable!("filtered above"),
             };
             // Its part of the file: what the file would lose with all of its weights zero.
             let mut without = model.clone();
-            let (rows, id) = (model.weight(weight).rows(), weight.0 as usize);
-            let pattern = Pattern { indptr: vec![0; rows + 1], indices: Vec::new() };
-            without.weights[id].data = WeightData::Sparse { pattern, values: Vec::new() };
+            for id in node.op.matrices() {
+                let pattern = Pattern { indptr: vec![0; model.weight(id).rows() + 1], indices: Vec::new() };
+                without.weights[id.0 as usize].data = WeightData::Sparse { pattern, values: Vec::new() };
+            }
             Ok(Layer {
                 name: node.name.clone(),
                 shape: model.weight(weight).shape.clone(),

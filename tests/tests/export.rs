@@ -106,7 +106,7 @@ fn expand(trainer: &mut OfflineTrainer) {
     for layer in trainer.layers().iter().skip(1) {
         if let LayerKind::Conv2d(params) = layer.kind {
             let weight = trainer.weight(&layer.name).expect("a layer of the network");
-            let pair = LowRankPair::from_svd(&weight, &params, params.out_channels).expect("a rank that fits");
+            let pair = LowRankPair::from_svd(&weight, &layer.kind, params.out_channels).expect("a rank that fits");
             trainer.expand(&layer.name, pair).expect("a pair that fits");
         }
     }

@@ -68,7 +68,7 @@ impl Gslre {
         };
         layers::check_names(layers, plan.iter().map(|(name, _)| name))?;
         for (name, rank) in &plan {
-            let max = max_rank(&convolution(layers, name)?);
+            let max = max_rank(&LayerKind::Conv2d(convolution(layers, name)?));
             if *rank == 0 || *rank > max {
                 return Err(InputError::layer(name, format!("rank is {rank}, must be from 1 to {max}")));
             }
@@ -101,9 +101,9 @@ impl Gslre {
         }
         let layer = self.plan.get(self.stage).cloned();
         if let Some((name, rank)) = layer.as_ref().filter(|_| self.expanded == self.stage) {
-            let params = convolution(&trainer.layers(), name)?;
+            let kind = layers::find(&trainer.layers(), name)?.kind;
             let weight = trainer.weight(name).map_err(CompressError::Trainer)?;
-            let pair = LowRankPair::from_svd(&weight, &params, *rank)?;
+            let pair = LowRankPair::from_svd(&weight, &kind, *rank)?;
             trainer.expand(name, pair).map_err(CompressError::Trainer)?;
             self.expanded += 1;
             tracing::info!(layer = %name, rank, "expanded");
@@ -150,7 +150,7 @@ fn ranks_for_speedup(speedup: f64, layers: &[LayerInfo]) -> Result<Vec<(String, 
             return Err(InputError::layer(&layer.name, "the rank rule is for 3x3 kernels; give its rank instead"));
         }
         let rank = rank_for_speedup(params.in_channels, params.out_channels, layer.output_size[1], speedup);
-        ranks.push((layer.name.clone(), rank.min(max_rank(&params))));
+        ranks.push((layer.name.clone(), rank.min(max_rank(&layer.kind))));
     }
     Ok(ranks)
 }

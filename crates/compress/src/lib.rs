@@ -1,7 +1,7 @@
-//! Compresses trained networks, as in Xiao's thesis (2018): low-rank expansion ([`Gslre`]), redundancy analysis ([`Cra`]),
-//! adaptive pruning ([`Adw`]) and weight sharing ([`Sharing`]).
+//! Compresses trained networks, as in Xiao's thesis (2018): low-rank expansion of convolutions ([`Gslre`])
+//! and of matrices ([`Svd`]), redundancy analysis ([`Cra`]), adaptive pruning ([`Adw`]) and weight sharing ([`Sharing`]).
 //!
-//! Each of the four is a state machine: made from a configuration and the network's layers, it does a small piece of work
+//! Each of them is a state machine: made from a configuration and the network's layers, it does a small piece of work
 //! at every call of `advance`, until `is_done`. Between two calls the caller may save the state together with the trainer,
 //! and resume from both later. A network is trained through the [`Trainer`] trait alone.
 #![forbid(unsafe_code)]
@@ -16,6 +16,7 @@ mod layers;
 mod lowrank;
 mod magnitude;
 mod sharing;
+mod svd;
 mod trainer;
 mod training;
 
@@ -24,7 +25,8 @@ pub use codebook::{Centres, Codebook, released_scheme_bytes, to_codebook};
 pub use cra::{Budget, Cra, CraConfig, RedundancyCurve, Targets, cost};
 pub use error::{CompressError, InputError};
 pub use gslre::{Gslre, GslreConfig, GslreRecord, Ranks};
-pub use lowrank::{LowRankPair, max_rank, rank_for_speedup};
+pub use lowrank::{Decomposition, LowRankPair, max_rank, rank_for_speedup};
 pub use sharing::{SharedLayer, Sharing, SharingConfig};
+pub use svd::{DecomposedLayer, MatrixRanks, Svd, SvdConfig};
 pub use trainer::{Constraint, LayerInfo, LayerKind, TrainStats, Trainer};
 pub use training::{Progress, Record, Training};

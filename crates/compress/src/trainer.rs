@@ -11,7 +11,8 @@ pub struct LayerInfo {
     pub name: String,
     /// Kind and sizes.
     pub kind: LayerKind,
-    /// Height and width of its output; `[1, 1]` for a fully connected layer.
+    /// Height and width of its output; `[1, 1]` for a fully connected layer, `[steps, 1]` for one that works on every step of
+    /// a sequence, with the mean number of steps a sample.
     pub output_size: [usize; 2],
 }
 
@@ -20,17 +21,24 @@ pub struct LayerInfo {
 pub enum LayerKind {
     /// Convolution, weight Oihw.
     Conv2d(Conv2dParams),
-    /// Fully connected, weight `[out_features, in_features]`.
+    /// Fully connected, or a matrix within a recurrent layer; weight `[out_features, in_features]`.
     Linear(LinearParams),
+}
+
+impl LayerKind {
+    /// Shape of the weight, Oihw; a matrix is a 1 x 1 kernel.
+    pub const fn weight_shape(&self) -> [usize; 4] {
+        match self {
+            Self::Conv2d(p) => p.weight_shape(),
+            Self::Linear(p) => [p.out_features, p.in_features, 1, 1],
+        }
+    }
 }
 
 impl LayerInfo {
     /// Number of weights.
     pub fn weights(&self) -> usize {
-        match self.kind {
-            LayerKind::Conv2d(p) => p.weight_shape().iter().product(),
-            LayerKind::Linear(p) => p.in_features * p.out_features,
-        }
+        self.kind.weight_shape().iter().product()
     }
 
     /// Multiply-accumulates a sample that one weight takes part in.
@@ -88,11 +96,12 @@ pub trait Trainer {
     /// Where there is no such layer, or the length differs.
     fn set_constraint(&mut self, layer: &str, constraint: Constraint) -> Result<(), Self::Error>;
 
-    /// Replaces the convolution `layer` (kh x kw) by `{layer}_v` (kh x 1, its bias zero) and `{layer}_h` (1 x kw, with
-    /// the bias of `layer`), in the same place of the network.
+    /// Replaces `layer` by a pair in the same place of the network: a convolution (kh x kw) by `{layer}_v` (kh x 1, its bias
+    /// zero) and `{layer}_h` (1 x kw, with the bias of `layer`); a matrix by `{layer}_v` (`[rank, in]`, without a bias) and
+    /// `{layer}_u` (`[out, rank]`, with the bias of `layer`, if any).
     ///
     /// # Errors
-    /// Where there is no such convolution, or the pair does not fit it.
+    /// Where there is no such layer, or the pair does not fit it.
     fn expand(&mut self, layer: &str, pair: LowRankPair) -> Result<(), Self::Error>;
 
     /// Trains `steps` mini-batches at a fixed learning rate, on the labels, keeping the constraints.

@@ -3,10 +3,12 @@
 mod toy;
 
 use hccr_compress::{
-    Adw, AdwConfig, Budget, Centres, CompressError, Cra, CraConfig, Gslre, GslreConfig, InputError, Ranks, Sharing,
-    SharingConfig, Strategy, Trainer, Training, cost, released_scheme_bytes, to_codebook,
+    Adw, AdwConfig, Budget, Centres, CompressError, Cra, CraConfig, Decomposition, Gslre, GslreConfig, InputError,
+    MatrixRanks, Ranks, Sharing, SharingConfig, Strategy, Svd, SvdConfig, Trainer, Training, cost,
+    released_scheme_bytes, to_codebook,
 };
 use serde::{Serialize, de::DeserializeOwned};
+use std::sync::OnceLock;
 use toy::Toy;
 
 /// Sends a value through its serialised bytes.
@@ -40,9 +42,13 @@ fn training(steps: usize, learning_rate: f32) -> Training {
 
 /// A trained baseline.
 fn baseline() -> Toy {
-    let mut toy = Toy::new(3);
-    toy.train(200, 0.1).unwrap();
-    toy
+    static BASELINE: OnceLock<Toy> = OnceLock::new();
+    let train = || {
+        let mut toy = Toy::new(3);
+        toy.train(200, 0.1).unwrap();
+        toy
+    };
+    BASELINE.get_or_init(train).clone()
 }
 
 fn gslre_config() -> GslreConfig {
@@ -173,6 +179,55 @@ fn rising_thresholds_beat_a_sudden_one() {
     };
     let (adaptive, one_shot) = (run(Strategy::Adaptive), run(Strategy::OneShot));
     assert!(adaptive >= one_shot, "adaptive {adaptive}, one shot {one_shot}");
+}
+
+/// Decomposes the fully connected layer, then prunes its factors.
+fn matrices(ranks: MatrixRanks, interrupted: bool) -> (Svd, Adw, Toy) {
+    let mut toy = baseline();
+    let config = SvdConfig { ranks, training: training(40, 0.03) };
+    let svd = run!(Svd::new(config, &toy.layers()), &mut toy, interrupted);
+    let targets = vec![("fc_v".into(), 0.7), ("fc_u".into(), 0.3)];
+    let config = AdwConfig { strategy: Strategy::Adaptive, targets, training: training(40, 0.03), ramp_steps: 20 };
+    let adw = run!(Adw::new(config, &toy.layers()), &mut toy, interrupted);
+    (svd, adw, toy)
+}
+
+#[test]
+fn matrices_become_factors_that_train_and_prune() {
+    let start = baseline().evaluate().unwrap();
+    for ranks in [
+        MatrixRanks::PerLayer(vec![("fc".into(), 3)]),
+        MatrixRanks::Energy { layers: vec![], energy: baseline_energy(3) },
+    ] {
+        let (svd, adw, mut toy) = matrices(ranks.clone(), false);
+        let layer = &svd.layers()[0];
+        assert_eq!((layer.layer.as_str(), layer.rank, layer.energy), ("fc", Some(3), baseline_energy(3)));
+        let names: Vec<String> = toy.layers().into_iter().map(|l| l.name).collect();
+        assert_eq!(names, ["conv1", "conv2", "fc_v", "fc_u"]);
+        assert_eq!([nonzeros(&toy, "fc_v"), nonzeros(&toy, "fc_u")], [648 - 454, 15 - 5]);
+        let (first, last) = (svd.history()[0], svd.history().last().unwrap());
+        assert!(last.loss < first.loss && last.dev_accuracy > svd.decomposed_accuracy(), "{first:?} {last:?}");
+        let end = toy.evaluate().unwrap();
+        assert!(end > start - 0.05, "the decomposed and pruned network reads {end}, the baseline {start}");
+        assert_eq!((svd, adw, toy), matrices(ranks, true), "an interrupted run differs");
+    }
+}
+
+/// Share of energy that the baseline's fully connected layer keeps at a rank.
+fn baseline_energy(rank: usize) -> f32 {
+    let toy = baseline();
+    let kind = toy.layers()[2].kind;
+    Decomposition::new(&toy.weight("fc").unwrap(), &kind).unwrap().energy(rank)
+}
+
+#[test]
+fn a_matrix_whose_factors_would_not_be_smaller_stays_whole() {
+    let mut toy = baseline();
+    let ranks = MatrixRanks::Energy { layers: vec!["fc".into()], energy: 1.0 };
+    let before = toy.weight("fc").unwrap();
+    let svd = run!(Svd::new(SvdConfig { ranks, training: training(0, 0.03) }, &toy.layers()), &mut toy, false);
+    assert_eq!((svd.layers()[0].rank, svd.layers()[0].energy), (None, 1.0));
+    assert_eq!(toy.weight("fc").unwrap(), before);
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! Activations of a mini-batch.
 
+use crate::sequence::Packing;
 use hccr_tensor::Scalar;
 use rayon::prelude::*;
+use std::sync::Arc;
 
 /// Images a chunk. Chunks, not threads, divide the work, so that results do not depend on the number of threads.
 pub const CHUNK_IMAGES: usize = 16;
@@ -11,18 +13,22 @@ pub const CHUNK_IMAGES: usize = 16;
 /// # Shapes
 /// Each chunk is `[channels, images, height, width]`: with channels outermost, a convolution over several images is one
 /// matrix product, and a channel's statistics are sums over one piece of memory. Vectors are `[features, images, 1, 1]`.
+/// Sequences are `[features, columns, 1, 1]` with one column a step of a sequence, in the order of the chunk's
+/// [`Packing`], so that layers which treat each step alike need not know of them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Batch<T> {
     /// Channels, height and width of one image.
     pub shape: [usize; 3],
     /// The chunks.
     pub chunks: Vec<Chunk<T>>,
+    /// For sequences, the order of the columns of each chunk; empty otherwise.
+    pub packings: Arc<[Packing]>,
 }
 
 /// Some images of a [`Batch`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Chunk<T> {
-    /// Number of images.
+    /// Number of images, or of columns where the chunk holds sequences.
     pub images: usize,
     /// Values, `[channels, images, height, width]`.
     pub data: Vec<T>,
@@ -54,11 +60,16 @@ impl<T: Scalar> Spare<T> {
 
 impl<T> Default for Batch<T> {
     fn default() -> Self {
-        Self { shape: [0; 3], chunks: Vec::new() }
+        Self { shape: [0; 3], chunks: Vec::new(), packings: Arc::default() }
     }
 }
 
 impl<T: Scalar> Batch<T> {
+    /// A batch of images or vectors.
+    pub fn new(shape: [usize; 3], chunks: Vec<Chunk<T>>) -> Self {
+        Self { shape, chunks, packings: Arc::default() }
+    }
+
     /// A batch of one-channel images given as bytes, minus the `mean` image.
     ///
     /// # Panics
@@ -78,10 +89,10 @@ impl<T: Scalar> Batch<T> {
                 Chunk { images: images.len(), data }
             })
             .collect();
-        Self { shape: [1, size[0], size[1]], chunks }
+        Self::new([1, size[0], size[1]], chunks)
     }
 
-    /// Number of images.
+    /// Number of images, or of columns.
     pub fn images(&self) -> usize {
         self.chunks.iter().map(|c| c.images).sum()
     }

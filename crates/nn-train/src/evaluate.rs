@@ -3,6 +3,7 @@
 use crate::batch::{Batch, CHUNK_IMAGES};
 use crate::layers::Mode;
 use crate::network::Network;
+use crate::sequence::CHUNK_SEQUENCES;
 
 /// How many of the samples of a set were recognised.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,6 +30,12 @@ impl Evaluation {
         self.top1 += usize::from(above == 0 && !own.is_nan());
         self.top5 += usize::from(above < 5 && !own.is_nan());
     }
+
+    fn count_batch(&mut self, network: &mut Network<f32>, batch: Batch<f32>, labels: impl Iterator<Item = u16>) {
+        for (logits, label) in network.forward(batch, Mode::Eval).vectors().iter().zip(labels) {
+            self.count(logits, label.into());
+        }
+    }
 }
 
 /// Evaluates `network` on images given as bytes, with running statistics.
@@ -37,10 +44,21 @@ pub fn evaluate(network: &mut Network<f32>, images: &[&[u8]], labels: &[u16]) ->
     let size = [network.input[1], network.input[2]];
     for (images, labels) in images.chunks(8 * CHUNK_IMAGES).zip(labels.chunks(8 * CHUNK_IMAGES)) {
         let batch = Batch::from_bytes(images, size, &network.mean);
-        let logits = network.forward(batch, Mode::Eval).vectors();
-        for (logits, &label) in logits.iter().zip(labels) {
-            total.count(logits, label.into());
-        }
+        total.count_batch(network, batch, labels.iter().copied());
+    }
+    total
+}
+
+/// Evaluates `network` on sequences, each of them rows of the network's features, one row a step.
+pub fn evaluate_sequences(network: &mut Network<f32>, sequences: &[&[f32]], labels: &[u16]) -> Evaluation {
+    let mut total = Evaluation::default();
+    // Like lengths together make the largest matrix products.
+    let mut order: Vec<usize> = (0..sequences.len()).collect();
+    order.sort_by_key(|&i| sequences[i].len());
+    for indices in order.chunks(8 * CHUNK_SEQUENCES) {
+        let sequences: Vec<&[f32]> = indices.iter().map(|&i| sequences[i]).collect();
+        let batch = Batch::from_sequences(&sequences, network.input[0]);
+        total.count_batch(network, batch, indices.iter().map(|&i| labels[i]));
     }
     total
 }

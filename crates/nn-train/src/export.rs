@@ -4,7 +4,8 @@ use crate::layers::Layer;
 use crate::network::Network;
 use crate::param::{Constraint, Param};
 use hccr_runtime::model::Pattern;
-use hccr_runtime::{Model, ModelBuilder, Op, Weight, WeightData, WeightId};
+use hccr_runtime::shape::{LstmParams, STEPS};
+use hccr_runtime::{Model, ModelBuilder, Op, Weight, WeightData};
 use std::collections::BTreeMap;
 
 impl Network<f32> {
@@ -13,9 +14,14 @@ impl Network<f32> {
     /// Nothing is folded or fused: that is for graph optimisation. Masked weights become sparse, shared ones a codebook,
     /// both without loss.
     pub fn to_model(&self, labels: &[char]) -> Model {
-        let mut b = ModelBuilder::new(&self.input);
-        let mean = b.weight(few_values("mean", &self.input, &self.mean));
-        b.push("mean", Op::SubtractMean { mean });
+        let mut b = if self.reads_sequence(0) {
+            ModelBuilder::new(&[STEPS, self.input[0]])
+        } else {
+            let mut b = ModelBuilder::new(&self.input);
+            let mean = b.weight(few_values("mean", &self.input, &self.mean));
+            b.push("mean", Op::SubtractMean { mean });
+            b
+        };
         for layer in self.layers() {
             match layer {
                 Layer::Conv2d(l) => {
@@ -45,14 +51,21 @@ impl Network<f32> {
                     b.push("flatten", Op::Flatten);
                 }
                 Layer::Linear(l) => {
-                    let (weight, bias): (WeightId, WeightId) = (b.weight(export(&l.weight)), b.weight(export(&l.bias)));
-                    b.push(
-                        &l.name,
-                        Op::Linear { params: l.params, weight, scale: None, bias: Some(bias), prelu: None },
-                    );
+                    let weight = b.weight(export(&l.weight));
+                    let bias = l.bias.as_ref().map(|p| b.weight(export(p)));
+                    b.push(&l.name, Op::Linear { params: l.params, weight, scale: None, bias, prelu: None });
                 }
                 Layer::Dropout(l) => {
                     b.push(&l.name, Op::Dropout { probability: l.probability });
+                }
+                Layer::Lstm(l) => {
+                    let params = LstmParams { hidden_size: l.hidden_size, rank: l.rank() };
+                    let project = l.project.as_ref().map(|p| b.weight(export(p)));
+                    let recurrent = b.weight(export(&l.recurrent));
+                    b.push(&l.name, Op::Lstm { params, project, recurrent });
+                }
+                Layer::MeanOverTime(_) => {
+                    b.push("mean_over_time", Op::MeanOverTime);
                 }
             }
         }

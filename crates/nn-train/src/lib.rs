@@ -1,10 +1,12 @@
-//! Trains recognisers on CPU: layers with forward and backward passes, losses, an optimiser, schedules, checkpoints and
-//! export to the runtime's model.
+//! Trains recognisers on CPU: layers with forward and backward passes, losses, optimisers, schedules, checkpoints and export
+//! to the runtime's model.
 //!
-//! Work is divided into chunks of [`CHUNK_IMAGES`](batch::CHUNK_IMAGES) images and sums are taken in a fixed order, so
-//! that results are the same, bit for bit, for any number of threads.
+//! Work is divided into chunks of [`CHUNK_IMAGES`](batch::CHUNK_IMAGES) images or
+//! [`CHUNK_SEQUENCES`](sequence::CHUNK_SEQUENCES) sequences and sums are taken in a fixed order, so that results are the
+//! same, bit for bit, for any number of threads.
 #![forbid(unsafe_code)]
 
+mod adam;
 pub mod batch;
 pub mod checkpoint;
 mod evaluate;
@@ -12,16 +14,20 @@ mod export;
 pub mod layers;
 mod loss;
 mod network;
+mod optimizer;
 mod param;
 mod params_serde;
 mod schedule;
+pub mod sequence;
 mod sgd;
 
+pub use adam::Adam;
 pub use batch::Batch;
-pub use evaluate::{Evaluation, evaluate};
+pub use evaluate::{Evaluation, evaluate, evaluate_sequences};
 pub use layers::{Layer, Mode};
 pub use loss::{StepStats, softmax_cross_entropy};
 pub use network::{Network, NetworkError};
+pub use optimizer::{Clipped, Optimizer};
 pub use param::{Constraint, Param};
 pub use schedule::{Decay, Schedule};
 pub use sgd::Sgd;

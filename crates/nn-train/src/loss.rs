@@ -22,7 +22,7 @@ pub fn softmax_cross_entropy<T: Scalar>(logits: &Batch<T>, labels: &[u16]) -> (S
     let (classes, samples) = (logits.shape[0], logits.images());
     assert_eq!(labels.len(), samples, "one label an image");
     let mut stats = StepStats { samples, ..StepStats::default() };
-    let mut gradient = Batch { shape: logits.shape, chunks: Vec::with_capacity(logits.chunks.len()) };
+    let mut gradient = Batch::new(logits.shape, Vec::with_capacity(logits.chunks.len()));
     let mut start = 0;
     for chunk in &logits.chunks {
         let n = chunk.images;

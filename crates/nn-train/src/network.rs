@@ -3,8 +3,8 @@
 use crate::batch::Batch;
 use crate::layers::{Conv2d, Layer, Mode};
 use crate::loss::{StepStats, softmax_cross_entropy};
+use crate::optimizer::Optimizer;
 use crate::param::Param;
-use crate::sgd::Sgd;
 use hccr_tensor::Scalar;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -40,20 +40,31 @@ impl fmt::Display for NetworkError {
 
 impl std::error::Error for NetworkError {}
 
-/// A chain of layers over images of one size, with the mean image that is subtracted from each.
+/// A chain of layers, over images of one size, with the mean image that is subtracted from each, or over sequences.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Network<T> {
-    /// Channels, height and width of the input.
+    /// Channels, height and width of the input; of sequences the features, 1 and 1.
     pub input: [usize; 3],
-    /// Mean image, as long as the input.
+    /// Mean image, as long as the input; empty for sequences.
     pub mean: Vec<f32>,
+    sequences: bool,
     layers: Vec<Layer<T>>,
 }
 
 impl<T: Scalar> Network<T> {
-    /// A network without layers.
+    /// A network over images, without layers.
     pub fn new(input: [usize; 3]) -> Self {
-        Self { input, mean: vec![0.0; input.iter().product()], layers: Vec::new() }
+        Self { input, mean: vec![0.0; input.iter().product()], sequences: false, layers: Vec::new() }
+    }
+
+    /// A network over sequences of `features` values a step, without layers.
+    pub fn of_sequences(features: usize) -> Self {
+        Self { input: [features, 1, 1], mean: Vec::new(), sequences: true, layers: Vec::new() }
+    }
+
+    /// Whether the layer at `index` (the output, for the number of layers) reads a sequence.
+    pub fn reads_sequence(&self, index: usize) -> bool {
+        self.sequences && !self.layers[..index].iter().any(|l| matches!(l, Layer::MeanOverTime(_)))
     }
 
     /// Appends a layer.
@@ -62,18 +73,21 @@ impl<T: Scalar> Network<T> {
     /// [`NetworkError::Shape`] where it does not take what the layer before gives.
     pub fn push(&mut self, layer: Layer<T>) -> Result<(), NetworkError> {
         let input = self.shapes().last().copied().unwrap_or(self.input);
+        let sequence = self.reads_sequence(self.layers.len());
         let (name, fits) = match &layer {
             Layer::Conv2d(l) => {
                 let fits = input[0] == l.params.in_channels && l.params.output_size([input[1], input[2]]).is_some();
-                (l.name.as_str(), fits)
+                (l.name.as_str(), fits && !sequence)
             }
             Layer::Norm(l) => {
                 let pools = l.pool.is_none_or(|p| p.output_size([input[1], input[2]]).is_some());
-                (l.name.as_str(), l.channels() == input[0] && pools)
+                (l.name.as_str(), l.channels() == input[0] && pools && !sequence)
             }
             Layer::Linear(l) => (l.name.as_str(), input == [l.params.in_features, 1, 1]),
-            Layer::Flatten(_) => ("flatten", true),
+            Layer::Flatten(_) => ("flatten", !sequence),
             Layer::Dropout(l) => (l.name.as_str(), true),
+            Layer::Lstm(l) => (l.name.as_str(), sequence && input[0] == 4 * l.hidden_size),
+            Layer::MeanOverTime(_) => ("mean_over_time", sequence),
         };
         if !fits {
             return Err(NetworkError::Shape { layer: name.into(), input });
@@ -104,22 +118,14 @@ impl<T: Scalar> Network<T> {
         self.layers.iter_mut().flat_map(Layer::params_mut)
     }
 
-    /// The weight of a convolution or fully connected layer.
+    /// The weight of a convolution or fully connected layer, or of the recurrence of an LSTM, by its [`Param::layer`].
     pub fn weight(&self, layer: &str) -> Option<&Param<T>> {
-        self.layers.iter().find_map(|l| match l {
-            Layer::Conv2d(l) if l.name == layer => Some(&l.weight),
-            Layer::Linear(l) if l.name == layer => Some(&l.weight),
-            _ => None,
-        })
+        self.layers.iter().flat_map(Layer::weights).find(|p| p.layer() == Some(layer))
     }
 
-    /// The weight of a convolution or fully connected layer, to change.
+    /// The same, to change.
     pub fn weight_mut(&mut self, layer: &str) -> Option<&mut Param<T>> {
-        self.layers.iter_mut().find_map(|l| match l {
-            Layer::Conv2d(l) if l.name == layer => Some(&mut l.weight),
-            Layer::Linear(l) if l.name == layer => Some(&mut l.weight),
-            _ => None,
-        })
+        self.params_mut().find(|p| p.layer() == Some(layer))
     }
 
     /// Replaces the convolution `layer` by others in the same place.
@@ -136,13 +142,40 @@ impl<T: Scalar> Network<T> {
             _ => None,
         });
         let (at, conv) = found.ok_or_else(|| NetworkError::NoSuchLayer { layer: layer.into() })?;
-        let mut replaced = Self { input: self.input, mean: self.mean.clone(), layers: Vec::new() };
         let others = others(conv).into_iter().map(Layer::Conv2d);
-        for layer in self.layers[..at].iter().cloned().chain(others).chain(self.layers[at + 1..].iter().cloned()) {
+        let mut layers = self.layers.clone();
+        layers.splice(at..=at, others);
+        let mut replaced = Self { mean: self.mean.clone(), layers: Vec::new(), ..*self };
+        for layer in layers {
             replaced.push(layer)?;
         }
         *self = replaced;
         Ok(())
+    }
+
+    /// Replaces the weight `[out, in]` of a fully connected layer, or of the recurrence of an LSTM, by the product of `u`
+    /// (`[out, rank]`) and `v` (`[rank, in]`), which become the weights of the layers `{layer}_u` and `{layer}_v`.
+    ///
+    /// # Errors
+    /// Where there is no such layer, or the factors do not fit it.
+    pub fn factorize(&mut self, layer: &str, rank: usize, v: Vec<T>, u: Vec<T>) -> Result<(), NetworkError> {
+        let fits = |p: &&Param<T>| {
+            let fits = |out: usize, of: usize| rank > 0 && v.len() == rank * of && u.len() == out * rank;
+            p.layer() == Some(layer) && matches!(p.shape[..], [out, of] if fits(out, of))
+        };
+        let found = self.layers.iter().position(|l| l.weights().iter().any(fits));
+        match found.map(|at| (at, &mut self.layers[at])) {
+            Some((at, Layer::Linear(linear))) => {
+                let factors = linear.factors(rank, [v, u]).map(Layer::Linear);
+                self.layers.splice(at..=at, factors);
+                Ok(())
+            }
+            Some((_, Layer::Lstm(lstm))) if lstm.project.is_none() => {
+                lstm.factorize(rank, [v, u]);
+                Ok(())
+            }
+            _ => Err(NetworkError::NoSuchLayer { layer: layer.into() }),
+        }
     }
 
     /// The network's output (logits) for a batch.
@@ -167,11 +200,18 @@ impl<T: Scalar> Network<T> {
     }
 
     /// One training step on a mini-batch: forward, backward, update.
-    pub fn train_step(&mut self, x: Batch<T>, labels: &[u16], sgd: &Sgd, learning_rate: f32, seed: u64) -> StepStats {
+    pub fn train_step(
+        &mut self,
+        x: Batch<T>,
+        labels: &[u16],
+        optimizer: &impl Optimizer,
+        learning_rate: f32,
+        seed: u64,
+    ) -> StepStats {
         let logits = self.forward(x, Mode::Train { seed });
         let (stats, gradient) = softmax_cross_entropy(&logits, labels);
         self.backward(gradient);
-        sgd.step(self.params_mut(), learning_rate);
+        optimizer.step(&mut self.params_mut().collect::<Vec<_>>(), learning_rate);
         stats
     }
 }

@@ -15,7 +15,7 @@ pub enum Constraint {
     Shared(Vec<u8>),
 }
 
-/// A trainable parameter with its gradient and its momentum.
+/// A trainable parameter with its gradient and the optimiser's state.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Param<T> {
     /// Name, unique in the network, such as `conv2.weight`.
@@ -27,8 +27,12 @@ pub struct Param<T> {
     /// Gradient of the loss, of the last backward pass.
     #[serde(skip, default = "Vec::new")]
     pub grad: Vec<T>,
-    /// Momentum of [`Sgd`](crate::Sgd).
+    /// Momentum of [`Sgd`](crate::Sgd), running mean of the gradient of [`Adam`](crate::Adam).
     pub(crate) velocity: Vec<T>,
+    /// Running mean of the squared gradient of [`Adam`](crate::Adam); empty until it is used.
+    pub(crate) squares: Vec<T>,
+    /// Gradients that [`Adam`](crate::Adam) has averaged over.
+    pub(crate) updates: i32,
     /// What the values keep to.
     pub(crate) constraint: Constraint,
     /// Whether weight decay applies: to weights, not to biases and slopes.
@@ -36,11 +40,21 @@ pub struct Param<T> {
 }
 
 impl<T: Scalar> Param<T> {
-    /// A weight drawn from a normal distribution of variance `2 / fan_in` (He et al. 2015).
-    pub(crate) fn he_normal(name: String, shape: &[usize], rng: &mut Rng) -> Self {
+    /// A weight drawn from a normal distribution of variance `gain / fan_in`.
+    pub(crate) fn normal(name: String, shape: &[usize], gain: f64, rng: &mut Rng) -> Self {
         let fan_in: usize = shape[1..].iter().product();
-        let deviation = (2.0 / fan_in as f64).sqrt();
+        let deviation = (gain / fan_in as f64).sqrt();
         let value = (0..shape.iter().product()).map(|_| T::of(f64::from(rng.normal()) * deviation)).collect();
+        Self::weight(name, shape, value)
+    }
+
+    /// The same with a gain of 2, for layers that a rectifier may follow (He et al. 2015).
+    pub(crate) fn he_normal(name: String, shape: &[usize], rng: &mut Rng) -> Self {
+        Self::normal(name, shape, 2.0, rng)
+    }
+
+    /// A weight of given values.
+    pub(crate) fn weight(name: String, shape: &[usize], value: Vec<T>) -> Self {
         Self { decays: true, ..Self::new(name, shape, value) }
     }
 
@@ -55,13 +69,18 @@ impl<T: Scalar> Param<T> {
         Self { name, shape: shape.to_vec(), value, velocity, ..Self::default() }
     }
 
+    /// Name of the layer whose weight this is, or `None` for biases and the like.
+    pub fn layer(&self) -> Option<&str> {
+        self.name.strip_suffix(".weight")
+    }
+
     /// What the values keep to.
     pub fn constraint(&self) -> &Constraint {
         &self.constraint
     }
 
     /// Sets what the values keep to from now on, and makes them fit: masked values become zero, and shared ones the
-    /// mean of their label. Momentum is made to fit as well; for shared values it starts anew.
+    /// mean of their label. The optimiser's state is made to fit as well; for shared values it starts anew.
     ///
     /// # Panics
     /// Where the constraint has another length than the values.
@@ -77,10 +96,13 @@ impl<T: Scalar> Param<T> {
         }
         if matches!(constraint, Constraint::Shared(_)) {
             self.velocity.fill(T::zero());
+            self.squares.fill(T::zero());
+            self.updates = 0;
         }
         self.constraint = constraint;
         project(&self.constraint, &mut self.value);
         project(&self.constraint, &mut self.velocity);
+        project(&self.constraint, &mut self.squares);
     }
 
     /// Makes the gradient one that keeps the constraint: its projection onto the values that are allowed.

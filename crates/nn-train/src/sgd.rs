@@ -1,12 +1,11 @@
 //! Stochastic gradient descent.
 
+use crate::optimizer::Optimizer;
 use crate::param::{Constraint, Param};
 use hccr_tensor::Scalar;
 use serde::{Deserialize, Serialize};
 
 /// Stochastic gradient descent with momentum and weight decay: `v = momentum v + g + decay w; w = w - rate v`.
-///
-/// Constraints hold after every step: masked weights stay zero, shared ones stay equal.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sgd {
     /// Share of the velocity that a step keeps; the thesis's recipe has 0.9.
@@ -15,9 +14,8 @@ pub struct Sgd {
     pub weight_decay: f32,
 }
 
-impl Sgd {
-    /// Updates the parameters from their gradients.
-    pub fn step<'a, T: Scalar + 'a>(&self, params: impl IntoIterator<Item = &'a mut Param<T>>, learning_rate: f32) {
+impl Optimizer for Sgd {
+    fn step<T: Scalar>(&self, params: &mut [&mut Param<T>], learning_rate: f32) {
         let (momentum, rate) = (T::of(self.momentum.into()), T::of(learning_rate.into()));
         for param in params {
             param.project_grad();

@@ -1,8 +1,9 @@
 //! Every backward pass against central differences, in f64.
 
 use hccr_nn_train::batch::{Batch, CHUNK_IMAGES, Chunk};
-use hccr_nn_train::layers::{Conv2d, Dropout, Flatten, Linear, NormPReluPool};
-use hccr_nn_train::{Layer, Mode, softmax_cross_entropy};
+use hccr_nn_train::layers::{Conv2d, Dropout, Flatten, Linear, Lstm, MeanOverTime, NormPReluPool};
+use hccr_nn_train::sequence::CHUNK_SEQUENCES;
+use hccr_nn_train::{Layer, Mode, Network, softmax_cross_entropy};
 use hccr_runtime::shape::{Conv2dParams, LinearParams, Pool2dParams};
 use hccr_tensor::Rng;
 
@@ -12,7 +13,7 @@ const MODE: Mode = Mode::Train { seed: 7 };
 fn random_batch(shape: [usize; 3], rng: &mut Rng) -> Batch<f64> {
     let len: usize = shape.iter().product();
     let mut chunk = |images: usize| Chunk { images, data: (0..images * len).map(|_| rng.normal().into()).collect() };
-    Batch { shape, chunks: vec![chunk(CHUNK_IMAGES), chunk(3)] }
+    Batch::new(shape, vec![chunk(CHUNK_IMAGES), chunk(3)])
 }
 
 fn dot(a: &Batch<f64>, b: &Batch<f64>) -> f64 {
@@ -20,23 +21,38 @@ fn dot(a: &Batch<f64>, b: &Batch<f64>) -> f64 {
     pairs.map(|(a, b)| a * b).sum()
 }
 
+/// Two chunks of sequences of 1 to 9 steps, in no order, the second chunk short and of one step each.
+fn random_sequences(features: usize, rng: &mut Rng) -> Batch<f64> {
+    let lengths = (0..CHUNK_SEQUENCES).map(|_| 1 + rng.below(9)).chain([1, 1]).collect::<Vec<_>>();
+    let values = |steps| (0..steps * features).map(|_| rng.normal()).collect();
+    let sequences: Vec<Vec<f32>> = lengths.into_iter().map(values).collect();
+    Batch::from_sequences(&sequences.iter().map(Vec::as_slice).collect::<Vec<_>>(), features)
+}
+
+fn check(layer: Layer<f64>, input: [usize; 3]) {
+    check_on(layer, random_batch(input, &mut Rng::new(12, 0)));
+}
+
+fn check_on_sequences(layer: Layer<f64>, features: usize) {
+    check_on(layer, random_sequences(features, &mut Rng::new(12, 0)));
+}
+
 /// Compares the gradients of `sum(r * layer(x))` for random `r` with central differences, at places drawn at random.
-fn check(mut layer: Layer<f64>, input: [usize; 3]) {
+fn check_on(mut layer: Layer<f64>, x: Batch<f64>) {
     let mut rng = Rng::new(11, 0);
     for param in layer.params_mut() {
         for v in &mut param.value {
             *v += 0.3 * f64::from(rng.normal());
         }
     }
-    let x = random_batch(input, &mut rng);
-    let r = random_batch(layer.output_shape(input), &mut rng);
     let clean = layer.clone();
-    let value = |mut layer: Layer<f64>, x: &Batch<f64>| dot(&layer.forward(x.clone(), MODE), &r);
-
     let y = layer.forward(x.clone(), MODE);
-    assert_eq!(y.shape, r.shape);
+    assert_eq!(y.shape, layer.output_shape(x.shape));
+    let mut r = y.clone();
+    r.chunks.iter_mut().flat_map(|c| &mut c.data).for_each(|v| *v = rng.normal().into());
+    let value = |mut layer: Layer<f64>, x: &Batch<f64>| dot(&layer.forward(x.clone(), MODE), &r);
     let dx = layer.backward(r.clone(), true);
-    assert_eq!(dx.shape, x.shape);
+    assert_eq!((dx.shape, &dx.packings), (x.shape, &x.packings));
     let step = 1e-5;
     let close = |got: f64, want: f64, what: &str| {
         assert!((got - want).abs() <= 1e-6 * (1.0 + want.abs()), "{what}: gradient {got}, central difference {want}");
@@ -116,6 +132,33 @@ fn batch_norm_prelu_and_pooling_in_every_combination() {
     }
     // Over vectors: batch normalisation 1d.
     check(Layer::Norm(NormPReluPool::new("act", 6).with_norm(true).with_prelu()), [6, 1, 1]);
+}
+
+#[test]
+fn layers_on_sequences() {
+    let mut rng = Rng::new(1, 0);
+    let params = LinearParams { in_features: 5, out_features: 4 };
+    check_on_sequences(Layer::Linear(Linear::new("fc", params, &mut rng)), 5);
+    check_on_sequences(Layer::Dropout(Dropout::new("dropout", 0.4)), 5);
+    check_on_sequences(Layer::MeanOverTime(MeanOverTime::default()), 5);
+    check_on_sequences(Layer::Lstm(Lstm::new("lstm", 3, &mut rng)), 12);
+}
+
+#[test]
+fn factors() {
+    let mut rng = Rng::new(1, 0);
+    let mut network = Network::of_sequences(5);
+    for layer in Lstm::with_input("lstm", 5, 4, &mut rng) {
+        network.push(layer).unwrap();
+    }
+    for (layer, [out, of]) in [("lstm_x", [16, 5]), ("lstm_h", [16, 4])] {
+        let mut random = |len: usize| (0..len).map(|_| rng.normal().into()).collect::<Vec<f64>>();
+        network.factorize(layer, 3, random(3 * of), random(out * 3)).unwrap();
+    }
+    assert_eq!(network.layers().len(), 3);
+    check_on_sequences(network.layers()[0].clone(), 5);
+    check_on_sequences(network.layers()[1].clone(), 3);
+    check_on_sequences(network.layers()[2].clone(), 16);
 }
 
 #[test]

@@ -73,6 +73,19 @@ pub enum RunError {
         /// Its index.
         index: usize,
     },
+    /// The elements given are no whole number of a sequence's steps.
+    StepLength {
+        /// Features of a step.
+        features: usize,
+        /// Elements given.
+        found: usize,
+    },
+    /// A sequence without steps: nothing to answer.
+    EmptySequence,
+    /// The plan's input is not a sequence.
+    NotASequence,
+    /// A saved state belongs to another plan.
+    ForeignState,
     /// An image has no pixels, or its size does not fit the bytes given.
     InvalidImage {
         /// Width given, in pixels.
@@ -128,6 +141,12 @@ impl fmt::Display for RunError {
                 write!(f, "input has {found} elements, the plan expects {expected}")
             }
             Self::NonFiniteInput { index } => write!(f, "input element {index} is NaN or infinite"),
+            Self::StepLength { features, found } => {
+                write!(f, "{found} elements are no whole number of steps of {features} features")
+            }
+            Self::EmptySequence => write!(f, "the sequence has no steps"),
+            Self::NotASequence => write!(f, "the input of the network is not a sequence"),
+            Self::ForeignState => write!(f, "the saved state belongs to another network"),
             Self::InvalidImage { width, height, bytes } => {
                 write!(f, "an image of {width}x{height} pixels cannot have {bytes} bytes")
             }

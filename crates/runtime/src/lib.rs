@@ -22,4 +22,4 @@ pub use isa::IsaKind;
 pub use model::{Model, ModelBuilder, Node, Op, ValueId, Weight, WeightData, WeightId};
 pub use plan::Plan;
 pub use recognizer::{Candidate, Recognizer};
-pub use session::Session;
+pub use session::{SequenceState, Session};

@@ -1,11 +1,20 @@
 //! Shape arithmetic: the one place that computes output sizes and padding.
 //!
-//! Shapes leave the batch out. Images are `[channels, height, width]` (Chw), vectors `[features]`.
+//! Shapes leave the batch out. Images are `[channels, height, width]` (Chw), vectors `[features]`, sequences of vectors
+//! `[STEPS, features]`: how many steps a sequence has, a model leaves open.
 
 use alloc::vec::Vec;
 
 /// The largest number of elements that one value or weight of a model may have (4 GiB of `f32`).
 pub const MAX_ELEMENTS: usize = 1 << 30;
+
+/// The first dimension of a sequence: the number of steps, which only a run knows.
+pub const STEPS: usize = 0;
+
+/// True for the shape of a sequence, `[STEPS, features]`.
+pub const fn is_sequence(shape: &[usize]) -> bool {
+    matches!(shape, [STEPS, _])
+}
 
 /// Parameters of a two-dimensional convolution (no dilation, no groups).
 ///
@@ -62,6 +71,24 @@ pub struct LinearParams {
     pub out_features: usize,
 }
 
+/// Parameters of a long short-term memory, the recurrent part only: the products with the input are a layer of their own.
+///
+/// Rows of gates stand in the order i, f, g, o (input, forget, candidate, output), `hidden_size` rows each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LstmParams {
+    /// Length of the state h, and of the cell c.
+    pub hidden_size: usize,
+    /// Inner dimension where the recurrent matrix is a product of two; at most `hidden_size`.
+    pub rank: Option<usize>,
+}
+
+impl LstmParams {
+    /// Rows of the four gates, or `None` on overflow.
+    pub const fn gates(&self) -> Option<usize> {
+        self.hidden_size.checked_mul(4)
+    }
+}
+
 /// Parameters of a two-dimensional max pooling without padding on the left and the top.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Pool2dParams {
@@ -104,8 +131,11 @@ pub fn elements(shape: &[usize]) -> Option<usize> {
     shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d)).filter(|&n| n <= MAX_ELEMENTS)
 }
 
-/// A shape as text, such as `1x96x96`.
+/// A shape as text, such as `1x96x96`; `Tx6` for a sequence.
 pub(crate) fn display(shape: &[usize]) -> alloc::string::String {
+    if let [STEPS, features] = shape {
+        return alloc::format!("Tx{features}");
+    }
     let parts: Vec<_> = shape.iter().map(|d| alloc::format!("{d}")).collect();
     parts.join("x")
 }

@@ -1,7 +1,7 @@
-//! A run allocates nothing.
+//! A run allocates nothing, nor does a step of a sequence.
 
-use hccr_runtime::shape::{Conv2dParams, LinearParams, Pool2dParams};
-use hccr_runtime::{IsaKind, ModelBuilder, Op, Plan, Session};
+use hccr_runtime::shape::{Conv2dParams, LinearParams, LstmParams, Pool2dParams, STEPS};
+use hccr_runtime::{IsaKind, Model, ModelBuilder, Op, Plan, SequenceState, Session};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -56,5 +56,32 @@ fn a_run_allocates_nothing() {
             session.run(&input).unwrap();
         }
         assert_eq!(ALLOCATIONS.load(Ordering::Relaxed), before, "{isa}");
+
+        let mut session = Session::new(Arc::new(Plan::with_isa(&sequence(), isa).unwrap()));
+        let mut state = SequenceState::default();
+        session.push(&[0.5; 6]).unwrap();
+        session.save(&mut state).unwrap(); // the first time allocates
+        let before = ALLOCATIONS.load(Ordering::Relaxed);
+        for steps in [1, 16, 40] {
+            session.push(&[0.25; 6 * 40][..6 * steps]).unwrap();
+            session.finish().unwrap();
+            session.restore(&state).unwrap();
+            session.save(&mut state).unwrap();
+            session.run(&[0.75; 6]).unwrap();
+        }
+        assert_eq!(ALLOCATIONS.load(Ordering::Relaxed), before, "{isa}");
     }
+}
+
+/// An LSTM with a dense and a sparse factor.
+fn sequence() -> Model {
+    let mut b = ModelBuilder::new(&[STEPS, 6]);
+    let weight = b.dense("x", &[80, 6], vec![0.5; 480]);
+    let params = LinearParams { in_features: 6, out_features: 80 };
+    b.push("x", Op::Linear { params, weight, scale: None, bias: None, prelu: None });
+    let project = Some(b.dense("v", &[10, 20], (0..200).map(|i| f32::from(i % 7 == 0)).collect()));
+    let recurrent = b.dense("u", &[80, 10], vec![0.25; 800]);
+    b.push("lstm", Op::Lstm { params: LstmParams { hidden_size: 20, rank: Some(10) }, project, recurrent });
+    b.push("mean", Op::MeanOverTime);
+    b.finish(Vec::new())
 }

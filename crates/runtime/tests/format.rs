@@ -1,7 +1,7 @@
 //! The model file: what is written is read back bit for bit, and no altered file does harm.
 
 use hccr_runtime::model::Pattern;
-use hccr_runtime::shape::{Conv2dParams, LinearParams, Pool2dParams};
+use hccr_runtime::shape::{Conv2dParams, LinearParams, LstmParams, Pool2dParams, STEPS};
 use hccr_runtime::{LoadError, Model, ModelBuilder, Op, Weight, WeightData};
 use proptest::prelude::*;
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -32,8 +32,33 @@ static ALLOCATOR: LargestAllocation = LargestAllocation;
 /// No test here makes a weight that needs more; a hostile file of a few kilobytes could ask for gigabytes.
 const LARGEST_ALLOWED: usize = 4 << 20;
 
-/// Every operation once, and every kind of weight and pattern.
-fn every_op() -> Model {
+/// Every operation between them, and every kind of weight and pattern.
+fn models() -> [Model; 2] {
+    [image_model(), sequence_model()]
+}
+
+/// The operations on sequences, with and without a rank.
+fn sequence_model() -> Model {
+    let mut b = ModelBuilder::new(&[STEPS, 6]);
+    let weight = b.weight(Weight::sparse("x.weight", &[12, 6], &ramp(72)));
+    let params = LinearParams { in_features: 6, out_features: 12 };
+    b.push("x", Op::Linear { params, weight, scale: None, bias: None, prelu: None });
+    let recurrent = b.dense("lstm1.weight", &[12, 3], ramp(36));
+    b.push("lstm1", Op::Lstm { params: LstmParams { hidden_size: 3, rank: None }, project: None, recurrent });
+    let weight = b.dense("x2.weight", &[8, 3], ramp(24));
+    let params = LinearParams { in_features: 3, out_features: 8 };
+    b.push("x2", Op::Linear { params, weight, scale: None, bias: None, prelu: None });
+    let project = Some(b.dense("lstm2.v", &[1, 2], ramp(2)));
+    let pattern = Pattern::from_mask((0..8).map(|i| i % 3 < 2), 1);
+    let labels = vec![0; pattern.nnz()];
+    let recurrent = b.weight(codebook("lstm2.u", &[8, 1], pattern, vec![0.5], labels));
+    b.push("lstm2", Op::Lstm { params: LstmParams { hidden_size: 2, rank: Some(1) }, project, recurrent });
+    b.push("mean", Op::MeanOverTime);
+    b.finish(vec!['一', 'a'])
+}
+
+/// Every operation on images once.
+fn image_model() -> Model {
     let mut b = ModelBuilder::new(&[1, 8, 8]);
     let labels = (0..64).map(|i| (i / 3) as u8).collect();
     let centres = (0..22).map(|i| i as f32).collect();
@@ -105,42 +130,45 @@ fn read_hostile(file: &[u8]) -> Result<Model, LoadError> {
 
 #[test]
 fn every_operation_round_trips() {
-    let model = every_op();
-    let file = model.to_bytes().unwrap();
-    assert_eq!(Model::from_bytes(&file).unwrap(), model);
-    assert_eq!(sealed(file.clone()), file, "the test's checksum is the file's");
+    for model in models() {
+        let file = model.to_bytes().unwrap();
+        assert_eq!(Model::from_bytes(&file).unwrap(), model);
+        assert_eq!(sealed(file.clone()), file, "the test's checksum is the file's");
+    }
 }
 
 #[test]
 fn every_cut_is_an_error() {
-    let file = every_op().to_bytes().unwrap();
-    for length in 0..file.len() {
-        assert!(Model::from_bytes(&file[..length]).is_err(), "cut to {length}");
-        if length >= 20 {
-            assert!(read_hostile(&sealed(file[..length].to_vec())).is_err(), "cut to {length}, sealed");
+    for file in models().map(|model| model.to_bytes().unwrap()) {
+        for length in 0..file.len() {
+            assert!(Model::from_bytes(&file[..length]).is_err(), "cut to {length}");
+            if length >= 20 {
+                assert!(read_hostile(&sealed(file[..length].to_vec())).is_err(), "cut to {length}, sealed");
+            }
         }
+        let longer = [&file[..], &[0]].concat();
+        assert!(Model::from_bytes(&longer).is_err());
+        assert!(read_hostile(&sealed(longer)).is_err());
     }
-    let longer = [&file[..], &[0]].concat();
-    assert!(Model::from_bytes(&longer).is_err());
-    assert!(read_hostile(&sealed(longer)).is_err());
 }
 
 #[test]
 fn every_altered_byte_is_an_error() {
-    let file = every_op().to_bytes().unwrap();
-    for at in 0..file.len() {
-        for bit in 0..8 {
-            let mut altered = file.clone();
-            altered[at] ^= 1 << bit;
-            assert!(Model::from_bytes(&altered).is_err(), "bit {bit} of byte {at}");
-            let _ = read_hostile(&sealed(altered));
+    for file in models().map(|model| model.to_bytes().unwrap()) {
+        for at in 0..file.len() {
+            for bit in 0..8 {
+                let mut altered = file.clone();
+                altered[at] ^= 1 << bit;
+                assert!(Model::from_bytes(&altered).is_err(), "bit {bit} of byte {at}");
+                let _ = read_hostile(&sealed(altered));
+            }
         }
     }
 }
 
 #[test]
 fn header_errors_are_told_apart() {
-    let file = every_op().to_bytes().unwrap();
+    let file = image_model().to_bytes().unwrap();
     assert_eq!(Model::from_bytes(b"PK"), Err(LoadError::NotAModel));
     assert_eq!(Model::from_bytes(&[b"PK", &file[2..]].concat()), Err(LoadError::NotAModel));
     let mut newer = file.clone();
@@ -151,7 +179,7 @@ fn header_errors_are_told_apart() {
 
 #[test]
 fn an_invalid_model_is_not_written() {
-    let mut model = every_op();
+    let mut model = image_model();
     model.labels.pop();
     assert!(matches!(model.to_bytes(), Err(LoadError::InvalidModel { .. })));
 }

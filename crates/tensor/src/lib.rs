@@ -7,6 +7,7 @@
 #[cfg(feature = "openblas")]
 extern crate openblas_src as _;
 
+mod activation;
 pub mod blas;
 mod im2col;
 mod matrix;

@@ -14,7 +14,7 @@ use crate::report::types::{
 use anyhow::Result;
 use hccr_compress::{Adw, Record, released_scheme_bytes};
 use hccr_models::offline::Recipe;
-use hccr_runtime::{Model, Op, Plan, Session};
+use hccr_runtime::{Model, Plan, Session};
 use std::sync::Arc;
 
 /// Samples on the report's sheet.
@@ -105,13 +105,8 @@ fn notes(args: &OfflineArgs) -> Vec<String> {
 
 /// Bytes of the matrices in the released model's scheme.
 fn released_bytes(model: &Model) -> u64 {
-    let bytes = model.nodes.iter().filter_map(|node| match node.op {
-        Op::Conv2d { weight, .. } | Op::Linear { weight, .. } => {
-            Some(released_scheme_bytes(&model.weight(weight).to_dense()) as u64)
-        }
-        _ => None,
-    });
-    bytes.sum()
+    let matrices = model.nodes.iter().flat_map(|node| node.op.matrices());
+    matrices.map(|id| released_scheme_bytes(&model.weight(id).to_dense()) as u64).sum()
 }
 
 fn curves(state: &State) -> Curves {

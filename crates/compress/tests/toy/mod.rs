@@ -17,11 +17,13 @@ pub(crate) struct Toy {
     rng: Rng,
 }
 
-/// A convolution; the fully connected layer is one whose kernel covers the whole plane.
+/// A convolution; a fully connected layer is one whose kernel covers the whole plane.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Layer {
     name: String,
     channels: [usize; 2],
+    /// Height and width of the input.
+    side: usize,
     kernel: [usize; 2],
     padding: [usize; 2],
     relu: bool,
@@ -50,6 +52,7 @@ impl Toy {
             Layer {
                 name: name.into(),
                 channels,
+                side: SIDE,
                 kernel,
                 padding,
                 relu,
@@ -82,17 +85,18 @@ impl Toy {
 
 impl Layer {
     fn output_side(&self) -> [usize; 2] {
-        [0, 1].map(|d| SIDE + 2 * self.padding[d] + 1 - self.kernel[d])
+        [0, 1].map(|d| self.side + 2 * self.padding[d] + 1 - self.kernel[d])
     }
 
     /// Calls `visit(output, weight, input)` with the positions of every multiply-accumulate.
     fn macs(&self, mut visit: impl FnMut(usize, usize, usize)) {
         let ([c, n], [kh, kw], [ph, pw], [h, w]) = (self.channels, self.kernel, self.padding, self.output_side());
+        let side = self.side;
         for at in 0..n * c * kh * kw {
             let (out, channel, i, j) = (at / (c * kh * kw), at / (kh * kw) % c, at / kw % kh, at % kw);
-            for y in ph.saturating_sub(i)..h.min(SIDE + ph - i) {
-                for x in pw.saturating_sub(j)..w.min(SIDE + pw - j) {
-                    visit((out * h + y) * w + x, at, (channel * SIDE + y + i - ph) * SIDE + x + j - pw);
+            for y in ph.saturating_sub(i)..h.min(side + ph - i) {
+                for x in pw.saturating_sub(j)..w.min(side + pw - j) {
+                    visit((out * h + y) * w + x, at, (channel * side + y + i - ph) * side + x + j - pw);
                 }
             }
         }
@@ -171,9 +175,10 @@ impl Trainer for Toy {
     fn layers(&self) -> Vec<LayerInfo> {
         let info = |l: &Layer| {
             let [c, n] = l.channels;
-            let kind = match l.kernel {
-                [SIDE, SIDE] => LayerKind::Linear(LinearParams { in_features: c * SIDE * SIDE, out_features: n }),
-                _ => LayerKind::Conv2d(Conv2dParams::same(c, n, l.kernel)),
+            let kind = if l.kernel == [l.side; 2] {
+                LayerKind::Linear(LinearParams { in_features: c * l.side * l.side, out_features: n })
+            } else {
+                LayerKind::Conv2d(Conv2dParams::same(c, n, l.kernel))
             };
             LayerInfo { name: l.name.clone(), kind, output_size: l.output_side() }
         };
@@ -199,25 +204,29 @@ impl Trainer for Toy {
     fn expand(&mut self, layer: &str, pair: LowRankPair) -> Result<(), ToyError> {
         let at = self.find(layer)?;
         let old = self.layers.remove(at);
-        let vertical = Layer {
+        let is_matrix = old.kernel == [old.side; 2];
+        let [kh, kw] = old.kernel;
+        let first = Layer {
             name: format!("{layer}_v"),
             channels: [old.channels[0], pair.rank],
-            kernel: [old.kernel[0], 1],
+            side: old.side,
+            kernel: if is_matrix { old.kernel } else { [kh, 1] },
             padding: [old.padding[0], 0],
             relu: false,
-            weight: pair.vertical,
+            weight: pair.first,
             bias: vec![0.0; pair.rank],
             constraint: Constraint::Free,
         };
-        let horizontal = Layer {
-            name: format!("{layer}_h"),
+        let second = Layer {
+            name: format!("{layer}_{}", if is_matrix { "u" } else { "h" }),
             channels: [pair.rank, old.channels[1]],
-            kernel: [1, old.kernel[1]],
+            side: if is_matrix { 1 } else { old.side },
+            kernel: [1, if is_matrix { 1 } else { kw }],
             padding: [0, old.padding[1]],
-            weight: pair.horizontal,
+            weight: pair.second,
             ..old
         };
-        self.layers.splice(at..at, [vertical, horizontal]);
+        self.layers.splice(at..at, [first, second]);
         Ok(())
     }
 

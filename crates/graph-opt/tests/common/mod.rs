@@ -1,10 +1,10 @@
 //! A naive interpreter in `f64` and random models.
 
-use hccr_runtime::shape::{Conv2dParams, LinearParams, Pool2dParams};
+use hccr_runtime::shape::{Conv2dParams, LinearParams, LstmParams, Pool2dParams, STEPS, is_sequence};
 use hccr_runtime::{Model, ModelBuilder, Node, Op, ValueId, Weight, WeightData, WeightId, model::Pattern};
 use proptest::prelude::*;
 
-/// The outputs of `model` for one input, computed in the plainest way.
+/// The outputs of `model` for one input, computed in the plainest way; a sequence's rows follow each other.
 pub(crate) fn run(model: &Model, input: &[f64]) -> Vec<Vec<f64>> {
     let shapes = model.validate().unwrap();
     let mut values = vec![input.to_vec()];
@@ -16,6 +16,9 @@ pub(crate) fn run(model: &Model, input: &[f64]) -> Vec<Vec<f64>> {
 }
 
 fn apply(model: &Model, op: &Op, x: &[f64], from: &[usize], to: &[usize]) -> Vec<f64> {
+    if is_sequence(from) {
+        return apply_to_sequence(model, op, x, from[1], to);
+    }
     let weight = |id: WeightId| -> Vec<f64> { model.weight(id).to_dense().iter().map(|&v| v.into()).collect() };
     let vector = |id: Option<WeightId>, absent: f64| id.map_or(vec![absent; to[0]], weight);
     let prelu = |x: f64, slope: f64| if x > 0.0 { x } else { slope * x };
@@ -75,6 +78,35 @@ fn apply(model: &Model, op: &Op, x: &[f64], from: &[usize], to: &[usize]) -> Vec
             let sum: f64 = x.iter().map(|x| (x - max).exp()).sum();
             x.iter().map(|x| (x - max).exp() / sum).collect()
         }
+        Op::Lstm { .. } | Op::MeanOverTime => unreachable!("not valid on anything but a sequence"),
+    }
+}
+
+fn apply_to_sequence(model: &Model, op: &Op, x: &[f64], features: usize, to: &[usize]) -> Vec<f64> {
+    let times = |id: WeightId, x: &[f64]| -> Vec<f64> {
+        let rows = model.weight(id).to_dense();
+        rows.chunks(x.len()).map(|row| row.iter().zip(x).map(|(&w, x)| f64::from(w) * x).sum()).collect()
+    };
+    let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
+    match *op {
+        Op::Lstm { params: LstmParams { hidden_size: n, .. }, project, recurrent } => {
+            let (mut h, mut c, mut y) = (vec![0.0; n], vec![0.0; n], Vec::new());
+            for x in x.chunks(features) {
+                let inner = project.map_or_else(|| h.clone(), |id| times(id, &h));
+                let gates: Vec<f64> = times(recurrent, &inner).iter().zip(x).map(|(a, b)| a + b).collect();
+                for j in 0..n {
+                    c[j] = sigmoid(gates[n + j]) * c[j] + sigmoid(gates[j]) * gates[2 * n + j].tanh();
+                    h[j] = sigmoid(gates[3 * n + j]) * c[j].tanh();
+                }
+                y.extend(&h);
+            }
+            y
+        }
+        Op::MeanOverTime => {
+            let steps = x.len() / features;
+            (0..features).map(|j| x.iter().skip(j).step_by(features).sum::<f64>() / steps as f64).collect()
+        }
+        _ => x.chunks(features).flat_map(|x| apply(model, op, x, &[features], &to[1..])).collect(),
     }
 }
 
@@ -128,29 +160,60 @@ impl Fill {
     }
 }
 
-/// A random valid model with one 2x5x6 input: mostly a chain, with branches, shared weights and several outputs.
+/// A random valid model with one input, a 2x5x6 image or a sequence of 6 features (an input of 60 elements fits both):
+/// mostly a chain, with branches, shared weights and several outputs.
 pub(crate) fn models() -> impl Strategy<Value = Model> {
-    (proptest::collection::vec((0usize..10, 0usize..8), 1..14), any::<u64>()).prop_map(|(steps, seed)| {
-        let mut model = ModelBuilder::new(&[2, 5, 6]).finish(Vec::new());
+    let input = prop::sample::select(vec![vec![2, 5, 6], vec![STEPS, 6]]);
+    let steps = proptest::collection::vec((0usize..12, 0usize..8), 1..14);
+    (input, steps, any::<u64>()).prop_map(|(input, steps, seed)| {
+        let mut model = ModelBuilder::new(&input).finish(Vec::new());
         model.outputs.clear();
         let mut fill = Fill(seed);
         for (kind, branch) in steps {
-            let shapes = Model { outputs: vec![ValueId(0)], ..model.clone() }.validate().unwrap();
+            let shapes = shapes(&model);
             let input = if branch == 0 { fill.below(shapes.len()) } else { shapes.len() - 1 };
             let op = random_op(&mut model, kind, &shapes[input], &mut fill);
             let name = format!("layer{}", model.nodes.len());
             model.nodes.push(Node { name, op, input: ValueId(input as u32) });
         }
-        let values = model.nodes.len() + 1;
-        model.outputs = vec![ValueId(values as u32 - 1)];
+        if shapes(&model).last().is_some_and(|shape| is_sequence(shape)) {
+            let input = ValueId(model.nodes.len() as u32);
+            model.nodes.push(Node { name: "mean".into(), op: Op::MeanOverTime, input });
+        }
+        let shapes = shapes(&model);
+        model.outputs = vec![ValueId(shapes.len() as u32 - 1)];
         for _ in 0..fill.below(3) {
-            model.outputs.push(ValueId(fill.below(values) as u32));
+            let output = fill.below(shapes.len());
+            if !is_sequence(&shapes[output]) {
+                model.outputs.push(ValueId(output as u32));
+            }
         }
         model
     })
 }
 
+/// The shapes of the values of a model that has no outputs yet.
+fn shapes(model: &Model) -> Vec<Vec<usize>> {
+    let mut model = model.clone();
+    let values = model.nodes.len() + 1;
+    if model.is_sequence() {
+        model.nodes.push(Node { name: "some output".into(), op: Op::MeanOverTime, input: ValueId(0) });
+    }
+    model.outputs = vec![ValueId(model.nodes.len() as u32)];
+    let mut shapes = model.validate().unwrap();
+    shapes.truncate(values);
+    shapes
+}
+
 fn random_op(model: &mut Model, kind: usize, shape: &[usize], fill: &mut Fill) -> Op {
+    if let &[STEPS, features] = shape {
+        return match kind {
+            6 | 7 | 10 if features.is_multiple_of(4) => random_lstm(model, features / 4, fill),
+            6 | 7 => Op::Identity,
+            10 | 11 => Op::MeanOverTime,
+            _ => random_op(model, kind, &[features], fill),
+        };
+    }
     let image = shape.len() == 3;
     match kind {
         0..=2 => {
@@ -182,6 +245,13 @@ fn random_op(model: &mut Model, kind: usize, shape: &[usize], fill: &mut Fill) -
         8 => Op::Dropout { probability: 0.5 },
         _ => Op::Identity,
     }
+}
+
+fn random_lstm(model: &mut Model, hidden_size: usize, fill: &mut Fill) -> Op {
+    let rank = (fill.below(2) == 0).then(|| 1 + fill.below(hidden_size));
+    let project = rank.map(|rank| add(model, fill, &[rank, hidden_size], true));
+    let recurrent = add(model, fill, &[4 * hidden_size, rank.unwrap_or(hidden_size)], true);
+    Op::Lstm { params: LstmParams { hidden_size, rank }, project, recurrent }
 }
 
 /// A weight of `shape`, sometimes one that the model already has.

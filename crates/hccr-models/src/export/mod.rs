@@ -51,12 +51,18 @@ fn tensors(model: &Model, op: &Op) -> Vec<Tensor> {
             vec![tensor("scale", scale), shift, mean]
         }
         Op::PRelu { slope } => vec![tensor("slope", slope)],
-        Op::MaxPool2d { .. } | Op::Flatten | Op::Dropout { .. } | Op::Identity | Op::Softmax => Vec::new(),
+        Op::Lstm { project, recurrent, .. } => {
+            project.map(|p| tensor("project", p)).into_iter().chain([tensor("recurrent", recurrent)]).collect()
+        }
+        Op::MaxPool2d { .. } | Op::Flatten | Op::Dropout { .. } | Op::Identity | Op::Softmax | Op::MeanOverTime => {
+            Vec::new()
+        }
     }
 }
 
 /// What follows the name of a node, after a dot, in the names of its tensors and of the value before a fused PRelu.
-const PARTS: [&str; 8] = ["weight", "bias", "slope", "mean", "scale", "shift", "variance", "linear"];
+const PARTS: [&str; 10] =
+    ["weight", "bias", "slope", "mean", "scale", "shift", "variance", "linear", "project", "recurrent"];
 
 /// A name for each value, inputs first: the node's own, with a number where that, or the name of one of its [`PARTS`],
 /// would be taken already.

@@ -17,9 +17,13 @@ const FLOAT: i64 = 1;
 /// `labels` holds the characters of the classes.
 ///
 /// # Errors
-/// [`ExportError::Model`] where the model is not valid.
+/// [`ExportError::Model`] where the model is not valid, [`ExportError::Unsupported`] for a model of sequences: ONNX's
+/// LSTM has its input's products inside, where here they are a layer of their own.
 pub fn to_bytes(model: &Model) -> Result<Vec<u8>, ExportError> {
     let shapes = model.validate()?;
+    if let Some(node) = model.nodes.iter().find(|node| matches!(node.op, Op::Lstm { .. } | Op::MeanOverTime)) {
+        return Err(ExportError::Unsupported { layer: node.name.clone(), op: node.op.name() });
+    }
     let names = value_names(model);
     let mut file = Message::default();
     file.int(1, IR_VERSION).bytes(2, env!("CARGO_PKG_NAME")).bytes(3, env!("CARGO_PKG_VERSION"));
@@ -104,6 +108,7 @@ fn write_op(graph: &mut Message, model: &Model, op: &Op, values: &Values) {
         Op::Flatten => ("Flatten", vec![("axis", Int(1))]),
         Op::Dropout { .. } | Op::Identity => ("Identity", vec![]),
         Op::Softmax => ("Softmax", vec![("axis", Int(1))]),
+        Op::Lstm { .. } | Op::MeanOverTime => unreachable!("refused before the file was begun"),
     };
     match fused_slope {
         None => write_node(graph, kind, output, &inputs, &attributes),

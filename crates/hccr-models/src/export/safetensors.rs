@@ -7,7 +7,7 @@ use safetensors::tensor::{TensorView, serialize};
 use std::collections::HashMap;
 
 /// The weights of `model` as a safetensors file: `f32`, dense, named `node.weight`, `node.bias`, `node.slope`,
-/// `node.mean`, `node.scale`, `node.shift`. The metadata entry `labels` holds the characters of the classes.
+/// `node.mean`, `node.scale`, `node.shift`, `node.project`, `node.recurrent`. The metadata entry `labels` holds the characters of the classes.
 ///
 /// # Errors
 /// [`ExportError::Model`] where the model is not valid.

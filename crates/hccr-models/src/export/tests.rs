@@ -1,6 +1,6 @@
 use super::{onnx, safetensors::to_bytes};
 use hccr_runtime::model::Pattern;
-use hccr_runtime::shape::{Conv2dParams, LinearParams, Pool2dParams};
+use hccr_runtime::shape::{Conv2dParams, LinearParams, LstmParams, Pool2dParams, STEPS};
 use hccr_runtime::{Model, ModelBuilder, Op, Weight, WeightData};
 use safetensors::SafeTensors;
 use std::collections::{BTreeMap, BTreeSet};
@@ -144,4 +144,20 @@ fn invalid_models_are_refused() {
     let mut model = model();
     model.nodes.swap(0, 5);
     assert!(onnx::to_bytes(&model).is_err() && to_bytes(&model).is_err());
+}
+
+#[test]
+fn sequences_go_to_safetensors_and_not_to_onnx() {
+    let mut b = ModelBuilder::new(&[STEPS, 4]);
+    let project = Some(b.dense("v", &[1, 1], vec![2.0]));
+    let recurrent = b.dense("u", &[4, 1], vec![1.0; 4]);
+    let params = LstmParams { hidden_size: 1, rank: Some(1) };
+    b.push("lstm", Op::Lstm { params, project, recurrent }).push("mean", Op::MeanOverTime);
+    let model = b.finish(Vec::new());
+    let error = onnx::to_bytes(&model).expect_err("an operation that ONNX lacks");
+    assert_eq!(error.to_string(), "layer 'lstm': Lstm cannot be exported to this format");
+    let file = to_bytes(&model).expect("a valid model");
+    let tensors = SafeTensors::deserialize(&file).expect("a valid file");
+    assert_eq!(tensors.tensor("lstm.recurrent").expect("the matrix").shape(), [4, 1]);
+    assert_eq!(tensors.tensor("lstm.project").expect("its factor").shape(), [1, 1]);
 }

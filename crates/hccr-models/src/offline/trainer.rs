@@ -149,7 +149,7 @@ impl Trainer for OfflineTrainer<'_> {
             Layer::Linear(l) => {
                 Some(LayerInfo { name: l.name.clone(), kind: LayerKind::Linear(l.params), output_size: [1, 1] })
             }
-            Layer::Norm(_) | Layer::Flatten(_) | Layer::Dropout(_) => None,
+            Layer::Norm(_) | Layer::Flatten(_) | Layer::Dropout(_) | Layer::Lstm(_) | Layer::MeanOverTime(_) => None,
         };
         network.layers().iter().zip(network.shapes()).filter_map(info).collect()
     }
@@ -186,11 +186,10 @@ impl Trainer for OfflineTrainer<'_> {
     fn expand(&mut self, layer: &str, pair: LowRankPair) -> Result<(), TrainError> {
         let found = self.state.network.weight(layer).ok_or_else(|| Self::no_layer(layer))?;
         let [out_channels, in_channels, kh, kw] = found.shape[..] else {
-            return Err(Self::no_layer(layer));
+            return Ok(self.state.network.factorize(layer, pair.rank, pair.first, pair.second)?);
         };
-        if pair.vertical.len() != pair.rank * in_channels * kh || pair.horizontal.len() != out_channels * pair.rank * kw
-        {
-            return Err(Self::length(layer, pair.vertical.len() + pair.horizontal.len()));
+        if pair.first.len() != pair.rank * in_channels * kh || pair.second.len() != out_channels * pair.rank * kw {
+            return Err(Self::length(layer, pair.first.len() + pair.second.len()));
         }
         self.state.network.replace_conv2d(layer, |conv| {
             let [vertical, horizontal] = pair.params(&conv.params);
@@ -198,7 +197,7 @@ impl Trainer for OfflineTrainer<'_> {
             let mut rng = Rng::new(0, 0);
             let mut v = Conv2d::new(&format!("{layer}_v"), vertical, true, &mut rng);
             let mut h = Conv2d::new(&format!("{layer}_h"), horizontal, conv.bias.is_some(), &mut rng);
-            (v.weight.value, h.weight.value) = (pair.vertical, pair.horizontal);
+            (v.weight.value, h.weight.value) = (pair.first, pair.second);
             if let (Some(to), Some(from)) = (&mut h.bias, &conv.bias) {
                 to.value.clone_from(&from.value);
             }

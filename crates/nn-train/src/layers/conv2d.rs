@@ -70,7 +70,7 @@ impl<T: Scalar> Conv2d<T> {
         if mode != Mode::Eval {
             self.input = x;
         }
-        Batch { shape, chunks }
+        Batch::new(shape, chunks)
     }
 
     fn forward_chunk(&self, shape: [usize; 3], x: &Chunk<T>, mut y: Vec<T>) -> Chunk<T> {
@@ -115,7 +115,7 @@ impl<T: Scalar> Conv2d<T> {
             bias.grad = sum_in_order(biases);
         }
         self.spare.keep(dy);
-        Batch { shape: x.shape, chunks }
+        Batch::new(x.shape, chunks)
     }
 
     /// Gradients by the input (empty unless `wanted`), the weight and the bias.

@@ -8,7 +8,7 @@ use hccr_tensor::{Rng, Scalar, Transpose, gemm};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// Fully connected layer with a bias, weight `[out_features, in_features]`.
+/// Fully connected layer, weight `[out_features, in_features]`; on sequences it works on each step.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Linear<T> {
     /// Name of the layer.
@@ -19,7 +19,7 @@ pub struct Linear<T> {
     /// Weight, `[out_features, in_features]`.
     pub weight: Param<T>,
     /// Bias a feature.
-    pub bias: Param<T>,
+    pub bias: Option<Param<T>>,
     #[serde(skip, default = "Batch::default")]
     input: Batch<T>,
 }
@@ -28,37 +28,63 @@ impl<T: Scalar> Linear<T> {
     /// A layer with He-normal weights and a bias of zeros.
     pub fn new(name: &str, params: LinearParams, rng: &mut Rng) -> Self {
         let weight = Param::he_normal(format!("{name}.weight"), &[params.out_features, params.in_features], rng);
-        let bias = Param::constant(format!("{name}.bias"), params.out_features, 0.0);
+        let bias = Some(Param::constant(format!("{name}.bias"), params.out_features, 0.0));
         Self { name: name.into(), params, weight, bias, input: Batch::default() }
+    }
+
+    /// The two layers `{name}_v` (`[rank, in_features]`, without a bias) and `{name}_u` (`[out_features, rank]`, with
+    /// the bias of this one) that compute `u v x + bias`.
+    pub(crate) fn factors(&self, rank: usize, [v, u]: [Vec<T>; 2]) -> [Self; 2] {
+        let LinearParams { in_features, out_features } = self.params;
+        let layer = |suffix: &str, in_features, out_features, value, bias| {
+            let name = format!("{}_{suffix}", self.name);
+            let weight = Param::weight(format!("{name}.weight"), &[out_features, in_features], value);
+            let params = LinearParams { in_features, out_features };
+            Self { name, params, weight, bias, input: Batch::default() }
+        };
+        let bias = self.bias.as_ref().map(|b| Param::new(format!("{}_u.bias", self.name), &b.shape, b.value.clone()));
+        [layer("v", in_features, rank, v, None), layer("u", rank, out_features, u, bias)]
     }
 
     pub(crate) fn forward(&mut self, x: Batch<T>, mode: Mode) -> Batch<T> {
         let LinearParams { in_features: k, out_features: m } = self.params;
         let of_chunk = |x: &Chunk<T>| {
             let n = x.images;
-            let mut y: Vec<T> = self.bias.value.iter().flat_map(|&b| std::iter::repeat_n(b, n)).collect();
+            let mut y = vec![T::zero(); m * n];
+            if let Some(bias) = &self.bias {
+                for (y, &b) in y.chunks_exact_mut(n).zip(&bias.value) {
+                    y.fill(b);
+                }
+            }
+            let beta = if self.bias.is_some() { T::one() } else { T::zero() };
             let weight = (&self.weight.value[..], k, Transpose::No);
-            gemm([m, n, k], T::one(), weight, (&x.data, n, Transpose::No), T::one(), (&mut y, n));
+            gemm([m, n, k], T::one(), weight, (&x.data, n, Transpose::No), beta, (&mut y, n));
             Chunk { images: n, data: y }
         };
         let chunks = x.chunks.par_iter().map(of_chunk).collect();
+        let y = Batch { shape: [m, 1, 1], chunks, packings: x.packings.clone() };
         if mode != Mode::Eval {
             self.input = x;
         }
-        Batch { shape: [m, 1, 1], chunks }
+        y
     }
 
-    pub(crate) fn backward(&mut self, dy: Batch<T>) -> Batch<T> {
+    pub(crate) fn backward(&mut self, dy: Batch<T>, wanted: bool) -> Batch<T> {
         let x = std::mem::take(&mut self.input);
         let LinearParams { in_features: k, out_features: m } = self.params;
         let of_chunk = |(x, dy): (&Chunk<T>, &Chunk<T>)| {
             let n = x.images;
-            let (mut dx, mut dw) = (vec![T::zero(); k * n], vec![T::zero(); m * k]);
+            let (mut dx, mut dw) = (vec![T::zero(); if wanted { k * n } else { 0 }], vec![T::zero(); m * k]);
             let of_dy = (&dy.data[..], n, Transpose::No);
             gemm([m, k, n], T::one(), of_dy, (&x.data, n, Transpose::Yes), T::zero(), (&mut dw, k));
-            let weight = (&self.weight.value[..], k, Transpose::Yes);
-            gemm([k, n, m], T::one(), weight, of_dy, T::zero(), (&mut dx, n));
-            let db: Vec<T> = dy.data.chunks_exact(n).map(super::plane::sum).collect();
+            if wanted {
+                let weight = (&self.weight.value[..], k, Transpose::Yes);
+                gemm([k, n, m], T::one(), weight, of_dy, T::zero(), (&mut dx, n));
+            }
+            let db = match self.bias {
+                Some(_) => dy.data.chunks_exact(n).map(super::plane::sum).collect(),
+                None => Vec::new(),
+            };
             (Chunk { images: n, data: dx }, dw, db)
         };
         let parts: Vec<_> = x.chunks.par_iter().zip(&dy.chunks).map(of_chunk).collect();
@@ -69,8 +95,10 @@ impl<T: Scalar> Linear<T> {
             biases.push(bias);
         }
         self.weight.grad = sum_in_order(weights);
-        self.bias.grad = sum_in_order(biases);
-        Batch { shape: x.shape, chunks }
+        if let Some(bias) = &mut self.bias {
+            bias.grad = sum_in_order(biases);
+        }
+        Batch { chunks, ..x }
     }
 }
 
@@ -85,12 +113,12 @@ impl Flatten {
     pub(crate) fn forward<T: Scalar>(&mut self, x: Batch<T>) -> Batch<T> {
         self.shape = x.shape;
         let (channels, plane) = (x.shape[0], x.plane());
-        Batch { shape: [channels * plane, 1, 1], chunks: swap(x.chunks, channels, |c| [c.images, plane]) }
+        Batch::new([channels * plane, 1, 1], swap(x.chunks, channels, |c| [c.images, plane]))
     }
 
     pub(crate) fn backward<T: Scalar>(&mut self, dy: Batch<T>) -> Batch<T> {
         let [channels, h, w] = self.shape;
-        Batch { shape: self.shape, chunks: swap(dy.chunks, channels, |c| [h * w, c.images]) }
+        Batch::new(self.shape, swap(dy.chunks, channels, |c| [h * w, c.images]))
     }
 }
 

@@ -3,13 +3,18 @@
 mod conv2d;
 mod dropout;
 mod linear;
+mod lstm;
+mod mean_over_time;
 mod norm;
 mod plane;
 
 pub use conv2d::Conv2d;
 pub use dropout::Dropout;
 pub use linear::{Flatten, Linear};
+pub use lstm::Lstm;
+pub use mean_over_time::MeanOverTime;
 pub use norm::{Norm, NormPReluPool};
+pub(crate) use plane::moments;
 
 use crate::batch::Batch;
 use crate::param::Param;
@@ -43,6 +48,10 @@ pub enum Layer<T> {
     Linear(Linear<T>),
     /// Dropout.
     Dropout(Dropout),
+    /// LSTM, without the product by the input.
+    Lstm(Lstm<T>),
+    /// Sequences to vectors.
+    MeanOverTime(MeanOverTime),
 }
 
 impl<T: Scalar> Layer<T> {
@@ -53,7 +62,8 @@ impl<T: Scalar> Layer<T> {
             Self::Norm(l) => l.output_shape(input),
             Self::Flatten(_) => [input.iter().product(), 1, 1],
             Self::Linear(l) => [l.params.out_features, 1, 1],
-            Self::Dropout(_) => input,
+            Self::Lstm(l) => [l.hidden_size, 1, 1],
+            Self::Dropout(_) | Self::MeanOverTime(_) => input,
         }
     }
 
@@ -65,6 +75,8 @@ impl<T: Scalar> Layer<T> {
             Self::Flatten(l) => l.forward(x),
             Self::Linear(l) => l.forward(x, mode),
             Self::Dropout(l) => l.forward(x, mode),
+            Self::Lstm(l) => l.forward(x, mode),
+            Self::MeanOverTime(l) => l.forward(x, mode),
         }
     }
 
@@ -75,8 +87,10 @@ impl<T: Scalar> Layer<T> {
             Self::Conv2d(l) => l.backward(dy, wanted),
             Self::Norm(l) => l.backward(dy),
             Self::Flatten(l) => l.backward(dy),
-            Self::Linear(l) => l.backward(dy),
+            Self::Linear(l) => l.backward(dy, wanted),
             Self::Dropout(l) => l.backward(dy),
+            Self::Lstm(l) => l.backward(dy),
+            Self::MeanOverTime(l) => l.backward(dy),
         }
     }
 
@@ -85,8 +99,19 @@ impl<T: Scalar> Layer<T> {
         match self {
             Self::Conv2d(l) => std::iter::once(&mut l.weight).chain(&mut l.bias).collect(),
             Self::Norm(l) => l.params_mut(),
-            Self::Linear(l) => vec![&mut l.weight, &mut l.bias],
-            Self::Flatten(_) | Self::Dropout(_) => Vec::new(),
+            Self::Linear(l) => std::iter::once(&mut l.weight).chain(&mut l.bias).collect(),
+            Self::Lstm(l) => l.project.iter_mut().chain([&mut l.recurrent]).collect(),
+            Self::Flatten(_) | Self::Dropout(_) | Self::MeanOverTime(_) => Vec::new(),
+        }
+    }
+
+    /// The weights that can be compressed, each of them with a [`Param::layer`], in the order in which they are applied.
+    pub fn weights(&self) -> Vec<&Param<T>> {
+        match self {
+            Self::Conv2d(l) => vec![&l.weight],
+            Self::Linear(l) => vec![&l.weight],
+            Self::Lstm(l) => l.project.iter().chain([&l.recurrent]).collect(),
+            Self::Norm(_) | Self::Flatten(_) | Self::Dropout(_) | Self::MeanOverTime(_) => Vec::new(),
         }
     }
 }

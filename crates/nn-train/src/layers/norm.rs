@@ -145,7 +145,7 @@ impl<T: Scalar> NormPReluPool<T> {
         if train {
             self.cache = Some(Cache { input: x, channels, indices });
         }
-        Batch { shape, chunks }
+        Batch::new(shape, chunks)
     }
 
     fn forward_chunk(

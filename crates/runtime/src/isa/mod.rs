@@ -130,9 +130,17 @@ pub(crate) trait Isa: Copy {
     fn splat(self, x: f32) -> Self::F32;
     /// `a * b + c`, rounded once where the instruction set can.
     fn mul_add(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32;
-    /// The larger, lane by lane.
+    /// `a + b`.
+    fn add(self, a: Self::F32, b: Self::F32) -> Self::F32;
+    /// `a * b`.
+    fn mul(self, a: Self::F32, b: Self::F32) -> Self::F32;
+    /// `a / b`.
+    fn div(self, a: Self::F32, b: Self::F32) -> Self::F32;
+    /// `2^n`, for integers from -126 to 127; anything for NaN.
+    fn pow2(self, n: Self::F32) -> Self::F32;
+    /// The larger, lane by lane; `b` where one is NaN.
     fn max(self, a: Self::F32, b: Self::F32) -> Self::F32;
-    /// The smaller, lane by lane.
+    /// The smaller, lane by lane; `b` where one is NaN.
     fn min(self, a: Self::F32, b: Self::F32) -> Self::F32;
     /// The elements of even and of odd index of `a` followed by `b`.
     fn deinterleave(self, a: Self::F32, b: Self::F32) -> (Self::F32, Self::F32);

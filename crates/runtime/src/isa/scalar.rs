@@ -25,6 +25,27 @@ impl Isa for Scalar {
     }
 
     #[inline(always)]
+    fn add(self, a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        [a[0] + b[0], a[1] + b[1], a[2] + b[2], a[3] + b[3]]
+    }
+
+    #[inline(always)]
+    fn mul(self, a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        [a[0] * b[0], a[1] * b[1], a[2] * b[2], a[3] * b[3]]
+    }
+
+    #[inline(always)]
+    fn div(self, a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        [a[0] / b[0], a[1] / b[1], a[2] / b[2], a[3] / b[3]]
+    }
+
+    #[inline(always)]
+    fn pow2(self, n: [f32; 4]) -> [f32; 4] {
+        let pow2 = |n: f32| f32::from_bits((n as i32).wrapping_add(127).cast_unsigned() << 23);
+        [pow2(n[0]), pow2(n[1]), pow2(n[2]), pow2(n[3])]
+    }
+
+    #[inline(always)]
     fn max(self, a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
         let max = |x: f32, y: f32| if x > y { x } else { y };
         [max(a[0], b[0]), max(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])]

@@ -4,9 +4,15 @@
 //! stride 1 whose input and output planes have rows of equal stride is a product of the weights with *flat* pixels: an
 //! output pixel at flat position `i` reads the input at `i + offset`, where `offset` depends on the weight alone. What
 //! it writes between the rows is cleared afterwards.
+//!
+//! A chunk of a sequence is such a plane too: one channel a feature, one pixel a step. A fully connected layer over its
+//! steps is a convolution of 1x1 then, and each column's sum runs in the same order however many columns there are.
 
+pub(crate) mod activation;
 pub(crate) mod conv;
 pub(crate) mod gemv;
+pub(crate) mod lstm;
+pub(crate) mod over_time;
 pub(crate) mod pointwise;
 pub(crate) mod pool;
 pub(crate) mod softmax;
@@ -16,6 +22,9 @@ pub(crate) mod strided;
 
 use alloc::vec::Vec;
 use core::ops::{Deref, DerefMut};
+
+/// Steps of a sequence that are processed together: whole vectors of every instruction set.
+pub(crate) const CHUNK: usize = 16;
 
 /// Elements in a cache line.
 pub(crate) const LINE: usize = 16;

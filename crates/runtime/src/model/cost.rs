@@ -3,10 +3,13 @@
 use super::graph::Model;
 use super::op::Op;
 use crate::error::LoadError;
+use crate::shape::is_sequence;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-/// Cost of one convolution or fully connected layer for one sample.
+/// Cost of one convolution, fully connected layer or LSTM for one sample, or for one step of a sequence.
+///
+/// What is done to one element at a time (biases, activations, the gates of an LSTM) is not counted, as in the thesis.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayerCost {
     /// Name of the layer.
@@ -17,42 +20,50 @@ pub struct LayerCost {
     pub weights: usize,
     /// Weight elements that are not zero.
     pub nonzeros: usize,
+    /// True where the layer runs once a step of a sequence, and the multiply-accumulates below are those of one step.
+    pub per_step: bool,
     /// Multiply-accumulates over all weights. Those on padding count, as in the thesis.
     pub dense_macs: u64,
     /// Multiply-accumulates over the non-zero weights.
     pub nonzero_macs: u64,
 }
 
+impl LayerCost {
+    /// How often the layer runs for a sequence of `steps`, a mean length perhaps; 1 where it does not depend on them.
+    pub fn runs(&self, steps: f64) -> f64 {
+        if self.per_step { steps } else { 1.0 }
+    }
+}
+
 impl Model {
-    /// Cost of each convolution and fully connected layer, in order.
+    /// Cost of each convolution, fully connected layer and LSTM, in order.
     ///
     /// # Errors
     /// As [`Model::validate`].
     pub fn costs(&self) -> Result<Vec<LayerCost>, LoadError> {
-        Ok(self.costs_of(&self.validate()?))
+        let shapes = self.validate()?;
+        Ok((0..self.nodes.len()).filter_map(|node| self.cost_of(node, &shapes)).collect())
     }
 
-    /// The same for a valid model, whose values have these shapes.
-    pub(crate) fn costs_of(&self, shapes: &[Vec<usize>]) -> Vec<LayerCost> {
-        let mut costs = Vec::new();
-        for (i, node) in self.nodes.iter().enumerate() {
-            let output = &shapes[self.inputs.len() + i];
-            let (weight, positions) = match node.op {
-                Op::Conv2d { weight, .. } => (weight, output[1] * output[2]),
-                Op::Linear { weight, .. } => (weight, 1),
-                _ => continue,
-            };
-            let weight = self.weight(weight);
-            let (weights, nonzeros) = (weight.elements(), weight.nnz());
-            costs.push(LayerCost {
-                name: node.name.clone(),
-                output: output.clone(),
-                weights,
-                nonzeros,
-                dense_macs: weights as u64 * positions as u64,
-                nonzero_macs: nonzeros as u64 * positions as u64,
-            });
+    /// Cost of one node of a valid model, whose values have these shapes; `None` for a node without matrices.
+    pub(crate) fn cost_of(&self, node: usize, shapes: &[Vec<usize>]) -> Option<LayerCost> {
+        let output = &shapes[self.inputs.len() + node];
+        let node = &self.nodes[node];
+        node.op.matrices().next()?;
+        let positions = if let Op::Conv2d { .. } = node.op { output[1] * output[2] } else { 1 };
+        let (mut weights, mut nonzeros) = (0, 0);
+        for weight in node.op.matrices().map(|id| self.weight(id)) {
+            weights += weight.elements();
+            nonzeros += weight.nnz();
         }
-        costs
+        Some(LayerCost {
+            name: node.name.clone(),
+            output: output.clone(),
+            weights,
+            nonzeros,
+            per_step: is_sequence(output),
+            dense_macs: weights as u64 * positions as u64,
+            nonzero_macs: nonzeros as u64 * positions as u64,
+        })
     }
 }

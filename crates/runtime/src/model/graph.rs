@@ -2,6 +2,7 @@
 
 use super::op::Op;
 use super::weights::{Weight, WeightId};
+use crate::shape::is_sequence;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -27,7 +28,8 @@ pub struct Node {
 pub struct Model {
     /// Operations, in order of execution.
     pub nodes: Vec<Node>,
-    /// Shapes of the inputs, without the batch: `[1, 96, 96]` for a grey image.
+    /// Shapes of the inputs, without the batch: `[1, 96, 96]` for a grey image, `[STEPS, 6]` for a sequence of 6
+    /// features a step (see [`shape`](crate::shape)). A sequence is the only input of its model.
     pub inputs: Vec<Vec<usize>>,
     /// The values that a run returns.
     pub outputs: Vec<ValueId>,
@@ -56,21 +58,23 @@ impl Model {
         &self.weights[id.0 as usize]
     }
 
-    /// Number of weight elements of the convolutions and fully connected layers, zeros included.
+    /// Number of weight elements of the layers' matrices, zeros included.
     pub fn weight_elements(&self) -> usize {
         self.matrices().map(Weight::elements).sum()
     }
 
-    /// Number of non-zero weight elements of the convolutions and fully connected layers.
+    /// Number of non-zero weight elements of the layers' matrices.
     pub fn weight_nonzeros(&self) -> usize {
         self.matrices().map(Weight::nnz).sum()
     }
 
     fn matrices(&self) -> impl Iterator<Item = &Weight> {
-        self.nodes.iter().filter_map(|n| match n.op {
-            Op::Conv2d { weight, .. } | Op::Linear { weight, .. } => Some(self.weight(weight)),
-            _ => None,
-        })
+        self.nodes.iter().flat_map(|n| n.op.matrices()).map(|id| self.weight(id))
+    }
+
+    /// True where the input is a sequence.
+    pub fn is_sequence(&self) -> bool {
+        self.inputs.first().is_some_and(|shape| is_sequence(shape))
     }
 }
 

@@ -1,9 +1,12 @@
 //! The closed set of operations.
 
 use super::weights::WeightId;
-use crate::shape::{Conv2dParams, LinearParams, Pool2dParams};
+use crate::shape::{Conv2dParams, LinearParams, LstmParams, Pool2dParams};
 
 /// An operation. Each has one output; all but the input's owner have one input.
+///
+/// `Linear`, `BatchNorm`, `PRelu`, `Dropout` and `Identity` read vectors and sequences (`[T, features]`): of a sequence
+/// they take each step as a vector of its own.
 ///
 /// The set is closed: a `match` without a wildcard lists every pass that a new operation must touch.
 #[derive(Clone, Debug, PartialEq)]
@@ -78,6 +81,25 @@ pub enum Op {
     Identity,
     /// `y_i = exp(x_i) / sum_j exp(x_j)` over a vector.
     Softmax,
+    /// Long short-term memory, without the products with its input, which are a [`Op::Linear`] before it. For each step
+    /// `t`, with `h_0 = c_0 = 0` and the sigmoid `s(x) = 1 / (1 + exp(-x))`:
+    ///
+    /// `(i, f, g, o) = x_t + recurrent * (project * h_{t-1})`, `c_t = s(f) * c_{t-1} + s(i) * tanh(g)`,
+    /// `h_t = s(o) * tanh(c_t)`; the output is `h`.
+    ///
+    /// # Shapes
+    /// `[T, 4 * hidden_size]` -> `[T, hidden_size]`; `recurrent` `[4 * hidden_size, hidden_size]`, or with a rank
+    /// `[4 * hidden_size, rank]` and `project` `[rank, hidden_size]`.
+    Lstm {
+        /// Sizes.
+        params: LstmParams,
+        /// Right factor of a recurrent matrix of low rank, `[rank, hidden_size]`; `None` without a rank.
+        project: Option<WeightId>,
+        /// Recurrent matrix, or its left factor: `[4 * hidden_size, hidden_size or rank]`.
+        recurrent: WeightId,
+    },
+    /// Mean over the steps of a sequence: `[T, features]` -> `[features]`.
+    MeanOverTime,
 }
 
 impl Op {
@@ -94,7 +116,27 @@ impl Op {
             Self::Dropout { .. } => "Dropout",
             Self::Identity => "Identity",
             Self::Softmax => "Softmax",
+            Self::Lstm { .. } => "Lstm",
+            Self::MeanOverTime => "MeanOverTime",
         }
+    }
+
+    /// The weights that are matrices to multiply with, in the order of use: what counts as weights and MACs of a network.
+    pub fn matrices(&self) -> impl Iterator<Item = WeightId> {
+        let ids = match *self {
+            Self::Conv2d { weight, .. } | Self::Linear { weight, .. } => [None, Some(weight)],
+            Self::Lstm { project, recurrent, .. } => [project, Some(recurrent)],
+            Self::SubtractMean { .. }
+            | Self::BatchNorm { .. }
+            | Self::PRelu { .. }
+            | Self::MaxPool2d { .. }
+            | Self::Flatten
+            | Self::Dropout { .. }
+            | Self::Identity
+            | Self::Softmax
+            | Self::MeanOverTime => [None, None],
+        };
+        ids.into_iter().flatten()
     }
 
     /// The weights that the operation reads, as references, so that a pass can renumber them.
@@ -106,9 +148,13 @@ impl Op {
             }
             Self::BatchNorm { mean, scale, shift } => [Some(mean), Some(scale), shift.as_mut(), None],
             Self::PRelu { slope } => [Some(slope), None, None, None],
-            Self::MaxPool2d { .. } | Self::Flatten | Self::Dropout { .. } | Self::Identity | Self::Softmax => {
-                [None, None, None, None]
-            }
+            Self::Lstm { project, recurrent, .. } => [project.as_mut(), Some(recurrent), None, None],
+            Self::MaxPool2d { .. }
+            | Self::Flatten
+            | Self::Dropout { .. }
+            | Self::Identity
+            | Self::Softmax
+            | Self::MeanOverTime => [None, None, None, None],
         };
         refs.into_iter().flatten()
     }
@@ -122,9 +168,13 @@ impl Op {
             }
             Self::BatchNorm { mean, scale, shift } => [Some(mean), Some(scale), shift, None],
             Self::PRelu { slope } => [Some(slope), None, None, None],
-            Self::MaxPool2d { .. } | Self::Flatten | Self::Dropout { .. } | Self::Identity | Self::Softmax => {
-                [None, None, None, None]
-            }
+            Self::Lstm { project, recurrent, .. } => [project, Some(recurrent), None, None],
+            Self::MaxPool2d { .. }
+            | Self::Flatten
+            | Self::Dropout { .. }
+            | Self::Identity
+            | Self::Softmax
+            | Self::MeanOverTime => [None, None, None, None],
         };
         ids.into_iter().flatten()
     }

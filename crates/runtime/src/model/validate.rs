@@ -4,7 +4,7 @@ use super::graph::Model;
 use super::op::Op;
 use super::weights::{Weight, WeightData, WeightId};
 use crate::error::LoadError;
-use crate::shape::{display, elements};
+use crate::shape::{STEPS, display, elements, is_sequence};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -29,8 +29,11 @@ impl Model {
     fn shapes(&self) -> Result<Vec<Vec<usize>>, LoadError> {
         let mut shapes = self.inputs.clone();
         for (i, shape) in self.inputs.iter().enumerate() {
-            if shape.is_empty() || elements(shape).is_none_or(|n| n == 0) {
+            if shape.is_empty() || elements(step(shape)).is_none_or(|n| n == 0) {
                 return Err(invalid(&format!("input {i}"), format!("shape {} is empty or too large", display(shape))));
+            }
+            if is_sequence(shape) && self.inputs.len() > 1 {
+                return Err(invalid(&format!("input {i}"), "a sequence must be the only input"));
             }
         }
         if self.inputs.is_empty() || self.outputs.is_empty() {
@@ -47,6 +50,9 @@ impl Model {
         for &output in &self.outputs {
             let shape =
                 shapes.get(output.0 as usize).ok_or_else(|| invalid("outputs", "a value that is not defined"))?;
+            if is_sequence(shape) {
+                return Err(invalid("outputs", "a sequence cannot be an output; its mean over time can"));
+            }
             if !self.labels.is_empty() && shape.iter().product::<usize>() != self.labels.len() {
                 return Err(invalid(
                     "labels",
@@ -58,6 +64,9 @@ impl Model {
     }
 
     fn output_shape(&self, op: &Op, input: &[usize]) -> Result<Vec<usize>, String> {
+        if let &[STEPS, features] = input {
+            return self.output_of_sequence(op, features);
+        }
         let vector = |id: Option<WeightId>, what: &str, len: usize| match id {
             None => Ok(()),
             Some(id) => self.expect(id, what, &[len]),
@@ -124,10 +133,47 @@ impl Model {
                 }
                 input.to_vec()
             }
+            Op::Lstm { .. } | Op::MeanOverTime => {
+                return Err(format!("input shape {} is not a sequence", display(input)));
+            }
         };
         match elements(&output) {
             Some(n) if n > 0 => Ok(output),
             _ => Err(format!("output shape {} is empty or too large", display(&output))),
+        }
+    }
+
+    /// The output shape of `op` over a sequence of `features` a step.
+    fn output_of_sequence(&self, op: &Op, features: usize) -> Result<Vec<usize>, String> {
+        match op {
+            // Each step is a vector of its own.
+            Op::Linear { .. } | Op::BatchNorm { .. } | Op::PRelu { .. } | Op::Dropout { .. } | Op::Identity => {
+                let output = self.output_shape(op, &[features])?;
+                Ok(alloc::vec![STEPS, output[0]])
+            }
+            Op::Lstm { params, project, recurrent } => {
+                let gates = params.gates().filter(|&gates| gates == features && gates > 0);
+                let gates = gates.ok_or_else(|| {
+                    format!("input has {features} features a step, the four gates 4 x {}", params.hidden_size)
+                })?;
+                let columns = params.rank.unwrap_or(params.hidden_size);
+                match (project, params.rank) {
+                    (None, None) => {}
+                    (Some(id), Some(rank)) if (1..=params.hidden_size).contains(&rank) => {
+                        self.expect(*id, "project", &[rank, params.hidden_size])?;
+                    }
+                    (_, Some(rank)) => {
+                        return Err(format!("rank {rank} without a factor, or not within 1 to the hidden size"));
+                    }
+                    (Some(_), None) => return Err("a factor of the recurrent matrix without a rank".into()),
+                }
+                self.expect(*recurrent, "recurrent", &[gates, columns])?;
+                Ok(alloc::vec![STEPS, params.hidden_size])
+            }
+            Op::MeanOverTime => Ok(alloc::vec![features]),
+            Op::SubtractMean { .. } | Op::Conv2d { .. } | Op::MaxPool2d { .. } | Op::Flatten | Op::Softmax => {
+                Err("does not take a sequence".into())
+            }
         }
     }
 
@@ -203,6 +249,11 @@ impl super::weights::Pattern {
                 ascending && row.last().is_none_or(|&c| (c as usize) < columns)
             })
     }
+}
+
+/// The shape of one step of a sequence, and of any other value itself.
+fn step(shape: &[usize]) -> &[usize] {
+    if is_sequence(shape) { &shape[1..] } else { shape }
 }
 
 fn invalid(layer: &str, reason: impl Into<String>) -> LoadError {

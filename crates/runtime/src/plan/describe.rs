@@ -1,6 +1,8 @@
 //! The plan as a table.
 
 use super::Plan;
+use super::step::Step;
+use crate::kernels::CHUNK;
 use crate::shape::display;
 use alloc::format;
 use alloc::string::String;
@@ -9,21 +11,39 @@ use core::fmt::Write;
 impl Plan {
     /// A table with a row a step: layer, kernel, element type, output shape, sparsity (share of zero weights), bytes of
     /// the packed weights, multiply-accumulates over all weights and over the non-zero ones; and the totals.
+    ///
+    /// What runs for each step of a sequence (`T` in the shapes) comes first, with the numbers of one step and a total of
+    /// its own.
     pub fn describe(&self) -> String {
         let mut table = row(["layer", "kernel", "dtype", "output", "sparsity", "bytes", "dense_macs", "nonzero_macs"]);
+        let (each, once) = self.steps.split_at(self.chunk_steps);
+        if self.is_sequence() {
+            self.describe_part(&mut table, each, "each step");
+            self.describe_part(&mut table, once, "once");
+        } else {
+            self.describe_part(&mut table, once, "total");
+        }
+        let _ = writeln!(table, "arena {} bytes", self.arena_bytes()); // writing to a string cannot fail
+        table
+    }
+
+    fn describe_part(&self, table: &mut String, steps: &[Step], total: &str) {
         let (mut bytes, mut dense_macs, mut nonzero_macs, mut weights, mut nonzeros) = (0, 0, 0, 0, 0);
         let sparsity = |nonzeros: usize, weights: usize| match weights {
             0 => String::new(),
             n => format!("{:.1} %", 100.0 * (1.0 - nonzeros as f64 / n as f64)),
         };
-        for step in &self.steps {
+        for step in steps {
             let kernel = step.task.name(self.isa(), self.token.lanes());
             let layout = &step.dst_layout;
-            let output = display(&[layout.channels, layout.height, layout.width]);
+            let output = match [layout.channels, layout.height, layout.width] {
+                [features, 1, CHUNK] if self.is_sequence() => format!("Tx{features}"),
+                shape => display(&shape),
+            };
             let step_bytes = step.task.bytes();
             bytes += step_bytes;
             let step_bytes = format!("{step_bytes}");
-            table += &match &step.cost {
+            *table += &match &step.cost {
                 None => row([&step.layer, &kernel, "f32", &output, "", &step_bytes, "", ""]),
                 Some(cost) => {
                     dense_macs += cost.dense_macs;
@@ -43,8 +63,8 @@ impl Plan {
                 }
             };
         }
-        table += &row([
-            "total",
+        *table += &row([
+            total,
             "",
             "",
             "",
@@ -53,8 +73,6 @@ impl Plan {
             &format!("{dense_macs}"),
             &format!("{nonzero_macs}"),
         ]);
-        let _ = writeln!(table, "arena {} bytes", self.arena_bytes()); // writing to a string cannot fail
-        table
     }
 }
 

@@ -1,100 +1,81 @@
-//! From a model to steps: kernels are chosen and weights packed.
+//! From a model to steps: buffers, their lifetimes, and what runs when.
 
 use super::arena::{Lifetime, place};
+use super::choose::task;
 use super::layout::Layout;
-use super::matrix::Matrix;
 use super::step::{Step, Task};
-use super::values::{MAX_ELEMENTS, lay_out};
+use super::values::{MAX_ELEMENTS, Value, lay_out};
 use super::{Input, Plan};
 use crate::error::PlanError;
 use crate::isa::Token;
-use crate::kernels::conv::{self, DenseConv};
-use crate::kernels::gemv::{self, DenseLinear};
+use crate::kernels::lstm::Lstm;
 use crate::kernels::pointwise::Pointwise;
-use crate::kernels::pool::MaxPool;
-use crate::kernels::spmm::{self, SparseConv};
-use crate::kernels::spmv::{self, SparseLinear};
-use crate::kernels::strided::StridedConv;
-use crate::kernels::{Epilogue, FlatPlanes, LINE};
-use crate::model::{Model, Op, WeightId};
-use crate::shape::Conv2dParams;
+use crate::kernels::spmv;
+use crate::model::{Model, Op};
+use crate::shape::is_sequence;
 use alloc::vec::Vec;
-
-/// What a tile's input may take of a first-level cache of 32 KiB.
-const CACHE_ELEMENTS: usize = (24 << 10) / size_of::<f32>();
 
 impl Plan {
     pub(super) fn with_token(model: &Model, token: Token) -> Result<Self, PlanError> {
         let shapes = model.validate()?;
-        let mut costs = model.costs_of(&shapes).into_iter();
         let values = lay_out(model, &shapes, token.lanes())?;
         let inputs = model.inputs.len();
+        let mut lowering = Lowering {
+            model,
+            shapes: &shapes,
+            values: &values,
+            token,
+            buffers: Vec::new(),
+            buffer_of: alloc::vec![0; values.len()],
+            steps: Vec::new(),
+            connections: Vec::new(),
+        };
 
-        // Buffers, in the order in which they are written, and the steps between them.
-        let mut buffers: Vec<Lifetime> = Vec::new();
-        let mut buffer_of: Vec<usize> = Vec::with_capacity(values.len());
-        let mut steps: Vec<Step> = Vec::new();
-        let mut connections: Vec<[usize; 2]> = Vec::new();
-        for (v, value) in values.iter().enumerate() {
-            let node = v.checked_sub(inputs).map(|i| &model.nodes[i]);
-            if value.buffer != v {
-                buffer_of.push(buffer_of[value.buffer]);
-                continue;
-            }
-            let written = steps.len();
-            if let Some(node) = node {
-                let input = node.input.0 as usize;
-                let matrix = matches!(node.op, Op::Conv2d { .. } | Op::Linear { .. });
-                let src_layout = &values[input].layout;
-                // Flattening keeps the image's shape, without its borders.
-                let flat = matches!(node.op, Op::Flatten).then(|| src_layout.without_border());
-                let src = buffer_of[input];
-                buffers[src].last = written;
-                connections.push([src, buffers.len()]);
-                steps.push(Step {
-                    layer: node.name.clone(),
-                    src: 0..0,
-                    dst: 0..0,
-                    dst_layout: flat.unwrap_or_else(|| value.layout.clone()),
-                    task: task(model, &node.op, src_layout, &value.layout, token.lanes()),
-                    cost: if matrix { costs.next() } else { None },
-                });
-            }
-            buffer_of.push(buffers.len());
-            buffers.push(Lifetime {
-                elements: value.layout.elements().unwrap_or(usize::MAX),
-                first: written,
-                last: written,
-            });
+        // What a sequence carries from chunk to chunk stands in front of all else, and is never overwritten.
+        let mut carried = Vec::with_capacity(model.nodes.len());
+        for node in &model.nodes {
+            let len = match node.op {
+                Op::Lstm { params, .. } => {
+                    if params.hidden_size > spmv::MAX_IN_FEATURES {
+                        return Err(PlanError::TooLarge { layer: node.name.clone(), elements: params.hidden_size });
+                    }
+                    Some(Lstm::state_len(&params))
+                }
+                Op::MeanOverTime => Some(values[node.input.0 as usize].layout.channels),
+                _ => None,
+            };
+            carried.push(len.map(|len| lowering.buffer(len, usize::MAX)));
         }
-        let mut outputs = Vec::new();
-        for output in &model.outputs {
-            let value = &values[output.0 as usize];
-            let mut buffer = buffer_of[output.0 as usize];
-            let len = value.layout.pixels_of_all();
-            if !value.layout.is_tight() {
-                let written = steps.len();
-                buffers[buffer].last = buffers[buffer].last.max(written);
-                connections.push([buffer, buffers.len()]);
-                steps.push(Step {
-                    layer: "output".into(),
-                    src: 0..0,
-                    dst: 0..0,
-                    dst_layout: value.layout.without_border(),
-                    task: Task::Pointwise(Pointwise::Copy, value.layout.clone()),
-                    cost: None,
-                });
-                buffer = buffers.len();
-                buffers.push(Lifetime { elements: len, first: written, last: written });
-            }
-            buffers[buffer].last = usize::MAX;
-            outputs.push((buffer, len));
-        }
+        let carried_buffers = lowering.buffers.len();
 
+        for v in 0..inputs {
+            lowering.define(v);
+        }
+        let reads_sequence = |i: usize| is_sequence(&shapes[model.nodes[i].input.0 as usize]);
+        for i in (0..model.nodes.len()).filter(|&i| reads_sequence(i)) {
+            match (carried[i], &model.nodes[i].op) {
+                (Some(sums), Op::MeanOverTime) => lowering.add_up(i, sums),
+                (state, _) => lowering.node(i, state),
+            }
+        }
+        let chunk_steps = lowering.steps.len();
+        for i in 0..model.nodes.len() {
+            match (carried[i], &model.nodes[i].op) {
+                (Some(sums), Op::MeanOverTime) => lowering.mean(i, sums),
+                _ if reads_sequence(i) => {}
+                _ => lowering.node(i, None),
+            }
+        }
+        let outputs: Vec<_> = model.outputs.iter().map(|output| lowering.output(output.0 as usize)).collect();
+
+        let Lowering { buffers, buffer_of, mut steps, connections, .. } = lowering;
         let placed = place(&buffers);
-        for (step, &[src, dst]) in steps.iter_mut().zip(&connections) {
-            step.src = placed[src].clone();
-            step.dst = placed[dst].clone();
+        for (step, buffers) in steps.iter_mut().zip(&connections) {
+            let range = |buffer: Option<usize>| buffer.map_or(0..0, |buffer| placed[buffer].clone());
+            step.src = placed[buffers.src].clone();
+            step.dst = placed[buffers.dst].clone();
+            step.state = range(buffers.state);
+            step.scratch = range(buffers.scratch);
         }
         let arena_len = placed.iter().map(|range| range.end).max().unwrap_or(0);
         if arena_len > MAX_ELEMENTS {
@@ -103,6 +84,8 @@ impl Plan {
         Ok(Self {
             token,
             arena_len,
+            state_len: placed[..carried_buffers].last().map_or(0, |range| range.end),
+            chunk_steps,
             inputs: (0..inputs)
                 .map(|v| Input { arena: placed[buffer_of[v]].clone(), layout: values[v].layout.clone() })
                 .collect(),
@@ -112,79 +95,116 @@ impl Plan {
     }
 }
 
-/// The kernel for `op`.
-fn task(model: &Model, op: &Op, src: &Layout, dst: &Layout, lanes: usize) -> Task {
-    let dense = |id: WeightId| model.weight(id).to_dense();
-    let epilogue = |outputs: usize, bias: Option<WeightId>, prelu: Option<WeightId>| Epilogue {
-        bias: bias.map_or_else(|| alloc::vec![0.0; outputs], dense),
-        slope: prelu.map_or_else(|| alloc::vec![1.0; outputs], dense),
-    };
-    let pointwise = |op| Task::Pointwise(op, src.clone());
-    match *op {
-        Op::SubtractMean { mean } => pointwise(Pointwise::SubtractMean(dense(mean))),
-        Op::BatchNorm { mean, scale, shift } => {
-            let mean = dense(mean);
-            let shift = shift.map_or_else(|| alloc::vec![0.0; mean.len()], dense);
-            pointwise(Pointwise::BatchNorm { mean, scale: dense(scale), shift })
-        }
-        Op::PRelu { slope } => pointwise(Pointwise::PRelu(dense(slope))),
-        Op::Flatten | Op::Dropout { .. } | Op::Identity => pointwise(Pointwise::Copy),
-        Op::Softmax => Task::Softmax,
-        Op::MaxPool2d { params } => Task::MaxPool(MaxPool { params, src: src.clone(), dst: dst.clone() }),
-        Op::Conv2d { params, weight, scale, bias, prelu } => {
-            let matrix = Matrix { weight: model.weight(weight), scale: scale.map(dense) };
-            convolution(&params, &matrix, epilogue(params.out_channels, bias, prelu), src, dst, lanes)
-        }
-        Op::Linear { params, weight, scale, bias, prelu } => {
-            let matrix = Matrix { weight: model.weight(weight), scale: scale.map(dense) };
-            let epilogue = epilogue(params.out_features, bias, prelu);
-            if matrix.is_sparse(gemv::MR, lanes) {
-                let nonzeros = matrix.nonzeros();
-                if params.in_features > spmv::MAX_IN_FEATURES {
-                    let offsets = (0..params.in_features as u32).collect();
-                    return Task::StridedConv(StridedConv::new(nonzeros, offsets, epilogue, [1, 1], dst.clone()));
-                }
-                Task::SparseLinear(SparseLinear::new(&nonzeros, params.in_features, lanes, epilogue))
-            } else {
-                Task::Linear(DenseLinear::new(&matrix.to_dense(), params.in_features, epilogue))
-            }
-        }
-    }
+/// The steps so far, and the buffers between them in the order in which they are written first.
+struct Lowering<'a> {
+    model: &'a Model,
+    shapes: &'a [Vec<usize>],
+    values: &'a [Value],
+    token: Token,
+    buffers: Vec<Lifetime>,
+    /// The buffer of each value that is defined already.
+    buffer_of: Vec<usize>,
+    steps: Vec<Step>,
+    /// The buffers of each step.
+    connections: Vec<Buffers>,
 }
 
-fn convolution(
-    params: &Conv2dParams,
-    matrix: &Matrix<'_>,
-    epilogue: Epilogue,
-    src: &Layout,
-    dst: &Layout,
-    lanes: usize,
-) -> Task {
-    let [kh, kw] = params.kernel_size;
-    let first = (src.border[0] - params.padding[0]) * src.row_stride + src.border[1] - params.padding[1];
-    let mut offsets = Vec::with_capacity(params.in_channels * kh * kw);
-    for channel in 0..params.in_channels {
-        for ky in 0..kh {
-            for kx in 0..kw {
-                offsets.push((channel * src.plane_stride + first + ky * src.row_stride + kx) as u32);
-            }
+/// The buffers of a step.
+#[derive(Clone, Copy)]
+struct Buffers {
+    src: usize,
+    dst: usize,
+    state: Option<usize>,
+    scratch: Option<usize>,
+}
+
+impl Lowering<'_> {
+    /// A new buffer that the next step writes, and that lives until the step `last`.
+    fn buffer(&mut self, elements: usize, last: usize) -> usize {
+        self.buffers.push(Lifetime { elements, first: self.steps.len(), last });
+        self.buffers.len() - 1
+    }
+
+    /// A new buffer for value `v`, which the next step writes.
+    fn define(&mut self, v: usize) -> usize {
+        let elements = self.values[v].layout.elements().unwrap_or(usize::MAX);
+        self.buffer_of[v] = self.buffer(elements, self.steps.len());
+        self.buffer_of[v]
+    }
+
+    /// Appends a step.
+    fn push(&mut self, layer: &str, task: Task, [src_layout, dst_layout]: [Layout; 2], buffers: Buffers) {
+        let last = &mut self.buffers[buffers.src].last;
+        *last = self.steps.len().max(*last);
+        self.connections.push(buffers);
+        self.steps.push(Step {
+            layer: layer.into(),
+            src: 0..0,
+            dst: 0..0,
+            state: 0..0,
+            scratch: 0..0,
+            src_layout,
+            dst_layout,
+            task,
+            cost: None,
+        });
+    }
+
+    /// The step of node `i`, which keeps its state in the buffer `state`. Nodes that only rename a value have none.
+    fn node(&mut self, i: usize, state: Option<usize>) {
+        let (node, v) = (&self.model.nodes[i], self.model.inputs.len() + i);
+        let (input, value) = (node.input.0 as usize, &self.values[v]);
+        if value.buffer != v {
+            self.buffer_of[v] = self.buffer_of[value.buffer];
+            return;
+        }
+        let src_layout = &self.values[input].layout;
+        let task = task(self.model, &node.op, src_layout, &value.layout, self.token.lanes());
+        // Flattening keeps the image's shape, without its borders.
+        let flat = matches!(node.op, Op::Flatten).then(|| src_layout.without_border());
+        let dst_layout = flat.unwrap_or_else(|| value.layout.clone());
+        let (src, dst) = (self.buffer_of[input], self.define(v));
+        let scratch = match node.op {
+            Op::Lstm { params, .. } => Some(self.buffer(Lstm::scratch_len(&params), self.steps.len())),
+            _ => None,
+        };
+        self.push(&node.name, task, [src_layout.clone(), dst_layout], Buffers { src, dst, state, scratch });
+        if let Some(step) = self.steps.last_mut() {
+            step.cost = self.model.cost_of(i, self.shapes);
         }
     }
-    if params.stride != [1, 1] {
-        let steps = [params.stride[0] * src.row_stride, params.stride[1]];
-        return Task::StridedConv(StridedConv::new(matrix.nonzeros(), offsets, epilogue, steps, dst.clone()));
+
+    /// The part of a mean over time that each chunk adds to its sums.
+    fn add_up(&mut self, i: usize, sums: usize) {
+        let node = &self.model.nodes[i];
+        let input = node.input.0 as usize;
+        let layout = self.values[input].layout.clone();
+        let mean = self.values[self.model.inputs.len() + i].layout.clone();
+        let buffers = Buffers { src: self.buffer_of[input], dst: sums, state: None, scratch: None };
+        self.push(&node.name, Task::AddUp, [layout, mean], buffers);
     }
-    let planes = FlatPlanes { offsets, dst_plane: dst.plane_stride, dst_origin: dst.origin(), pixels: dst.pixels() };
-    if matrix.is_sparse(conv::MR, lanes) {
-        // Cache lines that a tile's window touches in one input channel.
-        let row = spmm::NR_VECTORS * lanes + kw - 1;
-        let apart = kh * (row.div_ceil(LINE) + 1);
-        let merged = (row + (kh - 1) * src.row_stride).div_ceil(LINE) + 1;
-        let channels = (CACHE_ELEMENTS / LINE / apart.min(merged)).max(1);
-        // Blocks of equal size.
-        let channels = params.in_channels.div_ceil(params.in_channels.div_ceil(channels));
-        Task::SparseConv(SparseConv::new(&matrix.nonzeros(), channels * kh * kw, epilogue, planes))
-    } else {
-        Task::Conv(DenseConv::new(&matrix.to_dense(), params.out_channels, epilogue, planes))
+
+    /// The part of a mean over time that follows the last chunk.
+    fn mean(&mut self, i: usize, sums: usize) {
+        let v = self.model.inputs.len() + i;
+        let layout = self.values[v].layout.clone();
+        let buffers = Buffers { src: sums, dst: self.define(v), state: None, scratch: None };
+        self.push(&self.model.nodes[i].name, Task::Mean, [layout.clone(), layout], buffers);
+    }
+
+    /// The buffer and length of an output, in a layout without borders, that lives on after the last step.
+    fn output(&mut self, v: usize) -> (usize, usize) {
+        let layout = &self.values[v].layout;
+        let len = layout.pixels_of_all();
+        let mut buffer = self.buffer_of[v];
+        if !layout.is_tight() {
+            let dst = self.buffer(len, self.steps.len());
+            let buffers = Buffers { src: buffer, dst, state: None, scratch: None };
+            let layouts = [layout.clone(), layout.without_border()];
+            self.push("output", Task::Pointwise(Pointwise::Copy), layouts, buffers);
+            buffer = dst;
+        }
+        self.buffers[buffer].last = usize::MAX;
+        (buffer, len)
     }
 }

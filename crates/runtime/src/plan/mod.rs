@@ -1,6 +1,7 @@
 //! The plan: a model made ready for this machine.
 
 mod arena;
+mod choose;
 mod describe;
 mod layout;
 mod lower;
@@ -13,6 +14,7 @@ pub(crate) use matrix::{Nonzeros, Values};
 
 use crate::error::PlanError;
 use crate::isa::{IsaKind, Token};
+use crate::kernels::CHUNK;
 use crate::model::Model;
 use alloc::vec::Vec;
 use core::fmt;
@@ -27,7 +29,11 @@ use step::Step;
 pub struct Plan {
     token: Token,
     steps: Vec<Step>,
+    /// How many of the steps run once for each chunk of a sequence; the others follow the last chunk.
+    chunk_steps: usize,
     arena_len: usize,
+    /// The front of the arena that a sequence carries from chunk to chunk.
+    state_len: usize,
     inputs: Vec<Input>,
     outputs: Vec<Range<usize>>,
 }
@@ -62,9 +68,15 @@ impl Plan {
         self.token.kind()
     }
 
-    /// Elements of an input: of all inputs together, where the model has several.
+    /// True for a model whose input is a sequence.
+    pub fn is_sequence(&self) -> bool {
+        self.chunk_steps > 0
+    }
+
+    /// Elements of an input: of all inputs together, where the model has several; of one step, where it is a sequence.
     pub fn input_len(&self) -> usize {
-        self.inputs.iter().map(|input| input.layout.pixels_of_all()).sum()
+        let elements: usize = self.inputs.iter().map(|input| input.layout.pixels_of_all()).sum();
+        if self.is_sequence() { elements / CHUNK } else { elements }
     }
 
     /// Number of outputs of the model.
@@ -82,7 +94,12 @@ impl Plan {
         self.arena_len
     }
 
-    /// Where the output `index` stands in the arena after [`Plan::execute`].
+    /// Elements at the front of the arena that hold the state of a sequence; all zero at its start.
+    pub(crate) fn state_len(&self) -> usize {
+        self.state_len
+    }
+
+    /// Where the output `index` stands in the arena after a run.
     pub(crate) fn output_range(&self, index: usize) -> Range<usize> {
         self.outputs[index].clone()
     }
@@ -101,7 +118,33 @@ impl Plan {
             layout.clear_border(planes);
         }
         for step in &self.steps {
-            step.run(self.token, arena);
+            step.run(self.token, arena, 1);
+            after_step(&step.layer);
+        }
+    }
+
+    /// Takes a sequence on by the steps in `rows`, [`Plan::input_len`] elements each.
+    pub(crate) fn push(&self, rows: &[f32], arena: &mut [f32], mut after_step: impl FnMut(&str)) {
+        let features = self.input_len();
+        let Input { arena: range, layout } = &self.inputs[0];
+        for rows in rows.chunks(CHUNK * features) {
+            let columns = &mut arena[range.clone()];
+            for j in 0..features {
+                for (x, row) in columns[layout.row(j, 0)].iter_mut().zip(rows.chunks_exact(features)) {
+                    *x = row[j];
+                }
+            }
+            for step in &self.steps[..self.chunk_steps] {
+                step.run(self.token, arena, rows.len() / features);
+                after_step(&step.layer);
+            }
+        }
+    }
+
+    /// Makes the outputs of a sequence of which `steps` steps were pushed. The state stays as it is.
+    pub(crate) fn finish(&self, steps: usize, arena: &mut [f32], mut after_step: impl FnMut(&str)) {
+        for step in &self.steps[self.chunk_steps..] {
+            step.run(self.token, arena, steps);
             after_step(&step.layer);
         }
     }

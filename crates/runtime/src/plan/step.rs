@@ -2,7 +2,7 @@
 
 use super::layout::Layout;
 use crate::isa::{IsaKind, Token};
-use crate::kernels::{conv, gemv, pointwise, pool, softmax, spmm, spmv, strided};
+use crate::kernels::{conv, gemv, lstm, over_time, pointwise, pool, softmax, spmm, spmv, strided};
 use crate::model::LayerCost;
 use alloc::format;
 use alloc::string::String;
@@ -13,9 +13,13 @@ pub(crate) struct Step {
     pub(crate) layer: String,
     pub(crate) src: Range<usize>,
     pub(crate) dst: Range<usize>,
+    /// What an LSTM carries from step to step, and its working memory; empty for all others.
+    pub(crate) state: Range<usize>,
+    pub(crate) scratch: Range<usize>,
+    pub(crate) src_layout: Layout,
     pub(crate) dst_layout: Layout,
     pub(crate) task: Task,
-    /// Of the convolutions and fully connected layers.
+    /// Of what has matrices.
     pub(crate) cost: Option<LayerCost>,
 }
 
@@ -27,13 +31,21 @@ pub(crate) enum Task {
     Linear(gemv::DenseLinear),
     SparseLinear(spmv::SparseLinear),
     MaxPool(pool::MaxPool),
-    Pointwise(pointwise::Pointwise, Layout),
+    Pointwise(pointwise::Pointwise),
     Softmax,
+    Lstm(lstm::Lstm),
+    /// Adds the steps of a chunk to their sum.
+    AddUp,
+    /// Makes a mean of the sum.
+    Mean,
 }
 
 impl Step {
-    pub(crate) fn run(&self, token: Token, arena: &mut [f32]) {
-        let (src, dst) = disjoint(arena, &self.src, &self.dst);
+    /// Runs the kernel. `steps` is the number of steps of a sequence that the buffers hold, or that a sum is of.
+    pub(crate) fn run(&self, token: Token, arena: &mut [f32], steps: usize) {
+        let ranges = [&self.src, &self.dst, &self.state, &self.scratch].map(Range::clone);
+        let [src, dst, state, scratch] = arena.get_disjoint_mut(ranges).expect("planned apart");
+        let src = &*src;
         match &self.task {
             Task::Conv(conv) => token.enter(conv.kernel(src, dst)),
             Task::SparseConv(conv) => token.enter(conv.kernel(src, dst)),
@@ -41,11 +53,16 @@ impl Step {
             Task::Linear(linear) => token.enter(linear.kernel(src, dst)),
             Task::SparseLinear(linear) => token.enter(linear.kernel(src, dst)),
             Task::MaxPool(pool) => token.enter(pool.kernel(src, dst)),
-            Task::Pointwise(op, from) => op.run(src, from, dst, &self.dst_layout),
+            Task::Pointwise(op) => op.run(src, &self.src_layout, dst, &self.dst_layout),
             Task::Softmax => {
                 let len = self.dst_layout.channels;
                 softmax::softmax(&src[..len], &mut dst[..len]);
             }
+            Task::Lstm(lstm) => {
+                lstm.run(token, (src, &self.src_layout), (dst, &self.dst_layout), state, scratch, steps);
+            }
+            Task::AddUp => over_time::add_up(src, &self.src_layout, dst, steps),
+            Task::Mean => over_time::mean(src, steps, &mut dst[..self.dst_layout.channels]),
         }
         self.dst_layout.clear_border(dst);
     }
@@ -62,11 +79,14 @@ impl Task {
             Self::SparseLinear(_) => format!("f32_spmv_{isa}"),
             Self::MaxPool(pool) if pool.is_vectorised() => format!("f32_maxpool_3x3s2_{isa}"),
             Self::MaxPool(_) => "f32_maxpool".into(),
-            Self::Pointwise(pointwise::Pointwise::Copy, _) => "f32_copy".into(),
-            Self::Pointwise(pointwise::Pointwise::SubtractMean(_), _) => "f32_subtract".into(),
-            Self::Pointwise(pointwise::Pointwise::BatchNorm { .. }, _) => "f32_batchnorm".into(),
-            Self::Pointwise(pointwise::Pointwise::PRelu(_), _) => "f32_prelu".into(),
+            Self::Pointwise(pointwise::Pointwise::Copy) => "f32_copy".into(),
+            Self::Pointwise(pointwise::Pointwise::SubtractMean(_)) => "f32_subtract".into(),
+            Self::Pointwise(pointwise::Pointwise::BatchNorm { .. }) => "f32_batchnorm".into(),
+            Self::Pointwise(pointwise::Pointwise::PRelu(_)) => "f32_prelu".into(),
             Self::Softmax => "f32_softmax".into(),
+            Self::Lstm(lstm) => format!("f32_lstm_{}_{isa}", lstm.kinds()),
+            Self::AddUp => "f32_sum".into(),
+            Self::Mean => "f32_mean".into(),
         }
     }
 
@@ -78,19 +98,9 @@ impl Task {
             Self::StridedConv(conv) => conv.bytes(),
             Self::Linear(linear) => linear.bytes(),
             Self::SparseLinear(linear) => linear.bytes(),
-            Self::Pointwise(op, _) => op.bytes(),
-            Self::MaxPool(_) | Self::Softmax => 0,
+            Self::Lstm(lstm) => lstm.bytes(),
+            Self::Pointwise(op) => op.bytes(),
+            Self::MaxPool(_) | Self::Softmax | Self::AddUp | Self::Mean => 0,
         }
-    }
-}
-
-/// Two ranges of the arena that do not overlap, the second to be written.
-fn disjoint<'a>(arena: &'a mut [f32], src: &Range<usize>, dst: &Range<usize>) -> (&'a [f32], &'a mut [f32]) {
-    if src.start < dst.start {
-        let (low, high) = arena.split_at_mut(dst.start);
-        (&low[src.clone()], &mut high[..dst.len()])
-    } else {
-        let (low, high) = arena.split_at_mut(src.start);
-        (&high[..src.len()], &mut low[dst.clone()])
     }
 }

@@ -2,7 +2,9 @@
 
 use super::layout::Layout;
 use crate::error::PlanError;
+use crate::kernels::CHUNK;
 use crate::model::{Model, Op};
+use crate::shape::STEPS;
 use alloc::vec::Vec;
 
 /// The most elements that the values of a plan may have together (256 MiB): far above any network of this kind, and
@@ -16,7 +18,7 @@ pub(crate) struct Value {
     pub(crate) buffer: usize,
 }
 
-/// Lays out every value of a valid model with the given shapes.
+/// Lays out every value of a valid model with the given shapes; of a sequence, one chunk.
 pub(crate) fn lay_out(model: &Model, shapes: &[Vec<usize>], lanes: usize) -> Result<Vec<Value>, PlanError> {
     let inputs = model.inputs.len();
     // What a value is when dropouts and identities are looked through.
@@ -60,7 +62,10 @@ pub(crate) fn lay_out(model: &Model, shapes: &[Vec<usize>], lanes: usize) -> Res
             values.push(Value { layout, buffer: values[base[v]].buffer });
             continue;
         }
-        let mut layout = Layout::tight(shape);
+        let mut layout = match shape[..] {
+            [STEPS, features] => Layout::tight(&[features, 1, CHUNK]),
+            _ => Layout::tight(shape),
+        };
         if shape.len() == 3 {
             let lanes = flat[v].then_some(lanes);
             layout = layout.with_border(border[v], row_stride[group[v]], lanes).ok_or_else(|| too_large(usize::MAX))?;

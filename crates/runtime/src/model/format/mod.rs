@@ -11,7 +11,7 @@ use super::graph::{Model, Node, ValueId};
 use super::op::Op;
 use super::weights::WeightId;
 use crate::error::LoadError;
-use crate::shape::{Conv2dParams, LinearParams, Pool2dParams};
+use crate::shape::{Conv2dParams, LinearParams, LstmParams, Pool2dParams};
 use alloc::vec::Vec;
 use bytes::{Reader, crc32, write_text, write_varint};
 use rans::Decoder;
@@ -143,6 +143,8 @@ mod tag {
     pub(super) const DROPOUT: u8 = 7;
     pub(super) const IDENTITY: u8 = 8;
     pub(super) const SOFTMAX: u8 = 9;
+    pub(super) const LSTM: u8 = 10;
+    pub(super) const MEAN_OVER_TIME: u8 = 11;
 }
 
 fn write_op(out: &mut Vec<u8>, op: &Op) {
@@ -177,6 +179,11 @@ fn write_op(out: &mut Vec<u8>, op: &Op) {
         }
         Op::Identity => put(tag::IDENTITY, &[], &[]),
         Op::Softmax => put(tag::SOFTMAX, &[], &[]),
+        Op::Lstm { params: p, project, recurrent } => {
+            // A valid model has no rank of zero.
+            put(tag::LSTM, &[p.hidden_size, p.rank.unwrap_or(0)], &[project, Some(recurrent)]);
+        }
+        Op::MeanOverTime => put(tag::MEAN_OVER_TIME, &[], &[]),
     }
 }
 
@@ -216,6 +223,12 @@ fn read_op(r: &mut Reader<'_>) -> Result<Op, LoadError> {
         tag::DROPOUT => Op::Dropout { probability: f32::from_le_bytes(r.array(WHAT)?) },
         tag::IDENTITY => Op::Identity,
         tag::SOFTMAX => Op::Softmax,
+        tag::LSTM => {
+            let [hidden_size, rank] = pair(r)?;
+            let params = LstmParams { hidden_size, rank: Some(rank).filter(|&rank| rank > 0) };
+            Op::Lstm { params, project: optional(r)?, recurrent: required(r)? }
+        }
+        tag::MEAN_OVER_TIME => Op::MeanOverTime,
         found => return Err(r.corrupt(alloc::format!("unknown operation {found}"))),
     })
 }
