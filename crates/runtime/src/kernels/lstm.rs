@@ -2,42 +2,12 @@
 //! update of the state, step after step.
 
 use super::activation::{sigmoid, tanh};
-use super::gemv::DenseLinear;
-use super::spmv::SparseLinear;
+use super::product::Product;
 use super::{CHUNK, LINE};
 use crate::isa::{Isa, Kernel, Token};
 use crate::plan::Layout;
 use crate::shape::LstmParams;
 use alloc::string::String;
-
-/// A matrix to multiply vectors with.
-pub(crate) enum Product {
-    Dense(DenseLinear),
-    Sparse(SparseLinear),
-}
-
-impl Product {
-    fn run(&self, token: Token, src: &[f32], dst: &mut [f32]) {
-        match self {
-            Self::Dense(linear) => token.enter(linear.kernel(src, dst)),
-            Self::Sparse(linear) => token.enter(linear.kernel(src, dst)),
-        }
-    }
-
-    fn bytes(&self) -> usize {
-        match self {
-            Self::Dense(linear) => linear.bytes(),
-            Self::Sparse(linear) => linear.bytes(),
-        }
-    }
-
-    const fn kind(&self) -> &'static str {
-        match self {
-            Self::Dense(_) => "gemv",
-            Self::Sparse(_) => "spmv",
-        }
-    }
-}
 
 /// Packed matrices and sizes.
 pub(crate) struct Lstm {

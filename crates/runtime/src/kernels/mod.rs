@@ -15,6 +15,7 @@ pub(crate) mod lstm;
 pub(crate) mod over_time;
 pub(crate) mod pointwise;
 pub(crate) mod pool;
+pub(crate) mod product;
 pub(crate) mod softmax;
 pub(crate) mod spmm;
 pub(crate) mod spmv;

@@ -41,28 +41,22 @@ impl SparseLinear {
     pub(crate) fn new(weights: &Nonzeros<'_>, in_features: usize, lanes: usize, epilogue: Epilogue) -> Self {
         assert!(in_features <= MAX_IN_FEATURES, "an input too long for narrow indices");
         let (pattern, end) = (&weights.pattern, in_features as u32);
-        let mut indptr = Vec::with_capacity(pattern.rows() + 1);
-        indptr.push(0);
-        let padded = (0..pattern.rows()).map(|row| pattern.row(row).len().next_multiple_of(lanes)).sum();
-        let mut indices = Vec::with_capacity(padded);
-        for row in 0..pattern.rows() {
-            let columns = &pattern.indices[pattern.row(row)];
-            // The kernel's unchecked reads rest on this. No early exit: this way it is vectorised.
-            assert!(columns.iter().fold(true, |all, &column| all & (column < end)), "a weight beyond the input");
-            indices.extend(columns.iter().map(|&column| column as u16));
-            indices.resize(indices.len().next_multiple_of(lanes), 0);
-            indptr.push(indices.len() as u32);
-        }
+        // The kernel's unchecked reads rest on this. No early exit: this way it is vectorised.
+        assert!(pattern.indices.iter().fold(true, |all, &column| all & (column < end)), "a weight beyond the input");
+        let padded = |row| pattern.row(row).len().next_multiple_of(lanes) as u32;
+        let ends = (0..pattern.rows()).scan(0, |end, row| {
+            *end += padded(row);
+            Some(*end)
+        });
+        let indptr = core::iter::once(0).chain(ends).collect();
+        let indices = pad(pattern, &pattern.indices, lanes, 0, |column| column as u16);
         let packed = match &weights.values {
-            Values::Own(values) => Weights::Own(pad(pattern, values, lanes, 0.0)),
+            Values::Own(values) => Weights::Own(pad(pattern, values, lanes, 0.0, |value| value)),
             Values::Shared { centres, labels } => match centres.split_first_chunk() {
                 Some((few, others)) if few[LAST] == 0.0 && others.iter().all(|&centre| centre == 0.0) => {
-                    Weights::Shared(Box::new(*few), pad(pattern, labels, lanes, LAST as u8))
+                    Weights::Shared(Box::new(*few), pad(pattern, labels, lanes, LAST as u8, |label| label))
                 }
-                _ => {
-                    let values: Vec<f32> = labels.iter().map(|&l| centres[usize::from(l)]).collect();
-                    Weights::Own(pad(pattern, &values, lanes, 0.0))
-                }
+                _ => Weights::Own(pad(pattern, labels, lanes, 0.0, |label| centres[usize::from(label)])),
             },
         };
         let scale = weights.scale.map_or_else(|| vec![1.0; pattern.rows()], <[f32]>::to_vec);
@@ -83,12 +77,12 @@ impl SparseLinear {
     }
 }
 
-/// The entries of all rows, each row filled up with `zero` to whole vectors.
-fn pad<T: Copy>(pattern: &Pattern, entries: &[T], lanes: usize, zero: T) -> Vec<T> {
+/// What `of` makes of the entries of all rows, each row filled up with `zero` to whole vectors.
+fn pad<T: Copy, U: Copy>(pattern: &Pattern, entries: &[T], lanes: usize, zero: U, of: impl Fn(T) -> U) -> Vec<U> {
     let length = (0..pattern.rows()).map(|row| pattern.row(row).len().next_multiple_of(lanes)).sum();
     let mut padded = Vec::with_capacity(length);
     for row in 0..pattern.rows() {
-        padded.extend_from_slice(&entries[pattern.row(row)]);
+        padded.extend(entries[pattern.row(row)].iter().map(|&entry| of(entry)));
         padded.resize(padded.len().next_multiple_of(lanes), zero);
     }
     padded

@@ -161,21 +161,8 @@ impl Op {
 
     /// The weights that the operation reads.
     pub fn weights(&self) -> impl Iterator<Item = WeightId> {
-        let ids: [Option<WeightId>; 4] = match *self {
-            Self::SubtractMean { mean } => [Some(mean), None, None, None],
-            Self::Conv2d { weight, scale, bias, prelu, .. } | Self::Linear { weight, scale, bias, prelu, .. } => {
-                [Some(weight), scale, bias, prelu]
-            }
-            Self::BatchNorm { mean, scale, shift } => [Some(mean), Some(scale), shift, None],
-            Self::PRelu { slope } => [Some(slope), None, None, None],
-            Self::Lstm { project, recurrent, .. } => [project, Some(recurrent), None, None],
-            Self::MaxPool2d { .. }
-            | Self::Flatten
-            | Self::Dropout { .. }
-            | Self::Identity
-            | Self::Softmax
-            | Self::MeanOverTime => [None, None, None, None],
-        };
+        let mut ids = [None; 4];
+        ids.iter_mut().zip(self.clone().weights_mut()).for_each(|(id, weight)| *id = Some(*weight));
         ids.into_iter().flatten()
     }
 }

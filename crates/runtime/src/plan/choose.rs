@@ -5,9 +5,10 @@ use super::matrix::Matrix;
 use super::step::Task;
 use crate::kernels::conv::{self, DenseConv};
 use crate::kernels::gemv::{self, DenseLinear};
-use crate::kernels::lstm::{Lstm, Product};
+use crate::kernels::lstm::Lstm;
 use crate::kernels::pointwise::Pointwise;
 use crate::kernels::pool::MaxPool;
+use crate::kernels::product::Product;
 use crate::kernels::spmm::{self, SparseConv};
 use crate::kernels::spmv::{self, SparseLinear};
 use crate::kernels::strided::StridedConv;
@@ -49,31 +50,30 @@ pub(super) fn task(model: &Model, op: &Op, src: &Layout, dst: &Layout, lanes: us
                 let params = Conv2dParams::same(params.in_features, params.out_features, [1, 1]);
                 return convolution(&params, &matrix, epilogue, src, dst, lanes);
             }
-            if matrix.is_sparse(gemv::MR, lanes) {
-                let nonzeros = matrix.nonzeros();
-                if params.in_features > spmv::MAX_IN_FEATURES {
-                    let offsets = (0..params.in_features as u32).collect();
-                    return Task::StridedConv(StridedConv::new(nonzeros, offsets, epilogue, [1, 1], dst.clone()));
-                }
-                Task::SparseLinear(SparseLinear::new(&nonzeros, params.in_features, lanes, epilogue))
-            } else {
-                Task::Linear(DenseLinear::new(&matrix.to_dense(), params.in_features, epilogue))
+            if params.in_features > spmv::MAX_IN_FEATURES && matrix.is_sparse(gemv::MR, lanes) {
+                let offsets = (0..params.in_features as u32).collect();
+                return Task::StridedConv(StridedConv::new(matrix.nonzeros(), offsets, epilogue, [1, 1], dst.clone()));
             }
+            Task::Linear(product(&matrix, epilogue, lanes))
         }
         Op::Lstm { params, project, recurrent } => {
             let product = |id: WeightId| {
                 let matrix = Matrix { weight: model.weight(id), scale: None };
-                let epilogue = epilogue(matrix.weight.rows(), None, None);
-                let columns = matrix.weight.columns();
-                if matrix.is_sparse(gemv::MR, lanes) {
-                    Product::Sparse(SparseLinear::new(&matrix.nonzeros(), columns, lanes, epilogue))
-                } else {
-                    Product::Dense(DenseLinear::new(&matrix.to_dense(), columns, epilogue))
-                }
+                product(&matrix, epilogue(matrix.weight.rows(), None, None), lanes)
             };
             Task::Lstm(Lstm { params, project: project.map(product), recurrent: product(recurrent) })
         }
         Op::MeanOverTime => Task::Mean,
+    }
+}
+
+/// Of at most [`spmv::MAX_IN_FEATURES`] columns where it is sparse.
+fn product(matrix: &Matrix<'_>, epilogue: Epilogue, lanes: usize) -> Product {
+    let columns = matrix.weight.columns();
+    if matrix.is_sparse(gemv::MR, lanes) {
+        Product::Sparse(SparseLinear::new(&matrix.nonzeros(), columns, lanes, epilogue))
+    } else {
+        Product::Dense(DenseLinear::new(&matrix.to_dense(), columns, epilogue))
     }
 }
 

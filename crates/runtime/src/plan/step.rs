@@ -2,7 +2,8 @@
 
 use super::layout::Layout;
 use crate::isa::{IsaKind, Token};
-use crate::kernels::{conv, gemv, lstm, over_time, pointwise, pool, softmax, spmm, spmv, strided};
+use crate::kernels::product::Product;
+use crate::kernels::{conv, gemv, lstm, over_time, pointwise, pool, softmax, spmm, strided};
 use crate::model::LayerCost;
 use alloc::format;
 use alloc::string::String;
@@ -28,8 +29,7 @@ pub(crate) enum Task {
     Conv(conv::DenseConv),
     SparseConv(spmm::SparseConv),
     StridedConv(strided::StridedConv),
-    Linear(gemv::DenseLinear),
-    SparseLinear(spmv::SparseLinear),
+    Linear(Product),
     MaxPool(pool::MaxPool),
     Pointwise(pointwise::Pointwise),
     Softmax,
@@ -50,8 +50,7 @@ impl Step {
             Task::Conv(conv) => token.enter(conv.kernel(src, dst)),
             Task::SparseConv(conv) => token.enter(conv.kernel(src, dst)),
             Task::StridedConv(conv) => conv.run(src, dst),
-            Task::Linear(linear) => token.enter(linear.kernel(src, dst)),
-            Task::SparseLinear(linear) => token.enter(linear.kernel(src, dst)),
+            Task::Linear(product) => product.run(token, src, dst),
             Task::MaxPool(pool) => token.enter(pool.kernel(src, dst)),
             Task::Pointwise(op) => op.run(src, &self.src_layout, dst, &self.dst_layout),
             Task::Softmax => {
@@ -75,8 +74,10 @@ impl Task {
             Self::Conv(_) => format!("f32_conv_{}x{}_{isa}", conv::MR, conv::NR_VECTORS * lanes),
             Self::SparseConv(_) => format!("f32_spmm_{}x1_{isa}", spmm::NR_VECTORS * lanes),
             Self::StridedConv(_) => "f32_spmm_strided".into(),
-            Self::Linear(_) => format!("f32_gemv_{}x1_{isa}", gemv::MR),
-            Self::SparseLinear(_) => format!("f32_spmv_{isa}"),
+            Self::Linear(product) => match product {
+                Product::Dense(_) => format!("f32_gemv_{}x1_{isa}", gemv::MR),
+                Product::Sparse(_) => format!("f32_spmv_{isa}"),
+            },
             Self::MaxPool(pool) if pool.is_vectorised() => format!("f32_maxpool_3x3s2_{isa}"),
             Self::MaxPool(_) => "f32_maxpool".into(),
             Self::Pointwise(pointwise::Pointwise::Copy) => "f32_copy".into(),
@@ -96,8 +97,7 @@ impl Task {
             Self::Conv(conv) => conv.bytes(),
             Self::SparseConv(conv) => conv.bytes(),
             Self::StridedConv(conv) => conv.bytes(),
-            Self::Linear(linear) => linear.bytes(),
-            Self::SparseLinear(linear) => linear.bytes(),
+            Self::Linear(product) => product.bytes(),
             Self::Lstm(lstm) => lstm.bytes(),
             Self::Pointwise(op) => op.bytes(),
             Self::MaxPool(_) | Self::Softmax | Self::AddUp | Self::Mean => 0,
