@@ -4,7 +4,7 @@ use crate::codebook::{Centres, Codebook};
 use crate::error::{CompressError, InputError};
 use crate::layers::check_names;
 use crate::trainer::{Constraint, LayerInfo, Trainer};
-use crate::training::{Progress, Record, Training};
+use crate::training::{Progress, Record, Retraining, Training};
 use serde::{Deserialize, Serialize};
 
 /// Configuration of [`Sharing`].
@@ -30,11 +30,9 @@ pub struct SharedLayer {
 /// The state of weight sharing; it can be saved and resumed between any two calls of [`advance`](Self::advance).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sharing {
-    config: SharingConfig,
+    layers: Vec<(String, Centres)>,
     shared: Vec<SharedLayer>,
-    quantised_accuracy: Option<f32>,
-    step: usize,
-    history: Vec<Record>,
+    retraining: Retraining,
 }
 
 impl Sharing {
@@ -43,9 +41,9 @@ impl Sharing {
     /// # Errors
     /// [`InputError`] where the configuration does not fit the layers.
     pub fn new(config: SharingConfig, layers: &[LayerInfo]) -> Result<Self, InputError> {
-        config.training.check("training")?;
+        let retraining = Retraining::new(config.training)?;
         check_names(layers, config.layers.iter().map(|(name, _)| name))?;
-        Ok(Self { config, shared: Vec::new(), quantised_accuracy: None, step: 0, history: Vec::new() })
+        Ok(Self { layers: config.layers, shared: Vec::new(), retraining })
     }
 
     /// The layers quantised so far.
@@ -55,17 +53,17 @@ impl Sharing {
 
     /// Share of held-out samples recognised between quantising and fine-tuning, once measured.
     pub fn quantised_accuracy(&self) -> Option<f32> {
-        self.quantised_accuracy
+        self.retraining.accuracy_before
     }
 
     /// Everything measured while fine-tuning.
     pub fn history(&self) -> &[Record] {
-        &self.history
+        &self.retraining.history
     }
 
     /// Whether all is done.
     pub fn is_done(&self) -> bool {
-        self.quantised_accuracy.is_some() && self.step == self.config.training.steps
+        self.retraining.is_done()
     }
 
     /// Quantises one layer; when all are, evaluates, and then trains the centres for one interval a call.
@@ -75,23 +73,16 @@ impl Sharing {
     pub fn advance<T: Trainer>(&mut self, trainer: &mut T) -> Result<Progress, CompressError<T::Error>> {
         let message = if self.is_done() {
             "done".into()
-        } else if let Some((name, count)) = self.config.layers.get(self.shared.len()) {
+        } else if let Some((name, count)) = self.layers.get(self.shared.len()) {
             let layer = quantise(trainer, name, *count)?;
             let message = format!("{name}: {} centres", layer.centres);
             self.shared.push(layer);
             message
-        } else if self.quantised_accuracy.is_none() {
-            let accuracy = trainer.evaluate().map_err(CompressError::Trainer)?;
-            self.quantised_accuracy = Some(accuracy);
-            format!("quantised: {:.2} %", 100.0 * accuracy)
         } else {
-            let record = self.config.training.run(self.step, trainer)?;
-            self.step = record.step;
-            self.history.push(record);
-            record.summary()
+            self.retraining.advance(trainer, "quantised")?
         };
-        let total = self.config.layers.len() + self.config.training.steps;
-        Ok(Progress { done: self.shared.len() + self.step, total, message })
+        let total = self.layers.len() + self.retraining.training.steps;
+        Ok(Progress { done: self.shared.len() + self.retraining.step, total, message })
     }
 }
 

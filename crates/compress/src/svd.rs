@@ -8,7 +8,7 @@ use crate::error::{CompressError, InputError};
 use crate::layers;
 use crate::lowrank::{Decomposition, max_rank};
 use crate::trainer::{LayerInfo, LayerKind, Trainer};
-use crate::training::{Progress, Record, Training};
+use crate::training::{Progress, Record, Retraining, Training};
 use serde::{Deserialize, Serialize};
 
 /// Which matrices to decompose, and to which ranks.
@@ -49,13 +49,11 @@ pub struct DecomposedLayer {
 /// The state of a decomposition; it can be saved and resumed between any two calls of [`advance`](Self::advance).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Svd {
-    config: SvdConfig,
+    ranks: MatrixRanks,
     /// The matrices, each with its rank where that is given.
     plan: Vec<(String, Option<usize>)>,
     decomposed: Vec<DecomposedLayer>,
-    decomposed_accuracy: Option<f32>,
-    step: usize,
-    history: Vec<Record>,
+    retraining: Retraining,
 }
 
 impl Svd {
@@ -64,7 +62,7 @@ impl Svd {
     /// # Errors
     /// [`InputError`] where the configuration does not fit the layers.
     pub fn new(config: SvdConfig, layers: &[LayerInfo]) -> Result<Self, InputError> {
-        config.training.check("training")?;
+        let retraining = Retraining::new(config.training)?;
         let is_matrix = |l: &&LayerInfo| matches!(l.kind, LayerKind::Linear(_));
         let plan: Vec<(String, Option<usize>)> = match &config.ranks {
             MatrixRanks::PerLayer(ranks) => ranks.iter().map(|(name, rank)| (name.clone(), Some(*rank))).collect(),
@@ -87,7 +85,7 @@ impl Svd {
                 return Err(InputError::layer(name, format!("rank is {rank}, must be from 1 to {max}")));
             }
         }
-        Ok(Self { config, plan, decomposed: Vec::new(), decomposed_accuracy: None, step: 0, history: Vec::new() })
+        Ok(Self { ranks: config.ranks, plan, decomposed: Vec::new(), retraining })
     }
 
     /// The matrices decomposed so far.
@@ -97,17 +95,17 @@ impl Svd {
 
     /// Share of held-out samples recognised between decomposition and training, once measured.
     pub fn decomposed_accuracy(&self) -> Option<f32> {
-        self.decomposed_accuracy
+        self.retraining.accuracy_before
     }
 
     /// Everything measured while training.
     pub fn history(&self) -> &[Record] {
-        &self.history
+        &self.retraining.history
     }
 
     /// Whether all is done.
     pub fn is_done(&self) -> bool {
-        self.decomposed_accuracy.is_some() && self.step == self.config.training.steps
+        self.retraining.is_done()
     }
 
     /// Decomposes one matrix; when all are, evaluates, and then trains one interval a call.
@@ -125,18 +123,11 @@ impl Svd {
             };
             self.decomposed.push(layer);
             message
-        } else if self.decomposed_accuracy.is_none() {
-            let accuracy = trainer.evaluate().map_err(CompressError::Trainer)?;
-            self.decomposed_accuracy = Some(accuracy);
-            format!("decomposed: {:.2} %", 100.0 * accuracy)
         } else {
-            let record = self.config.training.run(self.step, trainer)?;
-            self.step = record.step;
-            self.history.push(record);
-            record.summary()
+            self.retraining.advance(trainer, "decomposed")?
         };
-        let total = self.plan.len() + self.config.training.steps;
-        Ok(Progress { done: self.decomposed.len() + self.step, total, message })
+        let total = self.plan.len() + self.retraining.training.steps;
+        Ok(Progress { done: self.decomposed.len() + self.retraining.step, total, message })
     }
 
     fn decompose<T: Trainer>(
@@ -149,7 +140,7 @@ impl Svd {
         let [out, of, ..] = kind.weight_shape();
         let weight = trainer.weight(name).map_err(CompressError::Trainer)?;
         let decomposition = Decomposition::new(&weight, &kind)?;
-        let rank = match (rank, &self.config.ranks) {
+        let rank = match (rank, &self.ranks) {
             (None, MatrixRanks::Energy { energy, .. }) => {
                 Some(decomposition.rank_for_energy(*energy)).filter(|rank| rank * (out + of) < out * of)
             }

@@ -100,6 +100,46 @@ impl Record {
     }
 }
 
+/// Training after all layers have been changed at once: what the change alone cost, then the training.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Retraining {
+    pub(crate) training: Training,
+    /// Share of held-out samples recognised before the first step, once measured.
+    pub(crate) accuracy_before: Option<f32>,
+    pub(crate) step: usize,
+    pub(crate) history: Vec<Record>,
+}
+
+impl Retraining {
+    /// # Errors
+    /// As [`Training::check`].
+    pub(crate) fn new(training: Training) -> Result<Self, InputError> {
+        training.check("training")?;
+        Ok(Self { training, accuracy_before: None, step: 0, history: Vec::new() })
+    }
+
+    pub(crate) fn is_done(&self) -> bool {
+        self.accuracy_before.is_some() && self.step == self.training.steps
+    }
+
+    /// Evaluates first, then trains one interval a call; says what it did. `changed` names the change.
+    pub(crate) fn advance<T: Trainer>(
+        &mut self,
+        trainer: &mut T,
+        changed: &str,
+    ) -> Result<String, CompressError<T::Error>> {
+        if self.accuracy_before.is_none() {
+            let accuracy = trainer.evaluate().map_err(CompressError::Trainer)?;
+            self.accuracy_before = Some(accuracy);
+            return Ok(format!("{changed}: {:.2} %", 100.0 * accuracy));
+        }
+        let record = self.training.run(self.step, trainer)?;
+        self.step = record.step;
+        self.history.push(record);
+        Ok(record.summary())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
