@@ -10,7 +10,7 @@ pub use filter::{CasiaFilter, CasiaLimits, OtherTags};
 
 pub(in crate::data) use error::RecordError;
 pub(in crate::data) use filter::Labeller;
-pub(in crate::data) use walk::{read_up_to, visit};
+pub(in crate::data) use walk::{read_body, read_header, visit};
 
 #[cfg(test)]
 pub(in crate::data) mod tests;

@@ -1,7 +1,9 @@
 //! What the tests of both formats need.
 
+use super::{CasiaError, CasiaReason};
+use proptest::prelude::*;
 use std::{
-    fs,
+    fmt, fs,
     io::{Cursor, Write},
     path::Path,
 };
@@ -23,4 +25,30 @@ pub(in crate::data) fn with_file<T>(bytes: &[u8], read: impl FnOnce(&Path) -> T)
     let path = dir.path().join("x");
     fs::write(&path, bytes).expect("write file");
     read(&path)
+}
+
+/// Why a file made by [`with_file`] was refused, and at which offset.
+pub(in crate::data) fn refusal<T: fmt::Debug>(loaded: Result<T, CasiaError>) -> (u64, CasiaReason) {
+    match loaded {
+        Err(CasiaError::Malformed { offset, reason, file }) => {
+            assert!(file.contains('x'), "{file}");
+            (offset, reason)
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Copies of `file`, or of an archive of it and of `other`, with a few bytes changed, perhaps cut.
+pub(in crate::data) fn mutations(file: Vec<u8>, other: &[u8]) -> impl Strategy<Value = Vec<u8>> {
+    let archive = zip(&[("a", &file), ("b", other)]);
+    let changes = proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4);
+    (any::<bool>(), changes, any::<prop::sample::Index>()).prop_map(move |(packed, changes, end)| {
+        let mut bytes = if packed { archive.clone() } else { file.clone() };
+        for (at, value) in changes {
+            let at = at.index(bytes.len());
+            bytes[at] = value;
+        }
+        bytes.truncate(end.index(2 * bytes.len()));
+        bytes
+    })
 }

@@ -34,8 +34,25 @@ pub(in crate::data) fn visit<T>(
     paths.iter().try_for_each(|path| walk.path(path, 0))
 }
 
+/// The header of the next record, `None` at the end of the file.
+pub(in crate::data) fn read_header<const N: usize>(reader: &mut dyn Read) -> Result<Option<[u8; N]>, RecordError> {
+    let bytes = read_up_to(reader, N)?;
+    match bytes.first_chunk() {
+        Some(&header) => Ok(Some(header)),
+        None if bytes.is_empty() => Ok(None),
+        None => Err(CasiaReason::TruncatedHeader { expected: N, found: bytes.len() }.into()),
+    }
+}
+
+/// What follows a header that asks for `expected` bytes.
+pub(in crate::data) fn read_body(reader: &mut dyn Read, expected: usize) -> Result<Vec<u8>, RecordError> {
+    let body = read_up_to(reader, expected)?;
+    let found = body.len();
+    if found == expected { Ok(body) } else { Err(CasiaReason::TruncatedBody { expected, found }.into()) }
+}
+
 /// The next `bytes` bytes, or as many as there are before the end.
-pub(in crate::data) fn read_up_to(reader: &mut dyn Read, bytes: usize) -> io::Result<Vec<u8>> {
+fn read_up_to(reader: &mut dyn Read, bytes: usize) -> io::Result<Vec<u8>> {
     let mut read = Vec::new();
     reader.take(bytes as u64).read_to_end(&mut read)?;
     Ok(read)

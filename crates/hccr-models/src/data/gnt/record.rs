@@ -2,7 +2,7 @@
 
 use super::MAX_SIDE;
 use crate::data::{
-    casia::{CasiaReason, RecordError, read_up_to},
+    casia::{CasiaReason, RecordError, read_body, read_header},
     gb2312::char_of_tag,
 };
 use std::io::Read;
@@ -24,13 +24,8 @@ pub(super) struct Record {
 
 /// The next record, `None` at the end of the file.
 pub(super) fn read_record(reader: &mut dyn Read) -> Result<Option<Record>, RecordError> {
-    let header = read_up_to(reader, HEADER_BYTES)?;
-    let &[s0, s1, s2, s3, t0, t1, w0, w1, h0, h1] = &header[..] else {
-        return match header.len() {
-            0 => Ok(None),
-            found => Err(CasiaReason::TruncatedHeader { expected: HEADER_BYTES, found }.into()),
-        };
-    };
+    let header: Option<[u8; HEADER_BYTES]> = read_header(reader)?;
+    let Some([s0, s1, s2, s3, t0, t1, w0, w1, h0, h1]) = header else { return Ok(None) };
     let (width, height) = (u16::from_le_bytes([w0, w1]), u16::from_le_bytes([h0, h1]));
     let side = 1..=MAX_SIDE;
     if !side.contains(&width) || !side.contains(&height) {
@@ -45,9 +40,6 @@ pub(super) fn read_record(reader: &mut dyn Read) -> Result<Option<Record>, Recor
     if char_of_tag(tag).is_none() && !(t0.is_ascii_graphic() && t1 == 0) {
         return Err(CasiaReason::Tag(tag.to_vec()).into());
     }
-    let (pixels, expected) = (read_up_to(reader, bytes as usize)?, bytes as usize);
-    if pixels.len() != expected {
-        return Err(CasiaReason::TruncatedBody { expected, found: pixels.len() }.into());
-    }
+    let pixels = read_body(reader, bytes as usize)?;
     Ok(Some(Record { tag, width: width.into(), height: height.into(), pixels }))
 }

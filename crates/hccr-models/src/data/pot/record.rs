@@ -1,7 +1,7 @@
 //! The records of a POT file.
 
 use crate::data::{
-    casia::{CasiaReason, RecordError, read_up_to},
+    casia::{CasiaReason, RecordError, read_body, read_header},
     gb2312::char_of_tag,
 };
 use std::io::Read;
@@ -22,13 +22,8 @@ pub(super) struct Record {
 
 /// The next record, `None` at the end of the file.
 pub(super) fn read_record(reader: &mut dyn Read) -> Result<Option<Record>, RecordError> {
-    let header = read_up_to(reader, HEADER_BYTES)?;
-    let &[s0, s1, t0, t1, t2, t3, n0, n1] = &header[..] else {
-        return match header.len() {
-            0 => Ok(None),
-            found => Err(CasiaReason::TruncatedHeader { expected: HEADER_BYTES, found }.into()),
-        };
-    };
+    let header: Option<[u8; HEADER_BYTES]> = read_header(reader)?;
+    let Some([s0, s1, t0, t1, t2, t3, n0, n1]) = header else { return Ok(None) };
     let size = u16::from_le_bytes([s0, s1]);
     let expected = match usize::from(size).checked_sub(HEADER_BYTES) {
         Some(bytes) if bytes > 0 && bytes.is_multiple_of(POINT_BYTES) => bytes,
@@ -39,11 +34,7 @@ pub(super) fn read_record(reader: &mut dyn Read) -> Result<Option<Record>, Recor
         [symbol, 0, 0, 0] | [0, symbol, 0, 0] if symbol.is_ascii_graphic() => [symbol, 0],
         bytes => return Err(CasiaReason::Tag(bytes.to_vec()).into()),
     };
-    let body = read_up_to(reader, expected)?;
-    if body.len() != expected {
-        return Err(CasiaReason::TruncatedBody { expected, found: body.len() }.into());
-    }
-    let strokes = strokes(&body)?;
+    let strokes = strokes(&read_body(reader, expected)?)?;
     let (found, expected) = (strokes.len(), usize::from(u16::from_le_bytes([n0, n1])));
     if found != expected {
         return Err(CasiaReason::Strokes { found, expected }.into());

@@ -1,7 +1,7 @@
 use super::*;
 use crate::data::{
     CasiaError, CasiaFilter, CasiaLimits, CasiaReason, InkSet, OtherTags,
-    casia::tests::{with_file, zip},
+    casia::tests::{self, mutations, with_file, zip},
     gb2312::tag_of_char,
 };
 use proptest::prelude::*;
@@ -34,13 +34,7 @@ fn load_bytes(bytes: &[u8], filter: &CasiaFilter) -> Result<InkSet, CasiaError> 
 
 /// Why `bytes` is refused, and at which offset.
 fn refusal(bytes: &[u8], filter: &CasiaFilter) -> (u64, CasiaReason) {
-    match load_bytes(bytes, filter) {
-        Err(CasiaError::Malformed { offset, reason, file }) => {
-            assert!(file.contains('x'), "{file}");
-            (offset, reason)
-        }
-        other => panic!("{other:?}"),
-    }
+    tests::refusal(load_bytes(bytes, filter))
 }
 
 #[test]
@@ -126,20 +120,7 @@ fn limits_hold() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
     #[test]
-    fn mutations_never_panic(
-        packed in any::<bool>(),
-        changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
-        end in any::<prop::sample::Index>(),
-    ) {
-        let mut bytes = file("一丁七");
-        if packed {
-            bytes = zip(&[("a", &bytes), ("b", &file("万"))]);
-        }
-        for (at, value) in changes {
-            let at = at.index(bytes.len());
-            bytes[at] = value;
-        }
-        bytes.truncate(end.index(2 * bytes.len()));
+    fn mutations_never_panic(bytes in mutations(file("一丁七"), &file("万"))) {
         if let Ok(set) = load_bytes(&bytes, &CasiaFilter::default()) {
             prop_assert!((0..set.len()).all(|i| set.strokes(i).count() > 0));
         }

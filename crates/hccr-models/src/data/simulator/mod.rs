@@ -2,8 +2,9 @@
 //!
 //! A sample starts from a character's stroke skeleton (`datasets/strokes`), which the writer's habits and chance distort,
 //! and whose strokes they join. It is a pen trajectory ([`Writer::sample`]) that can be drawn ([`super::render`]) and recorded
-//! ([`Writer::ink`]): image and ink of one number are the same writing. The same seed gives the same bytes on every machine and for any number of threads: nothing but the four operations,
-//! square roots and the portable `libm` touches the numbers, and each sample has a random stream of its own.
+//! ([`Writer::ink`]): image and ink of one number are the same writing. The same seed gives the same bytes on every machine
+//! and for any number of threads: nothing but the four operations, square roots and the portable `libm` touches the
+//! numbers, and each sample has a random stream of its own.
 
 mod device;
 mod path;
