@@ -3,13 +3,11 @@
 //! Prints minimum and median times a character, and the minimum a step, for each instruction set. Pin it to one core:
 //! `taskset -c 1 cargo bench -p hccr-benches --bench runtime`. A word behind `--` selects networks by name.
 
+use hccr_benches::{Rng, compare};
 use hccr_runtime::shape::{Conv2dParams, LinearParams, Pool2dParams};
-use hccr_runtime::{IsaKind, Model, ModelBuilder, Op, Plan, Session, Weight};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use hccr_runtime::{Model, ModelBuilder, Op, Weight};
 
 const CLASSES: usize = 3755;
-const RUNS: usize = 30;
 
 /// Output channels and pooling of conv2 to conv5_2; rank and densities (3x1, 1x3) after the thesis's compression.
 const CONVOLUTIONS: [(&str, usize, bool, usize, [f64; 2]); 6] = [
@@ -29,18 +27,6 @@ enum Stage {
     Pruned,
 }
 
-/// SplitMix64, as values uniform in [-1, 1).
-struct Rng(u64);
-
-impl Rng {
-    fn value(&mut self) -> f32 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 40) as f32 / (1u32 << 23) as f32 - 1.0
-    }
-}
-
 /// Appends layers with random weights of about unit gain.
 struct Network {
     builder: ModelBuilder,
@@ -48,16 +34,9 @@ struct Network {
 }
 
 impl Network {
+    /// A gain of 2 makes up for PReLU.
     fn weight(&mut self, name: &str, shape: &[usize], density: f64) -> Weight {
-        let inputs: usize = shape[1..].iter().product();
-        let gain = (6.0 / (inputs as f64 * density)).sqrt() as f32;
-        let values: Vec<f32> = (0..shape[0] * inputs)
-            .map(|_| {
-                let keep = f64::from(self.rng.value()) < 2.0 * density - 1.0;
-                if keep { gain * self.rng.value() } else { 0.0 }
-            })
-            .collect();
-        if density < 1.0 { Weight::sparse(name, shape, &values) } else { Weight::dense(name, shape, values) }
+        self.rng.weight(name, shape, density, 2.0)
     }
 
     fn conv(&mut self, name: &str, params: Conv2dParams, density: f64, activation: bool) {
@@ -109,58 +88,8 @@ fn network(stage: Stage) -> Model {
 }
 
 fn main() {
-    let wanted: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
     let mut rng = Rng(2);
     let input: Vec<f32> = (0..96 * 96).map(|_| rng.value()).collect();
-    for (name, stage) in [("baseline", Stage::Baseline), ("low-rank", Stage::LowRank), ("pruned", Stage::Pruned)] {
-        if !wanted.is_empty() && !wanted.iter().any(|w| name.contains(w.as_str())) {
-            continue;
-        }
-        let model = network(stage);
-        let mut reference = Vec::new();
-        for isa in IsaKind::available() {
-            let plan = Arc::new(Plan::with_isa(&model, isa).expect("a valid model"));
-            let mut session = Session::new(plan.clone());
-            let output = session.run(&input).expect("a valid input").to_vec();
-            if isa == IsaKind::Scalar {
-                reference = output;
-                continue;
-            }
-            let largest = reference.iter().copied().fold(0.0, f32::max);
-            for (found, want) in output.iter().zip(&reference) {
-                assert!((found - want).abs() <= 1e-4 * largest, "{name} {isa}: {found} instead of {want}");
-            }
-            measure(name, &mut session, &input);
-        }
-    }
-}
-
-fn measure(name: &str, session: &mut Session, input: &[f32]) {
-    let mut total: Vec<Duration> = Vec::with_capacity(RUNS);
-    let mut steps: Vec<(String, Duration)> = Vec::new();
-    for run in 0..RUNS {
-        let start = Instant::now();
-        session.run(input).expect("a valid input");
-        total.push(start.elapsed());
-
-        let (mut before, mut i) = (Instant::now(), 0);
-        let observe = |layer: &str| {
-            let elapsed = before.elapsed();
-            if run == 0 {
-                steps.push((layer.to_string(), elapsed));
-            } else {
-                steps[i].1 = steps[i].1.min(elapsed);
-            }
-            i += 1;
-            before = Instant::now();
-        };
-        session.run_observed(input, observe).expect("a valid input");
-    }
-    total.sort_unstable();
-    let ms = |d: Duration| d.as_secs_f64() * 1e3;
-    println!("{name} {}: min {:.2} ms, median {:.2} ms", session.plan().isa(), ms(total[0]), ms(total[RUNS / 2]));
-    for ((layer, least), line) in steps.iter().zip(session.plan().describe().lines().skip(1)) {
-        assert!(line.starts_with(layer.as_str()));
-        println!("  {:>8.3} ms  {line}", ms(*least));
-    }
+    let stages = [("baseline", Stage::Baseline), ("low-rank", Stage::LowRank), ("pruned", Stage::Pruned)];
+    compare(stages.map(|(name, stage)| (name, Box::new(move || network(stage)) as _)), &input);
 }

@@ -1,1 +1,96 @@
-//! Benchmarks live in `benches/`.
+//! What the benchmarks of the runtime share: random weights, and timing on every instruction set.
+
+use hccr_runtime::{IsaKind, Model, Plan, Session, Weight};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const RUNS: usize = 30;
+
+/// SplitMix64, as values uniform in [-1, 1).
+pub struct Rng(pub u64);
+
+impl Rng {
+    /// The next value.
+    pub fn value(&mut self) -> f32 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) >> 40) as f32 / (1u32 << 23) as f32 - 1.0
+    }
+
+    /// A weight of which the share `density` is not zero, whose sums over inputs of variance 1 have the variance `gain`.
+    pub fn weight(&mut self, name: &str, shape: &[usize], density: f64, gain: f64) -> Weight {
+        let inputs: usize = shape[1..].iter().product();
+        let largest = (3.0 * gain / (inputs as f64 * density)).sqrt() as f32;
+        let values: Vec<f32> = (0..shape[0] * inputs)
+            .map(|_| {
+                let keep = f64::from(self.value()) < 2.0 * density - 1.0;
+                if keep { largest * self.value() } else { 0.0 }
+            })
+            .collect();
+        if density < 1.0 { Weight::sparse(name, shape, &values) } else { Weight::dense(name, shape, values) }
+    }
+}
+
+/// Times each of the networks, or those that the command line names, on `input` with every instruction set, after
+/// holding its answer to the scalar one.
+///
+/// # Panics
+/// Where answers differ, or a network does not take the input.
+pub fn compare<'a>(networks: impl IntoIterator<Item = (&'a str, Box<dyn Fn() -> Model>)>, input: &[f32]) {
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
+    for (name, network) in networks {
+        if !wanted.is_empty() && !wanted.iter().any(|w| name.contains(w.as_str())) {
+            continue;
+        }
+        let model = network();
+        let mut reference = Vec::new();
+        for isa in IsaKind::available() {
+            let mut session = Session::new(Arc::new(Plan::with_isa(&model, isa).expect("a valid model")));
+            let output = session.run(input).expect("a valid input").to_vec();
+            if isa == IsaKind::Scalar {
+                reference = output;
+                continue;
+            }
+            let largest = reference.iter().copied().fold(0.0, f32::max);
+            for (found, want) in output.iter().zip(&reference) {
+                assert!((found - want).abs() <= 1e-4 * largest, "{name} {isa}: {found} instead of {want}");
+            }
+            measure(name, &mut session, input);
+        }
+    }
+}
+
+/// Prints the minimum and median of the whole, and the minimum of each layer.
+fn measure(name: &str, session: &mut Session, input: &[f32]) {
+    let mut total: Vec<Duration> = Vec::with_capacity(RUNS);
+    // A layer over a sequence runs once a chunk: its time is the sum.
+    let mut layers: BTreeMap<String, Duration> = BTreeMap::new();
+    for _ in 0..RUNS {
+        let start = Instant::now();
+        session.run(input).expect("a valid input");
+        total.push(start.elapsed());
+
+        let mut run: BTreeMap<String, Duration> = BTreeMap::new();
+        let mut before = Instant::now();
+        let observe = |layer: &str| {
+            *run.entry(layer.to_string()).or_default() += before.elapsed();
+            before = Instant::now();
+        };
+        session.run_observed(input, observe).expect("a valid input");
+        for (layer, time) in run {
+            let least = layers.entry(layer).or_insert(time);
+            *least = time.min(*least);
+        }
+    }
+    total.sort_unstable();
+    let ms = |d: Duration| d.as_secs_f64() * 1e3;
+    println!("{name} {}: min {:.3} ms, median {:.3} ms", session.plan().isa(), ms(total[0]), ms(total[RUNS / 2]));
+    for line in session.plan().describe().lines().skip(1) {
+        match line.split_whitespace().next().and_then(|layer| layers.get(layer)) {
+            Some(&least) => println!("  {:>8.3} ms  {line}", ms(least)),
+            None => println!("               {line}"),
+        }
+    }
+}
