@@ -1,5 +1,7 @@
 //! Networks over sequences: the LSTM against its definition, and training as a whole.
 
+mod common;
+
 use hccr_nn_train::layers::{Dropout, Linear, Lstm, MeanOverTime};
 use hccr_nn_train::{
     Adam, Batch, Clipped, Constraint, Layer, Mode, Network, NetworkError, Optimizer, Sgd, checkpoint,
@@ -194,16 +196,11 @@ fn a_resumed_run_is_the_uninterrupted_one_bit_for_bit() {
 
 #[test]
 fn results_do_not_depend_on_the_number_of_threads() {
-    hccr_tensor::blas::use_one_thread().unwrap();
-    let with = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| {
-            let mut n = network();
-            train(&mut n, &ADAM, 0.01, 0, 5);
-            values(&mut n)
-        })
-    };
-    assert_eq!(with(1), with(3));
+    common::assert_threads_change_nothing(|| {
+        let mut n = network();
+        train(&mut n, &ADAM, 0.01, 0, 5);
+        values(&mut n)
+    });
 }
 
 const MATRICES: [&str; 5] = ["lstm1_x", "lstm1_h", "lstm2_x", "lstm2_h", "fc"];

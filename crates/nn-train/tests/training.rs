@@ -1,5 +1,7 @@
 //! Training as a whole: constraints, threads, checkpoints.
 
+mod common;
+
 use hccr_nn_train::batch::Batch;
 use hccr_nn_train::layers::{Conv2d, Dropout, Flatten, Linear, NormPReluPool};
 use hccr_nn_train::{Constraint, Layer, Network, Sgd, checkpoint};
@@ -82,14 +84,9 @@ fn a_resumed_run_is_the_uninterrupted_one_bit_for_bit() {
 
 #[test]
 fn results_do_not_depend_on_the_number_of_threads() {
-    hccr_tensor::blas::use_one_thread().unwrap();
-    let with = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| {
-            let mut n = network();
-            train(&mut n, 0, 10);
-            values(&mut n)
-        })
-    };
-    assert_eq!(with(1), with(3));
+    common::assert_threads_change_nothing(|| {
+        let mut n = network();
+        train(&mut n, 0, 10);
+        values(&mut n)
+    });
 }
