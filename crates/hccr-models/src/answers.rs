@@ -35,12 +35,3 @@ pub fn answers(plan: &Arc<Plan>, set: &ImageSet, after_each: impl Fn() + Sync) -
     };
     (0..set.len()).into_par_iter().map_init(|| (Session::new(plan.clone()), Vec::new()), recognise).collect()
 }
-
-/// All answers together.
-pub fn sum<'a>(answers: impl IntoIterator<Item = &'a Answer>) -> Evaluation {
-    answers.into_iter().fold(Evaluation::default(), |a, Answer { count: b, .. }| Evaluation {
-        samples: a.samples + b.samples,
-        top1: a.top1 + b.top1,
-        top5: a.top5 + b.top5,
-    })
-}

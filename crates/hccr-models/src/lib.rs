@@ -1,6 +1,6 @@
 //! Networks, data sets and recipes of handwritten Chinese character recognition: what is particular to the task.
 //!
-//! - [`data`]: labelled images, simulated from stroke skeletons or read from GNT files.
+//! - [`data`]: labelled images and inks, simulated from stroke skeletons or read from GNT and POT files.
 //! - [`offline`]: the thesis's network for images, its training, and the configuration of each stage of its compression.
 //! - [`scut`]: the importer of the network that was published with the thesis.
 //! - [`answers`]: what a model answers on a labelled set.
@@ -15,4 +15,4 @@ pub mod export;
 pub mod offline;
 pub mod scut;
 
-pub use answers::{Answer, answers, sum};
+pub use answers::{Answer, answers};

@@ -4,6 +4,7 @@ use crate::batch::{Batch, CHUNK_IMAGES};
 use crate::layers::Mode;
 use crate::network::Network;
 use crate::sequence::CHUNK_SEQUENCES;
+use std::iter::Sum;
 
 /// How many of the samples of a set were recognised.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,6 +36,16 @@ impl Evaluation {
         for (logits, label) in network.forward(batch, Mode::Eval).vectors().iter().zip(labels) {
             self.count(logits, label.into());
         }
+    }
+}
+
+impl Sum for Evaluation {
+    fn sum<I: Iterator<Item = Self>>(parts: I) -> Self {
+        parts.fold(Self::default(), |a, b| Self {
+            samples: a.samples + b.samples,
+            top1: a.top1 + b.top1,
+            top5: a.top5 + b.top5,
+        })
     }
 }
 

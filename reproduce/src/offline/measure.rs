@@ -3,9 +3,9 @@
 use crate::measure::{macs, stage, time};
 use crate::report::types::{FullSize, FullSizeRow, Stage};
 use anyhow::{Context, Result};
+use hccr_models::answers;
 use hccr_models::data::ImageSet;
 use hccr_models::offline::{ThesisStage, thesis_network};
-use hccr_models::{answers, sum};
 use hccr_nn_train::Evaluation;
 use hccr_runtime::{Model, Plan};
 use std::sync::Arc;
@@ -19,7 +19,7 @@ pub(super) fn stage_of_file(name: &str, bytes: &[u8], test: &ImageSet) -> Result
 
 /// Recognises the whole set.
 pub(super) fn accuracy(plan: &Arc<Plan>, set: &ImageSet) -> Result<Evaluation> {
-    Ok(sum(&answers(plan, set, || ())?))
+    Ok(answers(plan, set, || ())?.iter().map(|answer| answer.count).sum())
 }
 
 /// The thesis's network at full size with random weights.

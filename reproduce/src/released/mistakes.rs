@@ -1,8 +1,9 @@
 //! Who is misread, and what for what.
 
 use crate::report::types::{ConfusedPair, WriterAccuracy};
+use hccr_models::Answer;
 use hccr_models::data::ImageSet;
-use hccr_models::{Answer, sum};
+use hccr_nn_train::Evaluation;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +17,7 @@ pub(super) fn writers(answers: &[Answer], set: &ImageSet) -> Vec<WriterAccuracy>
     let writers: BTreeSet<u32> = set.writers.iter().copied().collect();
     let accuracy = |writer| {
         let own = answers.iter().zip(&set.writers).filter(|(_, w)| **w == writer);
-        let accuracy = sum(own.map(|(answer, _)| answer));
+        let accuracy: Evaluation = own.map(|(answer, _)| answer.count).sum();
         WriterAccuracy {
             writer: writer + 1,
             test_samples: accuracy.samples as u64,
@@ -67,7 +68,6 @@ pub(super) fn confused_pairs(answers: &[Answer], set: &ImageSet) -> Mistakes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hccr_nn_train::Evaluation;
 
     /// Samples as (writer, true class, recognised class, true class among the best five).
     fn made(samples: &[(u32, u16, usize, bool)]) -> (Vec<Answer>, ImageSet) {

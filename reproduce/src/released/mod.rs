@@ -13,8 +13,7 @@ use crate::report::types::{Config, Curves, Released, Report, Stage, Threads, Wal
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use hccr_models::data::{CasiaFilter, ImageSet, load_gnt};
-use hccr_models::{Answer, answers, sum};
-use hccr_models::{export, scut};
+use hccr_models::{Answer, answers, export, scut};
 use hccr_runtime::{Model, Plan};
 use mistakes::{Mistakes, confused_pairs, writers};
 use repack::Repacked;
@@ -198,7 +197,7 @@ fn measured(
     let plan = Arc::new(Plan::new(model).with_context(|| format!("the {name} network cannot run"))?);
     let bar = bar(name, set.len());
     let answers = answers(&plan, set, || bar.inc(1))?;
-    let accuracy = sum(&answers);
+    let accuracy = answers.iter().map(|answer| answer.count).sum();
     let stage = stage(name, model, file_bytes, accuracy, time(&plan, set, |_| ())?)?;
     let seconds = started.elapsed().as_secs_f64();
     finish(&bar, name, &format!("{:.2} % recognised, {seconds:.0} s", 100.0 * stage.top1));

@@ -1,10 +1,10 @@
 //! Training of an offline network on image sets, as compression wants it.
 
+use crate::answers;
 use crate::data::ImageSet;
-use crate::{answers, sum};
 use hccr_compress::{Constraint, LayerInfo, LayerKind, LowRankPair, TrainStats, Trainer};
 use hccr_nn_train::layers::Conv2d;
-use hccr_nn_train::{Batch, Layer, Network, NetworkError, Sgd};
+use hccr_nn_train::{Batch, Evaluation, Layer, Network, NetworkError, Sgd};
 use hccr_runtime::{Plan, PlanError, RunError};
 use hccr_tensor::Rng;
 use serde::{Deserialize, Serialize};
@@ -233,6 +233,7 @@ impl Trainer for OfflineTrainer<'_> {
         let model =
             hccr_graph_opt::optimize(&self.state.network.to_model(&self.dev.classes)).map_err(PlanError::from)?;
         let plan = Arc::new(Plan::new(&model)?);
-        Ok(sum(&answers(&plan, self.dev, || ())?).top1_accuracy())
+        let counts: Evaluation = answers(&plan, self.dev, || ())?.iter().map(|answer| answer.count).sum();
+        Ok(counts.top1_accuracy())
     }
 }
