@@ -156,6 +156,9 @@ pub(crate) trait Isa: Copy {
     /// `p` points to `LANES` writable elements.
     unsafe fn store(self, p: *mut f32, v: Self::F32);
 
+    /// Asks for the cache line at `p`, which need not be readable, to be brought near.
+    fn prefetch(self, p: *const f32);
+
     /// The elements of `base` at the `LANES` indices.
     ///
     /// # Safety

@@ -128,6 +128,12 @@ impl Isa for Avx2 {
     }
 
     #[inline(always)]
+    fn prefetch(self, p: *const f32) {
+        // SAFETY: a prefetch has no effect but on caches.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
+    }
+
+    #[inline(always)]
     unsafe fn gather(self, base: *const f32, indices: *const u16) -> __m256 {
         // SAFETY: the token proves AVX2; the caller vouches for 8 indices, and for the element at each.
         // Eight loads and their shuffles were measured a quarter faster than the gather instruction of 8 lanes.
@@ -246,6 +252,12 @@ impl Isa for Avx512 {
     unsafe fn store(self, p: *mut f32, v: __m512) {
         // SAFETY: the token proves AVX-512F; the caller vouches for 16 writable elements.
         unsafe { _mm512_storeu_ps(p, v) }
+    }
+
+    #[inline(always)]
+    fn prefetch(self, p: *const f32) {
+        // SAFETY: a prefetch has no effect but on caches.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
     }
 
     #[inline(always)]

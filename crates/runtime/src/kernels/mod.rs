@@ -20,6 +20,7 @@ pub(crate) mod softmax;
 pub(crate) mod spmm;
 pub(crate) mod spmv;
 pub(crate) mod strided;
+pub(crate) mod winograd;
 
 use alloc::vec::Vec;
 use core::ops::{Deref, DerefMut};

@@ -4,8 +4,9 @@ use crate::kernels::LINE;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-/// Elements behind each buffer that a kernel may read while it fills its last vector.
-const SLACK: usize = LINE;
+/// Elements behind each buffer that a kernel may read while it fills its last vectors: those of
+/// [`winograd`](crate::kernels::winograd) read four and a few.
+const SLACK: usize = 5 * LINE;
 
 /// A buffer: its elements, and the steps at which it is written and read last.
 pub(crate) struct Lifetime {

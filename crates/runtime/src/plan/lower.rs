@@ -164,10 +164,7 @@ impl Lowering<'_> {
         let flat = matches!(node.op, Op::Flatten).then(|| src_layout.without_border());
         let dst_layout = flat.unwrap_or_else(|| value.layout.clone());
         let (src, dst) = (self.buffer_of[input], self.define(v));
-        let scratch = match node.op {
-            Op::Lstm { params, .. } => Some(self.buffer(Lstm::scratch_len(&params), self.steps.len())),
-            _ => None,
-        };
+        let scratch = task.scratch_len().map(|len| self.buffer(len, self.steps.len()));
         self.push(&node.name, task, [src_layout.clone(), dst_layout], Buffers { src, dst, state, scratch });
         if let Some(step) = self.steps.last_mut() {
             step.cost = self.model.cost_of(i, self.shapes);

@@ -20,8 +20,16 @@ pub(super) struct Matrix<'a> {
 impl Matrix<'_> {
     /// True where a sparse kernel beats a dense one, which pads the rows to a multiple of `mr`.
     pub(super) fn is_sparse(&self, mr: usize, lanes: usize) -> bool {
-        let padded = self.weight.rows().next_multiple_of(mr) as f64 * self.weight.columns() as f64;
-        (self.weight.nnz() as f64) < sparse_below(lanes) * padded
+        self.multiply_adds(mr, lanes) < self.padded(mr)
+    }
+
+    /// What the faster of the two takes for one column of the product, in multiply-adds of the dense one.
+    pub(super) fn multiply_adds(&self, mr: usize, lanes: usize) -> f64 {
+        self.padded(mr).min(self.weight.nnz() as f64 / sparse_below(lanes))
+    }
+
+    fn padded(&self, mr: usize) -> f64 {
+        self.weight.rows().next_multiple_of(mr) as f64 * self.weight.columns() as f64
     }
 
     /// All entries, row-major.

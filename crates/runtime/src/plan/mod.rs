@@ -2,6 +2,7 @@
 
 mod arena;
 mod choose;
+mod convolution;
 mod describe;
 mod layout;
 mod lower;

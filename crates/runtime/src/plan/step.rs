@@ -3,7 +3,7 @@
 use super::layout::Layout;
 use crate::isa::{IsaKind, Token};
 use crate::kernels::product::Product;
-use crate::kernels::{conv, gemv, lstm, over_time, pointwise, pool, softmax, spmm, strided};
+use crate::kernels::{conv, gemv, lstm, over_time, pointwise, pool, softmax, spmm, strided, winograd};
 use crate::model::LayerCost;
 use alloc::format;
 use alloc::string::String;
@@ -14,8 +14,9 @@ pub(crate) struct Step {
     pub(crate) layer: String,
     pub(crate) src: Range<usize>,
     pub(crate) dst: Range<usize>,
-    /// What an LSTM carries from step to step, and its working memory; empty for all others.
+    /// What an LSTM carries from step to step; empty for all others.
     pub(crate) state: Range<usize>,
+    /// The task's working memory.
     pub(crate) scratch: Range<usize>,
     pub(crate) src_layout: Layout,
     pub(crate) dst_layout: Layout,
@@ -27,6 +28,7 @@ pub(crate) struct Step {
 /// What a step does.
 pub(crate) enum Task {
     Conv(conv::DenseConv),
+    Winograd(winograd::WinogradConv),
     SparseConv(spmm::SparseConv),
     StridedConv(strided::StridedConv),
     Linear(Product),
@@ -48,6 +50,7 @@ impl Step {
         let src = &*src;
         match &self.task {
             Task::Conv(conv) => token.enter(conv.kernel(src, dst)),
+            Task::Winograd(conv) => token.enter(conv.kernel(src, dst, scratch)),
             Task::SparseConv(conv) => token.enter(conv.kernel(src, dst)),
             Task::StridedConv(conv) => conv.run(src, dst),
             Task::Linear(product) => product.run(token, src, dst),
@@ -72,6 +75,10 @@ impl Task {
     pub(crate) fn name(&self, isa: IsaKind, lanes: usize) -> String {
         match self {
             Self::Conv(_) => format!("f32_conv_{}x{}_{isa}", conv::MR, conv::NR_VECTORS * lanes),
+            Self::Winograd(conv) => {
+                let [down, across] = conv.tile();
+                format!("f32_winograd_{down}x{across}_{isa}")
+            }
             Self::SparseConv(_) => format!("f32_spmm_{}x1_{isa}", spmm::NR_VECTORS * lanes),
             Self::StridedConv(_) => "f32_spmm_strided".into(),
             Self::Linear(product) => match product {
@@ -91,10 +98,20 @@ impl Task {
         }
     }
 
+    /// Elements of working memory, if it needs any.
+    pub(crate) fn scratch_len(&self) -> Option<usize> {
+        match self {
+            Self::Winograd(conv) => Some(conv.scratch_len()),
+            Self::Lstm(lstm) => Some(lstm::Lstm::scratch_len(&lstm.params)),
+            _ => None,
+        }
+    }
+
     /// Bytes of the packed weights.
     pub(crate) fn bytes(&self) -> usize {
         match self {
             Self::Conv(conv) => conv.bytes(),
+            Self::Winograd(conv) => conv.bytes(),
             Self::SparseConv(conv) => conv.bytes(),
             Self::StridedConv(conv) => conv.bytes(),
             Self::Linear(product) => product.bytes(),

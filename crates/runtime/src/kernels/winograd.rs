@@ -1,0 +1,615 @@
+//! Dense convolution of stride 1 by Winograd's minimal filtering, over tiles of 4 or 2 outputs along each axis of 3 taps.
+//!
+//! A tile's inputs and a kernel are brought to as many points as the tile has inputs; the sum over the input channels is
+//! then one product a point: 36 instead of 144 for 4x4 outputs of a 3x3 kernel, 6 instead of 12 for 4 outputs of a 3x1 or
+//! 1x3 kernel. (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016, have the matrices.)
+//!
+//! Inputs are transformed with a tile a lane; products and outputs have an output channel a lane, so that planes of any
+//! size fill the vectors. A block of tile rows is processed at a time, and of its outputs a panel of two vectors of
+//! channels, so that all but the weights stays in the second-level cache.
+//!
+//! The transform's constants enlarge rounding errors: outputs are within 2e-5 of the largest one for 4x4 tiles.
+
+use super::{Aligned, Epilogue, LINE};
+use crate::isa::{Isa, Kernel, MAX_LANES};
+use crate::plan::Layout;
+use core::ops::Range;
+
+/// Most points along an axis.
+const POINTS: usize = 6;
+/// Vectors of output channels of a panel.
+const PANEL: usize = 2;
+/// Outputs that are brought from channels to rows together.
+const PIXELS: usize = 16;
+/// What a block's inputs and products may take of the second-level cache.
+const BLOCK_ELEMENTS: usize = (640 << 10) / size_of::<f32>();
+/// How far ahead of their use weights are asked for, in elements: the caches' own prefetching reaches 20 to 40 % less.
+const AHEAD: usize = 1024;
+/// Tiles that the product may have in registers, for wide and for narrow vectors (of which there are fewer registers).
+const WIDE: [usize; 4] = [12, 9, 6, 4];
+const NARROW: [usize; 3] = [6, 5, 4];
+
+/// What a transform takes for a vector of one point, and the least that a vector of weights takes, which come from the
+/// last-level cache: in multiply-adds, as measured.
+const TRANSFORM_COST: usize = 16;
+const WEIGHT_COST: usize = 14;
+
+/// Outputs of a tile down and across; 1 along an axis of one tap.
+pub(crate) type Tile = [usize; 2];
+
+/// Transformed weights and geometry.
+pub(crate) struct WinogradConv {
+    /// Panels of output channels: `[out_channels / panel][points][in_channels][panel]`.
+    weights: Aligned,
+    epilogue: Epilogue,
+    tile: Tile,
+    /// Tiles down and across.
+    tiles: [usize; 2],
+    /// Tile rows of a block.
+    block: usize,
+    /// Tiles that the product has in registers.
+    nr: usize,
+    src: Layout,
+    /// Position in an input plane of the first input of the first tile.
+    origin: usize,
+    dst: Layout,
+    lanes: usize,
+}
+
+/// The points of kernels of 3 taps for a tile of `outputs`, or of 1 tap.
+fn kernel_points(outputs: usize) -> &'static [[f64; 3]] {
+    const C: f64 = 1.0 / 24.0;
+    match outputs {
+        1 => &[[1.0, 0.0, 0.0]],
+        2 => &[[1.0, 0.0, 0.0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0.0, 0.0, 1.0]],
+        _ => &[
+            [0.25, 0.0, 0.0],
+            [-4.0 * C, -4.0 * C, -4.0 * C],
+            [-4.0 * C, 4.0 * C, -4.0 * C],
+            [C, 2.0 * C, 4.0 * C],
+            [C, -2.0 * C, 4.0 * C],
+            [0.0, 0.0, 1.0],
+        ],
+    }
+}
+
+impl WinogradConv {
+    /// Transforms `weights`, Oihw with a kernel of 3 taps along the axes along which `tile` has more than one output.
+    /// The tile divides the output, and `origin` is the first input's position in a plane of `src`.
+    pub(crate) fn new(
+        weights: &[f32],
+        tile: Tile,
+        epilogue: Epilogue,
+        [src, dst]: [&Layout; 2],
+        origin: usize,
+        lanes: usize,
+    ) -> Self {
+        let tiles = [dst.height / tile[0], dst.width / tile[1]];
+        let points = tile.map(kernel_points);
+        let per_row = points[0].len() * points[1].len() * tiles[1] * (src.channels + PANEL * lanes);
+        let block = (BLOCK_ELEMENTS / per_row).clamp(1, tiles[0]);
+        let block = tiles[0].div_ceil(tiles[0].div_ceil(block)); // blocks of equal size
+        let choices = if lanes > 8 { &WIDE[..] } else { &NARROW };
+        let columns = block * tiles[1];
+        let nr = choices.iter().copied().min_by_key(|&nr| columns.next_multiple_of(nr)).unwrap_or(4);
+
+        let outputs = dst.channels.next_multiple_of(lanes);
+        let taps = points.map(|p| if p.len() > 1 { 3 } else { 1 });
+        let mut packed = Aligned::zeros(points[0].len() * points[1].len() * src.channels * outputs);
+        for (i, kernel) in weights.chunks_exact(taps[0] * taps[1]).enumerate() {
+            let (output, channel) = (i / src.channels, i % src.channels);
+            let first = output / (PANEL * lanes) * (PANEL * lanes);
+            let width = (outputs - first).min(PANEL * lanes);
+            let panel = &mut packed[first * points[0].len() * points[1].len() * src.channels..];
+            for (py, down) in points[0].iter().enumerate() {
+                let mut row = [0.0; 3];
+                for x in 0..taps[1] {
+                    row[x] = (0..taps[0]).map(|y| down[y] * f64::from(kernel[y * taps[1] + x])).sum();
+                }
+                for (px, across) in points[1].iter().enumerate() {
+                    let value: f64 = across.iter().zip(row).map(|(a, r)| a * r).sum();
+                    let point = py * points[1].len() + px;
+                    panel[(point * src.channels + channel) * width + output - first] = value as f32;
+                }
+            }
+        }
+        Self {
+            weights: packed,
+            epilogue: epilogue.padded(outputs),
+            tile,
+            tiles,
+            block,
+            nr,
+            src: src.clone(),
+            origin,
+            dst: dst.clone(),
+            lanes,
+        }
+    }
+
+    /// An estimate of the time, in multiply-adds of vectors at the peak rate.
+    pub(crate) fn cost(tile: Tile, src: &Layout, dst: &Layout, lanes: usize) -> f64 {
+        let points: usize = tile.map(|outputs| kernel_points(outputs).len()).iter().product();
+        let [rows, across] = [dst.height / tile[0], dst.width / tile[1]];
+        let (tiles, vectors) = (rows * across, dst.channels.div_ceil(lanes));
+        let transforms = src.channels * rows * across.div_ceil(lanes) + vectors * tiles;
+        let products = src.channels * vectors * tiles.max(WEIGHT_COST);
+        (points * (products + TRANSFORM_COST * transforms)) as f64
+    }
+
+    /// Outputs of a tile down and across.
+    pub(crate) fn tile(&self) -> Tile {
+        self.tile
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        size_of_val(&*self.weights)
+    }
+
+    fn points(&self) -> usize {
+        self.tile.map(|outputs| kernel_points(outputs).len()).iter().product()
+    }
+
+    /// Columns of a block's products, those that fill registers included.
+    fn columns(&self) -> usize {
+        (self.block * self.tiles[1]).next_multiple_of(self.nr)
+    }
+
+    /// Elements from one point's transformed inputs to the next's, and from one tile's products to the next's: the cache
+    /// line between them keeps them out of the same set of the first-level cache.
+    fn point_stride(&self) -> usize {
+        self.src.channels * self.columns() + LINE
+    }
+
+    fn tile_stride(&self) -> usize {
+        self.points() * PANEL * self.lanes + LINE
+    }
+
+    /// Elements of a block's transformed inputs.
+    fn inputs_len(&self) -> usize {
+        self.points() * self.point_stride()
+    }
+
+    /// Elements of working memory.
+    pub(crate) fn scratch_len(&self) -> usize {
+        self.inputs_len() + self.columns() * self.tile_stride()
+    }
+
+    /// The pass over `src`, into `dst`, with working memory of [`Self::scratch_len`] elements.
+    pub(crate) fn kernel<'a>(&'a self, src: &'a [f32], dst: &'a mut [f32], scratch: &'a mut [f32]) -> impl Kernel + 'a {
+        Pass { conv: self, src, dst, scratch }
+    }
+
+    /// Checks all that the unchecked accesses rest on.
+    fn check(&self, lanes: usize, src: &[f32], dst: &[f32], scratch: &[f32]) {
+        assert_eq!(lanes, self.lanes, "packed for another instruction set");
+        let across = self.tile[1] * lanes;
+        let last = self.src.plane_stride * (self.src.channels - 1)
+            + self.origin
+            + (self.tiles[0] * self.tile[0] + kernel_points(self.tile[0]).len() - self.tile[0] - 1)
+                * self.src.row_stride
+            + (self.tiles[1].div_ceil(lanes) - 1) * across;
+        assert!(last + across + POINTS <= src.len(), "input planes shorter than planned");
+        assert!(self.dst.elements().is_some_and(|n| n <= dst.len()), "output planes too short");
+        assert!(self.scratch_len() <= scratch.len(), "working memory too short");
+    }
+}
+
+struct Pass<'a> {
+    conv: &'a WinogradConv,
+    src: &'a [f32],
+    dst: &'a mut [f32],
+    scratch: &'a mut [f32],
+}
+
+impl Kernel for Pass<'_> {
+    #[inline(always)]
+    fn run<I: Isa>(self, isa: I) {
+        let Self { conv, src, dst, scratch } = self;
+        conv.check(I::LANES, src, dst, scratch);
+        let (inputs, products) = scratch.split_at_mut(conv.inputs_len());
+        let (inputs, products) = (inputs.as_mut_ptr(), products.as_mut_ptr());
+        let outputs = conv.epilogue.bias.len();
+        for first in (0..conv.tiles[0]).step_by(conv.block) {
+            let rows = first..(first + conv.block).min(conv.tiles[0]);
+            // SAFETY: `check` passed, and the tile rows and output channels are the convolution's.
+            unsafe {
+                match conv.tile {
+                    [4, 4] => transform_inputs::<I, Four, Four>(isa, conv, src, rows.clone(), inputs),
+                    [2, 2] => transform_inputs::<I, Two, Two>(isa, conv, src, rows.clone(), inputs),
+                    [4, _] => transform_inputs::<I, Four, One>(isa, conv, src, rows.clone(), inputs),
+                    [2, _] => transform_inputs::<I, Two, One>(isa, conv, src, rows.clone(), inputs),
+                    [_, 4] => transform_inputs::<I, One, Four>(isa, conv, src, rows.clone(), inputs),
+                    _ => transform_inputs::<I, One, Two>(isa, conv, src, rows.clone(), inputs),
+                }
+                for channel in (0..outputs).step_by(PANEL * I::LANES) {
+                    if outputs - channel >= PANEL * I::LANES {
+                        multiply_panel::<I, PANEL>(isa, conv, channel, inputs, products);
+                    } else {
+                        multiply_panel::<I, 1>(isa, conv, channel, inputs, products);
+                    }
+                    match conv.tile {
+                        [4, 4] => transform_outputs::<I, Four, Four>(isa, conv, channel, rows.clone(), products, dst),
+                        [2, 2] => transform_outputs::<I, Two, Two>(isa, conv, channel, rows.clone(), products, dst),
+                        [4, _] => transform_outputs::<I, Four, One>(isa, conv, channel, rows.clone(), products, dst),
+                        [2, _] => transform_outputs::<I, Two, One>(isa, conv, channel, rows.clone(), products, dst),
+                        [_, 4] => transform_outputs::<I, One, Four>(isa, conv, channel, rows.clone(), products, dst),
+                        _ => transform_outputs::<I, One, Two>(isa, conv, channel, rows.clone(), products, dst),
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Transforms the inputs of the tile rows `rows`, a tile a lane, to `[points][in_channels][columns]`.
+///
+/// What a vector writes beyond a row of tiles is written again by the next row or channel.
+///
+/// # Safety
+/// [`WinogradConv::check`] passed; `inputs` has [`WinogradConv::inputs_len`] elements.
+#[inline(always)]
+unsafe fn transform_inputs<I: Isa, Y: Axis, X: Axis>(
+    isa: I,
+    conv: &WinogradConv,
+    src: &[f32],
+    rows: Range<usize>,
+    inputs: *mut f32,
+) {
+    let (columns, point_stride, across) = (conv.columns(), conv.point_stride(), conv.tiles[1]);
+    for channel in 0..conv.src.channels {
+        for (i, tile_row) in rows.clone().enumerate() {
+            let from = channel * conv.src.plane_stride + conv.origin + tile_row * Y::OUTPUTS * conv.src.row_stride;
+            for tile in (0..across).step_by(I::LANES) {
+                let mut d = [[isa.splat(0.0); POINTS]; POINTS];
+                for y in 0..Y::POINTS {
+                    // SAFETY: `check` holds for the last vector of the last row.
+                    let p = unsafe { src.as_ptr().add(from + y * conv.src.row_stride + tile * X::OUTPUTS) };
+                    // SAFETY: as above.
+                    d[y] = X::input(isa, unsafe { X::load(isa, p) });
+                }
+                for x in 0..X::POINTS {
+                    let mut column = [isa.splat(0.0); POINTS];
+                    for y in 0..Y::POINTS {
+                        column[y] = d[y][x];
+                    }
+                    let column = Y::input(isa, column);
+                    for y in 0..Y::POINTS {
+                        let to = (y * X::POINTS + x) * point_stride + channel * columns + i * across + tile;
+                        // SAFETY: beyond the last channel's tiles there is a vector's room.
+                        unsafe { isa.store(inputs.add(to), column[y]) };
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The products of a panel of `V` vectors of output channels from `channel` on, to `[tiles][points][panel]`.
+///
+/// # Safety
+/// The panel lies within the output channels; `inputs` and `products` have their lengths.
+#[inline(always)]
+unsafe fn multiply_panel<I: Isa, const V: usize>(
+    isa: I,
+    conv: &WinogradConv,
+    channel: usize,
+    inputs: *const f32,
+    products: *mut f32,
+) {
+    let (points, columns) = (conv.points(), conv.columns());
+    let step = conv.tile_stride();
+    let weights = conv.weights[channel * points * conv.src.channels..].as_ptr();
+    for point in 0..points {
+        for tile in (0..columns).step_by(conv.nr) {
+            // SAFETY: each point has a panel of weights and a matrix of inputs, of which `nr` columns from `tile` on
+            // are there, and as many rows of products.
+            unsafe {
+                let w = weights.add(point * conv.src.channels * V * I::LANES);
+                let x = inputs.add(point * conv.point_stride() + tile);
+                let to = products.add(tile * step + point * V * I::LANES);
+                match conv.nr {
+                    12 if I::LANES > 8 => multiply::<I, V, 12>(isa, conv.src.channels, w, x, columns, to, step),
+                    9 if I::LANES > 8 => multiply::<I, V, 9>(isa, conv.src.channels, w, x, columns, to, step),
+                    6 => multiply::<I, V, 6>(isa, conv.src.channels, w, x, columns, to, step),
+                    5 => multiply::<I, V, 5>(isa, conv.src.channels, w, x, columns, to, step),
+                    _ => multiply::<I, V, 4>(isa, conv.src.channels, w, x, columns, to, step),
+                }
+            }
+        }
+    }
+}
+
+/// The sums over `channels` of `V` vectors of weights times `NR` inputs, each tile's `step` after the other's.
+///
+/// # Safety
+/// There are `channels` rows of `V` vectors of weights and, `stride` apart, of `NR` inputs; `to` has room for the sums.
+#[inline(always)]
+unsafe fn multiply<I: Isa, const V: usize, const NR: usize>(
+    isa: I,
+    channels: usize,
+    mut w: *const f32,
+    mut x: *const f32,
+    stride: usize,
+    to: *mut f32,
+    step: usize,
+) {
+    let mut acc = [[isa.splat(0.0); V]; NR];
+    for _ in 0..channels {
+        // SAFETY: the caller vouches for this row; the pointers wrap where they leave the last one.
+        unsafe {
+            let mut weights = [isa.splat(0.0); V];
+            for v in 0..V {
+                weights[v] = isa.load(w.add(v * I::LANES));
+                isa.prefetch(w.wrapping_add(AHEAD + v * I::LANES));
+            }
+            for r in 0..NR {
+                let input = isa.splat(*x.add(r));
+                for v in 0..V {
+                    acc[r][v] = isa.mul_add(input, weights[v], acc[r][v]);
+                }
+            }
+        }
+        w = w.wrapping_add(V * I::LANES);
+        x = x.wrapping_add(stride);
+    }
+    for r in 0..NR {
+        for v in 0..V {
+            // SAFETY: the caller vouches for the room.
+            unsafe { isa.store(to.add(r * step + v * I::LANES), acc[r][v]) };
+        }
+    }
+}
+
+/// Transforms the products of the tile rows `rows` and of the panel from `channel` on, and writes the outputs.
+///
+/// # Safety
+/// [`WinogradConv::check`] passed; the products of the panel are there.
+#[inline(always)]
+unsafe fn transform_outputs<I: Isa, Y: Axis, X: Axis>(
+    isa: I,
+    conv: &WinogradConv,
+    channel: usize,
+    rows: Range<usize>,
+    products: *const f32,
+    dst: &mut [f32],
+) {
+    let width = (conv.epilogue.bias.len() - channel).min(PANEL * I::LANES);
+    // Tiles beside each other whose outputs fill vectors, and the columns of their outputs.
+    let group = PIXELS / (Y::OUTPUTS * X::OUTPUTS);
+    let columns = group * X::OUTPUTS;
+    for first in (0..width).step_by(I::LANES) {
+        let channels = I::LANES.min(conv.dst.channels - channel - first);
+        // SAFETY: bias and slope are padded to whole vectors.
+        let (bias, slope) = unsafe {
+            let at = channel + first;
+            (isa.load(conv.epilogue.bias.as_ptr().add(at)), isa.load(conv.epilogue.slope.as_ptr().add(at)))
+        };
+        for (i, tile_row) in rows.clone().enumerate() {
+            for tile in (0..conv.tiles[1]).step_by(group) {
+                let tiles = group.min(conv.tiles[1] - tile);
+                let mut pixels = [isa.splat(0.0); PIXELS];
+                for k in 0..group {
+                    if k < tiles {
+                        let at = (i * conv.tiles[1] + tile + k) * conv.tile_stride() + first;
+                        // SAFETY: the block has this tile, and `first` is a vector of the panel.
+                        let outputs = unsafe { outputs_of_tile::<I, Y, X>(isa, products.add(at), width) };
+                        for y in 0..Y::OUTPUTS {
+                            for x in 0..X::OUTPUTS {
+                                let sum = isa.add(outputs[y][x], bias);
+                                pixels[y * columns + k * X::OUTPUTS + x] = isa.prelu(sum, slope);
+                            }
+                        }
+                    }
+                }
+                let rows = channels_to_rows(isa, pixels);
+                for c in 0..channels {
+                    for y in 0..Y::OUTPUTS {
+                        let to = conv.dst.row(channel + first + c, tile_row * Y::OUTPUTS + y).start + tile * X::OUTPUTS;
+                        // SAFETY: `check` holds for the whole output, of which the tiles are a part.
+                        unsafe {
+                            let (from, to) = (rows.as_ptr().add(c * PIXELS + y * columns), dst.as_mut_ptr().add(to));
+                            if tiles == group {
+                                from.copy_to_nonoverlapping(to, columns);
+                            } else {
+                                for x in 0..tiles * X::OUTPUTS {
+                                    *to.add(x) = *from.add(x);
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The sums of a tile's outputs for a vector of channels, whose points are `width` apart.
+///
+/// # Safety
+/// `products` points to the vector of the tile's first point.
+#[inline(always)]
+unsafe fn outputs_of_tile<I: Isa, Y: Axis, X: Axis>(
+    isa: I,
+    products: *const f32,
+    width: usize,
+) -> [[I::F32; POINTS]; POINTS] {
+    let mut down = [[isa.splat(0.0); POINTS]; POINTS];
+    for x in 0..X::POINTS {
+        let mut column = [isa.splat(0.0); POINTS];
+        for y in 0..Y::POINTS {
+            // SAFETY: the caller vouches for the points.
+            column[y] = unsafe { isa.load(products.add((y * X::POINTS + x) * width)) };
+        }
+        let column = Y::output(isa, column);
+        for y in 0..Y::OUTPUTS {
+            down[y][x] = column[y];
+        }
+    }
+    for y in 0..Y::OUTPUTS {
+        down[y] = X::output(isa, down[y]);
+    }
+    down
+}
+
+/// From a vector of channels a pixel to `PIXELS` pixels a channel.
+#[inline(always)]
+fn channels_to_rows<I: Isa>(isa: I, mut pixels: [I::F32; PIXELS]) -> [f32; PIXELS * MAX_LANES] {
+    // Each pass rotates the bits of an element's position, pixel before lane, by one.
+    for _ in 0..I::LANES.ilog2() {
+        let before = pixels;
+        for i in 0..PIXELS / 2 {
+            (pixels[i], pixels[i + PIXELS / 2]) = isa.deinterleave(before[2 * i], before[2 * i + 1]);
+        }
+    }
+    let mut rows = [0.0; PIXELS * MAX_LANES];
+    for i in 0..PIXELS {
+        // SAFETY: `LANES` is at most `MAX_LANES`.
+        unsafe { isa.store(rows.as_mut_ptr().add(i * I::LANES), pixels[i]) };
+    }
+    rows
+}
+
+/// The transforms along one axis.
+trait Axis {
+    /// Outputs of a tile.
+    const OUTPUTS: usize;
+    /// Its inputs, and the points that they and the kernel are brought to.
+    const POINTS: usize;
+
+    /// The inputs of `LANES` tiles beside each other.
+    ///
+    /// # Safety
+    /// `OUTPUTS * LANES + POINTS` elements are readable at `p`.
+    unsafe fn load<I: Isa>(isa: I, p: *const f32) -> [I::F32; POINTS];
+    /// Inputs to points.
+    fn input<I: Isa>(isa: I, d: [I::F32; POINTS]) -> [I::F32; POINTS];
+    /// Products at the points to outputs.
+    fn output<I: Isa>(isa: I, m: [I::F32; POINTS]) -> [I::F32; POINTS];
+}
+
+/// One tap.
+struct One;
+/// Two outputs of three taps: the points 0, 1, -1 and infinity.
+struct Two;
+/// Four outputs of three taps: the points 0, 1, -1, 2, -2 and infinity.
+struct Four;
+
+impl Axis for One {
+    const OUTPUTS: usize = 1;
+    const POINTS: usize = 1;
+
+    #[inline(always)]
+    unsafe fn load<I: Isa>(isa: I, p: *const f32) -> [I::F32; POINTS] {
+        // SAFETY: the caller vouches for the elements.
+        [unsafe { isa.load(p) }; POINTS]
+    }
+
+    #[inline(always)]
+    fn input<I: Isa>(_: I, d: [I::F32; POINTS]) -> [I::F32; POINTS] {
+        d
+    }
+
+    #[inline(always)]
+    fn output<I: Isa>(_: I, m: [I::F32; POINTS]) -> [I::F32; POINTS] {
+        m
+    }
+}
+
+impl Axis for Two {
+    const OUTPUTS: usize = 2;
+    const POINTS: usize = 4;
+
+    #[inline(always)]
+    unsafe fn load<I: Isa>(isa: I, p: *const f32) -> [I::F32; POINTS] {
+        // SAFETY: the caller vouches for the elements.
+        let [(a, b), (c, d)] = unsafe { [pairs(isa, p), pairs(isa, p.add(2))] };
+        [a, b, c, d, d, d]
+    }
+
+    #[inline(always)]
+    fn input<I: Isa>(isa: I, d: [I::F32; POINTS]) -> [I::F32; POINTS] {
+        let (first, last) = (sub(isa, d[0], d[2]), sub(isa, d[1], d[3]));
+        [first, isa.add(d[1], d[2]), sub(isa, d[2], d[1]), last, last, last]
+    }
+
+    #[inline(always)]
+    fn output<I: Isa>(isa: I, m: [I::F32; POINTS]) -> [I::F32; POINTS] {
+        let (even, odd) = (isa.add(m[1], m[2]), sub(isa, m[1], m[2]));
+        let (first, second) = (isa.add(m[0], even), sub(isa, odd, m[3]));
+        [first, second, second, second, second, second]
+    }
+}
+
+impl Axis for Four {
+    const OUTPUTS: usize = 4;
+    const POINTS: usize = 6;
+
+    #[inline(always)]
+    unsafe fn load<I: Isa>(isa: I, p: *const f32) -> [I::F32; POINTS] {
+        // SAFETY: the caller vouches for the elements.
+        unsafe {
+            let (start, end) = (fours(isa, p), fours(isa, p.add(4)));
+            [start[0], start[1], start[2], start[3], end[0], end[1]]
+        }
+    }
+
+    #[inline(always)]
+    fn input<I: Isa>(isa: I, d: [I::F32; POINTS]) -> [I::F32; POINTS] {
+        let (four, minus_four, minus_five) = (isa.splat(4.0), isa.splat(-4.0), isa.splat(-5.0));
+        let (even, odd) = (isa.mul_add(minus_four, d[2], d[4]), isa.mul_add(minus_four, d[1], d[3]));
+        let (even2, odd2) = (sub(isa, d[4], d[2]), sub(isa, d[3], d[1]));
+        let odd2 = isa.add(odd2, odd2);
+        [
+            isa.mul_add(four, d[0], isa.mul_add(minus_five, d[2], d[4])),
+            isa.add(even, odd),
+            sub(isa, even, odd),
+            isa.add(even2, odd2),
+            sub(isa, even2, odd2),
+            isa.mul_add(four, d[1], isa.mul_add(minus_five, d[3], d[5])),
+        ]
+    }
+
+    #[inline(always)]
+    fn output<I: Isa>(isa: I, m: [I::F32; POINTS]) -> [I::F32; POINTS] {
+        let (even1, odd1) = (isa.add(m[1], m[2]), sub(isa, m[1], m[2]));
+        let (even2, odd2) = (isa.add(m[3], m[4]), sub(isa, m[3], m[4]));
+        let last = isa.mul_add(isa.splat(8.0), odd2, isa.add(odd1, m[5]));
+        [
+            isa.add(isa.add(m[0], even1), even2),
+            isa.mul_add(isa.splat(2.0), odd2, odd1),
+            isa.mul_add(isa.splat(4.0), even2, even1),
+            last,
+            last,
+            last,
+        ]
+    }
+}
+
+/// `a - b`.
+#[inline(always)]
+fn sub<I: Isa>(isa: I, a: I::F32, b: I::F32) -> I::F32 {
+    isa.mul_add(isa.splat(-1.0), b, a)
+}
+
+/// The elements of even and of odd index of two vectors at `p`.
+///
+/// # Safety
+/// `2 * LANES` elements are readable at `p`.
+#[inline(always)]
+unsafe fn pairs<I: Isa>(isa: I, p: *const f32) -> (I::F32, I::F32) {
+    // SAFETY: the caller vouches for the elements.
+    unsafe { isa.deinterleave(isa.load(p), isa.load(p.add(I::LANES))) }
+}
+
+/// The elements of four vectors at `p` whose index is 0, 1, 2 or 3 modulo 4.
+///
+/// # Safety
+/// `4 * LANES` elements are readable at `p`.
+#[inline(always)]
+unsafe fn fours<I: Isa>(isa: I, p: *const f32) -> [I::F32; 4] {
+    // SAFETY: the caller vouches for the elements.
+    let ((even0, odd0), (even1, odd1)) = unsafe { (pairs(isa, p), pairs(isa, p.add(2 * I::LANES))) };
+    let ((zero, two), (one, three)) = (isa.deinterleave(even0, even1), isa.deinterleave(odd0, odd1));
+    [zero, one, two, three]
+}

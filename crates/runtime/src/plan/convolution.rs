@@ -1,0 +1,78 @@
+//! Which kernel runs a convolution.
+
+use super::layout::Layout;
+use super::matrix::Matrix;
+use super::step::Task;
+use crate::kernels::conv::{self, DenseConv};
+use crate::kernels::spmm::{self, SparseConv};
+use crate::kernels::strided::StridedConv;
+use crate::kernels::winograd::{Tile, WinogradConv};
+use crate::kernels::{Epilogue, FlatPlanes, LINE};
+use crate::shape::Conv2dParams;
+use alloc::vec::Vec;
+
+/// What a tile's input may take of a first-level cache of 32 KiB.
+const CACHE_ELEMENTS: usize = (24 << 10) / size_of::<f32>();
+
+/// The share of the peak rate that the direct kernel reaches on the thesis's layers.
+const DIRECT_RATE: f64 = 0.75;
+
+/// The kernel for a convolution.
+pub(super) fn task(
+    params: &Conv2dParams,
+    matrix: &Matrix<'_>,
+    epilogue: Epilogue,
+    src: &Layout,
+    dst: &Layout,
+    lanes: usize,
+) -> Task {
+    let [kh, kw] = params.kernel_size;
+    let first = (src.border[0] - params.padding[0]) * src.row_stride + src.border[1] - params.padding[1];
+    let mut offsets = Vec::with_capacity(params.in_channels * kh * kw);
+    for channel in 0..params.in_channels {
+        for ky in 0..kh {
+            for kx in 0..kw {
+                offsets.push((channel * src.plane_stride + first + ky * src.row_stride + kx) as u32);
+            }
+        }
+    }
+    if params.stride != [1, 1] {
+        let steps = [params.stride[0] * src.row_stride, params.stride[1]];
+        return Task::StridedConv(StridedConv::new(matrix.nonzeros(), offsets, epilogue, steps, dst.clone()));
+    }
+    let direct = matrix.multiply_adds(conv::MR, lanes) * dst.pixels().div_ceil(lanes) as f64 / DIRECT_RATE;
+    if let Some(tile) = tile(params, dst)
+        && WinogradConv::cost(tile, src, dst, lanes) < direct
+    {
+        return Task::Winograd(WinogradConv::new(&matrix.to_dense(), tile, epilogue, [src, dst], first, lanes));
+    }
+    let planes = FlatPlanes { offsets, dst_plane: dst.plane_stride, dst_origin: dst.origin(), pixels: dst.pixels() };
+    if matrix.is_sparse(conv::MR, lanes) {
+        // Cache lines that a tile's window touches in one input channel.
+        let row = spmm::NR_VECTORS * lanes + kw - 1;
+        let apart = kh * (row.div_ceil(LINE) + 1);
+        let merged = (row + (kh - 1) * src.row_stride).div_ceil(LINE) + 1;
+        let channels = (CACHE_ELEMENTS / LINE / apart.min(merged)).max(1);
+        // Blocks of equal size.
+        let channels = params.in_channels.div_ceil(params.in_channels.div_ceil(channels));
+        Task::SparseConv(SparseConv::new(&matrix.nonzeros(), channels * kh * kw, epilogue, planes))
+    } else {
+        Task::Conv(DenseConv::new(&matrix.to_dense(), params.out_channels, epilogue, planes))
+    }
+}
+
+/// The largest tile of Winograd's algorithm that divides the output, or `None` for other kernels than its own.
+fn tile(params: &Conv2dParams, dst: &Layout) -> Option<Tile> {
+    let along = |taps: usize, size: usize| match taps {
+        1 => Some(1),
+        3 => [4, 2].into_iter().find(|&outputs| size.is_multiple_of(outputs)),
+        _ => None,
+    };
+    let [kh, kw] = params.kernel_size;
+    match [along(kh, dst.height)?, along(kw, dst.width)?] {
+        [1, 1] => None,
+        [1, across] => Some([1, across]),
+        [down, 1] => Some([down, 1]),
+        [down, across] => Some([down.min(across); 2]),
+    }
+}
