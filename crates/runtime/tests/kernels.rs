@@ -4,7 +4,7 @@ mod common;
 
 use common::{Rng, assert_close, run};
 use hccr_runtime::shape::{Conv2dParams, LinearParams, Pool2dParams};
-use hccr_runtime::{IsaKind, Model, ModelBuilder, Op, Weight, WeightData, WeightId};
+use hccr_runtime::{IsaKind, Model, ModelBuilder, Op, Plan, Weight, WeightData, WeightId};
 use proptest::prelude::*;
 
 /// A convolution with its data.
@@ -66,10 +66,17 @@ impl ConvProblem {
     }
 
     fn check(&self) {
+        self.check_kernel("", 1e-5);
+    }
+
+    /// The plan takes a kernel whose name contains `kernel`, and the answers are off by at most `tolerance`.
+    fn check_kernel(&self, kernel: &str, tolerance: f32) {
         let (model, want) = (self.model(), self.reference());
         for isa in IsaKind::available() {
+            let table = Plan::with_isa(&model, isa).unwrap().describe();
+            assert!(table.contains(kernel), "no {kernel} for {:?} on {:?}:\n{table}", self.params, self.size);
             let found = run(&model, isa, &self.input);
-            assert_close(&found, &want, 1e-5, &format!("{isa} {:?} on {:?}", self.params, self.size));
+            assert_close(&found, &want, tolerance, &format!("{isa} {:?} on {:?}", self.params, self.size));
         }
     }
 }
@@ -141,6 +148,47 @@ fn convolutions_with_pixel_tails_and_channel_tails() {
             let params = Conv2dParams::same(5, 7, kernel);
             ConvProblem::new(params, [11, 13], density, 1).check();
         }
+    }
+}
+
+#[test]
+fn winograd_s_tiles_with_channel_tails() {
+    for (i, out_channels) in [16, 33, 70].into_iter().enumerate() {
+        for (kernel, size, name, tolerance) in [
+            ([3, 3], [12, 20], "winograd_4x4", 5e-5),
+            ([3, 3], [6, 10], "winograd_2x2", 1e-5),
+            ([3, 1], [12, 17], "winograd_4x1", 1e-5),
+            ([3, 1], [6, 6], "winograd_2x1", 1e-5),
+            ([1, 3], [9, 12], "winograd_1x4", 1e-5),
+            ([1, 3], [5, 18], "winograd_1x2", 1e-5),
+        ] {
+            let params = Conv2dParams::same(70 + i, out_channels, kernel);
+            ConvProblem::new(params, size, 1.0, i as u64).check_kernel(name, tolerance);
+        }
+    }
+}
+
+#[test]
+fn winograd_s_tiles_in_several_blocks_and_with_other_paddings() {
+    ConvProblem::new(Conv2dParams::same(100, 20, [3, 3]), [24, 64], 1.0, 2).check_kernel("winograd_4x4", 5e-5);
+    for (padding, size) in [([0, 0], [14, 18]), ([2, 2], [14, 14]), ([0, 1], [10, 36])] {
+        let params = Conv2dParams { padding, ..Conv2dParams::same(64, 40, [3, 3]) };
+        ConvProblem::new(params, size, 1.0, 3).check_kernel("winograd_4x4", 5e-5);
+    }
+}
+
+#[test]
+fn zeros_in_blocks_of_output_channels() {
+    for (kernel, width, out_channels) in [([3, 1], 5, 16), ([1, 3], 13, 7), ([3, 3], 33, 18), ([1, 1], 110, 4)] {
+        let params = Conv2dParams::same(24, out_channels, kernel);
+        let mut problem = ConvProblem::new(params, [5, width], 1.0, 4);
+        let columns = problem.weight.len() / out_channels;
+        let kept = Rng(6).sparse_values(out_channels.div_ceil(4) * columns, 0.35);
+        for (i, weight) in problem.weight.iter_mut().enumerate() {
+            let block = i / columns / 4 * columns + i % columns;
+            *weight = if kept[block] == 0.0 { 0.0 } else { *weight };
+        }
+        problem.check_kernel("bspmm_4x", 1e-5);
     }
 }
 

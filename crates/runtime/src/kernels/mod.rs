@@ -9,6 +9,7 @@
 //! steps is a convolution of 1x1 then, and each column's sum runs in the same order however many columns there are.
 
 pub(crate) mod activation;
+pub(crate) mod bspmm;
 pub(crate) mod conv;
 pub(crate) mod gemv;
 pub(crate) mod lstm;

@@ -3,6 +3,7 @@
 use super::layout::Layout;
 use super::matrix::Matrix;
 use super::step::Task;
+use crate::kernels::bspmm::{self, BlockSparseConv};
 use crate::kernels::conv::{self, DenseConv};
 use crate::kernels::spmm::{self, SparseConv};
 use crate::kernels::strided::StridedConv;
@@ -14,8 +15,9 @@ use alloc::vec::Vec;
 /// What a tile's input may take of a first-level cache of 32 KiB.
 const CACHE_ELEMENTS: usize = (24 << 10) / size_of::<f32>();
 
-/// The share of the peak rate that the direct kernel reaches on the thesis's layers.
+/// The share of the peak rate that the direct and the block-sparse kernel reach on the thesis's layers.
 const DIRECT_RATE: f64 = 0.75;
+const BLOCK_RATE: f64 = 0.7;
 
 /// The kernel for a convolution.
 pub(super) fn task(
@@ -40,14 +42,19 @@ pub(super) fn task(
         let steps = [params.stride[0] * src.row_stride, params.stride[1]];
         return Task::StridedConv(StridedConv::new(matrix.nonzeros(), offsets, epilogue, steps, dst.clone()));
     }
-    let direct = matrix.multiply_adds(conv::MR, lanes) * dst.pixels().div_ceil(lanes) as f64 / DIRECT_RATE;
+    let vectors = dst.pixels().div_ceil(lanes) as f64;
+    let sparse = matrix.is_sparse(conv::MR, lanes);
+    let direct = matrix.multiply_adds(conv::MR, lanes) * vectors / DIRECT_RATE;
+    let blocks = if sparse { (bspmm::MR * matrix.blocks(bspmm::MR)) as f64 * vectors / BLOCK_RATE } else { f64::MAX };
     if let Some(tile) = tile(params, dst)
-        && WinogradConv::cost(tile, src, dst, lanes) < direct
+        && WinogradConv::cost(tile, src, dst, lanes) < direct.min(blocks)
     {
         return Task::Winograd(WinogradConv::new(&matrix.to_dense(), tile, epilogue, [src, dst], first, lanes));
     }
     let planes = FlatPlanes { offsets, dst_plane: dst.plane_stride, dst_origin: dst.origin(), pixels: dst.pixels() };
-    if matrix.is_sparse(conv::MR, lanes) {
+    if blocks < direct {
+        Task::BlockSparseConv(BlockSparseConv::new(&matrix.nonzeros(), epilogue, planes))
+    } else if sparse {
         // Cache lines that a tile's window touches in one input channel.
         let row = spmm::NR_VECTORS * lanes + kw - 1;
         let apart = kh * (row.div_ceil(LINE) + 1);

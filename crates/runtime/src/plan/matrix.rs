@@ -28,6 +28,21 @@ impl Matrix<'_> {
         self.padded(mr).min(self.weight.nnz() as f64 / sparse_below(lanes))
     }
 
+    /// Blocks of `mr` consecutive rows by one column that are not zero.
+    pub(super) fn blocks(&self, mr: usize) -> usize {
+        let nonzeros = self.nonzeros();
+        // For each column the block of rows that it was found in last.
+        let mut found = alloc::vec![usize::MAX; self.weight.columns()];
+        let mut blocks = 0;
+        for row in 0..nonzeros.pattern.rows() {
+            for &column in &nonzeros.pattern.indices[nonzeros.pattern.row(row)] {
+                let last = core::mem::replace(&mut found[column as usize], row / mr);
+                blocks += usize::from(last != row / mr);
+            }
+        }
+        blocks
+    }
+
     fn padded(&self, mr: usize) -> f64 {
         self.weight.rows().next_multiple_of(mr) as f64 * self.weight.columns() as f64
     }

@@ -3,7 +3,7 @@
 use super::layout::Layout;
 use crate::isa::{IsaKind, Token};
 use crate::kernels::product::Product;
-use crate::kernels::{conv, gemv, lstm, over_time, pointwise, pool, softmax, spmm, strided, winograd};
+use crate::kernels::{bspmm, conv, gemv, lstm, over_time, pointwise, pool, softmax, spmm, strided, winograd};
 use crate::model::LayerCost;
 use alloc::format;
 use alloc::string::String;
@@ -30,6 +30,7 @@ pub(crate) enum Task {
     Conv(conv::DenseConv),
     Winograd(winograd::WinogradConv),
     SparseConv(spmm::SparseConv),
+    BlockSparseConv(bspmm::BlockSparseConv),
     StridedConv(strided::StridedConv),
     Linear(Product),
     MaxPool(pool::MaxPool),
@@ -52,6 +53,7 @@ impl Step {
             Task::Conv(conv) => token.enter(conv.kernel(src, dst)),
             Task::Winograd(conv) => token.enter(conv.kernel(src, dst, scratch)),
             Task::SparseConv(conv) => token.enter(conv.kernel(src, dst)),
+            Task::BlockSparseConv(conv) => token.enter(conv.kernel(src, dst)),
             Task::StridedConv(conv) => conv.run(src, dst),
             Task::Linear(product) => product.run(token, src, dst),
             Task::MaxPool(pool) => token.enter(pool.kernel(src, dst)),
@@ -80,6 +82,9 @@ impl Task {
                 format!("f32_winograd_{down}x{across}_{isa}")
             }
             Self::SparseConv(_) => format!("f32_spmm_{}x1_{isa}", spmm::NR_VECTORS * lanes),
+            Self::BlockSparseConv(_) => {
+                format!("f32_bspmm_{}x{}_{isa}", bspmm::MR, bspmm::nr_vectors(lanes) * lanes)
+            }
             Self::StridedConv(_) => "f32_spmm_strided".into(),
             Self::Linear(product) => match product {
                 Product::Dense(_) => format!("f32_gemv_{}x1_{isa}", gemv::MR),
@@ -113,6 +118,7 @@ impl Task {
             Self::Conv(conv) => conv.bytes(),
             Self::Winograd(conv) => conv.bytes(),
             Self::SparseConv(conv) => conv.bytes(),
+            Self::BlockSparseConv(conv) => conv.bytes(),
             Self::StridedConv(conv) => conv.bytes(),
             Self::Linear(product) => product.bytes(),
             Self::Lstm(lstm) => lstm.bytes(),
