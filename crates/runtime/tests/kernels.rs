@@ -4,7 +4,7 @@ mod common;
 
 use common::{Rng, assert_close, run};
 use hccr_runtime::shape::{Conv2dParams, LinearParams, Pool2dParams};
-use hccr_runtime::{IsaKind, Model, ModelBuilder, Op, Plan, Weight, WeightData, WeightId};
+use hccr_runtime::{IsaKind, Model, ModelBuilder, Node, Op, Plan, ValueId, Weight, WeightData, WeightId};
 use proptest::prelude::*;
 
 /// A convolution with its data.
@@ -153,7 +153,7 @@ fn convolutions_with_pixel_tails_and_channel_tails() {
 
 #[test]
 fn winograd_s_tiles_with_channel_tails() {
-    for (i, out_channels) in [16, 33, 70].into_iter().enumerate() {
+    for (i, out_channels) in [47, 65, 70].into_iter().enumerate() {
         for (kernel, size, name, tolerance) in [
             ([3, 3], [12, 20], "winograd_4x4", 5e-5),
             ([3, 3], [6, 10], "winograd_2x2", 1e-5),
@@ -246,6 +246,33 @@ fn poolings() {
                 for isa in IsaKind::available() {
                     assert_eq!(run(&model, isa, &input), want, "{isa} {params:?} on {h}x{w}");
                 }
+            }
+        }
+    }
+}
+
+#[test]
+fn convolution_and_pooling_in_one_pass() {
+    for (i, (h, w)) in
+        [(1, 1), (1, 5), (2, 2), (3, 4), (6, 6), (7, 9), (12, 35), (33, 67), (96, 96)].into_iter().enumerate()
+    {
+        for ceil_mode in [true, false] {
+            let conv = Conv2dParams::same(1 + i % 2, 3 + i, [3, 3]);
+            let pool = Pool2dParams { kernel_size: [3, 3], stride: [2, 2], ceil_mode };
+            let Some(_) = pool.output_size([h, w]) else { continue };
+            let problem = ConvProblem::new(conv, [h, w], 1.0, i as u64);
+            let mut model = problem.model();
+            // With its output wanted too, the convolution is a step of its own.
+            let apart = |model: &mut Model| model.outputs.push(ValueId(1));
+            model.nodes.push(Node { name: "pool".into(), op: Op::MaxPool2d { params: pool }, input: ValueId(1) });
+            model.outputs = vec![ValueId(2)];
+            for isa in IsaKind::available() {
+                let found = run(&model, isa, &problem.input);
+                assert!(Plan::with_isa(&model, isa).unwrap().describe().contains("conv_pool"));
+                let mut two = model.clone();
+                apart(&mut two);
+                assert!(!Plan::with_isa(&two, isa).unwrap().describe().contains("conv_pool"));
+                assert_close(&found, &run(&two, isa, &problem.input), 1e-6, &format!("{isa} {h}x{w}"));
             }
         }
     }

@@ -11,6 +11,7 @@
 pub(crate) mod activation;
 pub(crate) mod bspmm;
 pub(crate) mod conv;
+pub(crate) mod conv_pool;
 pub(crate) mod gemv;
 pub(crate) mod lstm;
 pub(crate) mod over_time;

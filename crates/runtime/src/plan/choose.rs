@@ -13,15 +13,12 @@ use crate::kernels::product::Product;
 use crate::kernels::spmv::{self, SparseLinear};
 use crate::kernels::strided::StridedConv;
 use crate::model::{Model, Op, WeightId};
-use crate::shape::Conv2dParams;
+use crate::shape::{Conv2dParams, Pool2dParams};
 
 /// The kernel for `op`.
 pub(super) fn task(model: &Model, op: &Op, src: &Layout, dst: &Layout, lanes: usize) -> Task {
     let dense = |id: WeightId| model.weight(id).to_dense();
-    let epilogue = |outputs: usize, bias: Option<WeightId>, prelu: Option<WeightId>| Epilogue {
-        bias: bias.map_or_else(|| alloc::vec![0.0; outputs], dense),
-        slope: prelu.map_or_else(|| alloc::vec![1.0; outputs], dense),
-    };
+    let epilogue = |outputs, bias, prelu| epilogue(model, outputs, bias, prelu);
     match *op {
         Op::SubtractMean { mean } => Task::Pointwise(Pointwise::SubtractMean(dense(mean))),
         Op::BatchNorm { mean, scale, shift } => {
@@ -59,6 +56,29 @@ pub(super) fn task(model: &Model, op: &Op, src: &Layout, dst: &Layout, lanes: us
             Task::Lstm(Lstm { params, project: project.map(product), recurrent: product(recurrent) })
         }
         Op::MeanOverTime => Task::Mean,
+    }
+}
+
+/// One kernel for `conv` and the pooling that alone reads its output, of height and width `size`, where there is one.
+pub(super) fn pooled_task(
+    model: &Model,
+    conv: &Op,
+    pool: &Pool2dParams,
+    size: [usize; 2],
+    layouts: [&Layout; 2],
+    lanes: usize,
+) -> Option<Task> {
+    let Op::Conv2d { params, weight, scale, bias, prelu } = *conv else { return None };
+    let matrix = Matrix { weight: model.weight(weight), scale: scale.map(|id| model.weight(id).to_dense()) };
+    let epilogue = || epilogue(model, params.out_channels, bias, prelu);
+    convolution::pooled_task(&params, &matrix, epilogue, pool, size, layouts, lanes)
+}
+
+fn epilogue(model: &Model, outputs: usize, bias: Option<WeightId>, prelu: Option<WeightId>) -> Epilogue {
+    let dense = |id: WeightId| model.weight(id).to_dense();
+    Epilogue {
+        bias: bias.map_or_else(|| alloc::vec![0.0; outputs], dense),
+        slope: prelu.map_or_else(|| alloc::vec![1.0; outputs], dense),
     }
 }
 

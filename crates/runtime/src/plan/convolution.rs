@@ -5,11 +5,12 @@ use super::matrix::Matrix;
 use super::step::Task;
 use crate::kernels::bspmm::{self, BlockSparseConv};
 use crate::kernels::conv::{self, DenseConv};
+use crate::kernels::conv_pool::{self, ConvPool};
 use crate::kernels::spmm::{self, SparseConv};
 use crate::kernels::strided::StridedConv;
 use crate::kernels::winograd::{Tile, WinogradConv};
 use crate::kernels::{Epilogue, FlatPlanes, LINE};
-use crate::shape::Conv2dParams;
+use crate::shape::{Conv2dParams, Pool2dParams};
 use alloc::vec::Vec;
 
 /// What a tile's input may take of a first-level cache of 32 KiB.
@@ -18,6 +19,11 @@ const CACHE_ELEMENTS: usize = (24 << 10) / size_of::<f32>();
 /// The share of the peak rate that the direct and the block-sparse kernel reach on the thesis's layers.
 const DIRECT_RATE: f64 = 0.75;
 const BLOCK_RATE: f64 = 0.7;
+
+/// The most columns of the weight matrix, and the most elements of the input, for convolution and pooling in one pass: more
+/// products hide the cost of writing their sums, and a larger input would leave the cache with each few channels.
+const FEW_COLUMNS: usize = 64;
+const FEW_INPUTS: usize = (128 << 10) / size_of::<f32>();
 
 /// The kernel for a convolution.
 pub(super) fn task(
@@ -29,15 +35,7 @@ pub(super) fn task(
     lanes: usize,
 ) -> Task {
     let [kh, kw] = params.kernel_size;
-    let first = (src.border[0] - params.padding[0]) * src.row_stride + src.border[1] - params.padding[1];
-    let mut offsets = Vec::with_capacity(params.in_channels * kh * kw);
-    for channel in 0..params.in_channels {
-        for ky in 0..kh {
-            for kx in 0..kw {
-                offsets.push((channel * src.plane_stride + first + ky * src.row_stride + kx) as u32);
-            }
-        }
-    }
+    let (first, offsets) = offsets(params, src);
     if params.stride != [1, 1] {
         let steps = [params.stride[0] * src.row_stride, params.stride[1]];
         return Task::StridedConv(StridedConv::new(matrix.nonzeros(), offsets, epilogue, steps, dst.clone()));
@@ -66,6 +64,41 @@ pub(super) fn task(
     } else {
         Task::Conv(DenseConv::new(&matrix.to_dense(), params.out_channels, epilogue, planes))
     }
+}
+
+/// The kernel for a convolution and the pooling that alone reads its output, of height and width `size`, where there is one.
+pub(super) fn pooled_task(
+    params: &Conv2dParams,
+    matrix: &Matrix<'_>,
+    epilogue: impl FnOnce() -> Epilogue,
+    pool: &Pool2dParams,
+    size: [usize; 2],
+    [src, dst]: [&Layout; 2],
+    lanes: usize,
+) -> Option<Task> {
+    let known = params.stride == [1, 1] && pool.kernel_size == [3, 3] && pool.stride == [2, 2];
+    let small = matrix.weight.columns() <= FEW_COLUMNS && src.elements()? <= FEW_INPUTS;
+    if !known || !small || matrix.is_sparse(conv_pool::MR, lanes) {
+        return None;
+    }
+    let (_, offsets) = offsets(params, src);
+    let weights = matrix.to_dense();
+    Some(Task::ConvPool(ConvPool::new(&weights, epilogue(), offsets, src.row_stride, size, dst.clone(), lanes)))
+}
+
+/// The position of the input that output pixel (0, 0) reads for the first column of the weight matrix, and for each.
+fn offsets(params: &Conv2dParams, src: &Layout) -> (usize, Vec<u32>) {
+    let [kh, kw] = params.kernel_size;
+    let first = (src.border[0] - params.padding[0]) * src.row_stride + src.border[1] - params.padding[1];
+    let mut offsets = Vec::with_capacity(params.in_channels * kh * kw);
+    for channel in 0..params.in_channels {
+        for ky in 0..kh {
+            for kx in 0..kw {
+                offsets.push((channel * src.plane_stride + first + ky * src.row_stride + kx) as u32);
+            }
+        }
+    }
+    (first, offsets)
 }
 
 /// The largest tile of Winograd's algorithm that divides the output, or `None` for other kernels than its own.

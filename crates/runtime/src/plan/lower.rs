@@ -1,7 +1,7 @@
 //! From a model to steps: buffers, their lifetimes, and what runs when.
 
 use super::arena::{Lifetime, place};
-use super::choose::task;
+use super::choose::{pooled_task, task};
 use super::layout::Layout;
 use super::step::{Step, Task};
 use super::values::{MAX_ELEMENTS, Value, lay_out};
@@ -29,6 +29,7 @@ impl Plan {
             buffer_of: alloc::vec![0; values.len()],
             steps: Vec::new(),
             connections: Vec::new(),
+            fused: alloc::vec![false; model.nodes.len()],
         };
 
         // What a sequence carries from chunk to chunk stands in front of all else, and is never overwritten.
@@ -107,6 +108,8 @@ struct Lowering<'a> {
     steps: Vec<Step>,
     /// The buffers of each step.
     connections: Vec<Buffers>,
+    /// Nodes that the step of an earlier one runs too.
+    fused: Vec<bool>,
 }
 
 /// The buffers of a step.
@@ -154,12 +157,22 @@ impl Lowering<'_> {
     fn node(&mut self, i: usize, state: Option<usize>) {
         let (node, v) = (&self.model.nodes[i], self.model.inputs.len() + i);
         let (input, value) = (node.input.0 as usize, &self.values[v]);
+        if self.fused[i] {
+            return;
+        }
         if value.buffer != v {
             self.buffer_of[v] = self.buffer_of[value.buffer];
             return;
         }
         let src_layout = &self.values[input].layout;
-        let task = task(self.model, &node.op, src_layout, &value.layout, self.token.lanes());
+        let (v, value, task) = match self.pooled(i) {
+            Some((pool, task)) => {
+                self.fused[pool] = true;
+                let v = self.model.inputs.len() + pool;
+                (v, &self.values[v], task)
+            }
+            None => (v, value, task(self.model, &node.op, src_layout, &value.layout, self.token.lanes())),
+        };
         // Flattening keeps the image's shape, without its borders.
         let flat = matches!(node.op, Op::Flatten).then(|| src_layout.without_border());
         let dst_layout = flat.unwrap_or_else(|| value.layout.clone());
@@ -169,6 +182,22 @@ impl Lowering<'_> {
         if let Some(step) = self.steps.last_mut() {
             step.cost = self.model.cost_of(i, self.shapes);
         }
+    }
+
+    /// The max pooling that alone reads the output of the convolution `i`, and the task of both, where there is one.
+    fn pooled(&self, i: usize) -> Option<(usize, Task)> {
+        let (v, model) = (self.model.inputs.len() + i, self.model);
+        let mut readers = (0..model.nodes.len()).filter(|&j| model.nodes[j].input.0 as usize == v);
+        let (pool, None) = (readers.next()?, readers.next()) else { return None };
+        let Op::MaxPool2d { params } = model.nodes[pool].op else { return None };
+        if model.outputs.iter().any(|output| output.0 as usize == v) {
+            return None;
+        }
+        let (conv, value) = (&self.values[v].layout, &self.values[self.model.inputs.len() + pool]);
+        let layouts = [&self.values[model.nodes[i].input.0 as usize].layout, &value.layout];
+        let size = [conv.height, conv.width];
+        let task = pooled_task(model, &model.nodes[i].op, &params, size, layouts, self.token.lanes())?;
+        Some((pool, task))
     }
 
     /// The part of a mean over time that each chunk adds to its sums.

@@ -3,7 +3,9 @@
 use super::layout::Layout;
 use crate::isa::{IsaKind, Token};
 use crate::kernels::product::Product;
-use crate::kernels::{bspmm, conv, gemv, lstm, over_time, pointwise, pool, softmax, spmm, strided, winograd};
+use crate::kernels::{
+    bspmm, conv, conv_pool, gemv, lstm, over_time, pointwise, pool, softmax, spmm, strided, winograd,
+};
 use crate::model::LayerCost;
 use alloc::format;
 use alloc::string::String;
@@ -29,6 +31,7 @@ pub(crate) struct Step {
 pub(crate) enum Task {
     Conv(conv::DenseConv),
     Winograd(winograd::WinogradConv),
+    ConvPool(conv_pool::ConvPool),
     SparseConv(spmm::SparseConv),
     BlockSparseConv(bspmm::BlockSparseConv),
     StridedConv(strided::StridedConv),
@@ -52,6 +55,7 @@ impl Step {
         match &self.task {
             Task::Conv(conv) => token.enter(conv.kernel(src, dst)),
             Task::Winograd(conv) => token.enter(conv.kernel(src, dst, scratch)),
+            Task::ConvPool(conv) => token.enter(conv.kernel(src, dst, scratch)),
             Task::SparseConv(conv) => token.enter(conv.kernel(src, dst)),
             Task::BlockSparseConv(conv) => token.enter(conv.kernel(src, dst)),
             Task::StridedConv(conv) => conv.run(src, dst),
@@ -81,6 +85,9 @@ impl Task {
                 let [down, across] = conv.tile();
                 format!("f32_winograd_{down}x{across}_{isa}")
             }
+            Self::ConvPool(_) => {
+                format!("f32_conv_pool_{}x{}_{isa}", conv_pool::MR, conv_pool::nr_vectors(lanes) * lanes)
+            }
             Self::SparseConv(_) => format!("f32_spmm_{}x1_{isa}", spmm::NR_VECTORS * lanes),
             Self::BlockSparseConv(_) => {
                 format!("f32_bspmm_{}x{}_{isa}", bspmm::MR, bspmm::nr_vectors(lanes) * lanes)
@@ -107,6 +114,7 @@ impl Task {
     pub(crate) fn scratch_len(&self) -> Option<usize> {
         match self {
             Self::Winograd(conv) => Some(conv.scratch_len()),
+            Self::ConvPool(conv) => Some(conv.scratch_len()),
             Self::Lstm(lstm) => Some(lstm::Lstm::scratch_len(&lstm.params)),
             _ => None,
         }
@@ -117,6 +125,7 @@ impl Task {
         match self {
             Self::Conv(conv) => conv.bytes(),
             Self::Winograd(conv) => conv.bytes(),
+            Self::ConvPool(conv) => conv.bytes(),
             Self::SparseConv(conv) => conv.bytes(),
             Self::BlockSparseConv(conv) => conv.bytes(),
             Self::StridedConv(conv) => conv.bytes(),
