@@ -162,7 +162,7 @@ fn winograd_s_tiles_with_channel_tails() {
             ([1, 3], [9, 12], "winograd_1x4", 1e-5),
             ([1, 3], [5, 18], "winograd_1x2", 1e-5),
         ] {
-            let params = Conv2dParams::same(70 + i, out_channels, kernel);
+            let params = Conv2dParams::same(140 + i, out_channels, kernel);
             ConvProblem::new(params, size, 1.0, i as u64).check_kernel(name, tolerance);
         }
     }
@@ -179,7 +179,7 @@ fn winograd_s_tiles_in_several_blocks_and_with_other_paddings() {
 
 #[test]
 fn zeros_in_blocks_of_output_channels() {
-    for (kernel, width, out_channels) in [([3, 1], 5, 16), ([1, 3], 13, 7), ([3, 3], 33, 18), ([1, 1], 110, 4)] {
+    for (kernel, width, out_channels) in [([3, 1], 5, 16), ([1, 3], 13, 15), ([3, 3], 33, 19), ([1, 1], 110, 4)] {
         let params = Conv2dParams::same(24, out_channels, kernel);
         let mut problem = ConvProblem::new(params, [5, width], 1.0, 4);
         let columns = problem.weight.len() / out_channels;
@@ -310,6 +310,32 @@ fn sparse_and_codebook_weights_equal_their_dense_twins() {
         for isa in IsaKind::available() {
             let found = run(&twin(weight.clone()), isa, &problem.input);
             assert_eq!(found, run(&twin(dense.clone()), isa, &problem.input), "{isa}");
+        }
+    }
+}
+
+#[test]
+fn few_shared_values_of_a_linear_layer_stay_labels() {
+    for (outputs, centres, name) in [(64, 31, "gemv_u8"), (70, 2, "gemv_u8"), (128, 40, "gemv_64")] {
+        let mut problem = LinearProblem::new(37, outputs, 0.7, 13);
+        let sparse = Weight::sparse("weight", &[outputs, 37], &problem.weight);
+        let WeightData::Sparse { pattern, values } = sparse.data.clone() else { panic!("not sparse") };
+        let labels = (0..values.len()).map(|i| (i % centres) as u8).collect();
+        let centres = (0..centres).map(|i| i as f32 * 0.125 + 0.25).collect();
+        let codebook = Weight { data: WeightData::Codebook { pattern, centres, labels }, ..sparse };
+        problem.weight = codebook.to_dense();
+        let mut model = problem.model();
+        model.weights[0] = codebook;
+        let factors = Rng(3).values(outputs);
+        model.weights.push(Weight::dense("scale", &[outputs], factors.clone()));
+        let Op::Linear { scale, .. } = &mut model.nodes[0].op else { panic!("not a linear layer") };
+        *scale = Some(WeightId(3));
+        for (row, factor) in problem.weight.chunks_mut(37).zip(factors) {
+            row.iter_mut().for_each(|v| *v *= factor);
+        }
+        for isa in IsaKind::available() {
+            assert!(Plan::with_isa(&model, isa).unwrap().describe().contains(name), "{isa} {name}");
+            assert_close(&run(&model, isa, &problem.input), &problem.reference(), 1e-5, &format!("{isa} {outputs}"));
         }
     }
 }

@@ -157,7 +157,8 @@ pub(crate) trait Isa: Copy {
     unsafe fn store(self, p: *mut f32, v: Self::F32);
 
     /// Asks for the cache line at `p`, which need not be readable, to be brought near.
-    fn prefetch(self, p: *const f32);
+    #[inline(always)]
+    fn prefetch(self, _p: *const f32) {}
 
     /// The elements of `base` at the `LANES` indices.
     ///

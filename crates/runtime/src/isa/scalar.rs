@@ -75,9 +75,6 @@ impl Isa for Scalar {
     }
 
     #[inline(always)]
-    fn prefetch(self, _: *const f32) {}
-
-    #[inline(always)]
     unsafe fn gather(self, base: *const f32, indices: *const u16) -> [f32; 4] {
         // SAFETY: the caller vouches for 4 indices, and for the element at each.
         unsafe {

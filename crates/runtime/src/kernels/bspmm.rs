@@ -12,9 +12,9 @@ use alloc::vec::Vec;
 /// Output channels of a block.
 pub(crate) const MR: usize = 4;
 
-/// Most vectors of pixels in a tile: with `MR`, 24 sums in AVX-512's 32 registers and 12 in AVX2's 16.
+/// Most vectors of pixels in a tile: with `MR`, 24 sums in AVX-512's 32 registers and 8 in AVX2's 16. (12 spill.)
 pub(crate) const fn nr_vectors(lanes: usize) -> usize {
-    if lanes > 8 { 6 } else { 3 }
+    if lanes > 8 { 6 } else { 2 }
 }
 
 #[derive(Clone, Copy)]
@@ -87,11 +87,11 @@ impl Kernel for Pass<'_> {
                 let (src, dst) = (src.as_ptr().add(at), dst.as_mut_ptr().add(conv.planes.dst_origin + at));
                 match count {
                     1 => channels_of_tile::<I, 1>(isa, conv, src, dst),
-                    2 => channels_of_tile::<I, 2>(isa, conv, src, dst),
+                    3 if I::LANES > 8 => channels_of_tile::<I, 3>(isa, conv, src, dst),
                     4 if I::LANES > 8 => channels_of_tile::<I, 4>(isa, conv, src, dst),
                     5 if I::LANES > 8 => channels_of_tile::<I, 5>(isa, conv, src, dst),
                     6 if I::LANES > 8 => channels_of_tile::<I, 6>(isa, conv, src, dst),
-                    _ => channels_of_tile::<I, 3>(isa, conv, src, dst),
+                    _ => channels_of_tile::<I, 2>(isa, conv, src, dst),
                 }
             }
         }

@@ -3,7 +3,7 @@
 //! The first layer of a network makes its largest planes, several times the second-level cache: written once and read once
 //! they cost as much time as the products. Here only two rows of a few channels exist at a time.
 
-use super::{Aligned, Epilogue, tile};
+use super::{Aligned, Epilogue, LINE, tile};
 use crate::isa::{Isa, Kernel, MAX_LANES};
 use crate::plan::Layout;
 use alloc::vec::Vec;
@@ -57,9 +57,10 @@ impl ConvPool {
         size_of_val(&*self.weights)
     }
 
-    /// Elements of a row in the working memory: what the vectors of the pooling read.
+    /// Elements of a row in the working memory: what the vectors of both passes touch.
     fn row_len(&self) -> usize {
-        2 * self.dst.width.next_multiple_of(self.lanes) + self.size[1].next_multiple_of(self.lanes) + 2
+        let read = 2 * self.dst.width.next_multiple_of(self.lanes) + 2;
+        read.max(self.size[1].next_multiple_of(self.lanes)).next_multiple_of(LINE)
     }
 
     /// Elements of working memory.
@@ -95,6 +96,7 @@ impl Kernel for Pass<'_> {
         let vectors = width.div_ceil(I::LANES);
         let tiles = vectors.div_ceil(nr_vectors(I::LANES));
         for channel in (0..conv.dst.channels).step_by(MR) {
+            above.fill(f32::NEG_INFINITY);
             for y in 0..conv.dst.height {
                 for t in 0..tiles {
                     let (start, count) = tile(vectors, tiles, t);
@@ -141,6 +143,7 @@ unsafe fn rows_of_tile<I: Isa, const NV: usize>(
 ) {
     let row_len = conv.row_len();
     let first = if y == 0 { 0 } else { 2 * y + 1 };
+    let mut before = above.cast_const();
     for row in first..(2 * y + 3).min(conv.size[0]) {
         // SAFETY: the caller vouches for the vectors of each row.
         let values =
@@ -149,28 +152,24 @@ unsafe fn rows_of_tile<I: Isa, const NV: usize>(
             for v in 0..NV {
                 let at = m * row_len + v * I::LANES;
                 // SAFETY: the caller vouches for the rows of `above` and `down`.
-                unsafe {
-                    let max = match row - 2 * y {
-                        0 => values[m][v],
-                        1 if y > 0 => isa.max(isa.load(above.add(at)), values[m][v]),
-                        _ => isa.max(isa.load(down.add(at)), values[m][v]),
-                    };
-                    isa.store(down.add(at), max);
-                    if row == 2 * y + 2 {
-                        isa.store(above.add(at), values[m][v]);
-                    }
+                unsafe { isa.store(down.add(at), isa.max(isa.load(before.add(at)), values[m][v])) };
+            }
+        }
+        if row == 2 * y + 2 {
+            for m in 0..MR {
+                for v in 0..NV {
+                    // SAFETY: as above.
+                    unsafe { isa.store(above.add(m * row_len + v * I::LANES), values[m][v]) };
                 }
             }
         }
+        before = down;
     }
     if first >= conv.size[0] {
         // The window has one row.
         for m in 0..MR {
-            for v in 0..NV {
-                let at = m * row_len + v * I::LANES;
-                // SAFETY: as above.
-                unsafe { isa.store(down.add(at), isa.load(above.add(at))) };
-            }
+            // SAFETY: as above.
+            unsafe { above.add(m * row_len).copy_to_nonoverlapping(down.add(m * row_len), NV * I::LANES) };
         }
     }
 }

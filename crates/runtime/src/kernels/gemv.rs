@@ -1,18 +1,31 @@
 //! Dense fully connected layer: a matrix in panels of rows times a vector.
 
+use super::shared::{LAST, Shared, Vectors};
 use super::{Aligned, Epilogue};
-use crate::isa::{Isa, Kernel, MAX_LANES};
+use crate::isa::{Isa, Kernel, MAX_LANES, TABLE};
+use crate::plan::Nonzeros;
+use alloc::boxed::Box;
+use alloc::vec;
+use alloc::vec::Vec;
 
 /// Outputs of a panel.
 pub(crate) const MR: usize = 4 * MAX_LANES;
 
 /// Packed weights.
 pub(crate) struct DenseLinear {
-    /// Panels of `MR` outputs: `[out_features / MR][in_features][MR]`.
-    weights: Aligned,
+    weights: Weights,
+    /// Factor of each row's sum.
+    scale: Vec<f32>,
     epilogue: Epilogue,
     in_features: usize,
     out_features: usize,
+}
+
+/// Panels of `MR` outputs: `[out_features / MR][in_features][MR]`.
+enum Weights {
+    Own(Aligned),
+    /// Centres, the last of them zero, and labels.
+    Shared(Box<[f32; TABLE]>, Vec<u8>),
 }
 
 impl DenseLinear {
@@ -27,11 +40,47 @@ impl DenseLinear {
                 panel[column * MR + row % MR] = v;
             }
         }
-        Self { weights: packed, epilogue: epilogue.padded(padded), in_features, out_features }
+        let (weights, scale) = (Weights::Own(packed), vec![1.0; padded]);
+        Self { weights, scale, epilogue: epilogue.padded(padded), in_features, out_features }
     }
 
+    /// Packs the labels of `weights` and those of zero between them.
+    pub(crate) fn shared(
+        weights: &Nonzeros<'_>,
+        centres: &[f32; TABLE],
+        labels: &[u8],
+        in_features: usize,
+        epilogue: Epilogue,
+    ) -> Self {
+        let out_features = epilogue.bias.len();
+        let padded = out_features.next_multiple_of(MR);
+        let mut packed = vec![LAST; padded * in_features];
+        for row in 0..out_features {
+            let panel = &mut packed[row / MR * MR * in_features..];
+            for i in weights.pattern.row(row) {
+                panel[weights.pattern.indices[i] as usize * MR + row % MR] = labels[i];
+            }
+        }
+        let mut scale = weights.scale.map_or_else(|| vec![1.0; out_features], <[f32]>::to_vec);
+        scale.resize(padded, 1.0);
+        let weights = Weights::Shared(Box::new(*centres), packed);
+        Self { weights, scale, epilogue: epilogue.padded(padded), in_features, out_features }
+    }
+
+    /// Bytes of the packed weights.
     pub(crate) fn bytes(&self) -> usize {
-        size_of_val(&*self.weights)
+        match &self.weights {
+            Weights::Own(values) => size_of_val(&**values),
+            Weights::Shared(centres, labels) => size_of_val(&**centres) + size_of_val(&**labels),
+        }
+    }
+
+    /// Element type of the packed weights.
+    pub(crate) const fn kind(&self) -> &'static str {
+        match &self.weights {
+            Weights::Own(_) => "gemv",
+            Weights::Shared(..) => "gemv_u8",
+        }
     }
 
     /// The pass over `src`, into `dst`.
@@ -49,43 +98,60 @@ struct Pass<'a> {
 impl Kernel for Pass<'_> {
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
+        match &self.linear.weights {
+            Weights::Own(values) => self.panels(isa, &**values),
+            Weights::Shared(centres, labels) => self.panels(isa, Shared { centres, labels }),
+        }
+    }
+}
+
+impl Pass<'_> {
+    #[inline(always)]
+    fn panels<I: Isa>(self, isa: I, weights: impl Vectors) {
         let linear = self.linear;
         let src = &self.src[..linear.in_features];
         let dst = &mut self.dst[..linear.out_features];
         for (i, out) in dst.chunks_mut(MR).enumerate() {
-            let panel = &linear.weights[i * MR * linear.in_features..][..MR * linear.in_features];
+            let scale = &linear.scale[i * MR..][..MR];
             let bias = &linear.epilogue.bias[i * MR..][..MR];
             let slope = &linear.epilogue.slope[i * MR..][..MR];
             let mut sums = [0.0; MR];
             let mut part = 0;
             while part < MR {
                 // SAFETY: a panel has `MR` weights an input; `part + 4 * LANES <= MR`, as `LANES` divides `MAX_LANES`.
-                unsafe { four_vectors(isa, src, panel, part, &mut sums) };
+                unsafe { four_vectors(isa, src, weights, i * MR * linear.in_features, part, &mut sums) };
                 part += 4 * I::LANES;
             }
             for m in 0..out.len() {
-                let y = sums[m] + bias[m];
+                let y = sums[m] * scale[m] + bias[m];
                 out[m] = if y > 0.0 { y } else { slope[m] * y };
             }
         }
     }
 }
 
-/// The sums of four vectors of outputs from `part` of the panel on.
+/// The sums of four vectors of outputs from `part` of the panel at `panel` on.
 ///
 /// # Safety
-/// `panel` has `MR` elements an element of `src`, and `part + 4 * LANES <= MR`.
+/// The panel has `MR` weights an element of `src`, and `part + 4 * LANES <= MR`.
 #[inline(always)]
-unsafe fn four_vectors<I: Isa>(isa: I, src: &[f32], panel: &[f32], part: usize, sums: &mut [f32; MR]) {
+unsafe fn four_vectors<I: Isa>(
+    isa: I,
+    src: &[f32],
+    weights: impl Vectors,
+    panel: usize,
+    part: usize,
+    sums: &mut [f32; MR],
+) {
     let mut acc = [isa.splat(0.0); 4];
-    let mut p = panel.as_ptr().wrapping_add(part);
+    let mut at = panel + part;
     for &x in src {
         let x = isa.splat(x);
         for v in 0..4 {
             // SAFETY: the caller vouches for the panel's size.
-            acc[v] = unsafe { isa.mul_add(x, isa.load(p.add(v * I::LANES)), acc[v]) };
+            acc[v] = unsafe { isa.mul_add(x, weights.vector(isa, at + v * I::LANES), acc[v]) };
         }
-        p = p.wrapping_add(MR);
+        at += MR;
     }
     for v in 0..4 {
         // SAFETY: the caller vouches for `part + 4 * LANES <= MR`.

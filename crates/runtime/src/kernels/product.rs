@@ -30,7 +30,7 @@ impl Product {
     /// The kind of kernel.
     pub(crate) const fn kind(&self) -> &'static str {
         match self {
-            Self::Dense(_) => "gemv",
+            Self::Dense(linear) => linear.kind(),
             Self::Sparse(_) => "spmv",
         }
     }

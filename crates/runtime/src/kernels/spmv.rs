@@ -1,6 +1,7 @@
 //! Sparse fully connected layer: compressed sparse rows times a vector.
 
 use super::Epilogue;
+use super::shared::{LAST, Shared, Vectors, few};
 use crate::isa::{Isa, Kernel, MAX_LANES, TABLE};
 use crate::model::Pattern;
 use crate::plan::{Nonzeros, Values};
@@ -13,9 +14,6 @@ const SUMS: usize = 4;
 
 /// The longest input that its indices reach.
 pub(crate) const MAX_IN_FEATURES: usize = 1 << 16;
-
-/// The centre that fills rows up.
-const LAST: usize = TABLE - 1;
 
 /// Kept weights, each row filled up with zeros to whole vectors. Memory bandwidth bounds this layer, so that the indices
 /// are narrow and few shared values stay shared.
@@ -52,11 +50,9 @@ impl SparseLinear {
         let indices = pad(pattern, &pattern.indices, lanes, 0, |column| column as u16);
         let packed = match &weights.values {
             Values::Own(values) => Weights::Own(pad(pattern, values, lanes, 0.0, |value| value)),
-            Values::Shared { centres, labels } => match centres.split_first_chunk() {
-                Some((few, others)) if few[LAST] == 0.0 && others.iter().all(|&centre| centre == 0.0) => {
-                    Weights::Shared(Box::new(*few), pad(pattern, labels, lanes, LAST as u8, |label| label))
-                }
-                _ => Weights::Own(pad(pattern, labels, lanes, 0.0, |label| centres[usize::from(label)])),
+            Values::Shared { centres, labels } => match few(centres) {
+                Some(few) => Weights::Shared(Box::new(*few), pad(pattern, labels, lanes, LAST, |label| label)),
+                None => Weights::Own(pad(pattern, labels, lanes, 0.0, |label| centres[usize::from(label)])),
             },
         };
         let scale = weights.scale.map_or_else(|| vec![1.0; pattern.rows()], <[f32]>::to_vec);
@@ -119,37 +115,6 @@ impl Pass<'_> {
             let y = sum * linear.scale[row] + linear.epilogue.bias[row];
             dst[row] = if y > 0.0 { y } else { linear.epilogue.slope[row] * y };
         }
-    }
-}
-
-/// Weights that are read a vector at a time.
-trait Vectors: Copy {
-    /// The weights from `at` on.
-    ///
-    /// # Safety
-    /// There are `LANES` weights from `at` on.
-    unsafe fn vector<I: Isa>(self, isa: I, at: usize) -> I::F32;
-}
-
-impl Vectors for &[f32] {
-    #[inline(always)]
-    unsafe fn vector<I: Isa>(self, isa: I, at: usize) -> I::F32 {
-        // SAFETY: the caller vouches for the elements.
-        unsafe { isa.load(self.as_ptr().add(at)) }
-    }
-}
-
-#[derive(Clone, Copy)]
-struct Shared<'a> {
-    centres: &'a [f32; TABLE],
-    labels: &'a [u8],
-}
-
-impl Vectors for Shared<'_> {
-    #[inline(always)]
-    unsafe fn vector<I: Isa>(self, isa: I, at: usize) -> I::F32 {
-        // SAFETY: the caller vouches for the labels.
-        unsafe { isa.lookup(self.centres, self.labels.as_ptr().add(at)) }
     }
 }
 

@@ -10,7 +10,7 @@
 //!
 //! The transform's constants enlarge rounding errors: outputs are within 2e-5 of the largest one for 4x4 tiles.
 
-use super::{Aligned, Epilogue, LINE};
+use super::{Aligned, Epilogue, LINE, LINE_COST};
 use crate::isa::{Isa, Kernel, MAX_LANES};
 use crate::plan::Layout;
 use core::ops::Range;
@@ -29,10 +29,8 @@ const AHEAD: usize = 1024;
 const WIDE: [usize; 4] = [12, 9, 6, 4];
 const NARROW: [usize; 3] = [6, 5, 4];
 
-/// What a transform takes for a vector of one point, and the least that a vector of weights takes, which come from the
-/// last-level cache: in multiply-adds, as measured.
+/// What a transform takes for a vector of one point, in multiply-adds, as measured.
 const TRANSFORM_COST: usize = 16;
-const WEIGHT_COST: usize = 14;
 
 /// Outputs of a tile down and across; 1 along an axis of one tap.
 pub(crate) type Tile = [usize; 2];
@@ -133,8 +131,9 @@ impl WinogradConv {
         let [rows, across] = [dst.height / tile[0], dst.width / tile[1]];
         let (tiles, vectors) = (rows * across, dst.channels.div_ceil(lanes));
         let transforms = src.channels * rows * across.div_ceil(lanes) + vectors * tiles;
-        let products = src.channels * vectors * tiles.max(WEIGHT_COST);
-        (points * (products + TRANSFORM_COST * transforms)) as f64
+        let weights = src.channels * vectors;
+        let lines = (weights * lanes).div_ceil(LINE);
+        (points * (weights * tiles + TRANSFORM_COST * transforms + LINE_COST * lines)) as f64
     }
 
     /// Outputs of a tile down and across.

@@ -2,7 +2,7 @@
 
 use super::convolution;
 use super::layout::Layout;
-use super::matrix::Matrix;
+use super::matrix::{Matrix, Values};
 use super::step::Task;
 use crate::kernels::Epilogue;
 use crate::kernels::gemv::{self, DenseLinear};
@@ -10,6 +10,7 @@ use crate::kernels::lstm::Lstm;
 use crate::kernels::pointwise::Pointwise;
 use crate::kernels::pool::MaxPool;
 use crate::kernels::product::Product;
+use crate::kernels::shared;
 use crate::kernels::spmv::{self, SparseLinear};
 use crate::kernels::strided::StridedConv;
 use crate::model::{Model, Op, WeightId};
@@ -85,9 +86,22 @@ fn epilogue(model: &Model, outputs: usize, bias: Option<WeightId>, prelu: Option
 /// Of at most [`spmv::MAX_IN_FEATURES`] columns where it is sparse.
 fn product(matrix: &Matrix<'_>, epilogue: Epilogue, lanes: usize) -> Product {
     let columns = matrix.weight.columns();
+    if matrix.density() > labels_above(lanes) {
+        let nonzeros = matrix.nonzeros();
+        if let Values::Shared { centres, labels } = &nonzeros.values
+            && let Some(few) = shared::few(centres)
+        {
+            return Product::Dense(DenseLinear::shared(&nonzeros, few, labels, columns, epilogue));
+        }
+    }
     if matrix.is_sparse(gemv::MR, lanes) {
         Product::Sparse(SparseLinear::new(&matrix.nonzeros(), columns, lanes, epilogue))
     } else {
         Product::Dense(DenseLinear::new(&matrix.to_dense(), columns, epilogue))
     }
+}
+
+/// The density above which looking all weights up, zeros included, beats gathering the inputs of the others, as measured.
+const fn labels_above(lanes: usize) -> f64 {
+    if lanes > 8 { 0.2 } else { 0.4 }
 }

@@ -5,19 +5,23 @@ use super::matrix::Matrix;
 use super::step::Task;
 use crate::kernels::bspmm::{self, BlockSparseConv};
 use crate::kernels::conv::{self, DenseConv};
-use crate::kernels::conv_pool::{self, ConvPool};
+use crate::kernels::conv_pool::ConvPool;
 use crate::kernels::spmm::{self, SparseConv};
 use crate::kernels::strided::StridedConv;
 use crate::kernels::winograd::{Tile, WinogradConv};
-use crate::kernels::{Epilogue, FlatPlanes, LINE};
+use crate::kernels::{Epilogue, FlatPlanes, LINE, LINE_COST};
 use crate::shape::{Conv2dParams, Pool2dParams};
 use alloc::vec::Vec;
 
 /// What a tile's input may take of a first-level cache of 32 KiB.
 const CACHE_ELEMENTS: usize = (24 << 10) / size_of::<f32>();
 
-/// The share of the peak rate that the direct and the block-sparse kernel reach on the thesis's layers.
-const DIRECT_RATE: f64 = 0.75;
+/// The share of the peak rate that the direct kernel reaches on the thesis's layers: wide vectors straddle cache lines.
+const fn direct_rate(lanes: usize) -> f64 {
+    if lanes > 8 { 0.7 } else { 0.95 }
+}
+
+/// The same for the block-sparse kernel.
 const BLOCK_RATE: f64 = 0.7;
 
 /// The most columns of the weight matrix, and the most elements of the input, for convolution and pooling in one pass: more
@@ -41,16 +45,21 @@ pub(super) fn task(
         return Task::StridedConv(StridedConv::new(matrix.nonzeros(), offsets, epilogue, steps, dst.clone()));
     }
     let vectors = dst.pixels().div_ceil(lanes) as f64;
+    let cost = |multiply_adds: f64, rate: f64, elements: usize| {
+        multiply_adds * vectors / rate + (LINE_COST * elements.div_ceil(LINE)) as f64
+    };
     let sparse = matrix.is_sparse(conv::MR, lanes);
-    let direct = matrix.multiply_adds(conv::MR, lanes) * vectors / DIRECT_RATE;
-    let blocks = if sparse { (bspmm::MR * matrix.blocks(bspmm::MR)) as f64 * vectors / BLOCK_RATE } else { f64::MAX };
+    let elements = if sparse { 2 * matrix.weight.nnz() } else { matrix.weight.rows() * matrix.weight.columns() };
+    let direct = cost(matrix.multiply_adds(conv::MR, lanes), direct_rate(lanes), elements);
+    let blocks = if sparse { matrix.blocks(bspmm::MR) } else { usize::MAX };
+    let blocked = blocks.checked_mul(bspmm::MR).map_or(f64::MAX, |n| cost(n as f64, BLOCK_RATE, n + blocks));
     if let Some(tile) = tile(params, dst)
-        && WinogradConv::cost(tile, src, dst, lanes) < direct.min(blocks)
+        && WinogradConv::cost(tile, src, dst, lanes) < direct.min(blocked)
     {
         return Task::Winograd(WinogradConv::new(&matrix.to_dense(), tile, epilogue, [src, dst], first, lanes));
     }
     let planes = FlatPlanes { offsets, dst_plane: dst.plane_stride, dst_origin: dst.origin(), pixels: dst.pixels() };
-    if blocks < direct {
+    if blocked < direct {
         Task::BlockSparseConv(BlockSparseConv::new(&matrix.nonzeros(), epilogue, planes))
     } else if sparse {
         // Cache lines that a tile's window touches in one input channel.
@@ -78,7 +87,7 @@ pub(super) fn pooled_task(
 ) -> Option<Task> {
     let known = params.stride == [1, 1] && pool.kernel_size == [3, 3] && pool.stride == [2, 2];
     let small = matrix.weight.columns() <= FEW_COLUMNS && src.elements()? <= FEW_INPUTS;
-    if !known || !small || matrix.is_sparse(conv_pool::MR, lanes) {
+    if !known || !small || matrix.is_sparse(1, lanes) {
         return None;
     }
     let (_, offsets) = offsets(params, src);

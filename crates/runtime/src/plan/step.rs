@@ -94,7 +94,7 @@ impl Task {
             }
             Self::StridedConv(_) => "f32_spmm_strided".into(),
             Self::Linear(product) => match product {
-                Product::Dense(_) => format!("f32_gemv_{}x1_{isa}", gemv::MR),
+                Product::Dense(linear) => format!("f32_{}_{}x1_{isa}", linear.kind(), gemv::MR),
                 Product::Sparse(_) => format!("f32_spmv_{isa}"),
             },
             Self::MaxPool(pool) if pool.is_vectorised() => format!("f32_maxpool_3x3s2_{isa}"),

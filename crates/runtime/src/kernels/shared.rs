@@ -1,0 +1,44 @@
+//! Weights that share few values and stay labels in memory, which has less bandwidth than the kernels have use for.
+
+use crate::isa::{Isa, TABLE};
+
+/// The label of zero.
+pub(crate) const LAST: u8 = TABLE as u8 - 1;
+
+/// The centres as a table for [`Isa::lookup`] whose [`LAST`] one is zero, or `None` where they are too many.
+pub(crate) fn few(centres: &[f32; 256]) -> Option<&[f32; TABLE]> {
+    let (few, others) = centres.split_first_chunk()?;
+    (few[usize::from(LAST)] == 0.0 && others.iter().all(|&centre| centre == 0.0)).then_some(few)
+}
+
+/// Weights that are read a vector at a time.
+pub(crate) trait Vectors: Copy {
+    /// The weights from `at` on.
+    ///
+    /// # Safety
+    /// There are `LANES` weights from `at` on.
+    unsafe fn vector<I: Isa>(self, isa: I, at: usize) -> I::F32;
+}
+
+impl Vectors for &[f32] {
+    #[inline(always)]
+    unsafe fn vector<I: Isa>(self, isa: I, at: usize) -> I::F32 {
+        // SAFETY: the caller vouches for the elements.
+        unsafe { isa.load(self.as_ptr().add(at)) }
+    }
+}
+
+/// Few centres, which fit into registers, and a label a weight.
+#[derive(Clone, Copy)]
+pub(crate) struct Shared<'a> {
+    pub(crate) centres: &'a [f32; TABLE],
+    pub(crate) labels: &'a [u8],
+}
+
+impl Vectors for Shared<'_> {
+    #[inline(always)]
+    unsafe fn vector<I: Isa>(self, isa: I, at: usize) -> I::F32 {
+        // SAFETY: the caller vouches for the labels.
+        unsafe { isa.lookup(self.centres, self.labels.as_ptr().add(at)) }
+    }
+}
