@@ -57,26 +57,36 @@ impl Kernel for Pass<'_> {
             let bias = &linear.epilogue.bias[i * MR..][..MR];
             let slope = &linear.epilogue.slope[i * MR..][..MR];
             let mut sums = [0.0; MR];
+            // A whole panel goes to where it belongs, the last one through memory of its own.
+            let whole = out.len() == MR;
+            let to = if whole { &mut *out } else { &mut sums[..] };
             let mut part = 0;
             while part < MR {
-                // SAFETY: a panel has `MR` weights an input; `part + 4 * LANES <= MR`, as `LANES` divides `MAX_LANES`.
-                unsafe { four_vectors(isa, src, panel, part, &mut sums) };
+                // SAFETY: a panel has `MR` weights an input, and `bias`, `slope` and `to` have `MR` elements;
+                // `part + 4 * LANES <= MR`, as `LANES` divides `MAX_LANES`.
+                unsafe { four_vectors(isa, src, panel, part, [bias, slope], to) };
                 part += 4 * I::LANES;
             }
-            for m in 0..out.len() {
-                let y = sums[m] + bias[m];
-                out[m] = if y > 0.0 { y } else { slope[m] * y };
+            if !whole {
+                out.copy_from_slice(&sums[..out.len()]);
             }
         }
     }
 }
 
-/// The sums of four vectors of outputs from `part` of the panel on.
+/// Four vectors of outputs from `part` of the panel on.
 ///
 /// # Safety
-/// `panel` has `MR` elements an element of `src`, and `part + 4 * LANES <= MR`.
+/// `panel` has `MR` elements an element of `src`; `bias`, `slope` and `to` have `MR`, and `part + 4 * LANES <= MR`.
 #[inline(always)]
-unsafe fn four_vectors<I: Isa>(isa: I, src: &[f32], panel: &[f32], part: usize, sums: &mut [f32; MR]) {
+unsafe fn four_vectors<I: Isa>(
+    isa: I,
+    src: &[f32],
+    panel: &[f32],
+    part: usize,
+    [bias, slope]: [&[f32]; 2],
+    to: &mut [f32],
+) {
     let mut acc = [isa.splat(0.0); 4];
     let mut p = panel.as_ptr().wrapping_add(part);
     for &x in src {
@@ -88,7 +98,11 @@ unsafe fn four_vectors<I: Isa>(isa: I, src: &[f32], panel: &[f32], part: usize, 
         p = p.wrapping_add(MR);
     }
     for v in 0..4 {
-        // SAFETY: the caller vouches for `part + 4 * LANES <= MR`.
-        unsafe { isa.store(sums.as_mut_ptr().add(part + v * I::LANES), acc[v]) };
+        let at = part + v * I::LANES;
+        // SAFETY: the caller vouches for `part + 4 * LANES <= MR`, the length of all three.
+        unsafe {
+            let y = isa.add(acc[v], isa.load(bias.as_ptr().add(at)));
+            isa.store(to.as_mut_ptr().add(at), isa.prelu(y, isa.load(slope.as_ptr().add(at))));
+        }
     }
 }

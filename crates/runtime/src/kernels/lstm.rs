@@ -1,10 +1,10 @@
 //! The recurrent part of an LSTM over a chunk of steps: a product with the fused matrix of the four gates, and the
 //! update of the state, step after step.
 
+use super::LINE;
 use super::activation::{sigmoid, tanh};
 use super::product::Product;
-use super::{CHUNK, LINE};
-use crate::isa::{Isa, Kernel, Token};
+use crate::isa::{Isa, Kernel, MAX_LANES, Token};
 use crate::plan::Layout;
 use crate::shape::LstmParams;
 use alloc::string::String;
@@ -35,9 +35,9 @@ impl Lstm {
         2 * params.hidden_size.next_multiple_of(LINE)
     }
 
-    /// Elements of working memory: the chunk's input by steps, the recurrent products, the projected state.
+    /// Elements of working memory: the input of some steps, the recurrent products, the projected state.
     pub(crate) fn scratch_len(params: &LstmParams) -> usize {
-        (CHUNK + 1) * gates_stride(params.hidden_size) + params.rank.unwrap_or(0)
+        (LINE + 1) * gates_stride(params.hidden_size) + params.rank.unwrap_or(0)
     }
 
     /// The first `steps` columns of `src`, into those of `dst`.
@@ -52,11 +52,13 @@ impl Lstm {
     ) {
         let hidden = self.params.hidden_size;
         let stride = gates_stride(hidden);
-        let (inputs, rest) = scratch.split_at_mut(CHUNK * stride);
+        let (inputs, rest) = scratch.split_at_mut(LINE * stride);
         let (gates, projected) = rest.split_at_mut(stride);
         let (h, c) = state[..Self::state_len(&self.params)].split_at_mut(hidden.next_multiple_of(LINE));
-        transpose(src, from, inputs, stride, steps);
-        for (t, inputs) in inputs.chunks_exact(stride).take(steps).enumerate() {
+        for t in 0..steps {
+            if t.is_multiple_of(LINE) {
+                token.enter(Transpose { src, from, start: t, rows: inputs, stride });
+            }
             match &self.project {
                 Some(project) => {
                     project.run(token, h, projected);
@@ -64,6 +66,7 @@ impl Lstm {
                 }
                 None => self.recurrent.run(token, h, gates),
             }
+            let inputs = &inputs[t % LINE * stride..][..stride];
             token.enter(Update { hidden, inputs, gates, h, c });
             for (j, &h) in h[..hidden].iter().enumerate() {
                 dst[to.row(j, 0).start + t] = h;
@@ -78,15 +81,57 @@ fn gates_stride(hidden: usize) -> usize {
     3 * hidden + hidden.next_multiple_of(LINE) + LINE
 }
 
-/// The first `steps` columns of `src` as rows, `stride` elements apart. It goes by blocks that stay in the cache.
-fn transpose(src: &[f32], from: &Layout, rows: &mut [f32], stride: usize, steps: usize) {
-    for start in (0..from.channels).step_by(LINE) {
-        let end = (start + LINE).min(from.channels);
-        for (t, row) in rows.chunks_exact_mut(stride).take(steps).enumerate() {
-            for (j, x) in (start..end).zip(&mut row[start..end]) {
-                *x = src[from.row(j, 0).start + t];
+/// The columns from `start` on of `src` as rows `stride` elements apart, as many as a cache line has.
+struct Transpose<'a> {
+    src: &'a [f32],
+    from: &'a Layout,
+    start: usize,
+    rows: &'a mut [f32],
+    stride: usize,
+}
+
+impl Kernel for Transpose<'_> {
+    #[inline(always)]
+    fn run<I: Isa>(self, isa: I) {
+        let Self { src, from, start, rows, stride } = self;
+        assert!(start + LINE <= from.width && from.is_tight() && from.channels * from.width <= src.len());
+        assert!(from.channels.next_multiple_of(LINE) <= stride && LINE * stride <= rows.len());
+        let whole = from.channels / I::LANES * I::LANES;
+        for channel in (0..whole).step_by(I::LANES) {
+            for column in (0..LINE).step_by(I::LANES) {
+                let mut block = [isa.splat(0.0); MAX_LANES];
+                // SAFETY: `LANES` channels from `channel` on exist, with `LANES` columns from `start + column` on each,
+                // and so do their places in `rows`; the lengths were checked.
+                unsafe {
+                    for j in 0..I::LANES {
+                        block[j] = isa.load(src.as_ptr().add((channel + j) * from.width + start + column));
+                    }
+                    transpose(isa, &mut block);
+                    for t in 0..I::LANES {
+                        isa.store(rows.as_mut_ptr().add((column + t) * stride + channel), block[t]);
+                    }
+                }
             }
         }
+        for channel in whole..from.channels {
+            for t in 0..LINE {
+                rows[t * stride + channel] = src[channel * from.width + start + t];
+            }
+        }
+    }
+}
+
+/// Transposes the first `LANES` vectors. Each round moves the lowest bit of an element's index to the top; after as many
+/// rounds as a lane's number has bits, the two halves of the index, vector and lane, have changed places.
+#[inline(always)]
+fn transpose<I: Isa>(isa: I, block: &mut [I::F32; MAX_LANES]) {
+    let mut rounds = I::LANES.trailing_zeros();
+    while rounds > 0 {
+        let old = *block;
+        for i in 0..I::LANES / 2 {
+            (block[i], block[i + I::LANES / 2]) = isa.deinterleave(old[2 * i], old[2 * i + 1]);
+        }
+        rounds -= 1;
     }
 }
 

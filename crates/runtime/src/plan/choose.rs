@@ -54,12 +54,14 @@ pub(super) fn task(model: &Model, op: &Op, src: &Layout, dst: &Layout, lanes: us
                 let offsets = (0..params.in_features as u32).collect();
                 return Task::StridedConv(StridedConv::new(matrix.nonzeros(), offsets, epilogue, [1, 1], dst.clone()));
             }
-            Task::Linear(product(&matrix, epilogue, lanes))
+            let is_sparse = matrix.is_sparse(gemv::MR, lanes);
+            Task::Linear(product(&matrix, epilogue, is_sparse, lanes))
         }
         Op::Lstm { params, project, recurrent } => {
             let product = |id: WeightId| {
                 let matrix = Matrix { weight: model.weight(id), scale: None };
-                product(&matrix, epilogue(matrix.weight.rows(), None, None), lanes)
+                let epilogue = epilogue(matrix.weight.rows(), None, None);
+                product(&matrix, epilogue, matrix.is_sparse_in_cache(gemv::MR), lanes)
             };
             Task::Lstm(Lstm { params, project: project.map(product), recurrent: product(recurrent) })
         }
@@ -68,9 +70,9 @@ pub(super) fn task(model: &Model, op: &Op, src: &Layout, dst: &Layout, lanes: us
 }
 
 /// Of at most [`spmv::MAX_IN_FEATURES`] columns where it is sparse.
-fn product(matrix: &Matrix<'_>, epilogue: Epilogue, lanes: usize) -> Product {
+fn product(matrix: &Matrix<'_>, epilogue: Epilogue, is_sparse: bool, lanes: usize) -> Product {
     let columns = matrix.weight.columns();
-    if matrix.is_sparse(gemv::MR, lanes) {
+    if is_sparse {
         Product::Sparse(SparseLinear::new(&matrix.nonzeros(), columns, lanes, epilogue))
     } else {
         Product::Dense(DenseLinear::new(&matrix.to_dense(), columns, epilogue))

@@ -41,14 +41,15 @@ pub(crate) enum Task {
 }
 
 impl Step {
-    /// Runs the kernel. `steps` is the number of steps of a sequence that the buffers hold, or that a sum is of.
+    /// Runs the kernel. Of a sequence, `steps` is the number of steps that the buffers hold, or that a sum is of;
+    /// otherwise it is [`usize::MAX`].
     pub(crate) fn run(&self, token: Token, arena: &mut [f32], steps: usize) {
         let ranges = [&self.src, &self.dst, &self.state, &self.scratch].map(Range::clone);
         let [src, dst, state, scratch] = arena.get_disjoint_mut(ranges).expect("planned apart");
         let src = &*src;
         match &self.task {
-            Task::Conv(conv) => token.enter(conv.kernel(src, dst)),
-            Task::SparseConv(conv) => token.enter(conv.kernel(src, dst)),
+            Task::Conv(conv) => token.enter(conv.kernel(src, dst, steps)),
+            Task::SparseConv(conv) => token.enter(conv.kernel(src, dst, steps)),
             Task::StridedConv(conv) => conv.run(src, dst),
             Task::Linear(product) => product.run(token, src, dst),
             Task::MaxPool(pool) => token.enter(pool.kernel(src, dst)),
