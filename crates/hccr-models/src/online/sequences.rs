@@ -1,0 +1,86 @@
+//! Inks as the network reads them.
+
+use crate::SampleSet;
+use crate::data::InkSet;
+use hccr_nn_train::sequence::bucketed_batches;
+use hccr_nn_train::{Batch, Network};
+use hccr_runtime::RunError;
+use hccr_runtime::ink::{FEATURES, Point, normalize};
+use hccr_tensor::Rng;
+
+/// An [`InkSet`], each ink with the steps that it is normalised to.
+#[derive(Clone, Debug)]
+pub struct SequenceSet {
+    inks: InkSet,
+    /// The steps of each ink, row after row.
+    sequences: Vec<Vec<f32>>,
+    dropped_points: f32,
+}
+
+impl SequenceSet {
+    /// Normalises all inks, each in its own bounding box. Training on the set drops the share `dropped_points` of the points
+    /// of every ink anew each time, before it is normalised.
+    ///
+    /// # Errors
+    /// [`RunError::EmptyInk`] for an ink without points.
+    pub fn new(inks: InkSet, dropped_points: f32) -> Result<Self, RunError> {
+        let sequence = |i| Ok(normalize(&inks.ink(i))?.concat());
+        let sequences = (0..inks.len()).map(sequence).collect::<Result<_, RunError>>()?;
+        Ok(Self { inks, sequences, dropped_points })
+    }
+
+    /// The inks.
+    pub fn inks(&self) -> &InkSet {
+        &self.inks
+    }
+
+    /// The steps of ink `i`, row after row, some of its points dropped.
+    fn augmented(&self, i: usize, rng: &mut Rng) -> Vec<f32> {
+        let mut ink = self.inks.ink(i);
+        for stroke in &mut ink {
+            drop_points(stroke, self.dropped_points, rng);
+        }
+        normalize(&ink).expect("no stroke lost all of its points").concat()
+    }
+}
+
+/// Drops each point with the probability `share`, but never the last one left.
+fn drop_points(stroke: &mut Vec<Point>, share: f32, rng: &mut Rng) {
+    let spared = rng.below(stroke.len());
+    let mut index = 0;
+    stroke.retain(|_| {
+        index += 1;
+        !rng.chance(share) || index - 1 == spared
+    });
+}
+
+impl SampleSet for SequenceSet {
+    fn labels(&self) -> &[u16] {
+        &self.inks.labels
+    }
+
+    fn classes(&self) -> &[char] {
+        &self.inks.classes
+    }
+
+    /// Mini-batches of sequences of similar length.
+    fn pass(&self, batch_size: usize, rng: &mut Rng) -> Vec<Vec<usize>> {
+        let lengths: Vec<usize> = self.sequences.iter().map(Vec::len).collect();
+        bucketed_batches(&lengths, batch_size, rng)
+    }
+
+    fn batch(&self, indices: &[usize], _: &Network<f32>, rng: &mut Rng) -> Batch<f32> {
+        let sequences: Vec<Vec<f32>> = indices.iter().map(|&i| self.augmented(i, rng)).collect();
+        Batch::from_sequences(&sequences.iter().map(Vec::as_slice).collect::<Vec<_>>(), FEATURES)
+    }
+
+    /// The steps of the ink, row after row.
+    fn fill_input(&self, i: usize, input: &mut Vec<f32>) {
+        input.clone_from(&self.sequences[i]);
+    }
+
+    fn mean_steps(&self) -> f64 {
+        let steps: usize = self.sequences.iter().map(|s| s.len() / FEATURES).sum();
+        steps as f64 / self.sequences.len().max(1) as f64
+    }
+}
