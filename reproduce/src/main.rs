@@ -98,9 +98,12 @@ fn both(BothArgs { run, images, ink }: BothArgs, interrupt: &Interrupt) -> Resul
         offline = Some(offline::run(&OfflineArgs { run: of("offline"), images }, interrupt)?);
     }
     if has_ink || !alone {
+        let mut run = of("online");
+        // A run that was stopped in the offline pipeline has not begun this one.
+        run.resume &= alone || run.out("online").join("checkpoint").exists();
         // Networks trained on different files know different characters.
         let offline = offline.as_deref().filter(|_| !has_ink);
-        online::run(&OnlineArgs { run: of("online"), ink, offline_model: None }, offline, interrupt)?;
+        online::run(&OnlineArgs { run, ink, offline_model: None }, offline, interrupt)?;
     }
     Ok(())
 }

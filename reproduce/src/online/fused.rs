@@ -21,16 +21,21 @@ struct Answers {
     probabilities: Vec<[Vec<f32>; 2]>,
 }
 
-/// Fits the weight on the development writers, over all three kinds of ink, and measures on the test writers.
-pub(super) fn measure(online: &[u8], offline: &[u8], dev: &InkSet, test: &InkSet, seed: u64) -> Result<Fused> {
-    let online = InkRecognizer::from_bytes(online)?;
-    let offline = Recognizer::from_bytes(offline).context("the offline model")?;
+/// The recogniser of an offline model's file, for ink of these classes.
+pub(super) fn offline_recognizer(bytes: &[u8], classes: &[char]) -> Result<Recognizer> {
+    let offline = Recognizer::from_bytes(bytes).context("cannot use the offline model")?;
     ensure!(
-        online.labels() == offline.labels(),
+        offline.labels() == classes,
         "the offline model knows other characters: give one that was trained on the same classes"
     );
+    Ok(offline)
+}
+
+/// Fits the weight on the development writers, over all three kinds of ink, and measures on the test writers.
+pub(super) fn measure(online: &[u8], offline: &Recognizer, dev: &InkSet, test: &InkSet, seed: u64) -> Result<Fused> {
+    let online = InkRecognizer::from_bytes(online)?;
     let kinds = |set: &InkSet| -> Result<[Answers; 3]> {
-        let answers = |set: &InkSet| answers(&online, &offline, set);
+        let answers = |set: &InkSet| answers(&online, offline, set);
         Ok([answers(set)?, answers(&shuffled(set, seed))?, answers(&joined(set))?])
     };
     let (dev, test) = (kinds(dev)?, kinds(test)?);

@@ -103,13 +103,15 @@ impl Pipeline for Online<'_> {
 /// Runs the pipeline, or goes on with it, and writes the report; `offline` is the file of a network to fuse with.
 pub(crate) fn run(args: &OnlineArgs, offline: Option<&[u8]>, interrupt: &Interrupt) -> Result<()> {
     args.run.check()?;
-    // Before hours of training, not after them.
     let read = |path: &PathBuf| std::fs::read(path).with_context(|| format!("cannot read {}", path.display()));
     let given = args.offline_model.as_ref().map(read).transpose()?;
     let (tier, RunArgs { classes, effort, seed, .. }) = (args.run.tier(), &args.run);
     let online = Online { args, recipe: OnlineRecipe::new(tier, *classes, *effort, *seed) };
     let started = Instant::now();
     let data = data::load(args, &online.recipe)?;
+    // Before training, not after it.
+    let offline = given.as_deref().or(offline);
+    let offline = offline.map(|bytes| fused::offline_recognizer(bytes, data.train.classes())).transpose()?;
     let state = pipeline::run(&online, &data, started.elapsed().as_secs_f64(), interrupt)?;
 
     let config = Config {
@@ -136,7 +138,7 @@ pub(crate) fn run(args: &OnlineArgs, offline: Option<&[u8]>, interrupt: &Interru
     if !args.ink.has_files() {
         notes.push("The ink is simulated: the accuracies cannot be compared with published ones.".into());
     }
-    match given.as_deref().or(offline) {
+    match &offline {
         Some(offline) => {
             let fused = fused::measure(results.model("graph-opt"), offline, dev, test, *seed)?;
             results.report.fused = Some(fused);

@@ -28,7 +28,7 @@ impl OnlineRecipe {
     pub fn new(tier: Tier, classes: Option<usize>, effort: f64, seed: u64) -> Self {
         let (hidden_sizes, ranks, steps) = match tier {
             Tier::Smoke => ([16, 32], [8, 12, 12], [120, 40, 80, 20]),
-            Tier::Default => ([100, 256], [24, 32, 40], [3400, 700, 2600, 300]),
+            Tier::Default => ([100, 256], [24, 32, 40], [2400, 1200, 8000, 800]),
             Tier::Full => ([100, 512], [32, 48, 64], [400_000, 100_000, 200_000, 20_000]),
         };
         let ranks = ["lstm1_h", "lstm2_x", "lstm2_h"].into_iter().map(String::from).zip(ranks).collect();

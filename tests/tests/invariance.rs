@@ -1,0 +1,133 @@
+//! The online recogniser's answer does not depend on the device: not on how many points it gives, nor on its unit and origin.
+//!
+//! `HCCR_ONLINE_MODEL=target/reproduce/online/graph-opt.hccr cargo test -p hccr-tests --test invariance` tests that network
+//! instead of one that is trained here in seconds.
+
+use hccr_models::data::gb2312::{class_of_tag, tag_of_char};
+use hccr_models::data::simulator::{SimulatorConfig, Split, SplitSize, Writer, simulate_ink};
+use hccr_models::data::strokes;
+use hccr_models::online::{OnlineTrainer, SequenceSet, lstm2};
+use hccr_models::{Baseline, TrainerState};
+use hccr_nn_train::{Adam, Clipped, Decay, Schedule};
+use hccr_runtime::InkRecognizer;
+use hccr_runtime::ink::Point;
+use hccr_tensor::{Rng, blas};
+
+type Ink = Vec<Vec<Point>>;
+
+/// Share of answers that must stay the same.
+const SAME: f64 = 0.99;
+/// Writers that no network was trained on: the test writers of seed 7.
+const SEED: u64 = 7;
+const FIRST_TEST_WRITER: u32 = 2 << 24;
+const TEST_WRITERS: u32 = 40;
+
+/// A network that tells ten characters apart, after some seconds of training.
+fn toy() -> InkRecognizer {
+    blas::use_one_thread().expect("the pthread build of OpenBLAS");
+    let split = |samples_per_class| SplitSize { writers: 60, samples_per_class };
+    let config = SimulatorConfig { train: split(120), dev: split(5), ..SimulatorConfig::new(10, SEED) };
+    let [train, dev] = [Split::Train, Split::Dev].map(|split| {
+        let inks = simulate_ink(&config, split, &|_, _| ()).expect("valid numbers");
+        SequenceSet::new(inks, 0.3).expect("inks with points")
+    });
+    let network = lstm2(10, [24, 48], 0.0, &mut Rng::new(SEED, 1)).expect("sizes above zero");
+    let optimizer = Clipped { optimizer: Adam::default(), max_norm: 1.0 };
+    let state = TrainerState { network, steps: 0, seed: SEED, batch_size: 32, optimizer };
+    let mut trainer = OnlineTrainer::new(state, &train, &dev);
+    let mut stage = Baseline::new(Schedule { base: 0.01, warm_up: 20, steps: 500, decay: Decay::Cosine }, 10, 0);
+    while !stage.is_done() {
+        stage.advance(&mut trainer).expect("training that does not diverge");
+    }
+    let accuracy = stage.history().last().and_then(|record| record.dev_accuracy).expect("evaluated at the end");
+    assert!(accuracy > 0.9, "a network of {accuracy} on unseen writers is no test");
+    InkRecognizer::new(trainer.state().network.to_model(&config.classes)).expect("an online network")
+}
+
+fn recognizer() -> InkRecognizer {
+    match std::env::var_os("HCCR_ONLINE_MODEL") {
+        Some(path) => {
+            let bytes = std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+            InkRecognizer::from_bytes(&bytes).expect("an online network")
+        }
+        None => toy(),
+    }
+}
+
+/// Ink of every character that the recogniser knows, by writers that it does not: points 8 apart on a grid of 1024.
+fn inks(labels: &[char]) -> Vec<Ink> {
+    let skeletons = strokes::embedded().expect("the embedded skeletons");
+    let writers: Vec<Writer> = (0..TEST_WRITERS).map(|id| Writer::new(SEED, FIRST_TEST_WRITER + id)).collect();
+    let mut inks = Vec::new();
+    for (i, &c) in labels.iter().enumerate() {
+        let class = tag_of_char(c).and_then(class_of_tag).expect("a character of GB2312 level 1");
+        for (w, writer) in writers.iter().enumerate().skip(i % 4).step_by(4) {
+            let trajectory = writer.sample(&skeletons[class], (class as u64) << 32 | w as u64);
+            let stroke = |points: &Vec<_>| subdivided(points.iter().map(point).collect(), 2);
+            inks.push(trajectory.strokes.iter().map(stroke).collect());
+        }
+    }
+    inks
+}
+
+fn point(p: &hccr_models::data::simulator::PenPoint) -> Point {
+    Point { x: p.x, y: p.y }
+}
+
+/// So many times the points, on the same lines.
+fn subdivided(stroke: Vec<Point>, times: usize) -> Vec<Point> {
+    let mut points: Vec<Point> = stroke.first().copied().into_iter().collect();
+    for pair in stroke.windows(2) {
+        let [a, b] = [pair[0], pair[1]];
+        points.extend((1..=times).map(|piece| {
+            let t = piece as f32 / times as f32;
+            Point { x: a.x + t * (b.x - a.x), y: a.y + t * (b.y - a.y) }
+        }));
+    }
+    points
+}
+
+/// Every fourth point, and the last one.
+fn quartered(stroke: &[Point]) -> Vec<Point> {
+    let last = stroke.len() - 1;
+    stroke.iter().enumerate().filter(|(i, _)| i % 4 == 0 || *i == last).map(|(_, &p)| p).collect()
+}
+
+fn moved(ink: &Ink, scale: f32, [dx, dy]: [f32; 2]) -> Ink {
+    let point = |p: &Point| Point { x: scale * p.x + dx, y: scale * p.y + dy };
+    ink.iter().map(|stroke| stroke.iter().map(point).collect()).collect()
+}
+
+#[test]
+fn answers_do_not_depend_on_the_device() {
+    let mut recognizer = recognizer();
+    let inks = inks(&recognizer.labels().to_vec());
+    let mut answer = |ink: &Ink| recognizer.recognize(ink, None, 1).expect("an ink with points")[0].character;
+    let plain: Vec<char> = inks.iter().map(&mut answer).collect();
+    let mut rng = Rng::new(SEED, 2);
+    let mut random = || {
+        let scale = 10f32.powf(rng.range(-2.0, 2.0));
+        (scale, [scale * rng.range(-5000.0, 5000.0), scale * rng.range(-5000.0, 5000.0)])
+    };
+    let each = |ink: &Ink, change: &dyn Fn(&[Point]) -> Vec<Point>| -> Ink { ink.iter().map(|s| change(s)).collect() };
+    let mut changes: Vec<(&str, Box<dyn FnMut(&Ink) -> Ink>)> = vec![
+        ("a quarter of the points", Box::new(|ink| each(ink, &quartered))),
+        ("four times the points", Box::new(|ink| each(ink, &|s| subdivided(s.to_vec(), 4)))),
+        ("every point twice", Box::new(|ink| each(ink, &|s| s.iter().flat_map(|&p| [p, p]).collect()))),
+        ("a hundredth of the size", Box::new(|ink| moved(ink, 0.01, [3.0, -7.0]))),
+        ("a hundred times the size", Box::new(|ink| moved(ink, 100.0, [-40_000.0, 9000.0]))),
+        (
+            "another size and place",
+            Box::new(move |ink| {
+                let (scale, shift) = random();
+                moved(ink, scale, shift)
+            }),
+        ),
+    ];
+    for (name, change) in &mut changes {
+        let same = inks.iter().zip(&plain).filter(|(ink, plain)| answer(&change(ink)) == **plain).count();
+        let share = same as f64 / inks.len() as f64;
+        println!("{name}: {same} of {} answers are the same", inks.len());
+        assert!(share >= SAME, "{name}: only {share:.4} of the answers are the same");
+    }
+}
