@@ -3,45 +3,29 @@
 //! `HCCR_ONLINE_MODEL=target/reproduce/online/graph-opt.hccr cargo test -p hccr-tests --test invariance` tests that network
 //! instead of one that is trained here in seconds.
 
+mod toy_ink;
+
 use hccr_models::data::gb2312::{class_of_tag, tag_of_char};
-use hccr_models::data::simulator::{SimulatorConfig, Split, SplitSize, Writer, simulate_ink};
+use hccr_models::data::simulator::{PenPoint, Writer};
 use hccr_models::data::strokes;
-use hccr_models::online::{OnlineTrainer, SequenceSet, lstm2};
-use hccr_models::{Baseline, TrainerState};
-use hccr_nn_train::{Adam, Clipped, Decay, Schedule};
 use hccr_runtime::InkRecognizer;
 use hccr_runtime::ink::Point;
-use hccr_tensor::{Rng, blas};
+use hccr_tensor::Rng;
+use toy_ink::SEED;
 
 type Ink = Vec<Vec<Point>>;
 
 /// Share of answers that must stay the same.
 const SAME: f64 = 0.99;
-/// Writers that no network was trained on: the test writers of seed 7.
-const SEED: u64 = 7;
+/// Writers that no network was trained on.
 const FIRST_TEST_WRITER: u32 = 2 << 24;
 const TEST_WRITERS: u32 = 40;
 
 /// A network that tells ten characters apart, after some seconds of training.
 fn toy() -> InkRecognizer {
-    blas::use_one_thread().expect("the pthread build of OpenBLAS");
-    let split = |samples_per_class| SplitSize { writers: 60, samples_per_class };
-    let config = SimulatorConfig { train: split(120), dev: split(5), ..SimulatorConfig::new(10, SEED) };
-    let [train, dev] = [Split::Train, Split::Dev].map(|split| {
-        let inks = simulate_ink(&config, split, &|_, _| ()).expect("valid numbers");
-        SequenceSet::new(inks, 0.3).expect("inks with points")
-    });
-    let network = lstm2(10, [24, 48], 0.0, &mut Rng::new(SEED, 1)).expect("sizes above zero");
-    let optimizer = Clipped { optimizer: Adam::default(), max_norm: 1.0 };
-    let state = TrainerState { network, steps: 0, seed: SEED, batch_size: 32, optimizer };
-    let mut trainer = OnlineTrainer::new(state, &train, &dev);
-    let mut stage = Baseline::new(Schedule { base: 0.01, warm_up: 20, steps: 500, decay: Decay::Cosine }, 10, 0);
-    while !stage.is_done() {
-        stage.advance(&mut trainer).expect("training that does not diverge");
-    }
-    let accuracy = stage.history().last().and_then(|record| record.dev_accuracy).expect("evaluated at the end");
-    assert!(accuracy > 0.9, "a network of {accuracy} on unseen writers is no test");
-    InkRecognizer::new(trainer.state().network.to_model(&config.classes)).expect("an online network")
+    let [train, dev, _] = toy_ink::sets();
+    let trainer = toy_ink::trained(&train, &dev);
+    InkRecognizer::new(trainer.state().network.to_model(&train.inks().classes)).expect("an online network")
 }
 
 fn recognizer() -> InkRecognizer {
@@ -59,9 +43,9 @@ fn inks(labels: &[char]) -> Vec<Ink> {
     let skeletons = strokes::embedded().expect("the embedded skeletons");
     let writers: Vec<Writer> = (0..TEST_WRITERS).map(|id| Writer::new(SEED, FIRST_TEST_WRITER + id)).collect();
     let mut inks = Vec::new();
-    for (i, &c) in labels.iter().enumerate() {
+    for &c in labels {
         let class = tag_of_char(c).and_then(class_of_tag).expect("a character of GB2312 level 1");
-        for (w, writer) in writers.iter().enumerate().skip(i % 4).step_by(4) {
+        for (w, writer) in writers.iter().enumerate() {
             let trajectory = writer.sample(&skeletons[class], (class as u64) << 32 | w as u64);
             let stroke = |points: &Vec<_>| subdivided(points.iter().map(point).collect(), 2);
             inks.push(trajectory.strokes.iter().map(stroke).collect());
@@ -70,7 +54,7 @@ fn inks(labels: &[char]) -> Vec<Ink> {
     inks
 }
 
-fn point(p: &hccr_models::data::simulator::PenPoint) -> Point {
+fn point(p: &PenPoint) -> Point {
     Point { x: p.x, y: p.y }
 }
 

@@ -22,3 +22,38 @@ fn rewritten(inks: &InkSet, rewrite: impl Fn(usize, &mut Vec<Vec<[i16; 2]>>)) ->
     }
     set
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set() -> InkSet {
+        let mut set = InkSet::new(vec!['一']);
+        for writer in 0..20 {
+            set.push([vec![[0, 0], [9, 1]], vec![[3, 3]], vec![[5, 0], [5, 9], [6, 9]]], 0, writer);
+        }
+        set
+    }
+
+    #[test]
+    fn strokes_change_places_and_nothing_else() {
+        let (set, shuffled) = (set(), shuffled(&set(), 1));
+        let strokes = |set: &InkSet, i: usize| set.strokes(i).map(<[_]>::to_vec).collect::<Vec<_>>();
+        let mut moved = 0;
+        for i in 0..set.len() {
+            let (mut before, mut after) = (strokes(&set, i), strokes(&shuffled, i));
+            moved += usize::from(before != after);
+            before.sort();
+            after.sort();
+            assert_eq!(before, after);
+        }
+        assert!((10..20).contains(&moved), "five orders of six are another: {moved} of 20");
+        assert_eq!((&shuffled.labels, &shuffled.writers), (&set.labels, &set.writers));
+    }
+
+    #[test]
+    fn joined_ink_is_one_stroke_of_all_points() {
+        let joined = joined(&set());
+        assert_eq!(joined.strokes(7).collect::<Vec<_>>(), [[[0, 0], [9, 1], [3, 3], [5, 0], [5, 9], [6, 9]]]);
+    }
+}

@@ -84,3 +84,44 @@ impl SampleSet for SequenceSet {
         steps as f64 / self.sequences.len().max(1) as f64
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(dropped_points: f32) -> SequenceSet {
+        let mut inks = InkSet::new(vec!['一', '乙']);
+        let line: Vec<[i16; 2]> = (0..50).map(|x| [20 * x, (x % 7) * 9]).collect();
+        for label in [0, 1] {
+            inks.push([&line[..], &[[500, 300]], &line[10..20]], label, 3);
+        }
+        SequenceSet::new(inks, dropped_points).expect("inks with points")
+    }
+
+    #[test]
+    fn training_reads_what_is_recognised_but_for_dropped_points() {
+        let mut input = Vec::new();
+        let network = Network::of_sequences(FEATURES);
+        let batch = |share: f32| set(share).batch(&[1, 0], &network, &mut Rng::new(1, 0));
+        set(0.0).fill_input(1, &mut input);
+        assert_eq!(batch(0.0), Batch::from_sequences(&[&input, &input], FEATURES));
+        assert_ne!(batch(0.3), batch(0.0));
+        assert!((set(0.0).mean_steps() - (input.len() / FEATURES) as f64).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_stroke_keeps_a_point() {
+        let mut rng = Rng::new(2, 0);
+        let mut kept = 0;
+        for _ in 0..1000 {
+            let mut stroke = vec![Point::default(); 10];
+            drop_points(&mut stroke, 0.3, &mut rng);
+            kept += stroke.len();
+            let mut dot = vec![Point::default()];
+            drop_points(&mut dot, 0.99, &mut rng);
+            assert_eq!(dot.len(), 1);
+        }
+        // Seven of ten, and a third of the point that is spared.
+        assert!((7000..7600).contains(&kept), "{kept}");
+    }
+}
