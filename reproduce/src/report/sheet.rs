@@ -62,9 +62,9 @@ mod tests {
 
     #[test]
     fn only_whole_images_are_encoded() {
-        let image = [0; SIDE * SIDE];
+        let image = vec![0; SIDE * SIDE];
         let item = |image| SheetItem { image, truth: '一', guess: '二', probability: 0.5 };
-        assert!(item(&image).data_uri().unwrap().starts_with("data:image/png;base64,iVBORw0KGgo"));
-        assert!(item(&image[1..]).data_uri().unwrap_err().to_string().contains("9215"));
+        assert!(item(image.clone()).data_uri().unwrap().starts_with("data:image/png;base64,iVBORw0KGgo"));
+        assert!(item(image[1..].to_vec()).data_uri().unwrap_err().to_string().contains("9215"));
     }
 }

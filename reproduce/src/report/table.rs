@@ -363,6 +363,7 @@ mod tests {
         let widths: Vec<usize> = stages(&report).terminal().lines().map(|line| line.chars().count()).collect();
         assert!(widths.iter().all(|&w| w == widths[0]), "{text}");
         assert!(text.contains("structure only, untrained"));
+        assert!(text.contains("\nfused          98.50     96.00     95.00\n"), "{text}");
         assert!(text.contains("thesis: compressed"));
         assert!(!full_size(&report).head.contains(&"top-1 %"));
         assert!(full_size(&report).head.contains(&"bytes"));
