@@ -68,13 +68,14 @@ impl Lstm {
                 columns: LINE,
             });
             let rows = inputs.chunks_exact(stride).zip(outputs.chunks_exact_mut(filled));
-            for (inputs, output) in rows.take(steps - start) {
+            for (t, (inputs, output)) in rows.take(steps - start).enumerate() {
+                let backwards = t % 2 == 1;
                 match &self.project {
                     Some(project) => {
-                        project.run(token, h, projected);
-                        self.recurrent.run(token, projected, gates);
+                        project.run(token, h, projected, backwards);
+                        self.recurrent.run(token, projected, gates, backwards);
                     }
-                    None => self.recurrent.run(token, h, gates),
+                    None => self.recurrent.run(token, h, gates, backwards),
                 }
                 token.enter(Update { hidden, inputs, gates, h, c });
                 output.copy_from_slice(h);

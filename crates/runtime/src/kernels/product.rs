@@ -13,10 +13,11 @@ pub(crate) enum Product {
 }
 
 impl Product {
-    /// The product with `src`, into `dst`.
-    pub(crate) fn run(&self, token: Token, src: &[f32], dst: &mut [f32]) {
+    /// The product with `src`, into `dst`. Of a matrix larger than a cache, a product that goes `backwards` after one that did
+    /// not finds the last part of it still there; the answer is the same.
+    pub(crate) fn run(&self, token: Token, src: &[f32], dst: &mut [f32], backwards: bool) {
         match self {
-            Self::Dense(linear) => token.enter(linear.kernel(src, dst)),
+            Self::Dense(linear) => token.enter(linear.kernel(src, dst, backwards)),
             Self::Sparse(linear) => token.enter(linear.kernel(src, dst)),
             Self::Sliced(linear) => token.enter(linear.kernel(src, dst)),
         }
@@ -79,7 +80,10 @@ mod tests {
                     ];
                     for form in forms {
                         let mut found = alloc::vec![7.0; rows + 1];
-                        form.run(token, &src, &mut found);
+                        let mut again = found.clone();
+                        form.run(token, &src, &mut found, false);
+                        form.run(token, &src, &mut again, true);
+                        assert_eq!(found, again, "{} backwards", form.kind());
                         for row in 0..rows {
                             let products = scaled[row * columns..][..columns].iter().zip(&src);
                             let sum: f64 = products.map(|(&w, &x)| f64::from(w) * f64::from(x)).sum();

@@ -51,7 +51,7 @@ impl Step {
             Task::Conv(conv) => token.enter(conv.kernel(src, dst, steps)),
             Task::SparseConv(conv) => token.enter(conv.kernel(src, dst, steps)),
             Task::StridedConv(conv) => conv.run(src, dst),
-            Task::Linear(product) => product.run(token, src, dst),
+            Task::Linear(product) => product.run(token, src, dst, false),
             Task::MaxPool(pool) => token.enter(pool.kernel(src, dst)),
             Task::Pointwise(op) => op.run(src, &self.src_layout, dst, &self.dst_layout),
             Task::Softmax => {
