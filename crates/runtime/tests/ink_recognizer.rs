@@ -246,6 +246,21 @@ fn fusing_weighs_two_answers() {
 }
 
 #[test]
+fn the_image_does_not_show_the_order_of_strokes() {
+    let (online, offline) = (recognizer(), Recognizer::new(offline_model()).unwrap());
+    let mut fused = [0.0, 1.0].map(|w| FusedRecognizer::new(online.clone(), offline.clone(), w).unwrap());
+    let ink = ink(6, 7);
+    let shuffled: Vec<Vec<Point>> = ink.iter().rev().map(|s| s.iter().rev().copied().collect()).collect();
+    let [strokes, image] =
+        fused.each_mut().map(|fused| [&ink, &shuffled].map(|ink| fused.recognize(ink, None, CLASSES).unwrap()));
+    assert_ne!(strokes[0], strokes[1]);
+    // Drawn from its other end a line may differ by a rounding of a grey.
+    for (a, b) in image[0].iter().zip(&image[1]) {
+        assert!((a.probability - b.probability).abs() < 1e-3, "{a:?} {b:?}");
+    }
+}
+
+#[test]
 fn what_cannot_be_fused_is_an_error() {
     let offline = Recognizer::new(offline_model()).unwrap();
     for weight in [-0.1, 1.1, f32::NAN] {

@@ -34,9 +34,9 @@ impl DenseLinear {
         size_of_val(&*self.weights)
     }
 
-    /// The pass over `src`, into `dst`.
-    pub(crate) fn kernel<'a>(&'a self, src: &'a [f32], dst: &'a mut [f32]) -> impl Kernel + 'a {
-        Pass { linear: self, src, dst }
+    /// The pass over `src`, into `dst`, from the first panel to the last, or the other way round: the answer is the same.
+    pub(crate) fn kernel<'a>(&'a self, src: &'a [f32], dst: &'a mut [f32], backwards: bool) -> impl Kernel + 'a {
+        Pass { linear: self, src, dst, backwards }
     }
 }
 
@@ -44,6 +44,7 @@ struct Pass<'a> {
     linear: &'a DenseLinear,
     src: &'a [f32],
     dst: &'a mut [f32],
+    backwards: bool,
 }
 
 impl Kernel for Pass<'_> {
@@ -52,7 +53,11 @@ impl Kernel for Pass<'_> {
         let linear = self.linear;
         let src = &self.src[..linear.in_features];
         let dst = &mut self.dst[..linear.out_features];
-        for (i, out) in dst.chunks_mut(MR).enumerate() {
+        let panels = linear.out_features.div_ceil(MR);
+        for i in 0..panels {
+            let i = if self.backwards { panels - 1 - i } else { i };
+            let end = (i * MR + MR).min(linear.out_features);
+            let out = &mut dst[i * MR..end];
             let panel = &linear.weights[i * MR * linear.in_features..][..MR * linear.in_features];
             let bias = &linear.epilogue.bias[i * MR..][..MR];
             let slope = &linear.epilogue.slope[i * MR..][..MR];

@@ -35,12 +35,14 @@ impl Lstm {
         2 * params.hidden_size.next_multiple_of(LINE)
     }
 
-    /// Elements of working memory: the input of some steps, the recurrent products, the projected state.
+    /// Elements of working memory: the inputs and outputs of some steps, the recurrent products, the projected state.
     pub(crate) fn scratch_len(params: &LstmParams) -> usize {
-        (LINE + 1) * gates_stride(params.hidden_size) + params.rank.unwrap_or(0)
+        let filled = params.hidden_size.next_multiple_of(LINE);
+        (LINE + 1) * gates_stride(params.hidden_size) + LINE * filled + params.rank.unwrap_or(0)
     }
 
-    /// The first `steps` columns of `src`, into those of `dst`.
+    /// The first `steps` columns of `src`, into those of `dst`. Columns become rows, and rows columns, as many at once as a
+    /// cache line has.
     pub(crate) fn run(
         &self,
         token: Token,
@@ -51,26 +53,41 @@ impl Lstm {
         steps: usize,
     ) {
         let hidden = self.params.hidden_size;
-        let stride = gates_stride(hidden);
+        let (stride, filled) = (gates_stride(hidden), hidden.next_multiple_of(LINE));
         let (inputs, rest) = scratch.split_at_mut(LINE * stride);
+        let (outputs, rest) = rest.split_at_mut(LINE * filled);
         let (gates, projected) = rest.split_at_mut(stride);
-        let (h, c) = state[..Self::state_len(&self.params)].split_at_mut(hidden.next_multiple_of(LINE));
-        for t in 0..steps {
-            if t.is_multiple_of(LINE) {
-                token.enter(Transpose { src, from, start: t, rows: inputs, stride });
-            }
-            match &self.project {
-                Some(project) => {
-                    project.run(token, h, projected);
-                    self.recurrent.run(token, projected, gates);
+        let (h, c) = state[..Self::state_len(&self.params)].split_at_mut(filled);
+        for start in (0..steps).step_by(LINE) {
+            token.enter(Transpose {
+                src: &src[start..],
+                src_stride: from.plane_stride,
+                dst: inputs,
+                dst_stride: stride,
+                rows: 4 * hidden,
+                columns: LINE,
+            });
+            let rows = inputs.chunks_exact(stride).zip(outputs.chunks_exact_mut(filled));
+            for (t, (inputs, output)) in rows.take(steps - start).enumerate() {
+                let backwards = t % 2 == 1;
+                match &self.project {
+                    Some(project) => {
+                        project.run(token, h, projected, backwards);
+                        self.recurrent.run(token, projected, gates, backwards);
+                    }
+                    None => self.recurrent.run(token, h, gates, backwards),
                 }
-                None => self.recurrent.run(token, h, gates),
+                token.enter(Update { hidden, inputs, gates, h, c });
+                output.copy_from_slice(h);
             }
-            let inputs = &inputs[t % LINE * stride..][..stride];
-            token.enter(Update { hidden, inputs, gates, h, c });
-            for (j, &h) in h[..hidden].iter().enumerate() {
-                dst[to.row(j, 0).start + t] = h;
-            }
+            token.enter(Transpose {
+                src: outputs,
+                src_stride: filled,
+                dst: &mut dst[start..],
+                dst_stride: to.plane_stride,
+                rows: LINE,
+                columns: hidden,
+            });
         }
     }
 }
@@ -81,41 +98,41 @@ fn gates_stride(hidden: usize) -> usize {
     3 * hidden + hidden.next_multiple_of(LINE) + LINE
 }
 
-/// The columns from `start` on of `src` as rows `stride` elements apart, as many as a cache line has.
+/// `dst[column][row] = src[row][column]`, with the distances from one row to the next.
 struct Transpose<'a> {
     src: &'a [f32],
-    from: &'a Layout,
-    start: usize,
-    rows: &'a mut [f32],
-    stride: usize,
+    src_stride: usize,
+    dst: &'a mut [f32],
+    dst_stride: usize,
+    rows: usize,
+    columns: usize,
 }
 
 impl Kernel for Transpose<'_> {
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
-        let Self { src, from, start, rows, stride } = self;
-        assert!(start + LINE <= from.width && from.is_tight() && from.channels * from.width <= src.len());
-        assert!(from.channels.next_multiple_of(LINE) <= stride && LINE * stride <= rows.len());
-        let whole = from.channels / I::LANES * I::LANES;
-        for channel in (0..whole).step_by(I::LANES) {
-            for column in (0..LINE).step_by(I::LANES) {
+        let Self { src, src_stride, dst, dst_stride, rows, columns } = self;
+        assert!((rows - 1) * src_stride + columns <= src.len(), "a source too short");
+        assert!((columns - 1) * dst_stride + rows <= dst.len(), "a destination too short");
+        let [whole_rows, whole_columns] = [rows, columns].map(|n| n / I::LANES * I::LANES);
+        for row in (0..whole_rows).step_by(I::LANES) {
+            for column in (0..whole_columns).step_by(I::LANES) {
                 let mut block = [isa.splat(0.0); MAX_LANES];
-                // SAFETY: `LANES` channels from `channel` on exist, with `LANES` columns from `start + column` on each,
-                // and so do their places in `rows`; the lengths were checked.
+                // SAFETY: `LANES` rows and columns from these on are within the matrix, whose lengths were checked.
                 unsafe {
                     for j in 0..I::LANES {
-                        block[j] = isa.load(src.as_ptr().add((channel + j) * from.width + start + column));
+                        block[j] = isa.load(src.as_ptr().add((row + j) * src_stride + column));
                     }
                     transpose(isa, &mut block);
-                    for t in 0..I::LANES {
-                        isa.store(rows.as_mut_ptr().add((column + t) * stride + channel), block[t]);
+                    for j in 0..I::LANES {
+                        isa.store(dst.as_mut_ptr().add((column + j) * dst_stride + row), block[j]);
                     }
                 }
             }
         }
-        for channel in whole..from.channels {
-            for t in 0..LINE {
-                rows[t * stride + channel] = src[channel * from.width + start + t];
+        for row in 0..rows {
+            for column in if row < whole_rows { whole_columns } else { 0 }..columns {
+                dst[column * dst_stride + row] = src[row * src_stride + column];
             }
         }
     }

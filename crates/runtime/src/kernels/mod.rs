@@ -16,6 +16,7 @@ pub(crate) mod over_time;
 pub(crate) mod pointwise;
 pub(crate) mod pool;
 pub(crate) mod product;
+pub(crate) mod sell;
 pub(crate) mod softmax;
 pub(crate) mod spmm;
 pub(crate) mod spmv;

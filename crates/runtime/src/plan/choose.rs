@@ -1,7 +1,7 @@
 //! Which kernel runs an operation, with its weights packed.
 
 use super::layout::Layout;
-use super::matrix::Matrix;
+use super::matrix::{Form, Matrix};
 use super::step::Task;
 use crate::kernels::conv::{self, DenseConv};
 use crate::kernels::gemv::{self, DenseLinear};
@@ -9,6 +9,7 @@ use crate::kernels::lstm::Lstm;
 use crate::kernels::pointwise::Pointwise;
 use crate::kernels::pool::MaxPool;
 use crate::kernels::product::Product;
+use crate::kernels::sell::SlicedLinear;
 use crate::kernels::spmm::{self, SparseConv};
 use crate::kernels::spmv::{self, SparseLinear};
 use crate::kernels::strided::StridedConv;
@@ -54,14 +55,13 @@ pub(super) fn task(model: &Model, op: &Op, src: &Layout, dst: &Layout, lanes: us
                 let offsets = (0..params.in_features as u32).collect();
                 return Task::StridedConv(StridedConv::new(matrix.nonzeros(), offsets, epilogue, [1, 1], dst.clone()));
             }
-            let is_sparse = matrix.is_sparse(gemv::MR, lanes);
-            Task::Linear(product(&matrix, epilogue, is_sparse, lanes))
+            Task::Linear(product(&matrix, epilogue, matrix.form(lanes), lanes))
         }
         Op::Lstm { params, project, recurrent } => {
             let product = |id: WeightId| {
                 let matrix = Matrix { weight: model.weight(id), scale: None };
                 let epilogue = epilogue(matrix.weight.rows(), None, None);
-                product(&matrix, epilogue, matrix.is_sparse_in_cache(gemv::MR), lanes)
+                product(&matrix, epilogue, matrix.form_in_cache(lanes), lanes)
             };
             Task::Lstm(Lstm { params, project: project.map(product), recurrent: product(recurrent) })
         }
@@ -69,13 +69,13 @@ pub(super) fn task(model: &Model, op: &Op, src: &Layout, dst: &Layout, lanes: us
     }
 }
 
-/// Of at most [`spmv::MAX_IN_FEATURES`] columns where it is sparse.
-fn product(matrix: &Matrix<'_>, epilogue: Epilogue, is_sparse: bool, lanes: usize) -> Product {
+/// In that form; of at most [`spmv::MAX_IN_FEATURES`] columns where it is sparse.
+fn product(matrix: &Matrix<'_>, epilogue: Epilogue, form: Form, lanes: usize) -> Product {
     let columns = matrix.weight.columns();
-    if is_sparse {
-        Product::Sparse(SparseLinear::new(&matrix.nonzeros(), columns, lanes, epilogue))
-    } else {
-        Product::Dense(DenseLinear::new(&matrix.to_dense(), columns, epilogue))
+    match form {
+        Form::Dense => Product::Dense(DenseLinear::new(&matrix.to_dense(), columns, epilogue)),
+        Form::Sparse => Product::Sparse(SparseLinear::new(&matrix.nonzeros(), columns, lanes, epilogue)),
+        Form::Sliced => Product::Sliced(SlicedLinear::new(&matrix.nonzeros(), columns, epilogue)),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::layout::Layout;
 use crate::isa::{IsaKind, Token};
 use crate::kernels::product::Product;
-use crate::kernels::{conv, gemv, lstm, over_time, pointwise, pool, softmax, spmm, strided};
+use crate::kernels::{conv, gemv, lstm, over_time, pointwise, pool, sell, softmax, spmm, strided};
 use crate::model::LayerCost;
 use alloc::format;
 use alloc::string::String;
@@ -51,7 +51,7 @@ impl Step {
             Task::Conv(conv) => token.enter(conv.kernel(src, dst, steps)),
             Task::SparseConv(conv) => token.enter(conv.kernel(src, dst, steps)),
             Task::StridedConv(conv) => conv.run(src, dst),
-            Task::Linear(product) => product.run(token, src, dst),
+            Task::Linear(product) => product.run(token, src, dst, false),
             Task::MaxPool(pool) => token.enter(pool.kernel(src, dst)),
             Task::Pointwise(op) => op.run(src, &self.src_layout, dst, &self.dst_layout),
             Task::Softmax => {
@@ -78,6 +78,7 @@ impl Task {
             Self::Linear(product) => match product {
                 Product::Dense(_) => format!("f32_gemv_{}x1_{isa}", gemv::MR),
                 Product::Sparse(_) => format!("f32_spmv_{isa}"),
+                Product::Sliced(_) => format!("f32_sell_{}x1_{isa}", sell::MR),
             },
             Self::MaxPool(pool) if pool.is_vectorised() => format!("f32_maxpool_3x3s2_{isa}"),
             Self::MaxPool(_) => "f32_maxpool".into(),

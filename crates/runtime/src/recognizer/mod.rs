@@ -59,13 +59,16 @@ impl Clone for Classifier {
 
 /// The `k` likeliest of `labels`, the likeliest first.
 fn likeliest(labels: &[char], probabilities: &[f32], k: usize) -> Vec<Candidate> {
-    let candidates = labels.iter().zip(probabilities);
-    let mut candidates: Vec<Candidate> =
-        candidates.map(|(&character, &probability)| Candidate { character, probability }).collect();
-    // Stable: of equal candidates the class that comes first stays first.
-    candidates.sort_by(|a, b| b.probability.total_cmp(&a.probability));
-    candidates.truncate(k);
-    candidates
+    // Of equal candidates the class that comes first stays first.
+    let order = |&a: &usize, &b: &usize| probabilities[b].total_cmp(&probabilities[a]).then(a.cmp(&b));
+    let mut classes: Vec<usize> = (0..labels.len().min(probabilities.len())).collect();
+    if k < classes.len() {
+        // Sorting thousands of classes would take as long as an online network.
+        classes.select_nth_unstable_by(k, order);
+        classes.truncate(k);
+    }
+    classes.sort_unstable_by(order);
+    classes.iter().map(|&i| Candidate { character: labels[i], probability: probabilities[i] }).collect()
 }
 
 fn unfit(layer: &str, reason: &str) -> PlanError {
