@@ -112,6 +112,29 @@ def convert_for_ncnn(model, shape, directory):
     return network
 
 
+class LiteRt:
+    package = "ai-edge-litert"
+
+    def __init__(self, model, shape, threads):
+        from ai_edge_litert.interpreter import Interpreter
+
+        import tflite
+
+        if len(shape) != 4:
+            raise ValueError("the converter to its format knows no sequences")
+        # Its kernels for CPUs, XNNPACK, are the default.
+        self.interpreter = Interpreter(model_content=tflite.convert(model, shape), num_threads=threads)
+        self.interpreter.allocate_tensors()
+        self.input = self.interpreter.get_input_details()[0]["index"]
+        self.output = self.interpreter.get_output_details()[0]["index"]
+
+    def run(self, x):
+        # Images of one channel: channels first or last are the same.
+        self.interpreter.set_tensor(self.input, x.reshape(x.shape[0], *x.shape[2:], x.shape[1]))
+        self.interpreter.invoke()
+        return self.interpreter.get_tensor(self.output)
+
+
 class Apart:
     """As many engines of one thread as there are threads, each with its share of the images."""
 
@@ -128,7 +151,7 @@ class Apart:
         return numpy.concatenate([y for share in shares for y in share])
 
 
-ENGINES = {engine.package: engine for engine in (OnnxRuntime, OpenVino, Ncnn)}
+ENGINES = {engine.package: engine for engine in (OnnxRuntime, OpenVino, Ncnn, LiteRt)}
 
 
 def main():

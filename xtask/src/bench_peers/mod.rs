@@ -9,6 +9,7 @@ use crate::{prepare, reproduce};
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use engine::Engine;
+use python::Requirements;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -16,7 +17,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const OURS: &str = "hccr-runtime";
-const PEERS: [&str; 3] = ["onnxruntime", "openvino", "ncnn"];
+/// The other engines, in the order of the tables; the last with `--litert` only.
+const PEERS: [&str; 4] = ["onnxruntime", "openvino", "ncnn", "ai-edge-litert"];
 /// Rounds in which the engines take turns.
 const ROUNDS: usize = 10;
 /// Answers agree where they differ by less than this share of the largest logit.
@@ -37,6 +39,9 @@ pub(crate) struct PeersArgs {
     /// The thesis's released network (params_compress.bin) as cnn9-compressed, not its structure with random weights
     #[arg(long, value_name = "FILE")]
     released_model: Option<PathBuf>,
+    /// Time LiteRT as well, on the convolutional networks
+    #[arg(long)]
+    litert: bool,
 }
 
 /// Builds, installs, times, and writes `bench-peers/report.json` in the target directory.
@@ -49,8 +54,12 @@ pub(crate) fn run(root: &Path, args: &PeersArgs) -> Result<()> {
     let dir = target.join("bench-peers");
     fs::create_dir_all(&dir)?;
     let peers = root.join("benches/peers");
-    let python =
-        python::environment(&dir.join("python"), &peers.join("requirements.txt"), &peers.join("converters.txt"))?;
+    // Of pnnx only the program is used; its Python module would bring PyTorch.
+    let requirements: [Requirements; 3] =
+        [("requirements.txt", &[]), ("converters.txt", &["--no-deps"]), ("litert.txt", &[])];
+    let left_out = usize::from(!args.litert);
+    let python = python::environment(&dir.join("python"), &peers, &requirements[..3 - left_out])?;
+    let names = &PEERS[..PEERS.len() - left_out];
     let binary = build(root, &target)?;
     let log = File::create(dir.join("engines.log"))?;
 
@@ -58,7 +67,7 @@ pub(crate) fn run(root: &Path, args: &PeersArgs) -> Result<()> {
     for network in write_networks(&binary, &dir, args)? {
         let name = text(&network, "name")?;
         println!("\n{name}");
-        let (candidates, mut failed) = start(&network, core, &binary, [&python, &peers.join("peer.py")], &log)?;
+        let (candidates, mut failed) = start(&network, core, &binary, [&python, &peers.join("peer.py")], names, &log)?;
         let engines = measure(candidates, args.runs, &mut failed);
         // A form that failed does not matter where another one of the same engine runs.
         failed.retain(|failure| engines.iter().all(|engine| engine.name != failure.name));
@@ -109,6 +118,7 @@ fn start(
     core: usize,
     binary: &Path,
     peer: [&Path; 2],
+    names: &[&'static str],
     log: &File,
 ) -> Result<(Vec<Engine>, Vec<Failure>)> {
     let path = |key: &str| text(network, key);
@@ -127,13 +137,14 @@ fn start(
     let mut programs: Vec<(&'static str, String, Vec<String>)> = vec![(OURS, String::new(), ours)];
     let ways: &[&str] = if batch > 1 { &["together", "apart"] } else { &["together"] };
     let forms = list("onnx")?;
-    for name in PEERS {
+    for &name in names {
         for onnx in forms.iter().filter_map(Value::as_str) {
             for way in ways {
                 let [python, script] = peer.map(|path| path.display().to_string());
-                let mut program =
-                    vec![python, script, name.to_owned(), onnx.to_owned(), path("input")?, path("logits")?];
-                program.extend([shape.join(","), threads.to_string(), (*way).to_owned()]);
+                // Without -B, Python would write into the sources.
+                let mut program = vec![python, "-B".to_owned(), script, name.to_owned(), onnx.to_owned()];
+                program.extend([path("input")?, path("logits")?, shape.join(",")]);
+                program.extend([threads.to_string(), (*way).to_owned()]);
                 let file = Path::new(onnx).file_name().unwrap_or_default().to_string_lossy().into_owned();
                 let form = match (forms.len() > 1, ways.len() > 1) {
                     (true, _) => file,
@@ -193,12 +204,12 @@ fn best_peer_ms(engines: &[Engine]) -> f64 {
 }
 
 fn print_table(engines: &[Engine], failed: &[Failure]) {
-    println!("  engine        version           min ms  median ms   runs  of best peer  largest difference");
+    println!("  engine         version           min ms  median ms   runs  of best peer  largest difference");
     let best = best_peer_ms(engines);
     for engine in engines {
         let (min, median) = (engine.min_ms(), engine.median_ms());
         println!(
-            "  {:<13} {:<15}{min:>9.3}{median:>11.3}{:>7}{:>14.2}{:>20.1e}  {}",
+            "  {:<14} {:<15}{min:>9.3}{median:>11.3}{:>7}{:>14.2}{:>20.1e}  {}",
             engine.name,
             engine.version,
             engine.times_ms.len(),
@@ -208,11 +219,11 @@ fn print_table(engines: &[Engine], failed: &[Failure]) {
         );
     }
     for Failure { name, form, reason } in failed {
-        println!("  {name:<13} failed: {reason} {form}");
+        println!("  {name:<14} failed: {reason} {form}");
     }
 }
 
-/// A network's part of the report: an engine that failed has no times, but a reason.
+/// A network's part of the report: an engine that failed, in each form, has no times, but a reason.
 fn report(network: &Value, engines: &[Engine], failed: &[Failure]) -> Value {
     let timed = engines.iter().map(|engine| {
         json!({
@@ -220,7 +231,8 @@ fn report(network: &Value, engines: &[Engine], failed: &[Failure]) -> Value {
             "runs": engine.times_ms.len(), "max_abs_diff": engine.max_abs_diff,
         })
     });
-    let failed = failed.iter().map(|failure| {
+    let mut seen = BTreeSet::new();
+    let failed = failed.iter().filter(|failure| seen.insert(failure.name)).map(|failure| {
         json!({
             "name": failure.name, "version": null, "min_ms": null, "median_ms": null, "runs": 0, "max_abs_diff": null,
             "error": failure.reason,
