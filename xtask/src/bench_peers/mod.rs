@@ -126,7 +126,9 @@ fn start(
     let (batch, threads) = (number("batch")?, number("threads")?);
     let list = |key: &str| network[key].as_array().context("a network without a list");
     let shape: Vec<String> = list("shape")?.iter().map(Value::to_string).collect();
-    let cores: Vec<String> = (0..threads).map(|i| core.saturating_sub(i).to_string()).collect();
+    let available = std::thread::available_parallelism()?.get();
+    ensure!(threads <= available, "{} needs {threads} cores, and there are {available}", path("name")?);
+    let cores: Vec<String> = (0..threads).map(|i| ((core + available - i) % available).to_string()).collect();
     let tolerance = TOLERANCE * network["largest_logit"].as_f64().context("a network without logits")?;
 
     let ours = [&binary.display().to_string(), "serve", &path("hccr")?, &path("input")?, &path("logits")?]
