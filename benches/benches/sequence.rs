@@ -3,12 +3,16 @@
 //! Prints minimum and median times a character of 50 steps, and the minimum a layer, for each instruction set. Pin it to
 //! one core: `taskset -c 1 cargo bench -p hccr-benches --bench sequence`. A word behind `--` selects networks by name.
 
-use hccr_benches::online::{FEATURES, LENGTH, Stage, network};
-use hccr_benches::{Rng, compare};
+use hccr_benches::{Rng, SEQUENCE_LENGTH, compare};
+use hccr_models::online::{OnlineStage, full_size_network};
+use hccr_runtime::ink::FEATURES;
+
+const SEED: u64 = 1;
 
 fn main() {
     let mut rng = Rng(2);
-    let rows: Vec<f32> = (0..LENGTH * FEATURES).map(|_| rng.value()).collect();
-    let networks = [("baseline", Stage::Baseline), ("low-rank", Stage::LowRank), ("pruned", Stage::Pruned)];
-    compare(networks.map(|(name, stage)| (name, Box::new(move || network(stage)) as _)), &rows);
+    let rows: Vec<f32> = (0..SEQUENCE_LENGTH * FEATURES).map(|_| rng.value()).collect();
+    let networks =
+        [("baseline", OnlineStage::Baseline), ("svd", OnlineStage::LowRank), ("compressed", OnlineStage::Compressed)];
+    compare(networks.map(|(name, stage)| (name, Box::new(move || full_size_network(stage, SEED)) as _)), &rows);
 }

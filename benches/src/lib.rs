@@ -1,13 +1,14 @@
 //! What the benchmarks of the runtime share: random weights, networks, and timing on every instruction set.
 
-pub mod online;
-
 use hccr_runtime::{IsaKind, Model, Plan, Session, Weight};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const RUNS: usize = 30;
+
+/// Steps of the sequences that are timed: about as many as a character has.
+pub const SEQUENCE_LENGTH: usize = 50;
 
 /// SplitMix64, as values uniform in [-1, 1).
 pub struct Rng(pub u64);

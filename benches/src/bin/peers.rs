@@ -6,10 +6,12 @@
 //! ```
 
 use anyhow::{Context, Result, bail, ensure};
-use hccr_benches::{Rng, online};
+use hccr_benches::{Rng, SEQUENCE_LENGTH};
 use hccr_models::export::onnx;
 use hccr_models::offline::{ThesisStage, thesis_network};
+use hccr_models::online::{OnlineStage, full_size_network};
 use hccr_models::scut;
+use hccr_runtime::ink::FEATURES;
 use hccr_runtime::shape::LstmParams;
 use hccr_runtime::{Model, Op, Plan, RunError, Session, Weight, WeightData, WeightId};
 use serde_json::json;
@@ -43,14 +45,14 @@ fn write_all(dir: &Path, released: Option<&Path>) -> Result<()> {
     };
     let baseline = with_small_logits(thesis_network(ThesisStage::Baseline, SEED))?;
     let low_rank = with_small_logits(thesis_network(ThesisStage::LowRank, SEED))?;
-    let pruned = online::network(online::Stage::Pruned);
+    let pruned = full_size_network(OnlineStage::Compressed, SEED);
     // ONNX's LSTM has no factors: peers get a loop over the factors, and the operator with their products, and may take
     // the faster.
     let whole = multiplied_out(&pruned)?;
     write(dir, "cnn9", &baseline, &[], [1, 1])?;
     write(dir, "cnn9-lowrank", &low_rank, &[], [1, 1])?;
     write(dir, "cnn9-compressed", &compressed, &[], [1, 1])?;
-    write(dir, "lstm", &online::network(online::Stage::Baseline), &[], [1, 1])?;
+    write(dir, "lstm", &full_size_network(OnlineStage::Baseline, SEED), &[], [1, 1])?;
     write(dir, "lstm-compressed", &pruned, &[("whole", &whole)], [1, 1])?;
     write(dir, "cnn9-lowrank-batch32", &low_rank, &[], [32, 2])
 }
@@ -74,7 +76,7 @@ fn with_small_logits(mut model: Model) -> Result<Model> {
 /// An input for `batch` samples, and its shape: ink on a background of zeros, or steps of about unit size.
 fn input(model: &Model, batch: usize) -> (Vec<usize>, Vec<f32>) {
     let (shape, range) = if model.is_sequence() {
-        (vec![online::LENGTH, batch, online::FEATURES], [-1.0, 1.0])
+        (vec![SEQUENCE_LENGTH, batch, FEATURES], [-1.0, 1.0])
     } else {
         ([&[batch], &model.inputs[0][..]].concat(), [0.0, 255.0])
     };
