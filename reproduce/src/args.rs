@@ -28,7 +28,10 @@ pub(crate) struct RunArgs {
     /// Directory of report.json, report.html, metrics.jsonl, the model files and the checkpoint; where both pipelines run,
     /// of a directory each [default: target/reproduce/offline, target/reproduce/online]
     #[arg(long, value_name = "DIR")]
-    pub(crate) out: Option<PathBuf>,
+    out: Option<PathBuf>,
+    /// Whether this pipeline is one of two.
+    #[arg(skip)]
+    pub(crate) is_one_of_two: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -62,17 +65,25 @@ impl RunArgs {
 
     /// The output directory of a pipeline.
     pub(crate) fn out(&self, pipeline: &str) -> PathBuf {
-        self.out.clone().unwrap_or_else(|| Path::new("target/reproduce").join(pipeline))
+        match &self.out {
+            Some(out) if self.is_one_of_two => out.join(pipeline),
+            Some(out) => out.clone(),
+            None => Path::new("target/reproduce").join(pipeline),
+        }
     }
 
-    /// The same flags for one pipeline of two, in a directory of its own.
-    pub(crate) fn of_pipeline(&self, pipeline: &str) -> Self {
-        Self { out: self.out.as_ref().map(|out| out.join(pipeline)), ..self.clone() }
+    /// The flags that go on with this run.
+    pub(crate) fn resume_flags(&self) -> String {
+        let out = self.out.iter().map(|out| format!(" --out {}", out.display()));
+        format!("--resume{}", out.collect::<String>())
     }
 
     /// The command that repeats the run: all flags that change its figures, `flags` being those of the pipeline alone.
     pub(crate) fn command(&self, pipeline: &str, flags: &[(&str, String)]) -> String {
-        let mut command = format!("cargo xtask reproduce {pipeline}");
+        let mut command = String::from("cargo xtask reproduce");
+        if !self.is_one_of_two {
+            command += &format!(" {pipeline}");
+        }
         let mut flag = |name: &str, value: &str| command += &format!(" --{name} {value}");
         if self.tier != TierArg::Default {
             flag("tier", &self.tier_name());

@@ -89,16 +89,15 @@ fn main() -> Result<()> {
 }
 
 /// Both pipelines, or that for which there are files.
-fn both(BothArgs { run, images, ink }: BothArgs, interrupt: &Interrupt) -> Result<()> {
+fn both(BothArgs { mut run, images, ink }: BothArgs, interrupt: &Interrupt) -> Result<()> {
     let (has_images, has_ink) = (images.has_files(), ink.has_files());
     let alone = has_images != has_ink;
-    let of = |pipeline| if alone { run.clone() } else { run.of_pipeline(pipeline) };
+    run.is_one_of_two = !alone;
     let mut offline = None;
     if has_images || !alone {
-        offline = Some(offline::run(&OfflineArgs { run: of("offline"), images }, interrupt)?);
+        offline = Some(offline::run(&OfflineArgs { run: run.clone(), images }, interrupt)?);
     }
     if has_ink || !alone {
-        let mut run = of("online");
         // A run that was stopped in the offline pipeline has not begun this one.
         run.resume &= alone || run.out("online").join("checkpoint").exists();
         // Networks trained on different files know different characters.

@@ -14,6 +14,7 @@ use hccr_tensor::Rng;
 use toy_ink::SEED;
 
 type Ink = Vec<Vec<Point>>;
+type Change = Box<dyn FnMut(&Ink) -> Ink>;
 
 /// Share of answers that must stay the same.
 const SAME: f64 = 0.99;
@@ -85,7 +86,7 @@ fn moved(ink: &Ink, scale: f32, [dx, dy]: [f32; 2]) -> Ink {
 #[test]
 fn answers_do_not_depend_on_the_device() {
     let mut recognizer = recognizer();
-    let inks = inks(&recognizer.labels().to_vec());
+    let inks = inks(recognizer.labels());
     let mut answer = |ink: &Ink| recognizer.recognize(ink, None, 1).expect("an ink with points")[0].character;
     let plain: Vec<char> = inks.iter().map(&mut answer).collect();
     let mut rng = Rng::new(SEED, 2);
@@ -94,7 +95,7 @@ fn answers_do_not_depend_on_the_device() {
         (scale, [scale * rng.range(-5000.0, 5000.0), scale * rng.range(-5000.0, 5000.0)])
     };
     let each = |ink: &Ink, change: &dyn Fn(&[Point]) -> Vec<Point>| -> Ink { ink.iter().map(|s| change(s)).collect() };
-    let mut changes: Vec<(&str, Box<dyn FnMut(&Ink) -> Ink>)> = vec![
+    let mut changes: Vec<(&str, Change)> = vec![
         ("a quarter of the points", Box::new(|ink| each(ink, &quartered))),
         ("four times the points", Box::new(|ink| each(ink, &|s| subdivided(s.to_vec(), 4)))),
         ("every point twice", Box::new(|ink| each(ink, &|s| s.iter().flat_map(|&p| [p, p]).collect()))),

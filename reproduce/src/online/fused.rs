@@ -39,15 +39,15 @@ pub(super) fn measure(online: &[u8], offline: &Recognizer, dev: &InkSet, test: &
         Ok([answers(set)?, answers(&shuffled(set, seed))?, answers(&joined(set))?])
     };
     let (dev, test) = (kinds(dev)?, kinds(test)?);
-    let on_dev = |weight: f32| dev.iter().map(|answers| answers.accuracy(weight)).sum::<f64>();
-    let weights = (0..=WEIGHTS).map(|step| step as f32 / WEIGHTS as f32);
+    let on_dev = |weight: f64| dev.iter().map(|answers| answers.accuracy(weight)).sum::<f64>();
+    let weights = (0..=WEIGHTS).map(|step| f64::from(step) / f64::from(WEIGHTS));
     let scored = weights.map(|weight| (weight, on_dev(weight)));
     let (weight, _) = scored.max_by(|a, b| a.1.total_cmp(&b.1)).expect("there are weights");
-    let row = |weight: f32| {
+    let row = |weight: f64| {
         let [plain, shuffled, joined] = [0, 1, 2].map(|kind: usize| test[kind].accuracy(weight));
         InkAccuracy { plain, shuffled, joined }
     };
-    Ok(Fused { online: row(0.0), offline: row(1.0), fused: row(weight), weight: weight.into() })
+    Ok(Fused { online: row(0.0), offline: row(1.0), fused: row(weight), weight })
 }
 
 fn answers(online: &InkRecognizer, offline: &Recognizer, set: &InkSet) -> Result<Answers> {
@@ -64,9 +64,10 @@ fn answers(online: &InkRecognizer, offline: &Recognizer, set: &InkSet) -> Result
 
 impl Answers {
     /// Share of inks recognised with that weight of the offline network.
-    fn accuracy(&self, weight: f32) -> f64 {
+    fn accuracy(&self, weight: f64) -> f64 {
         let right = |([online, offline], label): &(&[Vec<f32>; 2], &u16)| {
-            let fused = fuse(online, offline, weight).expect("the classes are the same, the weight is from 0 to 1");
+            let fused =
+                fuse(online, offline, weight as f32).expect("the classes are the same, the weight is from 0 to 1");
             let own = fused[usize::from(**label)];
             fused.iter().filter(|&&p| p >= own).count() == 1
         };

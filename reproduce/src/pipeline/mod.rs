@@ -92,7 +92,7 @@ pub(crate) fn run<P: Pipeline>(
             }
             if interrupt.is_set() {
                 bar.abandon();
-                bail!("stopped; go on with: {command} --resume --out {}", out.display());
+                bail!("stopped; go on with: {command} {}", args.resume_flags());
             }
         }
         stages.record_seconds(name, start.elapsed().as_secs_f64());

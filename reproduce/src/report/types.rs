@@ -73,7 +73,7 @@ pub(crate) struct Config {
 impl Config {
     /// The network's size in words.
     pub(crate) fn network(&self) -> String {
-        let width = self.width.map(|width| format!("width {width}"));
+        let width = self.width.map(|width| format!("width {}", (1e3 * width).round() / 1e3));
         let sizes = self.hidden_sizes.map(|[first, second]| format!("LSTMs of {first} and {second} units"));
         width.into_iter().chain(sizes).collect::<Vec<_>>().join(", ")
     }

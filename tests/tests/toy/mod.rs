@@ -14,7 +14,8 @@ const CLASSES: usize = 6;
 /// Training, development and test set, by different writers.
 pub(crate) fn sets([train, dev, test]: [u32; 3]) -> [ImageSet; 3] {
     let split = |samples_per_class| SplitSize { writers: 20, samples_per_class };
-    let config = SimulatorConfig { classes: CLASSES, train: split(train), dev: split(dev), test: split(test), seed: 7 };
+    let config =
+        SimulatorConfig { train: split(train), dev: split(dev), test: split(test), ..SimulatorConfig::new(CLASSES, 7) };
     [Split::Train, Split::Dev, Split::Test].map(|split| simulate(&config, split, &|_, _| ()).expect("valid numbers"))
 }
 
