@@ -106,7 +106,13 @@ pub(crate) fn run(args: &OnlineArgs, offline: Option<&[u8]>, interrupt: &Interru
     let read = |path: &PathBuf| std::fs::read(path).with_context(|| format!("cannot read {}", path.display()));
     let given = args.offline_model.as_ref().map(read).transpose()?;
     let (tier, RunArgs { classes, effort, seed, .. }) = (args.run.tier(), &args.run);
-    let online = Online { args, recipe: OnlineRecipe::new(tier, *classes, *effort, *seed) };
+    let mut recipe = OnlineRecipe::new(tier, *classes, *effort, *seed);
+    if args.ink.has_files() {
+        // Files hold fewer inks, by fewer writers, than the simulator writes.
+        recipe.augmentation.lean = 0.1;
+        recipe.dropout = 0.3;
+    }
+    let online = Online { args, recipe };
     let started = Instant::now();
     let data = data::load(args, &online.recipe)?;
     // Before training, not after it.

@@ -1,7 +1,7 @@
 //! A toy to train in seconds: ten simulated characters and a small LSTM.
 
 use hccr_models::data::simulator::{SimulatorConfig, Split, SplitSize, simulate_ink};
-use hccr_models::online::{OnlineTrainer, SequenceSet, lstm2};
+use hccr_models::online::{Augmentation, OnlineTrainer, SequenceSet, lstm2};
 use hccr_models::{Baseline, TrainerState};
 use hccr_nn_train::{Adam, Clipped, Decay, Schedule};
 use hccr_tensor::{Rng, blas};
@@ -18,7 +18,7 @@ pub(crate) fn sets() -> [SequenceSet; 3] {
         SimulatorConfig { train: split(120), dev: split(10), test: split(20), ..SimulatorConfig::new(CLASSES, SEED) };
     [Split::Train, Split::Dev, Split::Test].map(|split| {
         let inks = simulate_ink(&config, split, &|_, _| ()).expect("valid numbers");
-        SequenceSet::new(inks, 0.3).expect("inks with points")
+        SequenceSet::new(inks, Augmentation { dropped_points: 0.3, lean: 0.0 }).expect("inks with points")
     })
 }
 

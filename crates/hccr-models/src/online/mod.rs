@@ -9,7 +9,7 @@ mod thesis;
 pub use distort::{joined, shuffled};
 pub use network::lstm2;
 pub use recipe::OnlineRecipe;
-pub use sequences::SequenceSet;
+pub use sequences::{Augmentation, SequenceSet};
 pub use thesis::{OnlineStage, full_size_network};
 
 /// Trains an online network.

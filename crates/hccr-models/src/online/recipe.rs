@@ -1,5 +1,6 @@
 //! The configuration of the online pipeline.
 
+use super::Augmentation;
 use crate::recipe::{Recipe, Tier, pruning, scaled, schedule, simulator, training};
 use hccr_compress::{Centres, CraConfig, MatrixRanks, SvdConfig};
 use hccr_nn_train::{Adam, Clipped};
@@ -14,8 +15,8 @@ pub struct OnlineRecipe {
     pub hidden_sizes: [usize; 2],
     /// Dropout before the last layer.
     pub dropout: f32,
-    /// Share of an ink's points that training drops at random, to augment the data (thesis: 0.3).
-    pub dropped_points: f32,
+    /// How training changes the ink that it reads.
+    pub augmentation: Augmentation,
     /// The optimiser.
     pub optimizer: Clipped<Adam>,
     /// Low-rank factors of the matrices.
@@ -54,7 +55,8 @@ impl OnlineRecipe {
             },
             hidden_sizes,
             dropout: if tier == Tier::Full { 0.3 } else { 0.0 },
-            dropped_points: 0.3,
+            // The simulator's writers lean by themselves.
+            augmentation: Augmentation { dropped_points: 0.3, lean: 0.0 },
             optimizer: Clipped { optimizer: Adam::default(), max_norm: 1.0 },
             svd: SvdConfig { ranks: MatrixRanks::PerLayer(ranks), training: training(svd, 0.001, 2) },
         }

@@ -8,25 +8,34 @@ use hccr_runtime::RunError;
 use hccr_runtime::ink::{FEATURES, Point, normalize};
 use hccr_tensor::Rng;
 
+/// How training changes an ink, anew each time, before it is normalised.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Augmentation {
+    /// Share of the points that are dropped at random (thesis: 0.3).
+    pub dropped_points: f32,
+    /// How much more, or less, the ink leans and is stretched than it was written: the standard deviation of the slopes of
+    /// rows and columns, and of the logarithm of width over height.
+    pub lean: f32,
+}
+
 /// An [`InkSet`], each ink with the steps that it is normalised to.
 #[derive(Clone, Debug)]
 pub struct SequenceSet {
     inks: InkSet,
     /// The steps of each ink, row after row.
     sequences: Vec<Vec<f32>>,
-    dropped_points: f32,
+    augmentation: Augmentation,
 }
 
 impl SequenceSet {
-    /// Normalises all inks, each in its own bounding box. Training on the set drops the share `dropped_points` of the points
-    /// of every ink anew each time, before it is normalised.
+    /// Normalises all inks, each in its own bounding box. Training on the set augments them, recognition does not.
     ///
     /// # Errors
     /// [`RunError::EmptyInk`] for an ink without points.
-    pub fn new(inks: InkSet, dropped_points: f32) -> Result<Self, RunError> {
+    pub fn new(inks: InkSet, augmentation: Augmentation) -> Result<Self, RunError> {
         let sequence = |i| Ok(normalize(&inks.ink(i))?.concat());
         let sequences = (0..inks.len()).map(sequence).collect::<Result<_, RunError>>()?;
-        Ok(Self { inks, sequences, dropped_points })
+        Ok(Self { inks, sequences, augmentation })
     }
 
     /// The inks.
@@ -34,11 +43,17 @@ impl SequenceSet {
         &self.inks
     }
 
-    /// The steps of ink `i`, row after row, some of its points dropped.
+    /// The steps of ink `i`, augmented, row after row.
     fn augmented(&self, i: usize, rng: &mut Rng) -> Vec<f32> {
         let mut ink = self.inks.ink(i);
+        let Augmentation { dropped_points, lean } = self.augmentation;
+        let [slope, slant, aspect] = [(); 3].map(|()| lean * rng.normal());
+        let stretch = libm::expf(0.5 * aspect);
         for stroke in &mut ink {
-            drop_points(stroke, self.dropped_points, rng);
+            drop_points(stroke, dropped_points, rng);
+            for Point { x, y } in stroke {
+                (*x, *y) = (stretch * (*x + slant * *y), (*y + slope * *x) / stretch);
+            }
         }
         normalize(&ink).expect("no stroke lost all of its points").concat()
     }
@@ -89,24 +104,25 @@ impl SampleSet for SequenceSet {
 mod tests {
     use super::*;
 
-    fn set(dropped_points: f32) -> SequenceSet {
+    fn set(dropped_points: f32, lean: f32) -> SequenceSet {
         let mut inks = InkSet::new(vec!['一', '乙']);
         let line: Vec<[i16; 2]> = (0..50).map(|x| [20 * x, (x % 7) * 9]).collect();
         for label in [0, 1] {
             inks.push([&line[..], &[[500, 300]], &line[10..20]], label, 3);
         }
-        SequenceSet::new(inks, dropped_points).expect("inks with points")
+        SequenceSet::new(inks, Augmentation { dropped_points, lean }).expect("inks with points")
     }
 
     #[test]
-    fn training_reads_what_is_recognised_but_for_dropped_points() {
+    fn training_reads_what_is_recognised_but_for_augmentation() {
         let mut input = Vec::new();
         let network = Network::of_sequences(FEATURES);
-        let batch = |share: f32| set(share).batch(&[1, 0], &network, &mut Rng::new(1, 0));
-        set(0.0).fill_input(1, &mut input);
-        assert_eq!(batch(0.0), Batch::from_sequences(&[&input, &input], FEATURES));
-        assert_ne!(batch(0.3), batch(0.0));
-        assert!((set(0.0).mean_steps() - (input.len() / FEATURES) as f64).abs() < 1e-9);
+        let batch = |share, lean| set(share, lean).batch(&[1, 0], &network, &mut Rng::new(1, 0));
+        set(0.3, 0.1).fill_input(1, &mut input);
+        assert_eq!(batch(0.0, 0.0), Batch::from_sequences(&[&input, &input], FEATURES));
+        assert_ne!(batch(0.3, 0.0), batch(0.0, 0.0));
+        assert_ne!(batch(0.0, 0.1), batch(0.0, 0.0));
+        assert!((set(0.3, 0.1).mean_steps() - (input.len() / FEATURES) as f64).abs() < 1e-9);
     }
 
     #[test]
