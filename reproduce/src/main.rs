@@ -1,34 +1,56 @@
 //! The reproduction binary: trains, compresses, measures and reports. `cargo xtask reproduce` builds and starts it.
 #![forbid(unsafe_code)]
 
+mod args;
 mod measure;
 mod offline;
+mod online;
+mod pipeline;
 mod progress;
 mod released;
 mod report;
 
 use anyhow::{Context, Result};
-use clap::{Parser, Subcommand};
+use args::RunArgs;
+use clap::{Args, Parser, Subcommand};
+use offline::{ImageArgs, OfflineArgs};
+use online::{InkArgs, OnlineArgs};
+use progress::Interrupt;
 use std::path::PathBuf;
 
-/// Reproduces Xiao's thesis "Compressing and Accelerating Deep Neural Networks" (2018): trains a recogniser of
-/// handwritten Chinese characters, compresses it, runs it in hccr-runtime and reports what was measured.
+/// Reproduces Xiao's thesis "Compressing and Accelerating Deep Neural Networks" (2018): trains recognisers of
+/// handwritten Chinese characters, compresses them, runs them in hccr-runtime and reports what was measured.
 ///
-/// Without a command the offline pipeline runs: character images -> baseline CNN -> GSLRE low-rank expansion -> CRA
-/// redundancy analysis and ADW pruning -> shared weights -> graph optimisation -> report.
+/// Without a command both pipelines run, the offline and then the online one, or only that for which files are given.
+/// Offline: character images -> baseline CNN -> GSLRE low-rank expansion -> CRA redundancy analysis and ADW pruning ->
+/// shared weights -> graph optimisation -> report. Online: pen trajectories -> baseline LSTM -> SVD -> CRA and ADW -> shared
+/// weights -> graph optimisation -> report, with both recognisers fused.
 #[derive(Parser, Debug)]
 #[command(name = "cargo xtask reproduce", version, args_conflicts_with_subcommands = true)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    offline: offline::OfflineArgs,
+    both: BothArgs,
+}
+
+/// Flags of both pipelines.
+#[derive(Args, Clone, Debug)]
+struct BothArgs {
+    #[command(flatten)]
+    run: RunArgs,
+    #[command(flatten)]
+    images: ImageArgs,
+    #[command(flatten)]
+    ink: InkArgs,
 }
 
 #[derive(Subcommand, Debug)]
 enum Command {
-    /// The offline pipeline, as without a command
-    Offline(Box<offline::OfflineArgs>),
+    /// The offline pipeline alone: images
+    Offline(OfflineArgs),
+    /// The online pipeline alone: pen trajectories
+    Online(OnlineArgs),
     /// The thesis's own released network, on real characters: accuracy, bytes and milliseconds as released and repacked
     Released(released::ReleasedArgs),
     /// Prints the stage table of one or several reports of a pipeline as Markdown (several seeds: mean and spread)
@@ -45,9 +67,14 @@ fn main() -> Result<()> {
         .with_writer(std::io::stderr)
         .init();
     let cli = Cli::parse();
+    let training = !matches!(cli.command, Some(Command::Released(_) | Command::Table { .. }));
+    if training {
+        hccr_tensor::blas::use_one_thread()?;
+    }
     match cli.command {
-        None => offline::run(&cli.offline),
-        Some(Command::Offline(args)) => offline::run(&args),
+        None => both(cli.both, &Interrupt::catch()?),
+        Some(Command::Offline(args)) => offline::run(&args, &Interrupt::catch()?).map(|_| ()),
+        Some(Command::Online(args)) => online::run(&args, None, &Interrupt::catch()?),
         Some(Command::Released(args)) => released::run(&args),
         Some(Command::Table { reports }) => {
             let read = |path: &PathBuf| {
@@ -59,4 +86,23 @@ fn main() -> Result<()> {
             Ok(())
         }
     }
+}
+
+/// Both pipelines, or that for which there are files.
+fn both(BothArgs { mut run, images, ink }: BothArgs, interrupt: &Interrupt) -> Result<()> {
+    let (has_images, has_ink) = (images.has_files(), ink.has_files());
+    let alone = has_images != has_ink;
+    run.is_one_of_two = !alone;
+    let mut offline = None;
+    if has_images || !alone {
+        offline = Some(offline::run(&OfflineArgs { run: run.clone(), images }, interrupt)?);
+    }
+    if has_ink || !alone {
+        // A run that was stopped in the offline pipeline has not begun this one.
+        run.resume &= alone || run.out("online").join("checkpoint").exists();
+        // Networks trained on different files know different characters.
+        let offline = offline.as_deref().filter(|_| !has_ink);
+        online::run(&OnlineArgs { run, ink, offline_model: None }, offline, interrupt)?;
+    }
+    Ok(())
 }

@@ -1,10 +1,10 @@
 //! What a model is worth: accuracy, cost, size and speed, all measured in the runtime.
 
-use crate::report::types::{Layer, Stage};
-use anyhow::Result;
-use hccr_models::data::ImageSet;
+use crate::report::types::{FullSize, FullSizeRow, Layer, Stage};
+use anyhow::{Context, Result};
+use hccr_models::{SampleSet, answers};
 use hccr_nn_train::Evaluation;
-use hccr_runtime::model::Pattern;
+use hccr_runtime::model::{LayerCost, Pattern};
 use hccr_runtime::{Model, Op, Plan, Session, WeightData};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,15 +16,28 @@ const WARM_UP: usize = 10;
 const TIMED_RUNS: usize = 300;
 const TIMED_SECONDS: Duration = Duration::from_secs(4);
 
+/// Everything about the model file `bytes`.
+pub(crate) fn stage_of_file(name: &str, bytes: &[u8], test: &impl SampleSet) -> Result<Stage> {
+    let model = Model::from_bytes(bytes).with_context(|| format!("the model of stage {name}"))?;
+    let plan = Arc::new(Plan::new(&model)?);
+    let macs = macs(&model, test.mean_steps())?;
+    stage(name, &model, bytes.len(), macs, accuracy(&plan, test)?, time(&plan, test, |_| ())?)
+}
+
+/// Recognises the whole set.
+pub(crate) fn accuracy(plan: &Arc<Plan>, set: &impl SampleSet) -> Result<Evaluation> {
+    Ok(answers(plan, set, || ())?.iter().map(|answer| answer.count).sum())
+}
+
 /// The row of `model`, whose file has so many bytes.
 pub(crate) fn stage(
     name: &str,
     model: &Model,
     bytes: usize,
+    [dense_macs, nonzero_macs]: [u64; 2],
     accuracy: Evaluation,
     [min_ms, median_ms]: [f64; 2],
 ) -> Result<Stage> {
-    let [dense_macs, nonzero_macs] = macs(model)?;
     Ok(Stage {
         name: name.into(),
         top1: accuracy.top1 as f64 / accuracy.samples as f64,
@@ -40,15 +53,16 @@ pub(crate) fn stage(
     })
 }
 
-/// Minimum and median time of one character on this thread, in milliseconds; `each` gets every run's layer times.
-pub(crate) fn time(plan: &Arc<Plan>, set: &ImageSet, mut each: impl FnMut(&[(String, f64)])) -> Result<[f64; 2]> {
+/// Minimum and median time of one character on this thread, in milliseconds; `each` gets every run's layer times. Of
+/// sequences, those of the mean length are timed.
+pub(crate) fn time(plan: &Arc<Plan>, set: &impl SampleSet, mut each: impl FnMut(&[(String, f64)])) -> Result<[f64; 2]> {
     let mut session = Session::new(plan.clone());
-    let (mut input, mut times, mut layers) = (Vec::new(), Vec::new(), Vec::new());
+    let inputs = typical_inputs(set);
+    let (mut times, mut layers) = (Vec::new(), Vec::new());
     let begin = Instant::now();
-    for run in 0..WARM_UP + TIMED_RUNS {
-        set.fill_input(run % set.len(), &mut input);
+    for (run, input) in (0..WARM_UP + TIMED_RUNS).zip(inputs.iter().cycle()) {
         let start = Instant::now();
-        session.run(&input)?;
+        session.run(input)?;
         let whole = start.elapsed();
         if run < WARM_UP {
             continue;
@@ -56,7 +70,7 @@ pub(crate) fn time(plan: &Arc<Plan>, set: &ImageSet, mut each: impl FnMut(&[(Str
         times.push(1e3 * whole.as_secs_f64());
         layers.clear();
         let mut last = Instant::now();
-        session.run_observed(&input, |layer| {
+        session.run_observed(input, |layer| {
             let now = Instant::now();
             layers.push((layer.to_owned(), 1e3 * (now - last).as_secs_f64()));
             last = Instant::now();
@@ -70,14 +84,51 @@ pub(crate) fn time(plan: &Arc<Plan>, set: &ImageSet, mut each: impl FnMut(&[(Str
     Ok([times[0], times[times.len() / 2]])
 }
 
-/// Dense MACs, and MACs on non-zero weights.
-pub(crate) fn macs(model: &Model) -> Result<[u64; 2]> {
+/// Some inputs of the length nearest to the mean: samples spread over the set.
+fn typical_inputs(set: &impl SampleSet) -> Vec<Vec<f32>> {
+    let samples = set.labels().len();
+    let spread = samples.min(TIMED_RUNS);
+    let mut inputs: Vec<Vec<f32>> = vec![Vec::new(); spread];
+    for (i, input) in inputs.iter_mut().enumerate() {
+        set.fill_input(i * samples / spread, input);
+    }
+    let mean = inputs.iter().map(Vec::len).sum::<usize>() / spread;
+    let off = |input: &Vec<f32>| input.len().abs_diff(mean);
+    let least = inputs.iter().map(off).min().unwrap_or(0);
+    inputs.retain(|input| off(input) == least);
+    inputs
+}
+
+/// Dense MACs, and MACs on non-zero weights, for a sample of so many steps in the mean.
+pub(crate) fn macs(model: &Model, steps: f64) -> Result<[u64; 2]> {
     let costs = model.costs()?;
-    Ok([costs.iter().map(|c| c.dense_macs).sum(), costs.iter().map(|c| c.nonzero_macs).sum()])
+    let sum = |macs: fn(&LayerCost) -> u64| costs.iter().map(|c| macs(c) as f64 * c.runs(steps)).sum::<f64>();
+    Ok([sum(|c| c.dense_macs), sum(|c| c.nonzero_macs)].map(|macs| macs.round() as u64))
+}
+
+/// The rows of networks that are only structure, timed on `set`.
+pub(crate) fn full_size(networks: &[(&str, Model)], set: &impl SampleSet) -> Result<FullSize> {
+    let row = |(name, model): &(&str, Model)| {
+        let bytes = model.to_bytes()?;
+        let [min_ms, median_ms] = time(&Arc::new(Plan::new(&Model::from_bytes(&bytes)?)?), set, |_| ())?;
+        let [dense_macs, nonzero_macs] = macs(model, set.mean_steps())?;
+        Ok(FullSizeRow {
+            name: (*name).into(),
+            weights: model.weight_elements() as u64,
+            nonzeros: model.weight_nonzeros() as u64,
+            dense_macs,
+            nonzero_macs,
+            bytes: bytes.len() as u64,
+            min_ms,
+            median_ms,
+        })
+    };
+    let rows = networks.iter().map(row).collect::<Result<_>>()?;
+    Ok(FullSize { note: FullSize::NOTE.into(), classes: 3755, rows })
 }
 
 /// One row for each convolution, fully connected layer and LSTM of the model file `bytes`.
-pub(crate) fn layers(bytes: &[u8], test: &ImageSet) -> Result<Vec<Layer>> {
+pub(crate) fn layers(bytes: &[u8], test: &impl SampleSet) -> Result<Vec<Layer>> {
     let model = Model::from_bytes(bytes)?;
     let plan = Arc::new(Plan::new(&model)?);
     // The fastest run of each layer.
@@ -92,7 +143,7 @@ pub(crate) fn layers(bytes: &[u8], test: &ImageSet) -> Result<Vec<Layer>> {
             *best = best.min(ms);
         }
     })?;
-    let costs = model.costs()?;
+    let (costs, steps) = (model.costs()?, test.mean_steps());
     let nodes = model.nodes.iter().filter(|n| n.op.matrices().next().is_some());
     nodes
         .zip(costs)
@@ -121,8 +172,8 @@ pub(crate) fn layers(bytes: &[u8], test: &ImageSet) -> Result<Vec<Layer>> {
                 weights: cost.weights as u64,
                 nonzeros: cost.nonzeros as u64,
                 density: cost.nonzeros as f64 / cost.weights as f64,
-                dense_macs: cost.dense_macs,
-                nonzero_macs: cost.nonzero_macs,
+                dense_macs: (cost.dense_macs as f64 * cost.runs(steps)).round() as u64,
+                nonzero_macs: (cost.nonzero_macs as f64 * cost.runs(steps)).round() as u64,
                 bytes: bytes.len().saturating_sub(without.to_bytes()?.len()) as u64,
                 ms: fastest.get(&node.name).copied(),
             })

@@ -27,6 +27,14 @@ pub(crate) fn finish(bar: &ProgressBar, name: &str, text: &str) {
     eprintln!("{name:>10}  {text}");
 }
 
+/// Shows on the bar how much of how much is done, as the simulator reports it.
+pub(crate) fn counting(bar: &ProgressBar) -> impl Fn(usize, usize) + Sync + '_ {
+    |done, total| {
+        bar.set_length(total as u64);
+        bar.set_position(done as u64);
+    }
+}
+
 /// Set once the user has asked to stop.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Interrupt(Arc<AtomicBool>);

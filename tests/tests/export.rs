@@ -5,8 +5,10 @@ mod toy;
 
 use hccr_compress::{Centres, Codebook, Constraint, LayerKind, LowRankPair, Trainer};
 use hccr_graph_opt::{PASSES, optimize};
+use hccr_models::TrainerState;
 use hccr_models::data::ImageSet;
-use hccr_models::offline::{OfflineTrainer, TrainerState};
+use hccr_models::offline::OfflineTrainer;
+use hccr_nn_train::Sgd;
 use hccr_nn_train::layers::{Conv2d, Flatten, Linear, NormPReluPool};
 use hccr_nn_train::{Batch, Layer, Mode, Network};
 use hccr_runtime::shape::{Conv2dParams, LinearParams, Pool2dParams};
@@ -19,8 +21,8 @@ const TOLERANCE: f32 = 1e-4;
 const LEARNING_RATE: f32 = 0.05;
 
 /// The sets and a network trained long enough that its running statistics and slopes are no longer the initial ones.
-fn trained() -> &'static ([ImageSet; 3], TrainerState) {
-    static TRAINED: OnceLock<([ImageSet; 3], TrainerState)> = OnceLock::new();
+fn trained() -> &'static ([ImageSet; 3], TrainerState<Sgd>) {
+    static TRAINED: OnceLock<([ImageSet; 3], TrainerState<Sgd>)> = OnceLock::new();
     TRAINED.get_or_init(|| {
         let sets = toy::sets([20, 2, 1]);
         let mut trainer = OfflineTrainer::new(toy::untrained(&sets[0]), &sets[0], &sets[1]);

@@ -8,8 +8,9 @@ use hccr_compress::{
 };
 use hccr_graph_opt::optimize;
 use hccr_models::data::ImageSet;
-use hccr_models::offline::{Baseline, OfflineTrainer, TrainerState};
-use hccr_nn_train::{Decay, Schedule, checkpoint, evaluate};
+use hccr_models::offline::OfflineTrainer;
+use hccr_models::{Baseline, TrainerState};
+use hccr_nn_train::{Decay, Schedule, Sgd, checkpoint, evaluate};
 use hccr_runtime::{Model, Recognizer};
 use std::fs;
 
@@ -65,7 +66,7 @@ fn prune_twice(mut adw: Adw, trainer: &mut OfflineTrainer, [train, dev, _]: &[Im
     }
     checkpoint::save(&end, &(trainer.state(), &adw)).expect("a checkpoint");
 
-    let (state, mut resumed): (TrainerState, Adw) = checkpoint::load(&middle).expect("the checkpoint just saved");
+    let (state, mut resumed): (TrainerState<Sgd>, Adw) = checkpoint::load(&middle).expect("the checkpoint just saved");
     let mut trainer = OfflineTrainer::new(state, train, dev);
     while !resumed.is_done() {
         resumed.advance(&mut trainer).expect("an interval of pruning");

@@ -3,6 +3,8 @@
 //! Links nothing heavy, so that it builds on a machine that has only Rust, and prepares it for the rest.
 #![forbid(unsafe_code)]
 
+mod bench;
+mod bench_peers;
 mod prepare;
 mod reproduce;
 mod strokes;
@@ -30,6 +32,17 @@ enum Cli {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
+    /// Time the runtime's layers on every instruction set, after holding the answers to the plain loops.
+    Bench {
+        /// Only the networks whose names contain one of these words: baseline, low-rank, pruned.
+        networks: Vec<String>,
+    },
+    /// Time the runtime beside onnxruntime, OpenVINO and ncnn on the same networks.
+    ///
+    /// Makes a Python environment under target/bench-peers with the engines in it, and writes the networks as ONNX. All engines
+    /// run pinned to one core, on one thread, and in turns; answers are compared with the runtime's, and threads are counted.
+    /// A ratio is an engine's least time by that of the best peer. Writes target/bench-peers/report.json.
+    BenchPeers(bench_peers::PeersArgs),
     /// Rebuild the embedded data.
     #[command(subcommand)]
     Data(Data),
@@ -46,6 +59,8 @@ fn main() -> Result<()> {
     match Cli::parse() {
         Cli::Test { fast } => test::run(root, fast),
         Cli::Reproduce { args } => reproduce::run(root, &args),
+        Cli::Bench { networks } => bench::run(root, &networks),
+        Cli::BenchPeers(args) => bench_peers::run(root, &args),
         Cli::Data(Data::Strokes) => strokes::run(root),
     }
 }

@@ -1,4 +1,4 @@
-//! Prepares the machine: OpenBLAS, which the training crates link.
+//! Prepares the machine: OpenBLAS, which the training crates link, and packages in general.
 
 use anyhow::{Context, Result, bail, ensure};
 use std::io::Write;
@@ -40,7 +40,11 @@ pub(crate) fn prepare() -> Result<Option<&'static str>> {
     }
     let mut found = probe()?;
     if found == OpenBlas::Missing {
-        install()?;
+        install(
+            "OpenBLAS",
+            "libopenblas-dev",
+            "its pthread build with the development files (Fedora: openblas-devel, Arch: openblas)",
+        )?;
         found = probe()?;
     }
     match found {
@@ -101,26 +105,24 @@ fn probe() -> Result<OpenBlas> {
     }
 }
 
-/// Installs OpenBLAS with apt as root or through a sudo that does not ask; otherwise says what to run.
-fn install() -> Result<()> {
+/// Installs a package with apt as root or through a sudo that does not ask; otherwise says what to run.
+///
+/// `what` is what is missing, `apt` its package on Debian and Ubuntu, `others` what it is elsewhere.
+pub(crate) fn install(what: &str, apt: &str, others: &str) -> Result<()> {
     let succeeds = |program: &str, args: &[&str]| {
         let status = Command::new(program).args(args).stdout(Stdio::null()).stderr(Stdio::null()).status();
         status.is_ok_and(|s| s.success())
     };
-    ensure!(
-        succeeds("apt-get", &["--version"]),
-        "OpenBLAS is missing. Install its pthread build with the development files (Fedora: openblas-devel, \
-         Arch: openblas), then run this command again"
-    );
+    ensure!(succeeds("apt-get", &["--version"]), "{what} is missing. Install {others}, then run this command again");
     let user = Command::new("id").arg("-u").output().context("cannot start id")?;
     let root = user.stdout.trim_ascii() == b"0";
     ensure!(
         root || succeeds("sudo", &["-n", "true"]),
-        "OpenBLAS is missing. Install it, then run this command again:\n\n    \
-         sudo apt-get update && sudo apt-get install --yes libopenblas-dev"
+        "{what} is missing. Install it, then run this command again:\n\n    \
+         sudo apt-get update && sudo apt-get install --yes {apt}"
     );
 
-    println!("OpenBLAS is missing: installing libopenblas-dev with apt-get");
+    println!("{what} is missing: installing {apt} with apt-get");
     let apt_get = |args: &[&str]| {
         let mut command = if root { Command::new("env") } else { Command::new("sudo") };
         if !root {
@@ -130,7 +132,7 @@ fn install() -> Result<()> {
     };
     // One unreachable source of many fails the update, yet not the installation.
     apt_get(&["update"])?;
-    let status = apt_get(&["install", "--yes", "--no-install-recommends", "libopenblas-dev"])?;
-    ensure!(status.success(), "apt-get could not install libopenblas-dev");
+    let status = apt_get(&["install", "--yes", "--no-install-recommends", apt])?;
+    ensure!(status.success(), "apt-get could not install {apt}");
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! What a model answers on a labelled set, recognised in the runtime.
 
-use crate::data::ImageSet;
+use crate::SampleSet;
 use hccr_nn_train::Evaluation;
 use hccr_runtime::{Plan, RunError, Session};
 use rayon::prelude::*;
@@ -20,18 +20,18 @@ pub struct Answer {
 /// Recognises all of `set` on all threads, one session each, and calls `after_each` after each sample.
 ///
 /// # Errors
-/// As [`Session::run`], for a plan whose input is not such an image.
-pub fn answers(plan: &Arc<Plan>, set: &ImageSet, after_each: impl Fn() + Sync) -> Result<Vec<Answer>, RunError> {
+/// As [`Session::run`], for a plan whose input is another.
+pub fn answers(plan: &Arc<Plan>, set: &impl SampleSet, after_each: impl Fn() + Sync) -> Result<Vec<Answer>, RunError> {
     let recognise = |(session, input): &mut (Session, Vec<f32>), i: usize| {
         set.fill_input(i, input);
         let logits = session.run(input)?;
         let mut count = Evaluation::default();
-        count.count(logits, set.labels[i].into());
+        count.count(logits, set.labels()[i].into());
         let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let total: f32 = logits.iter().map(|l| (l - max).exp()).sum();
         let guess = logits.iter().position(|&l| l == max).unwrap_or(0);
         after_each();
         Ok(Answer { guess, probability: 1.0 / total, count })
     };
-    (0..set.len()).into_par_iter().map_init(|| (Session::new(plan.clone()), Vec::new()), recognise).collect()
+    (0..set.labels().len()).into_par_iter().map_init(|| (Session::new(plan.clone()), Vec::new()), recognise).collect()
 }

@@ -108,6 +108,10 @@ pub enum RunError {
     EmptyInk,
     /// A writing box with a side that is not positive, or not finite.
     InvalidBox,
+    /// Two recognisers to be fused know different characters, or the same ones in another order.
+    DifferentLabels,
+    /// The weight of a fusion is not from 0 to 1.
+    InvalidWeight,
 }
 
 impl fmt::Display for LoadError {
@@ -156,6 +160,8 @@ impl fmt::Display for RunError {
             }
             Self::EmptyInk => write!(f, "the ink has no points"),
             Self::InvalidBox => write!(f, "a writing box needs finite edges and positive sides"),
+            Self::DifferentLabels => write!(f, "the recognisers to be fused have different labels"),
+            Self::InvalidWeight => write!(f, "the weight of a fusion must lie from 0 to 1"),
         }
     }
 }

@@ -21,5 +21,5 @@ pub use error::{LoadError, PlanError, RunError};
 pub use isa::IsaKind;
 pub use model::{Model, ModelBuilder, Node, Op, ValueId, Weight, WeightData, WeightId};
 pub use plan::Plan;
-pub use recognizer::{Candidate, Recognizer};
+pub use recognizer::{Candidate, FusedRecognizer, InkRecognizer, InkSession, Recognizer, fuse};
 pub use session::{SequenceState, Session};

@@ -158,9 +158,9 @@ fn winograd_s_tiles_with_channel_tails() {
             ([3, 3], [12, 20], "winograd_4x4", 5e-5),
             ([3, 3], [6, 10], "winograd_2x2", 1e-5),
             ([3, 1], [12, 17], "winograd_4x1", 1e-5),
-            ([3, 1], [6, 6], "winograd_2x1", 1e-5),
-            ([1, 3], [9, 12], "winograd_1x4", 1e-5),
-            ([1, 3], [5, 18], "winograd_1x2", 1e-5),
+            ([3, 1], [6, 16], "winograd_2x1", 1e-5),
+            ([1, 3], [9, 20], "winograd_1x4", 1e-5),
+            ([1, 3], [5, 30], "winograd_1x2", 1e-5),
         ] {
             let params = Conv2dParams::same(140 + i, out_channels, kernel);
             ConvProblem::new(params, size, 1.0, i as u64).check_kernel(name, tolerance);
@@ -316,7 +316,7 @@ fn sparse_and_codebook_weights_equal_their_dense_twins() {
 
 #[test]
 fn few_shared_values_of_a_linear_layer_stay_labels() {
-    for (outputs, centres, name) in [(64, 31, "gemv_u8"), (70, 2, "gemv_u8"), (128, 40, "gemv_64")] {
+    for (outputs, centres, name) in [(64, 31, "gemv_u8"), (126, 2, "gemv_u8"), (128, 40, "gemv_64")] {
         let mut problem = LinearProblem::new(37, outputs, 0.7, 13);
         let sparse = Weight::sparse("weight", &[outputs, 37], &problem.weight);
         let WeightData::Sparse { pattern, values } = sparse.data.clone() else { panic!("not sparse") };

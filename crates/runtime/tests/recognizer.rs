@@ -42,6 +42,19 @@ fn the_likeliest_comes_first() {
 }
 
 #[test]
+fn of_equal_candidates_the_first_class_comes_first() {
+    let mut model = halves();
+    for weight in &mut model.weights {
+        weight.data = hccr_runtime::WeightData::Dense(vec![0.0; 3 * PIXELS]);
+    }
+    let mut recognizer = Recognizer::new(model).unwrap();
+    for k in 0..4 {
+        let found = recognizer.recognize(&image(true), SIZE, SIZE, k).unwrap();
+        assert!(found.iter().map(|c| c.character).eq(['左', '右', '无'].into_iter().take(k)), "{found:?}");
+    }
+}
+
+#[test]
 fn a_softmax_of_the_model_is_not_repeated() {
     let mut model = halves();
     let output = model.outputs[0];

@@ -1,10 +1,11 @@
 //! The three sets that a run works on.
 
 use super::OfflineArgs;
-use crate::progress::{bar, finish};
+use crate::args::file_names;
+use crate::pipeline::Data;
+use crate::progress::{bar, counting, finish};
 use anyhow::{Context, Result, ensure};
-use hccr_models::data::{CasiaFilter, CasiaLimits, ImageSet, Split, load_gnt, simulate};
-use hccr_models::offline::Recipe;
+use hccr_models::data::{CasiaFilter, CasiaLimits, ImageSet, SimulatorConfig, Split, load_gnt, simulate};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -14,48 +15,38 @@ const DEV_SHARE: usize = 16;
 /// More than HWDB1.0, 1.1 and 1.2 hold together.
 const MAX_IMAGES: usize = 1 << 22;
 
-/// Training, development and test set, by different writers, with the same classes.
-#[derive(Debug)]
-pub(super) struct Data {
-    pub(super) train: ImageSet,
-    pub(super) dev: ImageSet,
-    pub(super) test: ImageSet,
-    /// What the sets are, in words.
-    pub(super) description: String,
-}
-
 /// Simulates the sets, or reads them from the GNT files asked for.
-pub(super) fn load(args: &OfflineArgs, recipe: &Recipe) -> Result<Data> {
-    if args.gnt_train.is_empty() { simulated(recipe) } else { from_gnt(args) }
+pub(super) fn load(args: &OfflineArgs, simulator: &SimulatorConfig) -> Result<Data<ImageSet>> {
+    if args.images.has_files() { from_gnt(args) } else { simulated(simulator) }
 }
 
-fn simulated(recipe: &Recipe) -> Result<Data> {
+fn simulated(simulator: &SimulatorConfig) -> Result<Data<ImageSet>> {
     let make = |name: &str, split| {
         let bar = bar(name, 0);
-        let progress = |done: usize, total: usize| {
-            bar.set_length(total as u64);
-            bar.set_position(done as u64);
-        };
-        let set = simulate(&recipe.data, split, &progress).context("simulating handwriting")?;
-        let writers = recipe.data.size(split).writers;
+        let set = simulate(simulator, split, &counting(&bar)).context("simulating handwriting")?;
+        let writers = simulator.size(split).writers;
         finish(&bar, name, &format!("{} simulated characters by {writers} writers", set.len()));
         Ok::<_, anyhow::Error>(set)
     };
     let (train, dev) = (make("train set", Split::Train)?, make("dev set", Split::Dev)?);
     let test = make("test set", Split::Test)?;
-    let size = |split| recipe.data.size(split).writers;
-    let description = format!(
-        "simulated handwriting of the first {} characters of GB2312 level 1: {} writers to train, {} for development, {} \
-         others to test",
-        train.classes.len(),
-        size(Split::Train),
-        size(Split::Dev),
-        size(Split::Test)
-    );
+    let description = format!("simulated handwriting of {}", simulator_in_words(simulator));
     Ok(Data { train, dev, test, description })
 }
 
-fn from_gnt(args: &OfflineArgs) -> Result<Data> {
+/// Who writes what.
+pub(crate) fn simulator_in_words(simulator: &SimulatorConfig) -> String {
+    let size = |split| simulator.size(split).writers;
+    format!(
+        "the first {} characters of GB2312 level 1: {} writers to train, {} for development, {} others to test",
+        simulator.classes.len(),
+        size(Split::Train),
+        size(Split::Dev),
+        size(Split::Test)
+    )
+}
+
+fn from_gnt(args: &OfflineArgs) -> Result<Data<ImageSet>> {
     let read = |name: &str, paths: &[PathBuf], classes: Option<Vec<char>>| {
         let bar = bar(name, 0);
         let limits = CasiaLimits { samples: MAX_IMAGES, ..CasiaLimits::default() };
@@ -65,8 +56,8 @@ fn from_gnt(args: &OfflineArgs) -> Result<Data> {
         ensure!(!set.is_empty(), "{name}: no character of a wanted class in {paths:?}");
         Ok::<_, anyhow::Error>(set)
     };
-    let mut all = read("train set", &args.gnt_train, None)?;
-    if let Some(most) = args.classes.filter(|&most| most < all.classes.len()) {
+    let mut all = read("train set", &args.images.gnt_train, None)?;
+    if let Some(most) = args.run.classes.filter(|&most| most < all.classes.len()) {
         let kept: Vec<usize> = (0..all.len()).filter(|&i| usize::from(all.labels[i]) < most).collect();
         all = all.subset(&kept);
         all.classes.truncate(most);
@@ -79,19 +70,15 @@ fn from_gnt(args: &OfflineArgs) -> Result<Data> {
     // Every sixteenth writer, and at least one.
     let dev_writers: BTreeSet<u32> = writers.iter().copied().skip(1).step_by(DEV_SHARE).collect();
     let (dev, train) = all.split_by_writer(|w| dev_writers.contains(&w));
-    let test = read("test set", &args.gnt_test, Some(train.classes.clone()))?;
-    let names = |paths: &[PathBuf]| {
-        let names: Vec<_> = paths.iter().map(|p| p.file_name().unwrap_or_default().to_string_lossy()).collect();
-        names.join(", ")
-    };
+    let test = read("test set", &args.images.gnt_test, Some(train.classes.clone()))?;
     let description = format!(
         "GNT files: {} to train on ({} files, {} of them set aside for development), {} to test on; {} classes. A subset: \
          its figures cannot be compared with published ones unless the files are the whole of HWDB1.0 and 1.1 and the \
          ICDAR-2013 competition set",
-        names(&args.gnt_train),
+        file_names(&args.images.gnt_train),
         writers.len(),
         dev_writers.len(),
-        names(&args.gnt_test),
+        file_names(&args.images.gnt_test),
         train.classes.len()
     );
     Ok(Data { train, dev, test, description })

@@ -3,7 +3,7 @@
 mod mistakes;
 mod repack;
 
-use crate::measure::{layers, stage, time};
+use crate::measure::{layers, macs, stage, time};
 use crate::progress::{bar, finish};
 use crate::report;
 use crate::report::machine::{Machine, Versions, commit};
@@ -120,9 +120,9 @@ struct Results {
 
 impl Results {
     /// The misread samples of the most confused pairs.
-    fn sheet<'a>(&self, set: &'a ImageSet) -> Vec<SheetItem<'a>> {
+    fn sheet(&self, set: &ImageSet) -> Vec<SheetItem> {
         let item = |&i: &usize| SheetItem {
-            image: set.image(i),
+            image: set.image(i).to_vec(),
             truth: set.classes[usize::from(set.labels[i])],
             guess: set.classes[self.answers[i].guess],
             probability: self.answers[i].probability,
@@ -160,7 +160,8 @@ fn measure(args: &ReleasedArgs, file_bytes: usize, model: &Model, set: &ImageSet
         config: Config {
             tier: "full".into(),
             classes: set.classes.len(),
-            width: 1.0,
+            width: Some(1.0),
+            hidden_sizes: None,
             train_samples: 0,
             dev_samples: 0,
             command: args.command(),
@@ -172,6 +173,7 @@ fn measure(args: &ReleasedArgs, file_bytes: usize, model: &Model, set: &ImageSet
         curves: Curves::default(),
         pruning_comparison: Vec::new(),
         full_size: None,
+        fused: None,
         released: Some(Released {
             load_ms: repack::load_ms(&repacked.file)?,
             bytes_ratio: uncompressed / repacked.file.len() as f64,
@@ -198,7 +200,7 @@ fn measured(
     let bar = bar(name, set.len());
     let answers = answers(&plan, set, || bar.inc(1))?;
     let accuracy = answers.iter().map(|answer| answer.count).sum();
-    let stage = stage(name, model, file_bytes, accuracy, time(&plan, set, |_| ())?)?;
+    let stage = stage(name, model, file_bytes, macs(model, 1.0)?, accuracy, time(&plan, set, |_| ())?)?;
     let seconds = started.elapsed().as_secs_f64();
     finish(&bar, name, &format!("{:.2} % recognised, {seconds:.0} s", 100.0 * stage.top1));
     times.push(WallTime { stage: name.into(), seconds });

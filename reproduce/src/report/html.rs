@@ -8,7 +8,7 @@ use super::released;
 use super::sheet::SheetItem;
 use super::table::{self, Figures};
 use super::thesis::Figure;
-use super::types::{FullSize, Layer, PruningRun, Report};
+use super::types::{FullSize, Fused, Layer, PruningRun, Report};
 use anyhow::Result;
 
 const STYLE: &str = include_str!("style.css");
@@ -26,6 +26,7 @@ pub(crate) fn page(report: &Report, sheet: &[SheetItem]) -> Result<String> {
     if report.released.is_none() {
         body += &section("Plots", &figures(&plots::all(report)?));
     }
+    body += &section("One ink, two recognisers", &report.fused.as_ref().map_or(String::new(), fused));
     body += &section("Ways of pruning, at their end", &pruning(&report.pruning_comparison));
     body += &section("Layers", &layers(&report.layers));
     body += &section("Writers", &report.released.as_ref().map_or(String::new(), released::writers));
@@ -167,6 +168,12 @@ fn pruning(runs: &[PruningRun]) -> String {
     table(&["", "zeros %", "development top-1 %", "test top-1 %"], rows)
 }
 
+fn fused(fused: &Fused) -> String {
+    let (head, rows) = table::fused(fused);
+    let rows = rows.into_iter().map(|row| ("", row));
+    table(&head, rows) + &paragraph(&table::fused_note(fused))
+}
+
 fn layers(layers: &[Layer]) -> String {
     if layers.is_empty() {
         return String::new();
@@ -243,8 +250,8 @@ fn full_size(report: &Report) -> String {
     format!("<p class=\"mark\">{}</p>\n", escape(&capital(note)))
         + &figures_table(&table::full_size(report))
         + &paragraph(&format!(
-            "The network of the thesis with its {classes} classes, ranks and densities, and with random weights: bytes, \
-             MACs and times are real, and it recognises nothing."
+            "A network of the thesis's size with its {classes} classes and with random weights: bytes, MACs and times are \
+             real, and it recognises nothing."
         ))
 }
 
@@ -262,7 +269,7 @@ fn run(report: &Report) -> String {
     let facts = [
         ("data", report.data.clone()),
         ("samples", samples),
-        ("configuration", format!("tier {}, {} classes, width {}", config.tier, config.classes, config.width)),
+        ("configuration", format!("tier {}, {} classes, {}", config.tier, config.classes, config.network())),
         ("seed", if report.released.is_some() { "nothing is random".into() } else { report.seed.to_string() }),
         ("commit", report.commit.clone()),
         ("versions", format!("hccr {}, {}", report.versions.hccr, report.versions.rustc)),
@@ -323,7 +330,8 @@ mod tests {
             *text = evil.into();
         }
         let image = [0; 96 * 96];
-        let html = page(&report, &[SheetItem { image: &image, truth: '<', guess: '&', probability: 0.5 }]).unwrap();
+        let html =
+            page(&report, &[SheetItem { image: image.to_vec(), truth: '<', guess: '&', probability: 0.5 }]).unwrap();
         assert!(!html.contains("<script"));
         assert!(html.contains("&lt;script&gt;&quot;&#39;&amp;"));
         assert!(html.contains("<b lang=\"zh\">&lt;</b> read as <b lang=\"zh\">&amp;</b>"));
@@ -357,7 +365,7 @@ mod tests {
     #[test]
     fn the_released_network_has_sections_of_its_own() {
         let image = [0; 96 * 96];
-        let items = [SheetItem { image: &image, truth: '已', guess: '己', probability: 0.5 }];
+        let items = [SheetItem { image: image.to_vec(), truth: '已', guess: '己', probability: 0.5 }];
         let html = page(&sample::released(), &items).unwrap();
         for present in ["21.3× smaller", "Writers", "Most confused pairs", "已 己", "read as <b lang=\"zh\">己</b>"]
         {

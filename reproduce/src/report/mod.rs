@@ -68,6 +68,8 @@ mod tests {
         );
         assert!(json["stages"].is_array() && json["layers"].is_array() && json["thesis"].is_object());
         assert_eq!(json["full_size"]["note"], "structure only, untrained");
+        assert_eq!(keys(&json["fused"]), ["fused", "offline", "online", "weight"]);
+        assert_eq!(keys(&json["fused"]["online"]), ["joined", "plain", "shuffled"]);
     }
 
     #[test]

@@ -22,7 +22,8 @@ pub(crate) fn report() -> Report {
         config: Config {
             tier: "default".into(),
             classes: 100,
-            width: 0.25,
+            width: Some(0.25),
+            hidden_sizes: None,
             train_samples: 20_000,
             dev_samples: 2_000,
             command: "cargo xtask reproduce --classes 100 --seed 1".into(),
@@ -53,6 +54,12 @@ pub(crate) fn report() -> Report {
             ],
         }),
         released: None,
+        fused: Some(Fused {
+            online: accuracies([0.978, 0.41, 0.88]),
+            offline: accuracies([0.97, 0.97, 0.93]),
+            fused: accuracies([0.985, 0.96, 0.95]),
+            weight: 0.35,
+        }),
         times: vec![
             WallTime { stage: "baseline".into(), seconds: 245.2 },
             WallTime { stage: "gslre".into(), seconds: 93.0 },
@@ -67,7 +74,7 @@ pub(crate) fn released() -> Report {
         |name, bytes, ms| stage(name, [0.9679, 0.9959], [8_157_920, 2_138_992], [151_996_928, 62_982_015], bytes, ms);
     Report {
         pipeline: "released".into(),
-        config: Config { classes: 3755, width: 1.0, train_samples: 0, dev_samples: 0, ..report().config },
+        config: Config { classes: 3755, width: Some(1.0), train_samples: 0, dev_samples: 0, ..report().config },
         stages: vec![row("released", 2_455_133, [8.0, 8.2]), row("repacked", 2_042_518, [7.8, 8.0])],
         released_scheme_bytes: None,
         curves: Curves::default(),
@@ -196,4 +203,8 @@ fn full(
         min_ms,
         median_ms: 1.05 * min_ms,
     }
+}
+
+fn accuracies([plain, shuffled, joined]: [f64; 3]) -> InkAccuracy {
+    InkAccuracy { plain, shuffled, joined }
 }

@@ -7,17 +7,17 @@ use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};
 const SIDE: usize = 96;
 
 /// One test sample and the network's answer.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct SheetItem<'a> {
+#[derive(Clone, Debug)]
+pub(crate) struct SheetItem {
     /// 96 x 96 grey values, row-major, ink bright on 0.
-    pub(crate) image: &'a [u8],
+    pub(crate) image: Vec<u8>,
     pub(crate) truth: char,
     pub(crate) guess: char,
     /// Of the guess, 0 to 1.
     pub(crate) probability: f32,
 }
 
-impl SheetItem<'_> {
+impl SheetItem {
     /// The image as dark ink on white: a PNG in a `data:` address.
     ///
     /// # Errors
@@ -62,9 +62,9 @@ mod tests {
 
     #[test]
     fn only_whole_images_are_encoded() {
-        let image = [0; SIDE * SIDE];
+        let image = vec![0; SIDE * SIDE];
         let item = |image| SheetItem { image, truth: '一', guess: '二', probability: 0.5 };
-        assert!(item(&image).data_uri().unwrap().starts_with("data:image/png;base64,iVBORw0KGgo"));
-        assert!(item(&image[1..]).data_uri().unwrap_err().to_string().contains("9215"));
+        assert!(item(image.clone()).data_uri().unwrap().starts_with("data:image/png;base64,iVBORw0KGgo"));
+        assert!(item(image[1..].to_vec()).data_uri().unwrap_err().to_string().contains("9215"));
     }
 }

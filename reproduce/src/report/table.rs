@@ -3,7 +3,7 @@
 use super::number::{self, NONE};
 use super::released;
 use super::thesis::{Figure, ThesisStage};
-use super::types::{FullSizeRow, Report, Stage};
+use super::types::{FullSizeRow, Fused, InkAccuracy, Report, Stage};
 
 /// A row's figures; what is not known is `None`. Units as in [`Stage`].
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -232,14 +232,32 @@ pub(crate) fn full_size(report: &Report) -> Table {
     Table::of_run(rows.map(|row| (row.name.clone(), row.into())).collect())
 }
 
+/// Head and rows of the table of recognisers and kinds of ink.
+pub(crate) fn fused(fused: &Fused) -> ([&'static str; 4], Vec<Vec<String>>) {
+    let row = |name: &str, a: &InkAccuracy| {
+        [vec![name.into()], [a.plain, a.shuffled, a.joined].map(number::percent).to_vec()].concat()
+    };
+    let rows = [("online", &fused.online), ("offline", &fused.offline), ("fused", &fused.fused)];
+    (["", "as written", "shuffled", "joined"], rows.map(|(name, accuracy)| row(name, accuracy)).into())
+}
+
+/// What the table of recognisers needs beside it.
+pub(crate) fn fused_note(fused: &Fused) -> String {
+    format!(
+        "Shuffled: the strokes in a random order. Joined: without lifting the pen. Fused: log-probabilities of both, the \
+         offline network's weighing {:.2}, as fitted on the development writers.",
+        fused.weight
+    )
+}
+
 /// What the run prints at its end.
 pub(crate) fn terminal(report: &Report) -> String {
     let config = &report.config;
     let mut text = format!(
-        "{}, {} classes, width {}, seed {}, commit {}\n{}, {}, {} timing thread(s)\n\n",
+        "{}, {} classes, {}, seed {}, commit {}\n{}, {}, {} timing thread(s)\n\n",
         report.pipeline,
         config.classes,
-        config.width,
+        config.network(),
         report.seed,
         report.commit,
         report.machine.cpu,
@@ -251,8 +269,17 @@ pub(crate) fn terminal(report: &Report) -> String {
     if let Some(released) = &report.released {
         text += &released::terminal(released);
     }
+    if let Some(fused) = &report.fused {
+        let (head, rows) = self::fused(fused);
+        let head = head.map(String::from).to_vec();
+        text += "\nTop-1 accuracy on one ink, %:\n\n";
+        for row in std::iter::once(head).chain(rows) {
+            text += &format!("{:<10}{}\n", row[0], row[1..].iter().map(|c| format!("{c:>10}")).collect::<String>());
+        }
+        text += &format!("\n{}\n", fused_note(fused));
+    }
     if let Some(full) = &report.full_size {
-        text += &format!("\nThe thesis's network, {} classes ({}):\n\n", full.classes, full.note);
+        text += &format!("\nA network of the thesis's size, {} classes ({}):\n\n", full.classes, full.note);
         text += &full_size(report).terminal();
     }
     text
@@ -305,12 +332,14 @@ mod tests {
     fn readme_shows_the_committed_reports() {
         let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap_or_else(|e| panic!("{path}: {e}"));
-        let report = |seed| serde_json::from_str(&read(&format!("docs/results/offline-default-seed{seed}.json")));
-        let reports: Vec<Report> = [1, 2, 3].map(|seed| report(seed).unwrap()).into();
         let readme = read("README.md");
-        let (_, rest) = readme.split_once("<!-- table:begin -->\n").expect("the table's first mark");
-        let (table, _) = rest.split_once("<!-- table:end -->").expect("the table's last mark");
-        assert_eq!(table, markdown_table(&reports), "fill in what `cargo xtask reproduce table` prints");
+        for pipeline in ["offline", "online"] {
+            let path = |seed| format!("docs/results/{pipeline}-default-seed{seed}.json");
+            let reports: Vec<Report> = [1, 2, 3].map(|seed| serde_json::from_str(&read(&path(seed))).unwrap()).into();
+            let (_, rest) = readme.split_once(&format!("<!-- {pipeline}:begin -->\n")).expect("the table's first mark");
+            let (table, _) = rest.split_once(&format!("<!-- {pipeline}:end -->")).expect("the table's last mark");
+            assert_eq!(table, markdown_table(&reports), "fill in what `cargo xtask reproduce table` prints");
+        }
     }
 
     #[test]
@@ -334,6 +363,7 @@ mod tests {
         let widths: Vec<usize> = stages(&report).terminal().lines().map(|line| line.chars().count()).collect();
         assert!(widths.iter().all(|&w| w == widths[0]), "{text}");
         assert!(text.contains("structure only, untrained"));
+        assert!(text.contains("\nfused          98.50     96.00     95.00\n"), "{text}");
         assert!(text.contains("thesis: compressed"));
         assert!(!full_size(&report).head.contains(&"top-1 %"));
         assert!(full_size(&report).head.contains(&"bytes"));

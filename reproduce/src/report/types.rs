@@ -2,7 +2,7 @@
 //!
 //! The names `pipeline`, `data`, `machine`, `seed`, `commit`, `stages`, `layers`, `thesis` and those of [`Stage`] are
 //! fixed: committed reports are read by later versions. Accuracies go from 0 to 1, MACs and milliseconds are for one
-//! character, steps are mini-batches counted over the whole run.
+//! character (of the test set's mean length, where it is a pen trajectory), steps are mini-batches counted over the whole run.
 
 use super::machine::{Machine, Versions};
 use super::thesis::Thesis;
@@ -36,6 +36,9 @@ pub(crate) struct Report {
     /// What only the report of the thesis's released network has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) released: Option<Released>,
+    /// What only the report of an online network has that knows an offline one of the same characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) fused: Option<Fused>,
     pub(crate) times: Vec<WallTime>,
     /// What a reader must know about this run beside the figures.
     pub(crate) notes: Vec<String>,
@@ -55,18 +58,31 @@ pub(crate) struct Config {
     /// `smoke`, `default` or `full`.
     pub(crate) tier: String,
     pub(crate) classes: usize,
-    /// Channel multiplier; 1 is the thesis's network.
-    pub(crate) width: f64,
+    /// Channel multiplier of an offline network; 1 is the thesis's network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) width: Option<f64>,
+    /// Units of an online network's LSTM layers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) hidden_sizes: Option<[usize; 2]>,
     pub(crate) train_samples: usize,
     pub(crate) dev_samples: usize,
     /// The command that repeats the run.
     pub(crate) command: String,
 }
 
+impl Config {
+    /// The network's size in words.
+    pub(crate) fn network(&self) -> String {
+        let width = self.width.map(|width| format!("width {}", (1e3 * width).round() / 1e3));
+        let sizes = self.hidden_sizes.map(|[first, second]| format!("LSTMs of {first} and {second} units"));
+        width.into_iter().chain(sizes).collect::<Vec<_>>().join(", ")
+    }
+}
+
 /// The network after one stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Stage {
-    /// `baseline`, `gslre`, `adw`, `codebook` or `graph-opt`; `released` or `repacked` for the released network.
+    /// `baseline`, `gslre` or `svd`, `adw`, `codebook` or `graph-opt`; `released` or `repacked` for the released network.
     pub(crate) name: String,
     pub(crate) top1: f64,
     pub(crate) top5: f64,
@@ -81,7 +97,7 @@ pub(crate) struct Stage {
     pub(crate) median_ms: f64,
 }
 
-/// One convolution or fully connected layer.
+/// One convolution, fully connected layer or LSTM.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Layer {
     pub(crate) name: String,
@@ -160,7 +176,7 @@ pub(crate) struct PruningRun {
     pub(crate) test_accuracy: f64,
 }
 
-/// The thesis's network at full size, with random weights.
+/// A network of the thesis's size, with random weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct FullSize {
     /// Always [`FullSize::NOTE`]: no accuracy belongs to these figures.
@@ -177,7 +193,7 @@ impl FullSize {
 /// One stage of the full-size network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct FullSizeRow {
-    /// `baseline`, `gslre` or `adw-density`.
+    /// `baseline`, `gslre` or `svd`, or `adw-density`.
     pub(crate) name: String,
     pub(crate) weights: u64,
     pub(crate) nonzeros: u64,
@@ -222,6 +238,27 @@ pub(crate) struct ConfusedPair {
     pub(crate) confused: [u64; 2],
     /// Samples of each.
     pub(crate) test_samples: [u64; 2],
+}
+
+/// Top-1 accuracy of the two compressed recognisers on the same ink, alone and fused.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Fused {
+    pub(crate) online: InkAccuracy,
+    pub(crate) offline: InkAccuracy,
+    pub(crate) fused: InkAccuracy,
+    /// Weight of the offline network's log-probabilities, from 0 to 1, fitted on the development writers.
+    pub(crate) weight: f64,
+}
+
+/// Top-1 accuracy on the test writers' ink, 0 to 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct InkAccuracy {
+    /// As written.
+    pub(crate) plain: f64,
+    /// With the strokes of each ink in a random order.
+    pub(crate) shuffled: f64,
+    /// With all strokes of each ink joined into one.
+    pub(crate) joined: f64,
 }
 
 /// How long one part of the run took.

@@ -1,8 +1,9 @@
 //! A toy to train in seconds: six simulated characters and the narrowest network.
 
+use hccr_models::TrainerState;
 use hccr_models::data::simulator::SplitSize;
 use hccr_models::data::{ImageSet, SimulatorConfig, Split, simulate};
-use hccr_models::offline::{TrainerState, cnn9, mean_image};
+use hccr_models::offline::{cnn9, mean_image};
 use hccr_nn_train::Sgd;
 use hccr_tensor::{Rng, blas};
 
@@ -13,14 +14,15 @@ const CLASSES: usize = 6;
 /// Training, development and test set, by different writers.
 pub(crate) fn sets([train, dev, test]: [u32; 3]) -> [ImageSet; 3] {
     let split = |samples_per_class| SplitSize { writers: 20, samples_per_class };
-    let config = SimulatorConfig { classes: CLASSES, train: split(train), dev: split(dev), test: split(test), seed: 7 };
+    let config =
+        SimulatorConfig { train: split(train), dev: split(dev), test: split(test), ..SimulatorConfig::new(CLASSES, 7) };
     [Split::Train, Split::Dev, Split::Test].map(|split| simulate(&config, split, &|_, _| ()).expect("valid numbers"))
 }
 
 /// The untrained network.
-pub(crate) fn untrained(train: &ImageSet) -> TrainerState {
+pub(crate) fn untrained(train: &ImageSet) -> TrainerState<Sgd> {
     blas::use_one_thread().expect("the pthread build of OpenBLAS");
     let mut network = cnn9(CLASSES, WIDTH, 0.2, &mut Rng::new(7, 1)).expect("a width that leaves channels");
     network.mean = mean_image(train);
-    TrainerState { network, steps: 0, seed: 7, batch_size: 32, sgd: Sgd { momentum: 0.9, weight_decay: 5e-4 } }
+    TrainerState { network, steps: 0, seed: 7, batch_size: 32, optimizer: Sgd { momentum: 0.9, weight_decay: 5e-4 } }
 }

@@ -1,5 +1,9 @@
 //! Labelled character images in memory.
 
+use crate::SampleSet;
+use hccr_nn_train::{Batch, Network};
+use hccr_tensor::Rng;
+
 /// Normalised character images (see [`hccr_runtime::preprocess::normalize`]: ink bright on 0), each with its class and
 /// its writer.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -41,12 +45,6 @@ impl ImageSet {
         &self.pixels[i * len..(i + 1) * len]
     }
 
-    /// Makes `input` the grey values of image `i`, as networks take them.
-    pub fn fill_input(&self, i: usize, input: &mut Vec<f32>) {
-        input.clear();
-        input.extend(self.image(i).iter().map(|&v| f32::from(v)));
-    }
-
     /// The images at `indices`, in that order, with the same classes.
     ///
     /// # Panics
@@ -66,6 +64,34 @@ impl ImageSet {
     pub fn split_by_writer(&self, first: impl Fn(u32) -> bool) -> (Self, Self) {
         let (yes, no): (Vec<usize>, Vec<usize>) = (0..self.len()).partition(|&i| first(self.writers[i]));
         (self.subset(&yes), self.subset(&no))
+    }
+}
+
+impl SampleSet for ImageSet {
+    fn labels(&self) -> &[u16] {
+        &self.labels
+    }
+
+    fn classes(&self) -> &[char] {
+        &self.classes
+    }
+
+    /// A last mini-batch that would be smaller than the others is left out: batch normalisation wants full ones.
+    fn pass(&self, batch_size: usize, rng: &mut Rng) -> Vec<Vec<usize>> {
+        let mut order: Vec<usize> = (0..self.len()).collect();
+        rng.shuffle(&mut order);
+        order.chunks_exact(batch_size.min(self.len())).map(<[usize]>::to_vec).collect()
+    }
+
+    fn batch(&self, indices: &[usize], network: &Network<f32>, _: &mut Rng) -> Batch<f32> {
+        let images: Vec<&[u8]> = indices.iter().map(|&i| self.image(i)).collect();
+        Batch::from_bytes(&images, [self.size; 2], &network.mean)
+    }
+
+    /// The grey values of the image, row-major.
+    fn fill_input(&self, i: usize, input: &mut Vec<f32>) {
+        input.clear();
+        input.extend(self.image(i).iter().map(|&v| f32::from(v)));
     }
 }
 

@@ -9,13 +9,6 @@ use std::fmt;
 pub enum ExportError {
     /// The model is not valid.
     Model(LoadError),
-    /// The format has no counterpart of an operation.
-    Unsupported {
-        /// Name of the layer.
-        layer: String,
-        /// Name of the operation.
-        op: &'static str,
-    },
     /// The tensors could not be written as safetensors.
     Safetensors(safetensors::SafeTensorError),
 }
@@ -24,7 +17,6 @@ impl fmt::Display for ExportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Model(e) => write!(f, "{e}"),
-            Self::Unsupported { layer, op } => write!(f, "layer '{layer}': {op} cannot be exported to this format"),
             Self::Safetensors(e) => write!(f, "could not write safetensors: {e}"),
         }
     }
@@ -34,7 +26,6 @@ impl std::error::Error for ExportError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Model(e) => Some(e),
-            Self::Unsupported { .. } => None,
             Self::Safetensors(e) => Some(e),
         }
     }

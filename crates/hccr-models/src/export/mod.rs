@@ -60,19 +60,37 @@ fn tensors(model: &Model, op: &Op) -> Vec<Tensor> {
     }
 }
 
-/// What follows the name of a node, after a dot, in the names of its tensors and of the value before a fused PRelu.
-const PARTS: [&str; 10] =
-    ["weight", "bias", "slope", "mean", "scale", "shift", "variance", "linear", "project", "recurrent"];
+/// What follows the name of a node, after a dot, in the names of its tensors and of the values inside it.
+const PARTS: [&str; 18] = [
+    "weight",
+    "bias",
+    "slope",
+    "mean",
+    "scale",
+    "shift",
+    "variance",
+    "project",
+    "recurrent",
+    "axes",
+    "state",
+    "linear",
+    "product",
+    "centred",
+    "scaled",
+    "directions",
+    "h",
+    "c",
+];
 
 /// A name for each value, inputs first: the node's own, with a number where that, or the name of one of its [`PARTS`],
-/// would be taken already.
+/// would be taken already. None has a slash, which stands before the names of what an LSTM computes at each step.
 fn value_names(model: &Model) -> Vec<String> {
     let inputs = model.inputs.iter().map(|_| "input");
     let mut taken = BTreeSet::new();
     let mut names = Vec::new();
     for (i, name) in inputs.chain(model.nodes.iter().map(|n| n.name.as_str())).enumerate() {
         let all = |name: &str| PARTS.map(|part| format!("{name}.{part}")).into_iter().chain([name.to_owned()]);
-        let mut name = name.to_owned();
+        let mut name = name.replace('/', "_");
         while name.is_empty() || all(&name).any(|name| taken.contains(&name)) {
             name.push_str(&format!("_{i}"));
         }

@@ -83,10 +83,11 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).expect("text")
 }
 
-#[test]
-fn onnx_has_the_graph() {
-    let bytes = onnx::to_bytes(&model()).expect("a valid model");
-    let graph = fields(&bytes).iter().find(|f| f.0 == 7).expect("a graph").2;
+/// Dimensions and bytes of tensors.
+type Tensors = BTreeMap<String, (Vec<u64>, Vec<u8>)>;
+
+/// The nodes of a graph, each as `output = Kind(inputs)`, and its tensors.
+fn parse(graph: &[u8]) -> (Vec<String>, Tensors) {
     let mut nodes = Vec::new();
     let mut tensors = BTreeMap::new();
     for (field, _, bytes) in fields(graph).into_iter().filter(|f| [1, 5].contains(&f.0)) {
@@ -100,6 +101,22 @@ fn onnx_has_the_graph() {
             tensors.insert(all(8), (dims, raw.to_vec()));
         }
     }
+    (nodes, tensors)
+}
+
+/// The graph of an ONNX file.
+fn graph(file: &[u8]) -> &[u8] {
+    fields(file).iter().find(|f| f.0 == 7).expect("a graph").2
+}
+
+fn bytes(values: &[f32]) -> Vec<u8> {
+    values.iter().flat_map(|v| v.to_le_bytes()).collect()
+}
+
+#[test]
+fn onnx_has_the_graph() {
+    let file = onnx::to_bytes(&model()).expect("a valid model");
+    let (nodes, tensors) = parse(graph(&file));
     let want = [
         "data = Sub(input data.mean)",
         "layer.linear = Conv(data layer.weight)",
@@ -115,12 +132,22 @@ fn onnx_has_the_graph() {
     ];
     assert_eq!(nodes, want);
     assert_eq!(tensors["layer.slope"].0, [2, 1, 1]);
-    let weight: Vec<u8> = [0.0f32, 1.0, 0.0, -4.0, 0.0, 2.0].iter().flat_map(|v| v.to_le_bytes()).collect();
-    assert_eq!(tensors["layer.weight"], (vec![2, 1, 3, 1], weight));
+    assert_eq!(tensors["layer.weight"], (vec![2, 1, 3, 1], bytes(&[0.0, 1.0, 0.0, -4.0, 0.0, 2.0])));
 }
 
 #[test]
 fn no_two_names_are_alike() {
+    let mut sequence = sequence();
+    for (node, name) in sequence.nodes.iter_mut().zip(["a", "a.bias", "a/h", "a", "a/h.next", "a_h", "a.h"]) {
+        node.name = name.into();
+    }
+    let file = onnx::to_bytes(&sequence).expect("a valid model");
+    let mut seen = BTreeSet::new();
+    for output in parse(graph(&file)).0.iter().flat_map(|node| node.split(" = ").next()).flat_map(|all| all.split(' '))
+    {
+        assert!(!output.contains('/') && seen.insert(output.to_owned()), "{output}");
+    }
+
     let mut model = model();
     // As other nodes, inputs, tensors and values inside a node are named, before and after these.
     let names =
@@ -128,10 +155,9 @@ fn no_two_names_are_alike() {
     for (node, name) in model.nodes.iter_mut().zip(names) {
         node.name = name.into();
     }
-    let bytes = onnx::to_bytes(&model).expect("a valid model");
-    let graph = fields(&bytes).iter().find(|f| f.0 == 7).expect("a graph").2;
+    let file = onnx::to_bytes(&model).expect("a valid model");
     let mut seen = BTreeSet::from(["input".to_owned()]);
-    for (field, _, bytes) in fields(graph).into_iter().filter(|f| [1, 5].contains(&f.0)) {
+    for (field, _, bytes) in fields(graph(&file)).into_iter().filter(|f| [1, 5].contains(&f.0)) {
         let name = fields(bytes).into_iter().find(|f| f.0 == if field == 1 { 2 } else { 8 }).expect("a name").2;
         assert!(seen.insert(text(name)), "two values are named {}", text(name));
     }
@@ -146,18 +172,113 @@ fn invalid_models_are_refused() {
     assert!(onnx::to_bytes(&model).is_err() && to_bytes(&model).is_err());
 }
 
+/// A fully connected layer over two features whose weight counts from zero.
+fn linear(b: &mut ModelBuilder, name: &str, out_features: usize, bias: bool, prelu: bool) {
+    let weight = (0..2 * out_features).map(|i| i as f32).collect();
+    let weight = b.dense("w", &[out_features, 2], weight);
+    let bias = bias.then(|| b.dense("b", &[out_features], (0..out_features).map(|i| 0.5 + i as f32).collect()));
+    let prelu = prelu.then(|| b.dense("p", &[out_features], vec![0.25; out_features]));
+    let params = LinearParams { in_features: 2, out_features };
+    b.push(name, Op::Linear { params, weight, scale: None, bias, prelu });
+}
+
+fn lstm(b: &mut ModelBuilder, name: &str, rank: Option<usize>) {
+    let project = rank.map(|rank| b.dense("v", &[rank, 2], vec![2.0; 2 * rank]));
+    let columns = rank.unwrap_or(2);
+    let recurrent = b.dense("u", &[8, columns], (0..8 * columns).map(|i| i as f32).collect());
+    b.push(name, Op::Lstm { params: LstmParams { hidden_size: 2, rank }, project, recurrent });
+}
+
+/// Every operation of sequences, and each form that an LSTM is written in.
+fn sequence() -> Model {
+    let mut b = ModelBuilder::new(&[STEPS, 2]);
+    linear(&mut b, "x1", 8, true, false);
+    lstm(&mut b, "whole", None);
+    linear(&mut b, "x2", 8, false, false);
+    lstm(&mut b, "factored", Some(1));
+    linear(&mut b, "x3", 8, true, true);
+    lstm(&mut b, "activated", None);
+    let (mean, scale) = (b.dense("bm", &[2], vec![1.0, 2.0]), b.dense("bs", &[2], vec![3.0, 4.0]));
+    let shift = Some(b.dense("bt", &[2], vec![5.0, 6.0]));
+    b.push("bn", Op::BatchNorm { mean, scale, shift });
+    b.push("mean", Op::MeanOverTime);
+    linear(&mut b, "fc", 3, true, true);
+    b.finish(Vec::new())
+}
+
 #[test]
-fn sequences_go_to_safetensors_and_not_to_onnx() {
-    let mut b = ModelBuilder::new(&[STEPS, 4]);
-    let project = Some(b.dense("v", &[1, 1], vec![2.0]));
-    let recurrent = b.dense("u", &[4, 1], vec![1.0; 4]);
-    let params = LstmParams { hidden_size: 1, rank: Some(1) };
-    b.push("lstm", Op::Lstm { params, project, recurrent }).push("mean", Op::MeanOverTime);
-    let model = b.finish(Vec::new());
-    let error = onnx::to_bytes(&model).expect_err("an operation that ONNX lacks");
-    assert_eq!(error.to_string(), "layer 'lstm': Lstm cannot be exported to this format");
-    let file = to_bytes(&model).expect("a valid model");
+fn onnx_has_sequences() {
+    let file = onnx::to_bytes(&sequence()).expect("a valid model");
+    let (nodes, tensors) = parse(graph(&file));
+    let want = [
+        "whole.directions = LSTM(input whole.weight whole.recurrent whole.bias)",
+        "whole = Squeeze(whole.directions whole.axes)",
+        "x2 = MatMul(whole x2.weight)",
+        "factored.h factored.c factored = Scan(factored.state factored.state x2)",
+        "x3.product = MatMul(factored x3.weight)",
+        "x3.linear = Add(x3.product x3.bias)",
+        "x3 = PRelu(x3.linear x3.slope)",
+        "activated.h activated.c activated = Scan(activated.state activated.state x3)",
+        "bn.centred = Sub(activated bn.mean)",
+        "bn.scaled = Mul(bn.centred bn.scale)",
+        "bn = Add(bn.scaled bn.shift)",
+        "mean = ReduceMean(bn)",
+        "fc.linear = Gemm(mean fc.weight fc.bias)",
+        "fc = PRelu(fc.linear fc.slope)",
+    ];
+    assert_eq!(nodes, want);
+    // Rows of i, f, g, o become i, o, f, g.
+    let rows = |columns: usize| [0, 1, 6, 7, 2, 3, 4, 5].into_iter().flat_map(move |r| r * columns..(r + 1) * columns);
+    let whole: Vec<f32> = rows(2).map(|v| v as f32).collect();
+    assert_eq!(tensors["whole.weight"], (vec![1, 8, 2], bytes(&whole)));
+    assert_eq!(tensors["whole.recurrent"], (vec![1, 8, 2], bytes(&whole)));
+    let bias: Vec<f32> = rows(1).map(|v| 0.5 + v as f32).chain([0.0; 8]).collect();
+    assert_eq!(tensors["whole.bias"], (vec![1, 16], bytes(&bias)));
+    let x2: Vec<f32> = (0..16).map(|i| (i % 8 * 2 + i / 8) as f32).collect();
+    assert_eq!(tensors["x2.weight"], (vec![2, 8], bytes(&x2)));
+    assert_eq!((&tensors["x3.slope"].0, &tensors["fc.slope"].0), (&vec![8], &vec![3]));
+    assert_eq!(tensors["factored.state"], (vec![1, 2], bytes(&[0.0; 2])));
+}
+
+#[test]
+fn onnx_has_the_steps_of_a_factored_lstm() {
+    let file = onnx::to_bytes(&sequence()).expect("a valid model");
+    let nodes = fields(graph(&file)).into_iter().filter(|f| f.0 == 1).map(|f| fields(f.2));
+    let scan = nodes.into_iter().find(|parts| parts.iter().any(|f| f.0 == 4 && f.2 == b"Scan")).expect("a scan");
+    let body = scan.iter().filter(|f| f.0 == 5).find_map(|f| fields(f.2).into_iter().find(|f| f.0 == 6));
+    let body = body.expect("the graph of a step").2;
+    let (nodes, tensors) = parse(body);
+    assert_eq!(
+        nodes[..2],
+        [
+            "factored/project = Gemm(factored/h factored.project)",
+            "factored/gates = Gemm(factored/project factored.recurrent factored/x)",
+        ]
+    );
+    assert!(tensors.is_empty(), "the factors belong to the graph around it");
+    let named = |field| fields(body).into_iter().filter(move |f| f.0 == field).map(|f| text(fields(f.2)[0].2));
+    let ends = [11, 12].map(|field| named(field).collect::<Vec<_>>().join(" "));
+    assert_eq!(ends[0], "factored/h factored/c factored/x");
+    assert_eq!(ends[1], "factored/h.next factored/c.next factored/row");
+}
+
+#[test]
+fn values_that_others_read_are_not_folded_away() {
+    let mut model = sequence();
+    // The mean is now that of the first layer, which must not be written into the LSTM after it.
+    let first = model.value_of(0);
+    model.nodes.truncate(2);
+    model.nodes.push(hccr_runtime::Node { name: "mean".into(), op: Op::MeanOverTime, input: first });
+    model.outputs = vec![model.value_of(2)];
+    let (nodes, _) = parse(graph(&onnx::to_bytes(&model).expect("a valid model")));
+    assert!(nodes[2].starts_with("whole.h whole.c whole = Scan("), "{nodes:?}");
+    assert_eq!(nodes[3], "mean = ReduceMean(x1)");
+}
+
+#[test]
+fn sequences_go_to_safetensors() {
+    let file = to_bytes(&sequence()).expect("a valid model");
     let tensors = SafeTensors::deserialize(&file).expect("a valid file");
-    assert_eq!(tensors.tensor("lstm.recurrent").expect("the matrix").shape(), [4, 1]);
-    assert_eq!(tensors.tensor("lstm.project").expect("its factor").shape(), [1, 1]);
+    assert_eq!(tensors.tensor("factored.recurrent").expect("the matrix").shape(), [8, 1]);
+    assert_eq!(tensors.tensor("factored.project").expect("its factor").shape(), [1, 2]);
 }

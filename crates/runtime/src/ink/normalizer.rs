@@ -54,6 +54,11 @@ impl InkNormalizer {
         }
     }
 
+    /// The box.
+    pub fn writing_box(&self) -> WritingBox {
+        self.writing_box
+    }
+
     /// Goes on with the stroke under way, or begins one, and appends the steps that are certain now.
     ///
     /// # Errors

@@ -60,9 +60,9 @@ impl BlockSparseConv {
         size_of_val(&*self.blocks) + size_of_val(&*self.ends)
     }
 
-    /// The pass over `src`, into `dst`.
-    pub(crate) fn kernel<'a>(&'a self, src: &'a [f32], dst: &'a mut [f32]) -> impl Kernel + 'a {
-        Pass { conv: self, src, dst }
+    /// The pass over `src`, into `dst`, for the first `pixels` flat pixels where there are more.
+    pub(crate) fn kernel<'a>(&'a self, src: &'a [f32], dst: &'a mut [f32], pixels: usize) -> impl Kernel + 'a {
+        Pass { conv: self, src, dst, pixels: pixels.min(self.planes.pixels) }
     }
 }
 
@@ -70,14 +70,15 @@ struct Pass<'a> {
     conv: &'a BlockSparseConv,
     src: &'a [f32],
     dst: &'a mut [f32],
+    pixels: usize,
 }
 
 impl Kernel for Pass<'_> {
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
-        let Self { conv, src, dst } = self;
+        let Self { conv, src, dst, pixels } = self;
         conv.planes.check(I::LANES, conv.out_channels, src, dst);
-        let vectors = conv.planes.pixels.div_ceil(I::LANES);
+        let vectors = pixels.div_ceil(I::LANES);
         let tiles = vectors.div_ceil(nr_vectors(I::LANES));
         for t in 0..tiles {
             let (start, count) = tile(vectors, tiles, t);

@@ -36,9 +36,9 @@ impl DenseConv {
         size_of_val(&*self.weights)
     }
 
-    /// The pass over `src`, into `dst`.
-    pub(crate) fn kernel<'a>(&'a self, src: &'a [f32], dst: &'a mut [f32]) -> impl Kernel + 'a {
-        Pass { conv: self, src, dst }
+    /// The pass over `src`, into `dst`, for the first `pixels` flat pixels where there are more.
+    pub(crate) fn kernel<'a>(&'a self, src: &'a [f32], dst: &'a mut [f32], pixels: usize) -> impl Kernel + 'a {
+        Pass { conv: self, src, dst, pixels: pixels.min(self.planes.pixels) }
     }
 }
 
@@ -46,14 +46,15 @@ struct Pass<'a> {
     conv: &'a DenseConv,
     src: &'a [f32],
     dst: &'a mut [f32],
+    pixels: usize,
 }
 
 impl Kernel for Pass<'_> {
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
-        let Self { conv, src, dst } = self;
+        let Self { conv, src, dst, pixels } = self;
         conv.planes.check(I::LANES, conv.out_channels, src, dst);
-        let vectors = conv.planes.pixels.div_ceil(I::LANES);
+        let vectors = pixels.div_ceil(I::LANES);
         let tiles = vectors.div_ceil(NR_VECTORS);
         // Pixels outside, channels inside: a tile's input stays in L1 while the weights stream past.
         for t in 0..tiles {

@@ -1,6 +1,6 @@
 //! Dense fully connected layer: a matrix in panels of rows times a vector.
 
-use super::shared::{LAST, Shared, Vectors};
+use super::shared::{self, LAST, Shared, Vectors};
 use super::{Aligned, Epilogue};
 use crate::isa::{Isa, Kernel, MAX_LANES, TABLE};
 use crate::plan::Nonzeros;
@@ -44,14 +44,9 @@ impl DenseLinear {
         Self { weights, scale, epilogue: epilogue.padded(padded), in_features, out_features }
     }
 
-    /// Packs the labels of `weights` and those of zero between them.
-    pub(crate) fn shared(
-        weights: &Nonzeros<'_>,
-        centres: &[f32; TABLE],
-        labels: &[u8],
-        in_features: usize,
-        epilogue: Epilogue,
-    ) -> Self {
+    /// Packs the labels of `weights`, of which there are few values ([`shared::few`]), and those of zero between them.
+    pub(crate) fn shared(weights: &Nonzeros<'_>, in_features: usize, epilogue: Epilogue) -> Self {
+        let Some((centres, labels)) = shared::few(&weights.values) else { unreachable!("chosen for few values") };
         let out_features = epilogue.bias.len();
         let padded = out_features.next_multiple_of(MR);
         let mut packed = vec![LAST; padded * in_features];
@@ -75,7 +70,7 @@ impl DenseLinear {
         }
     }
 
-    /// Element type of the packed weights.
+    /// The kind of kernel.
     pub(crate) const fn kind(&self) -> &'static str {
         match &self.weights {
             Weights::Own(_) => "gemv",
@@ -83,9 +78,9 @@ impl DenseLinear {
         }
     }
 
-    /// The pass over `src`, into `dst`.
-    pub(crate) fn kernel<'a>(&'a self, src: &'a [f32], dst: &'a mut [f32]) -> impl Kernel + 'a {
-        Pass { linear: self, src, dst }
+    /// The pass over `src`, into `dst`, from the first panel to the last, or the other way round: the answer is the same.
+    pub(crate) fn kernel<'a>(&'a self, src: &'a [f32], dst: &'a mut [f32], backwards: bool) -> impl Kernel + 'a {
+        Pass { linear: self, src, dst, backwards }
     }
 }
 
@@ -93,6 +88,7 @@ struct Pass<'a> {
     linear: &'a DenseLinear,
     src: &'a [f32],
     dst: &'a mut [f32],
+    backwards: bool,
 }
 
 impl Kernel for Pass<'_> {
@@ -111,29 +107,37 @@ impl Pass<'_> {
         let linear = self.linear;
         let src = &self.src[..linear.in_features];
         let dst = &mut self.dst[..linear.out_features];
-        for (i, out) in dst.chunks_mut(MR).enumerate() {
+        let panels = linear.out_features.div_ceil(MR);
+        for i in 0..panels {
+            let i = if self.backwards { panels - 1 - i } else { i };
+            let end = (i * MR + MR).min(linear.out_features);
+            let out = &mut dst[i * MR..end];
             let scale = &linear.scale[i * MR..][..MR];
             let bias = &linear.epilogue.bias[i * MR..][..MR];
             let slope = &linear.epilogue.slope[i * MR..][..MR];
             let mut sums = [0.0; MR];
+            // A whole panel goes to where it belongs, the last one through memory of its own.
+            let whole = out.len() == MR;
+            let to = if whole { &mut *out } else { &mut sums[..] };
             let mut part = 0;
             while part < MR {
-                // SAFETY: a panel has `MR` weights an input; `part + 4 * LANES <= MR`, as `LANES` divides `MAX_LANES`.
-                unsafe { four_vectors(isa, src, weights, i * MR * linear.in_features, part, &mut sums) };
+                // SAFETY: a panel has `MR` weights an input, and `scale`, `bias`, `slope` and `to` have `MR` elements;
+                // `part + 4 * LANES <= MR`, as `LANES` divides `MAX_LANES`.
+                unsafe { four_vectors(isa, src, weights, i * MR * src.len(), part, [scale, bias, slope], to) };
                 part += 4 * I::LANES;
             }
-            for m in 0..out.len() {
-                let y = sums[m] * scale[m] + bias[m];
-                out[m] = if y > 0.0 { y } else { slope[m] * y };
+            if !whole {
+                out.copy_from_slice(&sums[..out.len()]);
             }
         }
     }
 }
 
-/// The sums of four vectors of outputs from `part` of the panel at `panel` on.
+/// Four vectors of outputs from `part` of the panel at `panel` on.
 ///
 /// # Safety
-/// The panel has `MR` weights an element of `src`, and `part + 4 * LANES <= MR`.
+/// The panel has `MR` weights an element of `src`; `scale`, `bias`, `slope` and `to` have `MR` elements, and
+/// `part + 4 * LANES <= MR`.
 #[inline(always)]
 unsafe fn four_vectors<I: Isa>(
     isa: I,
@@ -141,7 +145,8 @@ unsafe fn four_vectors<I: Isa>(
     weights: impl Vectors,
     panel: usize,
     part: usize,
-    sums: &mut [f32; MR],
+    [scale, bias, slope]: [&[f32]; 3],
+    to: &mut [f32],
 ) {
     let mut acc = [isa.splat(0.0); 4];
     let mut at = panel + part;
@@ -154,7 +159,11 @@ unsafe fn four_vectors<I: Isa>(
         at += MR;
     }
     for v in 0..4 {
-        // SAFETY: the caller vouches for `part + 4 * LANES <= MR`.
-        unsafe { isa.store(sums.as_mut_ptr().add(part + v * I::LANES), acc[v]) };
+        let at = part + v * I::LANES;
+        // SAFETY: the caller vouches for `part + 4 * LANES <= MR`, the length of all four.
+        unsafe {
+            let y = isa.mul_add(acc[v], isa.load(scale.as_ptr().add(at)), isa.load(bias.as_ptr().add(at)));
+            isa.store(to.as_mut_ptr().add(at), isa.prelu(y, isa.load(slope.as_ptr().add(at))));
+        }
     }
 }

@@ -1,10 +1,10 @@
 //! The recurrent part of an LSTM over a chunk of steps: a product with the fused matrix of the four gates, and the
 //! update of the state, step after step.
 
+use super::LINE;
 use super::activation::{sigmoid, tanh};
 use super::product::Product;
-use super::{CHUNK, LINE};
-use crate::isa::{Isa, Kernel, Token};
+use crate::isa::{Isa, Kernel, MAX_LANES, Token};
 use crate::plan::Layout;
 use crate::shape::LstmParams;
 use alloc::string::String;
@@ -35,12 +35,14 @@ impl Lstm {
         2 * params.hidden_size.next_multiple_of(LINE)
     }
 
-    /// Elements of working memory: the chunk's input by steps, the recurrent products, the projected state.
+    /// Elements of working memory: the inputs and outputs of some steps, the recurrent products, the projected state.
     pub(crate) fn scratch_len(params: &LstmParams) -> usize {
-        (CHUNK + 1) * gates_stride(params.hidden_size) + params.rank.unwrap_or(0)
+        let filled = params.hidden_size.next_multiple_of(LINE);
+        (LINE + 1) * gates_stride(params.hidden_size) + LINE * filled + params.rank.unwrap_or(0)
     }
 
-    /// The first `steps` columns of `src`, into those of `dst`.
+    /// The first `steps` columns of `src`, into those of `dst`. Columns become rows, and rows columns, as many at once as a
+    /// cache line has.
     pub(crate) fn run(
         &self,
         token: Token,
@@ -51,23 +53,41 @@ impl Lstm {
         steps: usize,
     ) {
         let hidden = self.params.hidden_size;
-        let stride = gates_stride(hidden);
-        let (inputs, rest) = scratch.split_at_mut(CHUNK * stride);
+        let (stride, filled) = (gates_stride(hidden), hidden.next_multiple_of(LINE));
+        let (inputs, rest) = scratch.split_at_mut(LINE * stride);
+        let (outputs, rest) = rest.split_at_mut(LINE * filled);
         let (gates, projected) = rest.split_at_mut(stride);
-        let (h, c) = state[..Self::state_len(&self.params)].split_at_mut(hidden.next_multiple_of(LINE));
-        transpose(src, from, inputs, stride, steps);
-        for (t, inputs) in inputs.chunks_exact(stride).take(steps).enumerate() {
-            match &self.project {
-                Some(project) => {
-                    project.run(token, h, projected);
-                    self.recurrent.run(token, projected, gates);
+        let (h, c) = state[..Self::state_len(&self.params)].split_at_mut(filled);
+        for start in (0..steps).step_by(LINE) {
+            token.enter(Transpose {
+                src: &src[start..],
+                src_stride: from.plane_stride,
+                dst: inputs,
+                dst_stride: stride,
+                rows: 4 * hidden,
+                columns: LINE,
+            });
+            let rows = inputs.chunks_exact(stride).zip(outputs.chunks_exact_mut(filled));
+            for (t, (inputs, output)) in rows.take(steps - start).enumerate() {
+                let backwards = t % 2 == 1;
+                match &self.project {
+                    Some(project) => {
+                        project.run(token, h, projected, backwards);
+                        self.recurrent.run(token, projected, gates, backwards);
+                    }
+                    None => self.recurrent.run(token, h, gates, backwards),
                 }
-                None => self.recurrent.run(token, h, gates),
+                token.enter(Update { hidden, inputs, gates, h, c });
+                output.copy_from_slice(h);
             }
-            token.enter(Update { hidden, inputs, gates, h, c });
-            for (j, &h) in h[..hidden].iter().enumerate() {
-                dst[to.row(j, 0).start + t] = h;
-            }
+            token.enter(Transpose {
+                src: outputs,
+                src_stride: filled,
+                dst: &mut dst[start..],
+                dst_stride: to.plane_stride,
+                rows: LINE,
+                columns: hidden,
+            });
         }
     }
 }
@@ -78,15 +98,57 @@ fn gates_stride(hidden: usize) -> usize {
     3 * hidden + hidden.next_multiple_of(LINE) + LINE
 }
 
-/// The first `steps` columns of `src` as rows, `stride` elements apart. It goes by blocks that stay in the cache.
-fn transpose(src: &[f32], from: &Layout, rows: &mut [f32], stride: usize, steps: usize) {
-    for start in (0..from.channels).step_by(LINE) {
-        let end = (start + LINE).min(from.channels);
-        for (t, row) in rows.chunks_exact_mut(stride).take(steps).enumerate() {
-            for (j, x) in (start..end).zip(&mut row[start..end]) {
-                *x = src[from.row(j, 0).start + t];
+/// `dst[column][row] = src[row][column]`, with the distances from one row to the next.
+struct Transpose<'a> {
+    src: &'a [f32],
+    src_stride: usize,
+    dst: &'a mut [f32],
+    dst_stride: usize,
+    rows: usize,
+    columns: usize,
+}
+
+impl Kernel for Transpose<'_> {
+    #[inline(always)]
+    fn run<I: Isa>(self, isa: I) {
+        let Self { src, src_stride, dst, dst_stride, rows, columns } = self;
+        assert!((rows - 1) * src_stride + columns <= src.len(), "a source too short");
+        assert!((columns - 1) * dst_stride + rows <= dst.len(), "a destination too short");
+        let [whole_rows, whole_columns] = [rows, columns].map(|n| n / I::LANES * I::LANES);
+        for row in (0..whole_rows).step_by(I::LANES) {
+            for column in (0..whole_columns).step_by(I::LANES) {
+                let mut block = [isa.splat(0.0); MAX_LANES];
+                // SAFETY: `LANES` rows and columns from these on are within the matrix, whose lengths were checked.
+                unsafe {
+                    for j in 0..I::LANES {
+                        block[j] = isa.load(src.as_ptr().add((row + j) * src_stride + column));
+                    }
+                    transpose(isa, &mut block);
+                    for j in 0..I::LANES {
+                        isa.store(dst.as_mut_ptr().add((column + j) * dst_stride + row), block[j]);
+                    }
+                }
             }
         }
+        for row in 0..rows {
+            for column in if row < whole_rows { whole_columns } else { 0 }..columns {
+                dst[column * dst_stride + row] = src[row * src_stride + column];
+            }
+        }
+    }
+}
+
+/// Transposes the first `LANES` vectors. Each round moves the lowest bit of an element's index to the top; after as many
+/// rounds as a lane's number has bits, the two halves of the index, vector and lane, have changed places.
+#[inline(always)]
+fn transpose<I: Isa>(isa: I, block: &mut [I::F32; MAX_LANES]) {
+    let mut rounds = I::LANES.trailing_zeros();
+    while rounds > 0 {
+        let old = *block;
+        for i in 0..I::LANES / 2 {
+            (block[i], block[i + I::LANES / 2]) = isa.deinterleave(old[2 * i], old[2 * i + 1]);
+        }
+        rounds -= 1;
     }
 }
 

@@ -18,6 +18,7 @@ pub(crate) mod over_time;
 pub(crate) mod pointwise;
 pub(crate) mod pool;
 pub(crate) mod product;
+pub(crate) mod sell;
 pub(crate) mod shared;
 pub(crate) mod softmax;
 pub(crate) mod spmm;
@@ -28,8 +29,9 @@ pub(crate) mod winograd;
 use alloc::vec::Vec;
 use core::ops::{Deref, DerefMut};
 
-/// Steps of a sequence that are processed together: whole vectors of every instruction set.
-pub(crate) const CHUNK: usize = 16;
+/// Most steps of a sequence that are processed together, in whole vectors of every instruction set. A pass over sparse
+/// weights costs about as much for four vectors of steps as for one; most characters fit into one chunk.
+pub(crate) const CHUNK: usize = 64;
 
 /// Elements in a cache line.
 pub(crate) const LINE: usize = 16;

@@ -1,14 +1,18 @@
 //! Weights that share few values and stay labels in memory, which has less bandwidth than the kernels have use for.
 
 use crate::isa::{Isa, TABLE};
+use crate::plan::Values;
 
 /// The label of zero.
 pub(crate) const LAST: u8 = TABLE as u8 - 1;
 
-/// The centres as a table for [`Isa::lookup`] whose [`LAST`] one is zero, or `None` where they are too many.
-pub(crate) fn few(centres: &[f32; 256]) -> Option<&[f32; TABLE]> {
+/// The centres of `values` as a table for [`Isa::lookup`] whose [`LAST`] one is zero, and the labels; `None` where the
+/// centres are too many, or none are shared.
+pub(crate) fn few<'a>(values: &'a Values<'_>) -> Option<(&'a [f32; TABLE], &'a [u8])> {
+    let Values::Shared { centres, labels } = values else { return None };
     let (few, others) = centres.split_first_chunk()?;
-    (few[usize::from(LAST)] == 0.0 && others.iter().all(|&centre| centre == 0.0)).then_some(few)
+    let fits = few[usize::from(LAST)] == 0.0 && others.iter().all(|&centre| centre == 0.0);
+    fits.then_some((few, *labels))
 }
 
 /// Weights that are read a vector at a time.

@@ -54,9 +54,9 @@ impl SparseConv {
         size_of_val(&*self.entries) + size_of_val(&*self.ends)
     }
 
-    /// The pass over `src`, into `dst`.
-    pub(crate) fn kernel<'a>(&'a self, src: &'a [f32], dst: &'a mut [f32]) -> impl Kernel + 'a {
-        Pass { conv: self, src, dst }
+    /// The pass over `src`, into `dst`, for the first `pixels` flat pixels where there are more.
+    pub(crate) fn kernel<'a>(&'a self, src: &'a [f32], dst: &'a mut [f32], pixels: usize) -> impl Kernel + 'a {
+        Pass { conv: self, src, dst, pixels: pixels.min(self.planes.pixels) }
     }
 }
 
@@ -64,15 +64,16 @@ struct Pass<'a> {
     conv: &'a SparseConv,
     src: &'a [f32],
     dst: &'a mut [f32],
+    pixels: usize,
 }
 
 impl Kernel for Pass<'_> {
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
-        let Self { conv, src, dst } = self;
+        let Self { conv, src, dst, pixels } = self;
         let channels = conv.epilogue.bias.len();
         conv.planes.check(I::LANES, channels, src, dst);
-        let vectors = conv.planes.pixels.div_ceil(I::LANES);
+        let vectors = pixels.div_ceil(I::LANES);
         let tiles = vectors.div_ceil(NR_VECTORS);
         for t in 0..tiles {
             let (start, count) = tile(vectors, tiles, t);

@@ -1,7 +1,7 @@
 //! Sparse fully connected layer: compressed sparse rows times a vector.
 
 use super::Epilogue;
-use super::shared::{LAST, Shared, Vectors, few};
+use super::shared::{self, LAST, Shared, Vectors};
 use crate::isa::{Isa, Kernel, MAX_LANES, TABLE};
 use crate::model::Pattern;
 use crate::plan::{Nonzeros, Values};
@@ -48,12 +48,14 @@ impl SparseLinear {
         });
         let indptr = core::iter::once(0).chain(ends).collect();
         let indices = pad(pattern, &pattern.indices, lanes, 0, |column| column as u16);
-        let packed = match &weights.values {
-            Values::Own(values) => Weights::Own(pad(pattern, values, lanes, 0.0, |value| value)),
-            Values::Shared { centres, labels } => match few(centres) {
-                Some(few) => Weights::Shared(Box::new(*few), pad(pattern, labels, lanes, LAST, |label| label)),
-                None => Weights::Own(pad(pattern, labels, lanes, 0.0, |label| centres[usize::from(label)])),
-            },
+        let packed = match (shared::few(&weights.values), &weights.values) {
+            (Some((few, labels)), _) => {
+                Weights::Shared(Box::new(*few), pad(pattern, labels, lanes, LAST, |label| label))
+            }
+            (None, Values::Own(values)) => Weights::Own(pad(pattern, values, lanes, 0.0, |value| value)),
+            (None, Values::Shared { centres, labels }) => {
+                Weights::Own(pad(pattern, labels, lanes, 0.0, |label| centres[usize::from(label)]))
+            }
         };
         let scale = weights.scale.map_or_else(|| vec![1.0; pattern.rows()], <[f32]>::to_vec);
         Self { indptr, indices, weights: packed, scale, epilogue, in_features }

@@ -2,7 +2,7 @@
 
 use super::convolution;
 use super::layout::Layout;
-use super::matrix::{Matrix, Values};
+use super::matrix::{Form, Matrix};
 use super::step::Task;
 use crate::kernels::Epilogue;
 use crate::kernels::gemv::{self, DenseLinear};
@@ -10,7 +10,7 @@ use crate::kernels::lstm::Lstm;
 use crate::kernels::pointwise::Pointwise;
 use crate::kernels::pool::MaxPool;
 use crate::kernels::product::Product;
-use crate::kernels::shared;
+use crate::kernels::sell::SlicedLinear;
 use crate::kernels::spmv::{self, SparseLinear};
 use crate::kernels::strided::StridedConv;
 use crate::model::{Model, Op, WeightId};
@@ -47,12 +47,13 @@ pub(super) fn task(model: &Model, op: &Op, src: &Layout, dst: &Layout, lanes: us
                 let offsets = (0..params.in_features as u32).collect();
                 return Task::StridedConv(StridedConv::new(matrix.nonzeros(), offsets, epilogue, [1, 1], dst.clone()));
             }
-            Task::Linear(product(&matrix, epilogue, lanes))
+            Task::Linear(product(&matrix, epilogue, matrix.form(lanes), lanes))
         }
         Op::Lstm { params, project, recurrent } => {
             let product = |id: WeightId| {
                 let matrix = Matrix { weight: model.weight(id), scale: None };
-                product(&matrix, epilogue(matrix.weight.rows(), None, None), lanes)
+                let epilogue = epilogue(matrix.weight.rows(), None, None);
+                product(&matrix, epilogue, matrix.form_in_cache(lanes), lanes)
             };
             Task::Lstm(Lstm { params, project: project.map(product), recurrent: product(recurrent) })
         }
@@ -83,25 +84,13 @@ fn epilogue(model: &Model, outputs: usize, bias: Option<WeightId>, prelu: Option
     }
 }
 
-/// Of at most [`spmv::MAX_IN_FEATURES`] columns where it is sparse.
-fn product(matrix: &Matrix<'_>, epilogue: Epilogue, lanes: usize) -> Product {
+/// In that form; of at most [`spmv::MAX_IN_FEATURES`] columns where it is sparse.
+fn product(matrix: &Matrix<'_>, epilogue: Epilogue, form: Form, lanes: usize) -> Product {
     let columns = matrix.weight.columns();
-    if matrix.density() > labels_above(lanes) {
-        let nonzeros = matrix.nonzeros();
-        if let Values::Shared { centres, labels } = &nonzeros.values
-            && let Some(few) = shared::few(centres)
-        {
-            return Product::Dense(DenseLinear::shared(&nonzeros, few, labels, columns, epilogue));
-        }
+    match form {
+        Form::Dense => Product::Dense(DenseLinear::new(&matrix.to_dense(), columns, epilogue)),
+        Form::Labels => Product::Dense(DenseLinear::shared(&matrix.nonzeros(), columns, epilogue)),
+        Form::Sparse => Product::Sparse(SparseLinear::new(&matrix.nonzeros(), columns, lanes, epilogue)),
+        Form::Sliced => Product::Sliced(SlicedLinear::new(&matrix.nonzeros(), columns, epilogue)),
     }
-    if matrix.is_sparse(gemv::MR, lanes) {
-        Product::Sparse(SparseLinear::new(&matrix.nonzeros(), columns, lanes, epilogue))
-    } else {
-        Product::Dense(DenseLinear::new(&matrix.to_dense(), columns, epilogue))
-    }
-}
-
-/// The density above which looking all weights up, zeros included, beats gathering the inputs of the others, as measured.
-const fn labels_above(lanes: usize) -> f64 {
-    if lanes > 8 { 0.2 } else { 0.4 }
 }

@@ -1,5 +1,9 @@
 //! The matrix of a convolution or fully connected layer, as its kernel packs it.
 
+use crate::isa::MAX_LANES;
+use crate::kernels::gemv;
+use crate::kernels::sell::{self, SlicedLinear};
+use crate::kernels::shared;
 use crate::model::{Pattern, Weight, WeightData};
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
@@ -9,6 +13,23 @@ use alloc::vec::Vec;
 /// multiply-add runs at 0.56 to 0.8 of the dense rate with 8 lanes, and at 0.44 to 0.6 with 16.
 const fn sparse_below(lanes: usize) -> f64 {
     if lanes > 8 { 0.5 } else { 0.65 }
+}
+
+/// The density above which looking up all weights, zeros included, beats gathering the inputs of the others, as measured.
+const fn labels_above(lanes: usize) -> f64 {
+    if lanes > 8 { 0.2 } else { 0.4 }
+}
+
+/// What a second-level cache holds of a matrix.
+const LEVEL_2_BYTES: usize = 1 << 20;
+
+/// How a matrix is stored for products with a vector.
+pub(super) enum Form {
+    Dense,
+    /// Dense, as labels of few values.
+    Labels,
+    Sparse,
+    Sliced,
 }
 
 /// A weight, with a factor for each row.
@@ -50,6 +71,49 @@ impl Matrix<'_> {
 
     fn padded(&self, mr: usize) -> f64 {
         self.weight.rows().next_multiple_of(mr) as f64 * self.weight.columns() as f64
+    }
+
+    /// The fastest form for a product with a vector.
+    pub(super) fn form(&self, lanes: usize) -> Form {
+        let is_sparse = self.is_sparse(gemv::MR, lanes);
+        if is_sparse && self.sliced_elements(lanes).is_some() {
+            Form::Sliced
+        } else if self.density() > labels_above(lanes) && shared::few(&self.nonzeros().values).is_some() {
+            Form::Labels
+        } else if is_sparse {
+            Form::Sparse
+        } else {
+            Form::Dense
+        }
+    }
+
+    /// The same for a matrix that multiplies one vector after the other, so that its weights come from a cache.
+    ///
+    /// In the second-level cache an element of a dense matrix was measured to cost half of one of slices, and a twelfth of one
+    /// of sparse rows, whose gathers stay what they are; and a sparse row 300 of them, since the end of its loop is not
+    /// foreseen. From the third level on, memory bounds all.
+    pub(super) fn form_in_cache(&self, lanes: usize) -> Form {
+        let (rows, columns, nnz) = (self.weight.rows(), self.weight.columns(), self.weight.nnz());
+        let dense = rows.next_multiple_of(gemv::MR) * columns;
+        if self.sliced_elements(lanes).is_some_and(|elements| 2 * elements < dense) {
+            return Form::Sliced;
+        }
+        let is_sparse = match dense * size_of::<f32>() {
+            0..=LEVEL_2_BYTES => 12 * nnz + 300 * rows < dense,
+            _ => nnz < dense / 4,
+        };
+        if is_sparse { Form::Sparse } else { Form::Dense }
+    }
+
+    /// Elements of the matrix in slices, zeros that fill them included. `None` where they would not fit into a second-level
+    /// cache, since sparse rows take less memory, and where the instruction set has no wide lookups.
+    fn sliced_elements(&self, lanes: usize) -> Option<usize> {
+        let fits = |elements: &usize| *elements <= LEVEL_2_BYTES / SlicedLinear::ELEMENT_BYTES;
+        if lanes < MAX_LANES || !fits(&self.weight.nnz()) {
+            return None;
+        }
+        let rounds: usize = sell::rounds(&self.nonzeros().pattern, self.weight.columns()).sum();
+        Some(sell::MR * rounds).filter(fits)
     }
 
     /// All entries, row-major.

@@ -119,7 +119,7 @@ impl Plan {
             layout.clear_border(planes);
         }
         for step in &self.steps {
-            step.run(self.token, arena, 1);
+            step.run(self.token, arena, usize::MAX);
             after_step(&step.layer);
         }
     }

@@ -4,7 +4,7 @@ use super::layout::Layout;
 use crate::isa::{IsaKind, Token};
 use crate::kernels::product::Product;
 use crate::kernels::{
-    bspmm, conv, conv_pool, gemv, lstm, over_time, pointwise, pool, softmax, spmm, strided, winograd,
+    bspmm, conv, conv_pool, gemv, lstm, over_time, pointwise, pool, sell, softmax, spmm, strided, winograd,
 };
 use crate::model::LayerCost;
 use alloc::format;
@@ -47,19 +47,20 @@ pub(crate) enum Task {
 }
 
 impl Step {
-    /// Runs the kernel. `steps` is the number of steps of a sequence that the buffers hold, or that a sum is of.
+    /// Runs the kernel. Of a sequence, `steps` is the number of steps that the buffers hold, or that a sum is of;
+    /// otherwise it is [`usize::MAX`].
     pub(crate) fn run(&self, token: Token, arena: &mut [f32], steps: usize) {
         let ranges = [&self.src, &self.dst, &self.state, &self.scratch].map(Range::clone);
         let [src, dst, state, scratch] = arena.get_disjoint_mut(ranges).expect("planned apart");
         let src = &*src;
         match &self.task {
-            Task::Conv(conv) => token.enter(conv.kernel(src, dst)),
+            Task::Conv(conv) => token.enter(conv.kernel(src, dst, steps)),
             Task::Winograd(conv) => token.enter(conv.kernel(src, dst, scratch)),
             Task::ConvPool(conv) => token.enter(conv.kernel(src, dst, scratch)),
-            Task::SparseConv(conv) => token.enter(conv.kernel(src, dst)),
-            Task::BlockSparseConv(conv) => token.enter(conv.kernel(src, dst)),
+            Task::SparseConv(conv) => token.enter(conv.kernel(src, dst, steps)),
+            Task::BlockSparseConv(conv) => token.enter(conv.kernel(src, dst, steps)),
             Task::StridedConv(conv) => conv.run(src, dst),
-            Task::Linear(product) => product.run(token, src, dst),
+            Task::Linear(product) => product.run(token, src, dst, false),
             Task::MaxPool(pool) => token.enter(pool.kernel(src, dst)),
             Task::Pointwise(op) => op.run(src, &self.src_layout, dst, &self.dst_layout),
             Task::Softmax => {
@@ -96,6 +97,7 @@ impl Task {
             Self::Linear(product) => match product {
                 Product::Dense(linear) => format!("f32_{}_{}x1_{isa}", linear.kind(), gemv::MR),
                 Product::Sparse(_) => format!("f32_spmv_{isa}"),
+                Product::Sliced(_) => format!("f32_sell_{}x1_{isa}", sell::MR),
             },
             Self::MaxPool(pool) if pool.is_vectorised() => format!("f32_maxpool_3x3s2_{isa}"),
             Self::MaxPool(_) => "f32_maxpool".into(),

@@ -16,7 +16,7 @@ pub use writer::Writer;
 
 use super::{
     IMAGE_SIZE,
-    gb2312::{LEVEL1_LEN, gb2312_level1},
+    gb2312::{class_of_tag, gb2312_level1, tag_of_char},
     image_set::ImageSet,
     ink_set::InkSet,
     render::render,
@@ -66,8 +66,8 @@ pub struct SplitSize {
 /// What [`simulate`] and [`simulate_ink`] make.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SimulatorConfig {
-    /// The first so many characters of GB2312 level 1.
-    pub classes: usize,
+    /// The characters, all of GB2312 level 1.
+    pub classes: Vec<char>,
     /// The training part.
     pub train: SplitSize,
     /// The development part.
@@ -79,10 +79,11 @@ pub struct SimulatorConfig {
 }
 
 impl SimulatorConfig {
-    /// A middling size: 300 training samples of each class by 120 writers, 20 by 20 for development, 60
-    /// by 60 to test on.
+    /// The first so many characters (at most 3755) in a middling size: 300 training samples of each class by 120 writers, 20
+    /// by 20 for development, 60 by 60 to test on.
     pub fn new(classes: usize, seed: u64) -> Self {
         let size = |writers, samples_per_class| SplitSize { writers, samples_per_class };
+        let classes = gb2312_level1().into_iter().take(classes).collect();
         Self { classes, train: size(120, 300), dev: size(20, 20), test: size(60, 60), seed }
     }
 
@@ -100,8 +101,10 @@ impl SimulatorConfig {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum SimulatorError {
-    /// So many classes: there are 1 to 3755.
-    Classes(usize),
+    /// No classes.
+    NoClasses,
+    /// A character outside GB2312 level 1: there is no skeleton of it.
+    UnknownCharacter(char),
     /// So many writers: there must be 1 to 2^24.
     Writers(u32),
     /// The stroke skeletons cannot be read.
@@ -113,7 +116,10 @@ pub enum SimulatorError {
 impl fmt::Display for SimulatorError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Classes(n) => write!(f, "{n} classes asked for: choose 1 to {LEVEL1_LEN}"),
+            Self::NoClasses => write!(f, "no classes asked for: choose some of the 3755 characters of GB2312 level 1"),
+            Self::UnknownCharacter(c) => {
+                write!(f, "'{c}' is not in GB2312 level 1: there is no skeleton to write it from")
+            }
             Self::Writers(n) => write!(f, "{n} writers asked for: choose 1 to {}", 1 << 24),
             Self::Strokes(error) => write!(f, "no skeletons to write from: {error}"),
             Self::Image(error) => write!(f, "a sample cannot be normalised: {error}"),
@@ -128,14 +134,14 @@ impl std::error::Error for SimulatorError {}
 /// `progress` hears how many of how many images are done, now and then, from any thread.
 ///
 /// # Errors
-/// [`SimulatorError`] for numbers of classes or writers out of range.
+/// [`SimulatorError`] for classes that cannot be written, or a number of writers out of range.
 pub fn simulate(
     config: &SimulatorConfig,
     split: Split,
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<ImageSet, SimulatorError> {
     let samples = Samples::new(config, split)?;
-    let mut set = ImageSet::new(IMAGE_SIZE, gb2312_level1()[..config.classes].to_vec());
+    let mut set = ImageSet::new(IMAGE_SIZE, config.classes.clone());
     set.labels = (0..samples.len()).map(|i| samples.label(i)).collect();
     set.writers = (0..samples.len()).map(|i| samples.writer(i)).collect();
     set.pixels = vec![0; samples.len() * IMAGE_SIZE * IMAGE_SIZE];
@@ -170,7 +176,7 @@ pub fn simulate_ink(
         ink
     };
     let inks: Vec<_> = (0..samples.len()).into_par_iter().map(write).collect();
-    let mut set = InkSet::new(gb2312_level1()[..config.classes].to_vec());
+    let mut set = InkSet::new(config.classes.clone());
     for (i, ink) in inks.iter().enumerate() {
         set.push(ink, samples.label(i), samples.writer(i));
     }
@@ -188,14 +194,18 @@ struct Samples {
 impl Samples {
     fn new(config: &SimulatorConfig, split: Split) -> Result<Self, SimulatorError> {
         let SplitSize { writers, samples_per_class } = config.size(split);
-        if !(1..=LEVEL1_LEN).contains(&config.classes) {
-            return Err(SimulatorError::Classes(config.classes));
+        if config.classes.is_empty() {
+            return Err(SimulatorError::NoClasses);
         }
         if !(1..=1 << 24).contains(&writers) {
             return Err(SimulatorError::Writers(writers));
         }
-        let mut skeletons = strokes::embedded().map_err(SimulatorError::Strokes)?;
-        skeletons.truncate(config.classes);
+        let all = strokes::embedded().map_err(SimulatorError::Strokes)?;
+        let skeleton = |&c: &char| {
+            let class = tag_of_char(c).and_then(class_of_tag).ok_or(SimulatorError::UnknownCharacter(c))?;
+            Ok(all[class].clone())
+        };
+        let skeletons = config.classes.iter().map(skeleton).collect::<Result<_, _>>()?;
         let first_writer = split.first_writer();
         let hands = (first_writer..first_writer + writers).map(|id| Writer::new(config.seed, id)).collect();
         Ok(Self { skeletons, hands, first_writer, per_class: samples_per_class as usize })

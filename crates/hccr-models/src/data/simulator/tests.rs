@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 fn config() -> SimulatorConfig {
     let size = |writers, samples_per_class| SplitSize { writers, samples_per_class };
-    SimulatorConfig { classes: 3, train: size(4, 6), dev: size(2, 2), test: size(2, 3), seed: 1 }
+    SimulatorConfig {
+        classes: vec!['啊', '阿', '埃'], train: size(4, 6), dev: size(2, 2), test: size(2, 3), seed: 1
+    }
 }
 
 fn written(split: Split) -> ImageSet {
@@ -94,8 +96,8 @@ fn impossible_sizes_are_refused() {
         change(&mut config);
         simulate(&config, Split::Train, &|_, _| {}).expect_err("refused")
     };
-    assert_eq!(try_with(|c| c.classes = 3756), SimulatorError::Classes(3756));
-    assert_eq!(try_with(|c| c.classes = 0), SimulatorError::Classes(0));
+    assert_eq!(try_with(|c| c.classes[1] = 'A'), SimulatorError::UnknownCharacter('A'));
+    assert_eq!(try_with(|c| c.classes.clear()), SimulatorError::NoClasses);
     assert_eq!(try_with(|c| c.train.writers = 0), SimulatorError::Writers(0));
 }
 

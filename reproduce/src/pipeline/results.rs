@@ -1,106 +1,111 @@
 //! From the states of a finished run to its report.
 
-use super::OfflineArgs;
-use super::data::Data;
-use super::measure;
-use super::stages::{COMPARED, Stages, State};
-use crate::measure::layers;
+use super::stages::{COMPARED, State};
+use super::{Data, Pipeline};
+use crate::measure::{accuracy, layers, stage_of_file};
+use crate::report;
 use crate::report::machine::{Machine, Versions, commit};
 use crate::report::sheet::SheetItem;
 use crate::report::thesis::Thesis;
 use crate::report::types::{
     AdwCurve, AdwPoint, Config, CraCurve, Curves, PruningRun, Report, Threads, TrainingPoint, WallTime,
 };
-use anyhow::Result;
+use anyhow::{Context, Result};
 use hccr_compress::{Adw, Record, released_scheme_bytes};
-use hccr_models::offline::Recipe;
+use hccr_models::SampleSet;
 use hccr_runtime::{Model, Plan, Session};
+use std::path::Path;
 use std::sync::Arc;
 
 /// Samples on the report's sheet.
 const SHEET_SAMPLES: usize = 60;
 
 /// What a run leaves behind.
-pub(super) struct Results {
-    pub(super) report: Report,
-    /// Model files by stage.
-    pub(super) models: Vec<(String, Vec<u8>)>,
+pub(crate) struct Results {
+    pub(crate) report: Report,
+    /// Model files by stage; the last one is the result.
+    pub(crate) models: Vec<(String, Vec<u8>)>,
     /// Index in the test set, recognised class, its probability.
     sheet: Vec<(usize, usize, f32)>,
 }
 
 impl Results {
-    /// The samples of the sheet.
-    pub(super) fn sheet<'a>(&self, data: &'a Data) -> Vec<SheetItem<'a>> {
-        let item = |&(i, guess, probability): &(usize, usize, f32)| SheetItem {
-            image: data.test.image(i),
-            truth: data.test.classes[data.test.labels[i] as usize],
-            guess: data.test.classes[guess],
-            probability,
+    /// The model file of a stage.
+    pub(crate) fn model(&self, stage: &str) -> &[u8] {
+        let found = self.models.iter().find(|(name, _)| name == stage);
+        found.map(|(_, bytes)| &bytes[..]).expect("every stage keeps its model")
+    }
+
+    /// Writes the report, with the test samples of the sheet as `image` draws them, and the model files.
+    pub(crate) fn write(
+        &self,
+        out: &Path,
+        set: &impl SampleSet,
+        image: impl Fn(usize) -> Result<Vec<u8>>,
+    ) -> Result<()> {
+        let item = |&(i, guess, probability): &(usize, usize, f32)| {
+            let [truth, guess] = [set.labels()[i].into(), guess].map(|class: usize| set.classes()[class]);
+            Ok(SheetItem { image: image(i)?, truth, guess, probability })
         };
-        self.sheet.iter().map(item).collect()
+        let sheet = self.sheet.iter().map(item).collect::<Result<Vec<_>>>()?;
+        report::write(out, &self.report, &sheet)?;
+        for (name, bytes) in &self.models {
+            let path = out.join(format!("{name}.hccr"));
+            std::fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        println!("{}", report::table::terminal(&self.report));
+        println!("report: {}", out.join("report.html").display());
+        Ok(())
     }
 }
 
-/// Measures every stage's model and gathers the curves.
-pub(super) fn collect(args: &OfflineArgs, recipe: &Recipe, data: &Data, stages: Stages) -> Result<Results> {
-    let state = stages.into_state();
+/// Measures every stage's model and gathers the curves. `config` is what was asked for, `thesis` what stands beside it.
+pub(crate) fn collect<P: Pipeline>(
+    pipeline: &P,
+    config: Config,
+    thesis: Thesis,
+    data: &Data<P::Set>,
+    state: &State<P::Optimizer>,
+) -> Result<Results> {
     let file = |name: &str| {
         let found = state.models.iter().find(|(n, _)| n == name);
         found.map(|(_, bytes)| bytes.clone()).expect("every stage keeps its model")
     };
     let mut models: Vec<(String, Vec<u8>)> =
-        ["baseline", "gslre", "adw", "codebook"].map(|n| (n.into(), file(n))).into();
+        ["baseline", P::LOW_RANK, "adw", "codebook"].map(|n| (n.into(), file(n))).into();
     let codebook = Model::from_bytes(&file("codebook"))?;
     let optimized = hccr_graph_opt::optimize(&codebook)?;
     models.push(("graph-opt".into(), optimized.to_bytes()?));
 
     eprintln!("measuring ...");
-    let rows =
-        models.iter().map(|(name, bytes)| measure::stage_of_file(name, bytes, &data.test)).collect::<Result<_>>()?;
+    let rows = models.iter().map(|(name, bytes)| stage_of_file(name, bytes, &data.test)).collect::<Result<_>>()?;
     let last = &models.last().expect("five stages").1;
     let report = Report {
-        pipeline: "offline".into(),
+        pipeline: P::NAME.into(),
         data: data.description.clone(),
         machine: Machine::detect(),
         isa: Plan::new(&optimized)?.isa().name().into(),
         threads: Threads { training: rayon::current_num_threads(), timing: 1 },
-        seed: args.seed,
+        seed: pipeline.run_args().seed,
         commit: commit(),
         versions: Versions::detect(),
-        config: Config {
-            tier: args.tier_name(),
-            classes: data.train.classes.len(),
-            width: recipe.width.into(),
-            train_samples: data.train.len(),
-            dev_samples: data.dev.len(),
-            command: args.command(),
-        },
+        config,
         stages: rows,
         layers: layers(last, &data.test)?,
-        thesis: Thesis::offline(),
+        thesis,
         released_scheme_bytes: Some(released_bytes(&codebook)),
-        curves: curves(&state),
-        pruning_comparison: comparison(&state, data)?,
-        full_size: Some(measure::full_size(args.seed, &data.test)?),
+        curves: curves(P::LOW_RANK, state),
+        pruning_comparison: comparison(P::LOW_RANK, state, &data.test)?,
+        full_size: None,
         released: None,
+        fused: None,
         times: state.seconds.iter().map(|(s, t)| WallTime { stage: s.clone(), seconds: *t }).collect(),
-        notes: notes(args),
+        notes: vec![
+            "Accuracy, cost, size and time of each stage are those of its model file, run by hccr-runtime.".to_owned(),
+        ],
     };
-    let sheet = sheet(&optimized, data)?;
+    let sheet = sheet(&optimized, &data.test)?;
     Ok(Results { report, models, sheet })
-}
-
-fn notes(args: &OfflineArgs) -> Vec<String> {
-    let mut notes = vec![
-        "Accuracy, cost, size and time of each stage are those of its model file, run by hccr-runtime.".to_owned(),
-        "MACs on padding count, as in the thesis; a time is of one character on one thread.".to_owned(),
-    ];
-    if args.gnt_train.is_empty() {
-        let text = "The characters are simulated: the accuracies cannot be compared with published ones.";
-        notes.push(text.to_owned());
-    }
-    notes
 }
 
 /// Bytes of the matrices in the released model's scheme.
@@ -109,7 +114,7 @@ fn released_bytes(model: &Model) -> u64 {
     matrices.map(|id| released_scheme_bytes(&model.weight(id).to_dense()) as u64).sum()
 }
 
-fn curves(state: &State) -> Curves {
+fn curves<O>(low_rank: &str, state: &State<O>) -> Curves {
     let mut training = Vec::new();
     // Records count steps from the start of their phase; a phase ends where the count falls back.
     let mut add = |stage: &str, records: &mut dyn Iterator<Item = &Record>| {
@@ -130,8 +135,7 @@ fn curves(state: &State) -> Curves {
         base + last as u64
     };
     add("baseline", &mut state.baseline.history().iter());
-    let gslre = state.gslre.iter().flat_map(|g| g.history());
-    let before_pruning = add("gslre", &mut gslre.map(|h| &h.record));
+    let before_pruning = add(low_rank, &mut state.low_rank.iter().flat_map(|l| l.records()));
     add("adw", &mut state.adw.iter().flat_map(Adw::history).map(|h| &h.record));
     add("codebook", &mut state.sharing.iter().flat_map(|s| s.history()));
 
@@ -145,12 +149,12 @@ fn curves(state: &State) -> Curves {
         points: c.points.iter().map(|&(r, a)| (r.into(), a.into())).collect(),
         chosen: chosen(&c.layer),
     });
-    Curves { training, cra: cra.collect(), adw: adw_curve(state, before_pruning) }
+    Curves { training, cra: cra.collect(), adw: adw_curve(low_rank, state, before_pruning) }
 }
 
-fn adw_curve(state: &State, first_step: u64) -> AdwCurve {
+fn adw_curve<O>(low_rank: &str, state: &State<O>, first_step: u64) -> AdwCurve {
     let Some(adw) = &state.adw else { return AdwCurve::default() };
-    let sizes = sizes(state);
+    let sizes = sizes(low_rank, state);
     let points = adw.history().iter().map(|h| AdwPoint {
         step: first_step + h.record.step as u64,
         layer_sparsity: h.sparsity.iter().map(|&s| s.into()).collect(),
@@ -161,13 +165,19 @@ fn adw_curve(state: &State, first_step: u64) -> AdwCurve {
 }
 
 /// Weights of the layers that are pruned, in the order of the targets, and of the others together.
-fn sizes(state: &State) -> (Vec<usize>, usize) {
-    let model = state.models.iter().find(|(name, _)| name == "gslre").and_then(|(_, b)| Model::from_bytes(b).ok());
-    let costs = model.and_then(|m| m.costs().ok()).unwrap_or_default();
+fn sizes<O>(low_rank: &str, state: &State<O>) -> (Vec<usize>, usize) {
+    let model = state.models.iter().find(|(name, _)| name == low_rank).and_then(|(_, b)| Model::from_bytes(b).ok());
+    let matrices: Vec<(String, usize)> = model.iter().flat_map(matrices).collect();
     let pruned: Vec<&str> = state.adw.iter().flat_map(|a| a.sparsity().map(|(name, _)| name)).collect();
-    let size = |name: &&str| costs.iter().filter(|c| c.name == *name).map(|c| c.weights).sum();
-    let others = costs.iter().filter(|c| !pruned.contains(&c.name.as_str())).map(|c| c.weights).sum();
-    (pruned.iter().map(size).collect(), others)
+    let sum = |wanted: &dyn Fn(&str) -> bool| matrices.iter().filter(|(name, _)| wanted(name)).map(|(_, n)| n).sum();
+    let others = sum(&|name| !pruned.contains(&name));
+    (pruned.iter().map(|layer| sum(&|name| name == *layer)).collect(), others)
+}
+
+/// The name of each matrix, as the trainer knows it, and its elements.
+fn matrices(model: &Model) -> impl Iterator<Item = (String, usize)> {
+    let weights = model.nodes.iter().flat_map(|node| node.op.matrices()).map(|id| model.weight(id));
+    weights.map(|w| (w.name.strip_suffix(".weight").unwrap_or(&w.name).to_owned(), w.elements()))
 }
 
 /// Share of zeros among all weights.
@@ -176,8 +186,8 @@ fn overall(sparsity: &[f32], (pruned, others): &(Vec<usize>, usize)) -> f64 {
     zeros / (pruned.iter().sum::<usize>() + others).max(1) as f64
 }
 
-fn comparison(state: &State, data: &Data) -> Result<Vec<PruningRun>> {
-    let sizes = sizes(state);
+fn comparison<O>(low_rank: &str, state: &State<O>, test: &impl SampleSet) -> Result<Vec<PruningRun>> {
+    let sizes = sizes(low_rank, state);
     let mut comparison = Vec::new();
     for (strategy, adw) in COMPARED.into_iter().zip(&state.compared) {
         let Some((_, bytes)) = state.models.iter().find(|(name, _)| name == strategy) else { continue };
@@ -191,21 +201,23 @@ fn comparison(state: &State, data: &Data) -> Result<Vec<PruningRun>> {
             sparsity: overall(&sparsity, &sizes),
             dev_accuracy: accuracy_curve.last().map_or(0.0, |p| p.1),
             accuracy_curve,
-            test_accuracy: f64::from(measure::accuracy(&plan, &data.test)?.top1_accuracy()),
+            test_accuracy: f64::from(accuracy(&plan, test)?.top1_accuracy()),
         });
     }
     Ok(comparison)
 }
 
 /// Samples spread over the test set, as the compressed network reads them.
-fn sheet(model: &Model, data: &Data) -> Result<Vec<(usize, usize, f32)>> {
+fn sheet(model: &Model, test: &impl SampleSet) -> Result<Vec<(usize, usize, f32)>> {
     let mut session = Session::new(Arc::new(Plan::new(model)?));
-    let count = SHEET_SAMPLES.min(data.test.len());
+    let samples = test.labels().len();
+    let count = SHEET_SAMPLES.min(samples);
+    let mut input = Vec::new();
     (0..count)
         .map(|s| {
             // A step that shares no factor with the samples a class, so that writers vary too.
-            let i = (s * data.test.len() / count + s * 7) % data.test.len();
-            let input: Vec<f32> = data.test.image(i).iter().map(|&v| f32::from(v)).collect();
+            let i = (s * samples / count + s * 7) % samples;
+            test.fill_input(i, &mut input);
             let logits = session.run(&input)?;
             let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
             let total: f32 = logits.iter().map(|l| (l - max).exp()).sum();

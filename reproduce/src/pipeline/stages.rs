@@ -1,26 +1,25 @@
 //! The stages of a run, as one state that advances by small intervals and can be saved between any two.
 
-use super::data::Data;
+use super::{Data, LowRank, Pipeline};
 use crate::progress::Metrics;
 use anyhow::{Context, Result, ensure};
 use hccr_compress::{
-    Adw, AdwConfig, Budget, Cra, CraConfig, Gslre, LayerInfo, LayerKind, Progress, Sharing, SharingConfig, Strategy,
-    Targets, Trainer,
+    Adw, AdwConfig, Budget, Cra, CraConfig, LayerInfo, LayerKind, Progress, Sharing, SharingConfig, Strategy, Targets,
+    Trainer,
 };
-use hccr_models::offline::{Baseline, OfflineTrainer, Pruning, Recipe, TrainerState, cnn9, mean_image};
+use hccr_models::{Baseline, NetworkTrainer, Pruning, Recipe, SampleSet, TrainerState};
 use hccr_nn_train::checkpoint;
 use hccr_runtime::Model;
-use hccr_tensor::Rng;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::path::Path;
 use std::time::Duration;
 
-/// The stages, in order; the last three prune the same network in different ways, for comparison.
+/// The stages, in order; the last three prune the same network in different ways, for comparison, where the recipe has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 enum Stage {
     Baseline,
-    Gslre,
+    LowRank,
     Cra,
     Adw,
     Codebook,
@@ -35,14 +34,14 @@ pub(super) const COMPARED: [&str; 3] = ["adaptive", "one-shot", "fixed-threshold
 
 /// Everything measured and made so far.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct State {
+pub(crate) struct State<O> {
     /// The command of the run: a checkpoint of another one is refused.
     command: String,
     metrics_bytes: u64,
     stage: Stage,
-    trainer: TrainerState,
+    trainer: TrainerState<O>,
     pub(super) baseline: Baseline,
-    pub(super) gslre: Option<Gslre>,
+    pub(super) low_rank: Option<LowRank>,
     pub(super) cra: Option<Cra>,
     pub(super) targets: Option<Targets>,
     pub(super) adw: Option<Adw>,
@@ -50,7 +49,7 @@ pub(super) struct State {
     /// The prunings that are compared, as far as they have begun.
     pub(super) compared: Vec<Adw>,
     /// The trainer before pruning, where the comparison starts too.
-    before_pruning: Option<TrainerState>,
+    before_pruning: Option<TrainerState<O>>,
     /// Model file after each stage, by its name in the report.
     pub(super) models: Vec<(String, Vec<u8>)>,
     /// Wall time of each stage; that of a resumed one is its last part's.
@@ -58,28 +57,23 @@ pub(super) struct State {
 }
 
 /// A run: its state and what it works with.
-pub(super) struct Stages<'a> {
-    recipe: &'a Recipe,
-    data: &'a Data,
-    trainer: OfflineTrainer<'a>,
-    state: State,
+pub(super) struct Stages<'a, P: Pipeline> {
+    pipeline: &'a P,
+    data: &'a Data<P::Set>,
+    trainer: NetworkTrainer<'a, P::Set, P::Optimizer>,
+    state: State<P::Optimizer>,
 }
 
-impl<'a> Stages<'a> {
+impl<'a, P: Pipeline> Stages<'a, P> {
     /// A new run.
-    pub(super) fn start(recipe: &'a Recipe, command: &str, data: &'a Data) -> Result<Self> {
-        let seed = recipe.data.seed;
-        let mut rng = Rng::new(seed, 0x11e7);
-        let mut network = cnn9(data.train.classes.len(), recipe.width, recipe.dropout, &mut rng)?;
-        network.mean = mean_image(&data.train);
-        let trainer = TrainerState { network, steps: 0, seed, batch_size: recipe.batch_size, sgd: recipe.sgd };
+    pub(super) fn start(pipeline: &'a P, data: &'a Data<P::Set>) -> Result<Self> {
         let state = State {
-            command: command.into(),
+            command: pipeline.command(),
             metrics_bytes: 0,
             stage: Stage::Baseline,
-            trainer,
-            baseline: recipe.baseline(),
-            gslre: None,
+            trainer: pipeline.untrained(data)?,
+            baseline: pipeline.recipe().baseline(),
+            low_rank: None,
             cra: None,
             targets: None,
             adw: None,
@@ -89,24 +83,24 @@ impl<'a> Stages<'a> {
             models: Vec::new(),
             seconds: Vec::new(),
         };
-        Ok(Self::with(recipe, data, state))
+        Ok(Self::with(pipeline, data, state))
     }
 
     /// The run saved at `path`.
-    pub(super) fn resume(path: &Path, recipe: &'a Recipe, command: &str, data: &'a Data) -> Result<Self> {
-        let state: State = checkpoint::load(path)?;
+    pub(super) fn resume(path: &Path, pipeline: &'a P, data: &'a Data<P::Set>) -> Result<Self> {
+        let state: State<P::Optimizer> = checkpoint::load(path)?;
         ensure!(
-            state.command == command,
+            state.command == pipeline.command(),
             "the checkpoint {} is of another run ({}); give the same flags, or another --out",
             path.display(),
             state.command
         );
-        Ok(Self::with(recipe, data, state))
+        Ok(Self::with(pipeline, data, state))
     }
 
-    fn with(recipe: &'a Recipe, data: &'a Data, state: State) -> Self {
-        let trainer = OfflineTrainer::new(state.trainer.clone(), &data.train, &data.dev);
-        Self { recipe, data, trainer, state }
+    fn with(pipeline: &'a P, data: &'a Data<P::Set>, state: State<P::Optimizer>) -> Self {
+        let trainer = NetworkTrainer::new(state.trainer.clone(), &data.train, &data.dev);
+        Self { pipeline, data, trainer, state }
     }
 
     /// Saves the run.
@@ -117,7 +111,7 @@ impl<'a> Stages<'a> {
     }
 
     /// Everything measured and made.
-    pub(super) fn into_state(self) -> State {
+    pub(super) fn into_state(self) -> State<P::Optimizer> {
         self.state
     }
 
@@ -139,7 +133,7 @@ impl<'a> Stages<'a> {
     pub(super) fn current(&self) -> Option<&'static str> {
         match self.state.stage {
             Stage::Baseline => Some("baseline"),
-            Stage::Gslre => Some("gslre"),
+            Stage::LowRank => Some(P::LOW_RANK),
             Stage::Cra => Some("cra"),
             Stage::Adw => Some("adw"),
             Stage::Codebook => Some("codebook"),
@@ -155,21 +149,21 @@ impl<'a> Stages<'a> {
         let stage = self.state.stage;
         let (trainer, state) = (&mut self.trainer, &mut self.state);
         let layers = trainer.layers();
-        let recipe = self.recipe;
+        let recipe = self.pipeline.recipe();
         let (progress, done) = match stage {
             Stage::Baseline => {
                 let progress = state.baseline.advance(trainer)?;
                 metrics.write(&json!({"stage": "baseline", "record": state.baseline.history().last()}))?;
                 (progress, state.baseline.is_done())
             }
-            Stage::Gslre => {
-                let gslre = match &mut state.gslre {
-                    Some(gslre) => gslre,
-                    none => none.insert(Gslre::new(recipe.gslre.clone(), &layers)?),
+            Stage::LowRank => {
+                let low_rank = match &mut state.low_rank {
+                    Some(low_rank) => low_rank,
+                    none => none.insert(self.pipeline.low_rank(&layers)?),
                 };
-                let progress = gslre.advance(trainer)?;
-                metrics.write(&json!({"stage": "gslre", "record": gslre.history().last()}))?;
-                (progress, gslre.is_done())
+                let progress = low_rank.advance(trainer)?;
+                metrics.write(&json!({"stage": P::LOW_RANK, "record": low_rank.last_metric()}))?;
+                (progress, low_rank.is_done())
             }
             Stage::Cra => {
                 let cra = match &mut state.cra {
@@ -182,7 +176,7 @@ impl<'a> Stages<'a> {
                 let progress = cra.advance(trainer)?;
                 metrics.write(&json!({"stage": "cra", "point": &progress.message}))?;
                 if cra.is_done() {
-                    let budget = budget(recipe, &state.models[0].1)?;
+                    let budget = budget(recipe, &state.models[0].1, self.data.train.mean_steps().round())?;
                     state.targets = Some(cra.targets_for_budget(&layers, budget)?);
                     state.before_pruning = Some(trainer.state().clone());
                 }
@@ -205,7 +199,8 @@ impl<'a> Stages<'a> {
                         Stage::CompareOneShot => Strategy::OneShot,
                         _ => fixed_threshold(trainer, &state.targets)?,
                     };
-                    state.compared.push(pruning(recipe.comparison, strategy, &state.targets, &layers)?);
+                    let how = recipe.comparison.context("a comparison without a recipe")?;
+                    state.compared.push(pruning(how, strategy, &state.targets, &layers)?);
                 }
                 let adw = &mut state.compared[number];
                 let progress = adw.advance(trainer)?;
@@ -242,14 +237,15 @@ impl<'a> Stages<'a> {
         let stage = self.state.stage;
         if stage != Stage::Cra {
             let name = self.current().expect("a stage has ended").to_owned();
-            let model = self.trainer.state().network.to_model(&self.data.train.classes);
+            let model = self.trainer.state().network.to_model(self.data.train.classes());
             self.state.models.push((name, model.to_bytes()?));
         }
         self.state.stage = match stage {
-            Stage::Baseline => Stage::Gslre,
-            Stage::Gslre => Stage::Cra,
+            Stage::Baseline => Stage::LowRank,
+            Stage::LowRank => Stage::Cra,
             Stage::Cra => Stage::Adw,
             Stage::Adw => Stage::Codebook,
+            Stage::Codebook if self.pipeline.recipe().comparison.is_none() => Stage::Done,
             Stage::Codebook => Stage::CompareAdaptive,
             Stage::CompareAdaptive => Stage::CompareOneShot,
             Stage::CompareOneShot => Stage::CompareFixedThreshold,
@@ -257,7 +253,7 @@ impl<'a> Stages<'a> {
         };
         if self.state.stage >= Stage::CompareAdaptive && self.state.stage < Stage::Done {
             let before = self.state.before_pruning.clone().expect("redundancy analysis came before");
-            self.trainer = OfflineTrainer::new(before, &self.data.train, &self.data.dev);
+            self.trainer = NetworkTrainer::new(before, &self.data.train, &self.data.dev);
         }
         Ok(())
     }
@@ -267,17 +263,19 @@ impl<'a> Stages<'a> {
         let state = &self.state;
         let last = |adw: Option<&Adw>| adw.and_then(|a| a.history().last()).and_then(|h| h.record.dev_accuracy);
         let accuracy = match (state.stage, &state.targets) {
-            (Stage::Gslre, _) => state.baseline.history().last().and_then(|r| r.dev_accuracy),
+            (Stage::LowRank, _) => state.baseline.history().last().and_then(|r| r.dev_accuracy),
             (Stage::Cra, _) => {
-                state.gslre.as_ref().and_then(|g| g.history().last()).and_then(|h| h.record.dev_accuracy)
+                state.low_rank.as_ref().and_then(|l| l.records().last().and_then(|record| record.dev_accuracy))
             }
             (Stage::Adw, Some(targets)) => {
                 let [conv, linear] = [targets.conv_tolerance, targets.linear_tolerance].map(|t| 100.0 * t);
                 let seconds = time.as_secs_f64();
-                return format!("tolerance {conv:.2} points a convolution, {linear:.2} a linear layer, {seconds:.0} s");
+                return format!(
+                    "tolerance {conv:.2} points a layer, {linear:.2} a fully connected one, {seconds:.0} s"
+                );
             }
             (Stage::Codebook, _) => last(state.adw.as_ref()),
-            (Stage::CompareAdaptive, _) => {
+            (_, _) if state.compared.is_empty() => {
                 state.sharing.as_ref().and_then(|s| s.history().last()).and_then(|r| r.dev_accuracy)
             }
             _ => last(state.compared.last()),
@@ -287,12 +285,12 @@ impl<'a> Stages<'a> {
     }
 }
 
-/// What pruning aims at, from the baseline's own cost.
-fn budget(recipe: &Recipe, baseline: &[u8]) -> Result<Budget> {
+/// What pruning aims at, from the baseline's own cost for samples of so many steps.
+fn budget(recipe: &Recipe, baseline: &[u8], steps: f64) -> Result<Budget> {
     let baseline = Model::from_bytes(baseline)?;
-    let macs: u64 = baseline.costs()?.iter().map(|c| c.dense_macs).sum();
+    let macs: f64 = baseline.costs()?.iter().map(|c| c.dense_macs as f64 * c.runs(steps)).sum();
     Ok(Budget {
-        nonzero_macs: (macs as f64 / recipe.macs_ratio) as u64,
+        nonzero_macs: (macs / recipe.macs_ratio) as u64,
         nonzeros: Some((baseline.weight_elements() as f64 / recipe.weights_ratio) as u64),
     })
 }
@@ -306,7 +304,7 @@ fn pruning(how: Pruning, strategy: Strategy, targets: &Option<Targets>, layers: 
 
 /// The earlier rule with `beta` and `lambda` zero, and `alpha` such that the network loses as many weights at the start
 /// as the targets ask for in all.
-fn fixed_threshold(trainer: &OfflineTrainer, targets: &Option<Targets>) -> Result<Strategy> {
+fn fixed_threshold<T: Trainer>(trainer: &T, targets: &Option<Targets>) -> Result<Strategy> {
     let mut layers = Vec::new();
     let mut wanted = 0.0;
     for (name, target) in targets.iter().flat_map(|t| &t.ratios) {

@@ -1,6 +1,5 @@
 //! Training of the uncompressed network.
 
-use super::trainer::{OfflineTrainer, TrainError};
 use hccr_compress::{Progress, Record, TrainStats, Trainer};
 use hccr_nn_train::Schedule;
 use serde::{Deserialize, Serialize};
@@ -34,8 +33,8 @@ impl Baseline {
     /// Trains one interval.
     ///
     /// # Errors
-    /// Where training diverges.
-    pub fn advance(&mut self, trainer: &mut OfflineTrainer) -> Result<Progress, TrainError> {
+    /// Where the trainer fails.
+    pub fn advance<T: Trainer>(&mut self, trainer: &mut T) -> Result<Progress, T::Error> {
         let steps = self.interval.min(self.schedule.steps.saturating_sub(self.step));
         let learning_rate = self.schedule.rate(self.step + steps / 2);
         let stats = trainer.train(steps, learning_rate)?;

@@ -1,39 +1,42 @@
-//! Training of an offline network on image sets, as compression wants it.
+//! Training of a network on a data set, as compression wants it.
 
-use crate::answers;
-use crate::data::ImageSet;
+use crate::{SampleSet, answers};
 use hccr_compress::{Constraint, LayerInfo, LayerKind, LowRankPair, TrainStats, Trainer};
 use hccr_nn_train::layers::Conv2d;
-use hccr_nn_train::{Batch, Evaluation, Layer, Network, NetworkError, Sgd};
+use hccr_nn_train::{Evaluation, Layer, Network, NetworkError, Optimizer};
+use hccr_runtime::shape::LinearParams;
 use hccr_runtime::{Plan, PlanError, RunError};
 use hccr_tensor::Rng;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
 
-/// What a [`OfflineTrainer`] is at one moment: all that a checkpoint needs to go on bit for bit.
+/// Random stream of the augmentation, beside those of the layers, which are small numbers.
+const AUGMENTATION: u64 = 1 << 63;
+
+/// What a [`NetworkTrainer`] is at one moment: all that a checkpoint needs to go on bit for bit.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct TrainerState {
+pub struct TrainerState<O> {
     /// The network, its momentum and its constraints.
     pub network: Network<f32>,
     /// Mini-batches trained so far.
     pub steps: u64,
-    /// Seed of the order of samples and of dropout.
+    /// Seed of the order of samples, of their augmentation and of dropout.
     pub seed: u64,
     /// Samples a mini-batch.
     pub batch_size: usize,
     /// The optimiser.
-    pub sgd: Sgd,
+    pub optimizer: O,
 }
 
-/// Trains a network on one image set and evaluates it on another.
+/// Trains a network on one data set and evaluates it on another.
 #[derive(Debug)]
-pub struct OfflineTrainer<'a> {
-    state: TrainerState,
-    train: &'a ImageSet,
-    dev: &'a ImageSet,
-    /// The order of samples of the pass over the training set that is under way, and its number.
-    order: (u64, Vec<u32>),
+pub struct NetworkTrainer<'a, S, O> {
+    state: TrainerState<O>,
+    train: &'a S,
+    dev: &'a S,
+    /// Number of the pass over the training set that is under way, and its mini-batches.
+    pass: (u64, Vec<Vec<usize>>),
 }
 
 /// Why training could not go on.
@@ -96,36 +99,35 @@ impl From<RunError> for TrainError {
     }
 }
 
-impl<'a> OfflineTrainer<'a> {
+impl<'a, S: SampleSet, O: Optimizer> NetworkTrainer<'a, S, O> {
     /// Goes on from `state`.
     ///
     /// # Panics
-    /// Where the training set is empty.
-    pub fn new(state: TrainerState, train: &'a ImageSet, dev: &'a ImageSet) -> Self {
-        assert!(!train.is_empty(), "a training set without samples");
-        Self { state, train, dev, order: (u64::MAX, Vec::new()) }
+    /// Where the training set or a mini-batch is empty.
+    pub fn new(state: TrainerState<O>, train: &'a S, dev: &'a S) -> Self {
+        assert!(!train.labels().is_empty() && state.batch_size > 0, "training on no samples");
+        let mut trainer = Self { state, train, dev, pass: (0, Vec::new()) };
+        trainer.pass.1 = trainer.batches_of(0);
+        trainer
     }
 
     /// The state, to save or to export the network.
-    pub fn state(&self) -> &TrainerState {
+    pub fn state(&self) -> &TrainerState<O> {
         &self.state
     }
 
     /// The samples of the next mini-batch: passes over the whole set, each in an order of its own.
-    fn next_samples(&mut self) -> Vec<usize> {
-        let samples = self.train.len() as u64;
-        let first = self.state.steps * self.state.batch_size as u64;
-        (first..first + self.state.batch_size as u64)
-            .map(|drawn| {
-                let pass = drawn / samples;
-                if self.order.0 != pass {
-                    let mut order: Vec<u32> = (0..samples as u32).collect();
-                    Rng::new(self.state.seed, pass).shuffle(&mut order);
-                    self.order = (pass, order);
-                }
-                self.order.1[(drawn % samples) as usize] as usize
-            })
-            .collect()
+    fn next_samples(&mut self) -> &[usize] {
+        let batches = self.pass.1.len() as u64;
+        let (pass, batch) = (self.state.steps / batches, self.state.steps % batches);
+        if self.pass.0 != pass {
+            self.pass = (pass, self.batches_of(pass));
+        }
+        &self.pass.1[batch as usize]
+    }
+
+    fn batches_of(&self, pass: u64) -> Vec<Vec<usize>> {
+        self.train.pass(self.state.batch_size, &mut Rng::new(self.state.seed, pass))
     }
 
     fn length(layer: &str, found: usize) -> TrainError {
@@ -137,21 +139,28 @@ impl<'a> OfflineTrainer<'a> {
     }
 }
 
-impl Trainer for OfflineTrainer<'_> {
+impl<S: SampleSet, O: Optimizer> Trainer for NetworkTrainer<'_, S, O> {
     type Error = TrainError;
 
     fn layers(&self) -> Vec<LayerInfo> {
         let network = &self.state.network;
-        let info = |(layer, [_, h, w]): (&Layer<f32>, [usize; 3])| match layer {
-            Layer::Conv2d(l) => {
-                Some(LayerInfo { name: l.name.clone(), kind: LayerKind::Conv2d(l.params), output_size: [h, w] })
+        let steps = self.train.mean_steps().round() as usize;
+        let mut layers = Vec::new();
+        for (index, (layer, [_, height, width])) in network.layers().iter().zip(network.shapes()).enumerate() {
+            for param in layer.weights() {
+                let name = param.layer().expect("weights have layers").to_owned();
+                let (kind, output_size) = match (layer, &param.shape[..]) {
+                    (Layer::Conv2d(l), _) => (LayerKind::Conv2d(l.params), [height, width]),
+                    (_, &[out_features, in_features]) => {
+                        let steps = if network.reads_sequence(index) { steps } else { 1 };
+                        (LayerKind::Linear(LinearParams { in_features, out_features }), [steps, 1])
+                    }
+                    _ => unreachable!("weights are those of convolutions and matrices"),
+                };
+                layers.push(LayerInfo { name, kind, output_size });
             }
-            Layer::Linear(l) => {
-                Some(LayerInfo { name: l.name.clone(), kind: LayerKind::Linear(l.params), output_size: [1, 1] })
-            }
-            Layer::Norm(_) | Layer::Flatten(_) | Layer::Dropout(_) | Layer::Lstm(_) | Layer::MeanOverTime(_) => None,
-        };
-        network.layers().iter().zip(network.shapes()).filter_map(info).collect()
+        }
+        layers
     }
 
     fn weight(&self, layer: &str) -> Result<Vec<f32>, TrainError> {
@@ -209,13 +218,12 @@ impl Trainer for OfflineTrainer<'_> {
     fn train(&mut self, steps: usize, learning_rate: f32) -> Result<TrainStats, TrainError> {
         let (mut loss, mut correct, mut samples) = (0.0, 0, 0);
         for _ in 0..steps {
-            let indices = self.next_samples();
-            let images: Vec<&[u8]> = indices.iter().map(|&i| self.train.image(i)).collect();
-            let labels: Vec<u16> = indices.iter().map(|&i| self.train.labels[i]).collect();
+            let (train, seed) = (self.train, self.state.seed ^ (self.state.steps << 20));
+            let indices = self.next_samples().to_vec();
             let state = &mut self.state;
-            let batch = Batch::from_bytes(&images, [self.train.size; 2], &state.network.mean);
-            let seed = state.seed ^ (state.steps << 20);
-            let stats = state.network.train_step(batch, &labels, &state.sgd, learning_rate, seed);
+            let labels: Vec<u16> = indices.iter().map(|&i| train.labels()[i]).collect();
+            let batch = train.batch(&indices, &state.network, &mut Rng::new(seed, AUGMENTATION));
+            let stats = state.network.train_step(batch, &labels, &state.optimizer, learning_rate, seed);
             if !stats.loss.is_finite() {
                 return Err(TrainError::Diverged { step: state.steps, learning_rate });
             }
@@ -231,7 +239,7 @@ impl Trainer for OfflineTrainer<'_> {
         // In the runtime, as it will be used: on a pruned network that is several times as fast as the forward pass of
         // training.
         let model =
-            hccr_graph_opt::optimize(&self.state.network.to_model(&self.dev.classes)).map_err(PlanError::from)?;
+            hccr_graph_opt::optimize(&self.state.network.to_model(self.dev.classes())).map_err(PlanError::from)?;
         let plan = Arc::new(Plan::new(&model)?);
         let counts: Evaluation = answers(&plan, self.dev, || ())?.iter().map(|answer| answer.count).sum();
         Ok(counts.top1_accuracy())

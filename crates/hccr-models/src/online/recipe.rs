@@ -1,0 +1,64 @@
+//! The configuration of the online pipeline.
+
+use super::Augmentation;
+use crate::recipe::{Recipe, Tier, pruning, scaled, schedule, simulator, training};
+use hccr_compress::{Centres, CraConfig, MatrixRanks, SvdConfig};
+use hccr_nn_train::{Adam, Clipped};
+
+/// The configuration of every stage of the online pipeline. The thesis gives ratios, not sizes: the sizes are this
+/// project's own choice.
+#[derive(Clone, Debug)]
+pub struct OnlineRecipe {
+    /// What both pipelines have.
+    pub common: Recipe,
+    /// Units of the two LSTM layers.
+    pub hidden_sizes: [usize; 2],
+    /// Dropout before the last layer.
+    pub dropout: f32,
+    /// How training changes the ink that it reads.
+    pub augmentation: Augmentation,
+    /// The optimiser.
+    pub optimizer: Clipped<Adam>,
+    /// Low-rank factors of the matrices.
+    pub svd: SvdConfig,
+}
+
+impl OnlineRecipe {
+    /// The recipe of `tier`, with another number of classes where given, and every stage's number of training steps
+    /// multiplied by `effort`.
+    pub fn new(tier: Tier, classes: Option<usize>, effort: f64, seed: u64) -> Self {
+        let (hidden_sizes, ranks, steps) = match tier {
+            Tier::Smoke => ([16, 32], [8, 12, 12], [120, 40, 80, 20]),
+            Tier::Default => ([100, 256], [24, 32, 40], [2400, 1200, 8000, 800]),
+            Tier::Full => ([100, 512], [32, 48, 64], [400_000, 100_000, 200_000, 20_000]),
+        };
+        let ranks = ["lstm1_h", "lstm2_x", "lstm2_h"].into_iter().map(String::from).zip(ranks).collect();
+        let batch_size = if tier == Tier::Full { 128 } else { 64 };
+        let [baseline, svd, adw, sharing] = scaled(steps, effort);
+        Self {
+            common: Recipe {
+                data: simulator(tier, classes, seed),
+                batch_size,
+                schedule: schedule(baseline, 0.003),
+                cra: CraConfig {
+                    layers: Vec::new(),
+                    grid: vec![0.5, 0.7, 0.8, 0.9],
+                    stop_drop: 0.15,
+                    max_sparsity: 0.97,
+                },
+                macs_ratio: if tier == Tier::Smoke { 6.0 } else { 31.5 },
+                weights_ratio: if tier == Tier::Smoke { 4.0 } else { 20.0 },
+                adw: pruning(adw, 0.002, 8),
+                centres: [Centres::Bits(5), Centres::Bits(4)],
+                sharing: training(sharing, 3e-4, 2),
+                comparison: None,
+            },
+            hidden_sizes,
+            dropout: if tier == Tier::Full { 0.3 } else { 0.0 },
+            // The simulator's writers lean by themselves.
+            augmentation: Augmentation { dropped_points: 0.3, lean: 0.0 },
+            optimizer: Clipped { optimizer: Adam::default(), max_norm: 1.0 },
+            svd: SvdConfig { ranks: MatrixRanks::PerLayer(ranks), training: training(svd, 0.001, 2) },
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Inks as the network reads them.
+
+use crate::SampleSet;
+use crate::data::InkSet;
+use hccr_nn_train::sequence::bucketed_batches;
+use hccr_nn_train::{Batch, Network};
+use hccr_runtime::RunError;
+use hccr_runtime::ink::{FEATURES, Point, normalize};
+use hccr_tensor::Rng;
+
+/// How training changes an ink, anew each time, before it is normalised.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Augmentation {
+    /// Share of the points that are dropped at random (thesis: 0.3).
+    pub dropped_points: f32,
+    /// How much more, or less, the ink leans and is stretched than it was written: the standard deviation of the slopes of
+    /// rows and columns, and of the logarithm of width over height.
+    pub lean: f32,
+}
+
+/// An [`InkSet`], each ink with the steps that it is normalised to.
+#[derive(Clone, Debug)]
+pub struct SequenceSet {
+    inks: InkSet,
+    /// The steps of each ink, row after row.
+    sequences: Vec<Vec<f32>>,
+    augmentation: Augmentation,
+}
+
+impl SequenceSet {
+    /// Normalises all inks, each in its own bounding box. Training on the set augments them, recognition does not.
+    ///
+    /// # Errors
+    /// [`RunError::EmptyInk`] for an ink without points.
+    pub fn new(inks: InkSet, augmentation: Augmentation) -> Result<Self, RunError> {
+        let sequence = |i| Ok(normalize(&inks.ink(i))?.concat());
+        let sequences = (0..inks.len()).map(sequence).collect::<Result<_, RunError>>()?;
+        Ok(Self { inks, sequences, augmentation })
+    }
+
+    /// The inks.
+    pub fn inks(&self) -> &InkSet {
+        &self.inks
+    }
+
+    /// The steps of ink `i`, augmented, row after row.
+    fn augmented(&self, i: usize, rng: &mut Rng) -> Vec<f32> {
+        let mut ink = self.inks.ink(i);
+        let Augmentation { dropped_points, lean } = self.augmentation;
+        let [slope, slant, aspect] = [(); 3].map(|()| lean * rng.normal());
+        let stretch = libm::expf(0.5 * aspect);
+        for stroke in &mut ink {
+            drop_points(stroke, dropped_points, rng);
+            for Point { x, y } in stroke {
+                (*x, *y) = (stretch * (*x + slant * *y), (*y + slope * *x) / stretch);
+            }
+        }
+        normalize(&ink).expect("no stroke lost all of its points").concat()
+    }
+}
+
+/// Drops each point with the probability `share`, but never the last one left.
+fn drop_points(stroke: &mut Vec<Point>, share: f32, rng: &mut Rng) {
+    let spared = rng.below(stroke.len());
+    let mut index = 0;
+    stroke.retain(|_| {
+        index += 1;
+        !rng.chance(share) || index - 1 == spared
+    });
+}
+
+impl SampleSet for SequenceSet {
+    fn labels(&self) -> &[u16] {
+        &self.inks.labels
+    }
+
+    fn classes(&self) -> &[char] {
+        &self.inks.classes
+    }
+
+    /// Mini-batches of sequences of similar length.
+    fn pass(&self, batch_size: usize, rng: &mut Rng) -> Vec<Vec<usize>> {
+        let lengths: Vec<usize> = self.sequences.iter().map(Vec::len).collect();
+        bucketed_batches(&lengths, batch_size, rng)
+    }
+
+    fn batch(&self, indices: &[usize], _: &Network<f32>, rng: &mut Rng) -> Batch<f32> {
+        let sequences: Vec<Vec<f32>> = indices.iter().map(|&i| self.augmented(i, rng)).collect();
+        Batch::from_sequences(&sequences.iter().map(Vec::as_slice).collect::<Vec<_>>(), FEATURES)
+    }
+
+    /// The steps of the ink, row after row.
+    fn fill_input(&self, i: usize, input: &mut Vec<f32>) {
+        input.clone_from(&self.sequences[i]);
+    }
+
+    fn mean_steps(&self) -> f64 {
+        let steps: usize = self.sequences.iter().map(|s| s.len() / FEATURES).sum();
+        steps as f64 / self.sequences.len().max(1) as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(dropped_points: f32, lean: f32) -> SequenceSet {
+        let mut inks = InkSet::new(vec!['一', '乙']);
+        let line: Vec<[i16; 2]> = (0..50).map(|x| [20 * x, (x % 7) * 9]).collect();
+        for label in [0, 1] {
+            inks.push([&line[..], &[[500, 300]], &line[10..20]], label, 3);
+        }
+        SequenceSet::new(inks, Augmentation { dropped_points, lean }).expect("inks with points")
+    }
+
+    #[test]
+    fn training_reads_what_is_recognised_but_for_augmentation() {
+        let mut input = Vec::new();
+        let network = Network::of_sequences(FEATURES);
+        let batch = |share, lean| set(share, lean).batch(&[1, 0], &network, &mut Rng::new(1, 0));
+        set(0.3, 0.1).fill_input(1, &mut input);
+        assert_eq!(batch(0.0, 0.0), Batch::from_sequences(&[&input, &input], FEATURES));
+        assert_ne!(batch(0.3, 0.0), batch(0.0, 0.0));
+        assert_ne!(batch(0.0, 0.1), batch(0.0, 0.0));
+        assert!((set(0.3, 0.1).mean_steps() - (input.len() / FEATURES) as f64).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_stroke_keeps_a_point() {
+        let mut rng = Rng::new(2, 0);
+        let mut kept = 0;
+        for _ in 0..1000 {
+            let mut stroke = vec![Point::default(); 10];
+            drop_points(&mut stroke, 0.3, &mut rng);
+            kept += stroke.len();
+            let mut dot = vec![Point::default()];
+            drop_points(&mut dot, 0.99, &mut rng);
+            assert_eq!(dot.len(), 1);
+        }
+        // Seven of ten, and a third of the point that is spared.
+        assert!((7000..7600).contains(&kept), "{kept}");
+    }
+}

@@ -1,0 +1,96 @@
+//! How long and how hard the stages work that both pipelines have.
+
+use crate::Baseline;
+use crate::data::gb2312::gb2312_level1;
+use crate::data::simulator::{SimulatorConfig, SplitSize};
+use hccr_compress::{Centres, CraConfig, Training};
+use hccr_nn_train::{Decay, Schedule};
+
+/// How much work a reproduction is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tier {
+    /// Seconds: shows that every part works, not how well.
+    Smoke,
+    /// Minutes on two cores.
+    Default,
+    /// The thesis's size: days on two cores.
+    Full,
+}
+
+/// The configuration of the stages that both pipelines have. Where the thesis leaves a number open it is this project's own
+/// choice.
+#[derive(Clone, Debug)]
+pub struct Recipe {
+    /// Simulated data, where no other is given.
+    pub data: SimulatorConfig,
+    /// Samples a mini-batch.
+    pub batch_size: usize,
+    /// Training of the baseline.
+    pub schedule: Schedule,
+    /// Redundancy analysis, of all layers.
+    pub cra: CraConfig,
+    /// Multiply-accumulates on non-zeros that pruning aims at: the baseline's divided by this.
+    pub macs_ratio: f64,
+    /// Non-zero weights that pruning aims at: the baseline's weights divided by this.
+    pub weights_ratio: f64,
+    /// Adaptive drop-weight.
+    pub adw: Pruning,
+    /// Centres of convolutions and of matrices.
+    pub centres: [Centres; 2],
+    /// Fine-tuning of the centres.
+    pub sharing: Training,
+    /// Each of the shorter prunings that compare adaptive drop-weight with other strategies, if any.
+    pub comparison: Option<Pruning>,
+}
+
+/// A pruning's training.
+#[derive(Clone, Copy, Debug)]
+pub struct Pruning {
+    /// How long and how fast.
+    pub training: Training,
+    /// Mini-batches of it during which weights are dropped.
+    pub ramp_steps: usize,
+}
+
+/// Mini-batches between two looks at the clock, and between two changes of the learning rate.
+const INTERVAL: usize = 10;
+
+/// A stage's training, evaluated so many times.
+pub(crate) fn training(steps: usize, learning_rate: f32, evaluations: usize) -> Training {
+    let evaluate_every = (steps / evaluations.max(1)).max(1).next_multiple_of(INTERVAL);
+    Training { steps, learning_rate, warmup_steps: steps / 20, interval: INTERVAL, evaluate_every }
+}
+
+/// A pruning whose second half is training alone.
+pub(crate) fn pruning(steps: usize, learning_rate: f32, evaluations: usize) -> Pruning {
+    Pruning { training: training(steps, learning_rate, evaluations), ramp_steps: (steps / 2).max(1) }
+}
+
+/// The schedule of a baseline of so many steps.
+pub(crate) fn schedule(steps: usize, base: f32) -> Schedule {
+    Schedule { base, warm_up: steps / 20, steps, decay: Decay::Cosine }
+}
+
+/// So many mini-batches of each stage, times `effort`.
+pub(crate) fn scaled<const N: usize>(steps: [usize; N], effort: f64) -> [usize; N] {
+    steps.map(|steps| ((steps as f64 * effort).round() as usize).max(1))
+}
+
+/// What the simulator writes for `tier`: the first `classes` characters of GB2312 level 1, by writers of `seed`.
+pub(crate) fn simulator(tier: Tier, classes: Option<usize>, seed: u64) -> SimulatorConfig {
+    let split = |writers, samples_per_class| SplitSize { writers, samples_per_class };
+    let (default_classes, [train, dev, test]) = match tier {
+        Tier::Smoke => (10, [split(20, 60), split(10, 10), split(10, 10)]),
+        Tier::Default => (100, [split(2400, 600), split(60, 20), split(100, 60)]),
+        Tier::Full => (3755, [split(600, 300), split(60, 10), split(60, 60)]),
+    };
+    let classes = gb2312_level1().into_iter().take(classes.unwrap_or(default_classes)).collect();
+    SimulatorConfig { classes, train, dev, test, seed }
+}
+
+impl Recipe {
+    /// The baseline's training as a stage.
+    pub fn baseline(&self) -> Baseline {
+        Baseline::new(self.schedule.clone(), INTERVAL, (self.schedule.steps / 6).max(1))
+    }
+}

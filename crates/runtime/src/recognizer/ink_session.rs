@@ -1,0 +1,184 @@
+//! An ink that is recognised while it is written.
+
+use super::{Candidate, Classifier, InkRecognizer, likeliest};
+use crate::error::RunError;
+use crate::ink::{InkNormalizer, Point, Step, WritingBox};
+use crate::session::{SequenceState, Session};
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+/// The most strokes of which the state before them is kept, to undo them without running the network anew. Characters have
+/// fewer; for others the memory stays bounded.
+const UNDO_STROKES: usize = 64;
+
+/// Recognises an ink that grows, stroke by stroke or point by point.
+///
+/// The candidates are at any time those that [`InkRecognizer::recognize`] finds for the strokes so far, bit for bit.
+///
+/// # Cost
+/// **With a writing box** of the caller the place of a point never changes, so that the network runs for new points alone,
+/// and for the few that end the stroke under way. **Without one** the box is that of the ink so far: whenever it has
+/// changed, all points lie elsewhere in it, and the network runs for all of them again.
+///
+/// Adding and undoing only take notes; what they cause is paid when an answer is wanted.
+pub struct InkSession {
+    classifier: Classifier,
+    /// The caller's.
+    writing_box: Option<WritingBox>,
+    strokes: Vec<Vec<Point>>,
+    /// The reading of the ink, up to the stroke that is under way in it.
+    normalizer: Option<InkNormalizer>,
+    /// The network after the steps that are certain. The session itself may be ahead of it.
+    certain: SequenceState,
+    /// Strokes begun to be read, and points read of the last of them.
+    begun: usize,
+    points: usize,
+    /// The reading before each of the last strokes was begun: the one before was complete and not ended.
+    before: VecDeque<(InkNormalizer, SequenceState)>,
+    steps: Vec<Step>,
+    steps_run: usize,
+}
+
+impl InkSession {
+    /// An empty ink for `recognizer`, whose plan is shared, in a box that the caller knows, or in the bounding box of the
+    /// ink.
+    pub fn new(recognizer: &InkRecognizer, writing_box: Option<WritingBox>) -> Self {
+        Self {
+            classifier: recognizer.classifier.clone(),
+            writing_box,
+            strokes: Vec::new(),
+            normalizer: None,
+            certain: SequenceState::default(),
+            begun: 0,
+            points: 0,
+            before: VecDeque::new(),
+            steps: Vec::new(),
+            steps_run: 0,
+        }
+    }
+
+    /// The ink so far.
+    pub fn strokes(&self) -> &[Vec<Point>] {
+        &self.strokes
+    }
+
+    /// Begins a stroke with `points`; [`InkSession::add_points`] may go on with it.
+    ///
+    /// # Errors
+    /// [`RunError::NonFinitePoint`] for the first point that is NaN or infinite; nothing has changed then.
+    pub fn add_stroke(&mut self, points: &[Point]) -> Result<(), RunError> {
+        check_finite(points, self.strokes.len(), 0)?;
+        self.strokes.push(points.to_vec());
+        Ok(())
+    }
+
+    /// Goes on with the last stroke, or begins the first.
+    ///
+    /// # Errors
+    /// As [`InkSession::add_stroke`].
+    pub fn add_points(&mut self, points: &[Point]) -> Result<(), RunError> {
+        let Some(number) = self.strokes.len().checked_sub(1) else { return self.add_stroke(points) };
+        let stroke = &mut self.strokes[number];
+        check_finite(points, number, stroke.len())?;
+        stroke.extend_from_slice(points);
+        Ok(())
+    }
+
+    /// Takes the last stroke back, and returns it. The one before can then go on.
+    pub fn undo_stroke(&mut self) -> Option<Vec<Point>> {
+        let stroke = self.strokes.pop()?;
+        if self.begun > self.strokes.len() {
+            match self.before.pop_back() {
+                Some((normalizer, state)) => {
+                    self.normalizer = Some(normalizer);
+                    self.certain = state;
+                    self.begun -= 1;
+                    self.points = self.strokes.last().map_or(0, Vec::len);
+                }
+                None => self.reread(),
+            }
+        }
+        Some(stroke)
+    }
+
+    /// The `k` likeliest characters for the ink so far, the likeliest first.
+    ///
+    /// # Errors
+    /// [`RunError::EmptyInk`] before the first point.
+    pub fn candidates(&mut self, k: usize) -> Result<Vec<Candidate>, RunError> {
+        self.probabilities()?;
+        Ok(likeliest(&self.classifier.labels, self.classifier.session.output(0).unwrap_or_default(), k))
+    }
+
+    /// The probability of each label, in the model's order, for the ink so far.
+    ///
+    /// # Errors
+    /// [`RunError::EmptyInk`] before the first point.
+    pub fn probabilities(&mut self) -> Result<&[f32], RunError> {
+        self.read()?;
+        let Some(normalizer) = &self.normalizer else { return Err(RunError::EmptyInk) };
+        normalizer.provisional(&mut self.steps);
+        run(&mut self.classifier.session, &mut self.steps, &mut self.steps_run)?;
+        self.classifier.session.finish()
+    }
+
+    /// How many steps the network has run in this session, those run again included: the measure of what it has cost.
+    pub fn steps_run(&self) -> usize {
+        self.steps_run
+    }
+
+    /// Forgets the reading, not the ink.
+    fn reread(&mut self) {
+        self.normalizer = None;
+        self.certain = SequenceState::default();
+        (self.begun, self.points) = (0, 0);
+        self.before.clear();
+    }
+
+    /// Reads the points that were not read yet, and runs the network over the steps that are certain.
+    fn read(&mut self) -> Result<(), RunError> {
+        if self.strokes.iter().all(Vec::is_empty) {
+            return Err(RunError::EmptyInk);
+        }
+        let writing_box = self.writing_box.map_or_else(|| WritingBox::around(&self.strokes), Ok)?;
+        if self.normalizer.as_ref().is_some_and(|normalizer| normalizer.writing_box() != writing_box) {
+            self.reread();
+        }
+        let session = &mut self.classifier.session;
+        session.restore(&self.certain)?;
+        let normalizer = self.normalizer.get_or_insert_with(|| InkNormalizer::new(writing_box));
+        for (number, stroke) in self.strokes.iter().enumerate().skip(self.begun.saturating_sub(1)) {
+            if number == self.begun {
+                run(session, &mut self.steps, &mut self.steps_run)?;
+                session.save(&mut self.certain)?;
+                if self.before.len() == UNDO_STROKES {
+                    self.before.pop_front();
+                }
+                self.before.push_back((normalizer.clone(), self.certain.clone()));
+                normalizer.end_stroke(&mut self.steps);
+                (self.begun, self.points) = (number + 1, 0);
+            }
+            for &point in &stroke[self.points..] {
+                normalizer.add_point(point, &mut self.steps)?;
+            }
+            self.points = stroke.len();
+        }
+        run(session, &mut self.steps, &mut self.steps_run)?;
+        session.save(&mut self.certain)
+    }
+}
+
+/// Runs the network over `steps`, and clears them.
+fn run(session: &mut Session, steps: &mut Vec<Step>, steps_run: &mut usize) -> Result<(), RunError> {
+    session.push(steps.as_flattened())?;
+    *steps_run += steps.len();
+    steps.clear();
+    Ok(())
+}
+
+fn check_finite(points: &[Point], stroke: usize, first: usize) -> Result<(), RunError> {
+    match points.iter().position(|p| !(p.x.is_finite() && p.y.is_finite())) {
+        Some(point) => Err(RunError::NonFinitePoint { stroke, point: first + point }),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,280 @@
+//! Recognisers of ink, with random weights: while it is written, at once, and fused with the image's.
+
+mod common;
+
+use common::Rng;
+use hccr_runtime::ink::{Point, WritingBox, normalize_in, render};
+use hccr_runtime::shape::{LinearParams, LstmParams, STEPS};
+use hccr_runtime::{
+    Candidate, FusedRecognizer, InkRecognizer, InkSession, LoadError, Model, ModelBuilder, Op, PlanError, Recognizer,
+    RunError, fuse,
+};
+
+const CLASSES: usize = 40;
+const SIZE: usize = 48;
+
+fn labels() -> Vec<char> {
+    ('一'..).take(CLASSES).collect()
+}
+
+fn linear(b: &mut ModelBuilder, rng: &mut Rng, in_features: usize, out_features: usize) {
+    let gain = 3.0 / (in_features as f32).sqrt();
+    let weight = rng.values(in_features * out_features).iter().map(|v| gain * v).collect();
+    let weight = b.dense("weight", &[out_features, in_features], weight);
+    let bias = Some(b.dense("bias", &[out_features], rng.values(out_features)));
+    let params = LinearParams { in_features, out_features };
+    b.push("linear", Op::Linear { params, weight, scale: None, bias, prelu: None });
+}
+
+/// An LSTM and a fully connected layer.
+fn online_model() -> Model {
+    let (mut rng, hidden_size) = (Rng(1), 24);
+    let mut b = ModelBuilder::new(&[STEPS, 6]);
+    linear(&mut b, &mut rng, 6, 4 * hidden_size);
+    let recurrent = b.dense("h", &[4 * hidden_size, hidden_size], rng.values(4 * hidden_size * hidden_size));
+    b.push("lstm", Op::Lstm { params: LstmParams { hidden_size, rank: None }, project: None, recurrent });
+    b.push("mean", Op::MeanOverTime);
+    linear(&mut b, &mut rng, hidden_size, CLASSES);
+    b.finish(labels())
+}
+
+/// A fully connected layer over the pixels.
+fn offline_model() -> Model {
+    let mut b = ModelBuilder::new(&[1, SIZE, SIZE]);
+    let scale = 1e-3f32;
+    b.push("flatten", Op::Flatten);
+    let weight = Rng(2).values(SIZE * SIZE * CLASSES).iter().map(|v| scale * v).collect();
+    let weight = b.dense("weight", &[CLASSES, SIZE * SIZE], weight);
+    let params = LinearParams { in_features: SIZE * SIZE, out_features: CLASSES };
+    b.push("fc", Op::Linear { params, weight, scale: None, bias: None, prelu: None });
+    b.finish(labels())
+}
+
+/// A pen that wanders: strokes of one to 25 points within a square of 100, or a little beyond.
+fn ink(seed: u64, strokes: usize) -> Vec<Vec<Point>> {
+    let mut rng = Rng(seed);
+    let stroke = |_| {
+        let mut at = [50.0 + 50.0 * rng.value(), 50.0 + 50.0 * rng.value()];
+        let mut way = [5.0 * rng.value(), 5.0 * rng.value()];
+        let points = 1 + rng.next() % 25;
+        (0..points)
+            .map(|_| {
+                for axis in 0..2 {
+                    way[axis] += 3.0 * rng.value();
+                    at[axis] += way[axis];
+                }
+                Point { x: at[0], y: at[1] }
+            })
+            .collect()
+    };
+    (0..strokes).map(stroke).collect()
+}
+
+fn writing_box() -> WritingBox {
+    WritingBox::new(-10.0, -10.0, 120.0, 120.0).unwrap()
+}
+
+fn recognizer() -> InkRecognizer {
+    InkRecognizer::new(online_model()).unwrap()
+}
+
+#[test]
+fn candidates_at_every_point_are_those_of_the_ink_so_far() {
+    let mut recognizer = recognizer();
+    for writing_box in [Some(writing_box()), None] {
+        for seed in 1..6 {
+            let mut session = InkSession::new(&recognizer, writing_box);
+            assert_eq!(session.candidates(1), Err(RunError::EmptyInk));
+            for stroke in ink(seed, 6) {
+                let mut rng = Rng(seed);
+                session.add_stroke(&[]).unwrap();
+                let mut rest = &stroke[..];
+                while !rest.is_empty() {
+                    let (piece, others) = rest.split_at((1 + rng.next() as usize % 3).min(rest.len()));
+                    session.add_points(piece).unwrap();
+                    let want = recognizer.recognize(session.strokes(), writing_box, CLASSES).unwrap();
+                    assert_eq!(session.candidates(CLASSES).unwrap(), want, "{writing_box:?}");
+                    assert_eq!(session.candidates(2).unwrap(), want[..2], "asked again");
+                    rest = others;
+                }
+            }
+            assert_eq!(session.strokes(), ink(seed, 6));
+        }
+    }
+}
+
+#[test]
+fn strokes_are_added_and_undone_in_any_order() {
+    let mut recognizer = recognizer();
+    for writing_box in [Some(writing_box()), None] {
+        let mut rng = Rng(7);
+        let mut session = InkSession::new(&recognizer, writing_box);
+        let mut strokes: Vec<Vec<Point>> = Vec::new();
+        for mut new in ink(8, 400) {
+            match rng.next() % 8 {
+                0..4 => {
+                    session.add_stroke(&new).unwrap();
+                    strokes.push(new);
+                }
+                4 => {
+                    session.add_points(&new).unwrap();
+                    match strokes.last_mut() {
+                        Some(last) => last.append(&mut new),
+                        None => strokes.push(new),
+                    }
+                }
+                _ => assert_eq!(session.undo_stroke(), strokes.pop()),
+            }
+            if !strokes.is_empty() && !rng.next().is_multiple_of(3) {
+                let want = recognizer.recognize(&strokes, writing_box, 5).unwrap();
+                assert_eq!(session.candidates(5).unwrap(), want);
+            }
+        }
+        // More strokes than states are kept of.
+        ink(9, 100).iter().for_each(|stroke| session.add_stroke(stroke).unwrap());
+        strokes.extend(ink(9, 100));
+        while !strokes.is_empty() {
+            let want = recognizer.recognize(&strokes, writing_box, 5).unwrap();
+            assert_eq!(session.candidates(5).unwrap(), want);
+            assert_eq!(session.undo_stroke(), strokes.pop());
+        }
+        assert_eq!((session.undo_stroke(), session.candidates(1)), (None, Err(RunError::EmptyInk)));
+    }
+}
+
+#[test]
+fn in_a_box_a_stroke_costs_no_more_after_many() {
+    let recognizer = recognizer();
+    let last = &ink(3, 1)[0];
+    // The steps that the network runs for one more stroke, its answer and taking it back.
+    let cost = |strokes: usize, writing_box: Option<WritingBox>| {
+        let mut session = InkSession::new(&recognizer, writing_box);
+        let ink = ink(4, strokes);
+        for stroke in &ink {
+            session.add_stroke(stroke).unwrap();
+        }
+        session.candidates(1).unwrap();
+        let before = session.steps_run();
+        session.add_stroke(last).unwrap();
+        session.candidates(1).unwrap();
+        let added = session.steps_run();
+        session.undo_stroke();
+        session.candidates(1).unwrap();
+        let all = normalize_in(writing_box.unwrap_or(self::writing_box()), &ink).unwrap().len();
+        (added - before, session.steps_run() - added, all)
+    };
+    let own = normalize_in(writing_box(), &[last]).unwrap().len();
+    for strokes in [1, 10, 100] {
+        let (added, undone, all) = cost(strokes, Some(writing_box()));
+        // Its own steps, some of them provisional first, and the end of the stroke before.
+        assert!((own..own + 12).contains(&added), "{added} steps for a stroke of {own} after {strokes}");
+        assert!(undone < 12 && (strokes < 10 || all > 5 * own), "{undone} {all}");
+    }
+    // Without a box, a far point moves all others.
+    let mut session = InkSession::new(&recognizer, None);
+    ink(4, 20).iter().for_each(|stroke| session.add_stroke(stroke).unwrap());
+    session.candidates(1).unwrap();
+    let once = session.steps_run();
+    session.add_points(&[Point { x: 200.0, y: 200.0 }]).unwrap();
+    session.candidates(1).unwrap();
+    assert!(session.steps_run() - once > once / 3);
+}
+
+#[test]
+fn bad_points_change_nothing() {
+    let recognizer = recognizer();
+    let bad = Point { x: 1.0, y: f32::NAN };
+    let mut session = InkSession::new(&recognizer, None);
+    let stroke = &ink(1, 1)[0];
+    session.add_stroke(stroke).unwrap();
+    let want = session.candidates(3).unwrap();
+    assert_eq!(session.add_stroke(&[stroke[0], bad]), Err(RunError::NonFinitePoint { stroke: 1, point: 1 }));
+    assert_eq!(session.add_points(&[bad]), Err(RunError::NonFinitePoint { stroke: 0, point: stroke.len() }));
+    assert_eq!((session.candidates(3).unwrap(), session.strokes().len()), (want, 1));
+}
+
+#[test]
+fn models_that_do_not_recognise_ink_are_errors() {
+    let reject = |change: fn(&mut Model)| {
+        let mut model = online_model();
+        change(&mut model);
+        match InkRecognizer::new(model) {
+            Err(PlanError::InvalidModel(LoadError::InvalidModel { layer, .. })) => layer,
+            _ => String::from("accepted"),
+        }
+    };
+    assert_eq!(reject(|m| *m = offline_model()), "inputs");
+    assert_eq!(reject(|m| m.labels.clear()), "labels");
+    assert_eq!(reject(|m| m.outputs.push(m.outputs[0])), "outputs");
+    assert_eq!(reject(|_| ()), "accepted");
+    let mut b = ModelBuilder::new(&[STEPS, 5]);
+    linear(&mut b, &mut Rng(1), 5, CLASSES);
+    b.push("mean", Op::MeanOverTime);
+    assert!(matches!(InkRecognizer::new(b.finish(labels())), Err(PlanError::InvalidModel(_))));
+    assert!(InkRecognizer::from_bytes(&online_model().to_bytes().unwrap()).is_ok());
+    assert!(matches!(InkRecognizer::from_bytes(b"?"), Err(PlanError::InvalidModel(LoadError::NotAModel))));
+}
+
+#[test]
+fn fusing_weighs_two_answers() {
+    let mut online = recognizer();
+    let mut offline = Recognizer::new(offline_model()).unwrap();
+    let ink = ink(5, 6);
+    let image = render(&ink, SIZE, SIZE as f32 / 24.0).unwrap();
+    let of_strokes = online.probabilities(&ink, None).unwrap().to_vec();
+    let of_image = offline.probabilities(&image, SIZE, SIZE).unwrap().to_vec();
+    let top = |probabilities: &[f32]| probabilities.iter().copied().fold(0.0, f32::max);
+    assert!(top(&of_strokes) > 0.05 && top(&of_image) > 0.05, "answers worth fusing");
+    for weight in [0.0, 0.3, 1.0] {
+        let mut fused = FusedRecognizer::new(online.clone(), offline.clone(), weight).unwrap();
+        let found = fused.probabilities(&ink, None).unwrap().to_vec();
+        assert_eq!(found, fuse(&of_strokes, &of_image, weight).unwrap());
+        let share = f64::from(weight);
+        let pairs = of_strokes.iter().zip(&of_image).map(|(&a, &b)| (f64::from(a), f64::from(b)));
+        let products: Vec<f64> = pairs.map(|(a, b)| a.powf(1.0 - share) * b.powf(share)).collect();
+        let sum: f64 = products.iter().sum();
+        for (found, want) in found.iter().zip(&products) {
+            assert!((f64::from(*found) - want / sum).abs() < 1e-6, "{weight}: {found}");
+        }
+        let Candidate { character, probability } = fused.recognize(&ink, None, 1).unwrap()[0];
+        let at = fused.labels().iter().position(|&label| label == character).unwrap();
+        assert_eq!((probability, probability), (found[at], top(&found)));
+    }
+    // A zero is only very small.
+    let found = fuse(&[1.0, 0.0, 0.0], &[0.0, 0.5, 0.5], 0.4).unwrap();
+    assert!(found[0] > 0.99 && found.iter().all(|p| p.is_finite()), "{found:?}");
+}
+
+#[test]
+fn the_image_does_not_show_the_order_of_strokes() {
+    let (online, offline) = (recognizer(), Recognizer::new(offline_model()).unwrap());
+    let mut fused = [0.0, 1.0].map(|w| FusedRecognizer::new(online.clone(), offline.clone(), w).unwrap());
+    let ink = ink(6, 7);
+    let shuffled: Vec<Vec<Point>> = ink.iter().rev().map(|s| s.iter().rev().copied().collect()).collect();
+    let [strokes, image] =
+        fused.each_mut().map(|fused| [&ink, &shuffled].map(|ink| fused.recognize(ink, None, CLASSES).unwrap()));
+    assert_ne!(strokes[0], strokes[1]);
+    // Drawn from its other end a line may differ by a rounding of a grey.
+    for (a, b) in image[0].iter().zip(&image[1]) {
+        assert!((a.probability - b.probability).abs() < 1e-3, "{a:?} {b:?}");
+    }
+}
+
+#[test]
+fn what_cannot_be_fused_is_an_error() {
+    let offline = Recognizer::new(offline_model()).unwrap();
+    for weight in [-0.1, 1.1, f32::NAN] {
+        assert_eq!(FusedRecognizer::new(recognizer(), offline.clone(), weight).err(), Some(RunError::InvalidWeight));
+        assert_eq!(fuse(&[1.0], &[1.0], weight), Err(RunError::InvalidWeight));
+    }
+    assert_eq!(fuse(&[1.0], &[0.5, 0.5], 0.5), Err(RunError::InputShape { expected: 1, found: 2 }));
+    let mut other = offline_model();
+    other.labels.swap(0, 1);
+    let other = Recognizer::new(other).unwrap();
+    assert_eq!(FusedRecognizer::new(recognizer(), other, 0.5).err(), Some(RunError::DifferentLabels));
+
+    let mut fused = FusedRecognizer::new(recognizer(), offline, 0.5).unwrap();
+    assert_eq!(fused.recognize::<Vec<Point>>(&[], None, 1), Err(RunError::EmptyInk));
+    let dot = [vec![Point { x: 3.0, y: 4.0 }]];
+    assert_eq!(fused.recognize(&dot, None, 3).unwrap().len(), 3);
+}

@@ -1,0 +1,110 @@
+//! Flags that both pipelines have.
+
+use anyhow::{Result, ensure};
+use clap::{Args, ValueEnum};
+use hccr_models::Tier;
+use std::path::{Path, PathBuf};
+
+/// Flags of every run.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct RunArgs {
+    /// How much work: `smoke` shows in seconds that every part runs, `default` takes minutes on two cores, `full` is the
+    /// thesis's size (3755 classes) and takes days on two cores
+    #[arg(long, value_enum, default_value = "default")]
+    tier: TierArg,
+    /// Number of classes: the first so many characters of GB2312 level 1 [default: 100, of the full tier 3755]. With
+    /// files, the classes are those that the training files hold, and this is the most that are taken
+    #[arg(long)]
+    pub(crate) classes: Option<usize>,
+    /// Multiplies the number of training steps of every stage
+    #[arg(long, default_value_t = 1.0)]
+    pub(crate) effort: f64,
+    /// Seed of the simulated writers, of the initial weights and of the order of samples
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Go on from the checkpoint in the output directory; the result is bit for bit that of a run never interrupted
+    #[arg(long)]
+    pub(crate) resume: bool,
+    /// Directory of report.json, report.html, metrics.jsonl, the model files and the checkpoint; where both pipelines run,
+    /// of a directory each [default: target/reproduce/offline, target/reproduce/online]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Whether this pipeline is one of two.
+    #[arg(skip)]
+    pub(crate) is_one_of_two: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum TierArg {
+    Smoke,
+    Default,
+    Full,
+}
+
+impl RunArgs {
+    /// Refuses numbers out of range.
+    pub(crate) fn check(&self) -> Result<()> {
+        ensure!(self.effort > 0.0 && self.effort <= 1000.0, "--effort must be above 0 and at most 1000");
+        if let Some(classes) = self.classes {
+            ensure!((2..=3755).contains(&classes), "--classes must be from 2 to 3755");
+        }
+        Ok(())
+    }
+
+    pub(crate) fn tier(&self) -> Tier {
+        match self.tier {
+            TierArg::Smoke => Tier::Smoke,
+            TierArg::Default => Tier::Default,
+            TierArg::Full => Tier::Full,
+        }
+    }
+
+    pub(crate) fn tier_name(&self) -> String {
+        self.tier.to_possible_value().map_or_else(String::new, |v| v.get_name().into())
+    }
+
+    /// The output directory of a pipeline.
+    pub(crate) fn out(&self, pipeline: &str) -> PathBuf {
+        match &self.out {
+            Some(out) if self.is_one_of_two => out.join(pipeline),
+            Some(out) => out.clone(),
+            None => Path::new("target/reproduce").join(pipeline),
+        }
+    }
+
+    /// The flags that go on with this run.
+    pub(crate) fn resume_flags(&self) -> String {
+        let out = self.out.iter().map(|out| format!(" --out {}", out.display()));
+        format!("--resume{}", out.collect::<String>())
+    }
+
+    /// The command that repeats the run: all flags that change its figures, `flags` being those of the pipeline alone.
+    pub(crate) fn command(&self, pipeline: &str, flags: &[(&str, String)]) -> String {
+        let mut command = String::from("cargo xtask reproduce");
+        if !self.is_one_of_two {
+            command += &format!(" {pipeline}");
+        }
+        let mut flag = |name: &str, value: &str| command += &format!(" --{name} {value}");
+        if self.tier != TierArg::Default {
+            flag("tier", &self.tier_name());
+        }
+        if let Some(classes) = self.classes {
+            flag("classes", &classes.to_string());
+        }
+        if self.effort != 1.0 {
+            flag("effort", &self.effort.to_string());
+        }
+        for (name, value) in flags {
+            flag(name, value);
+        }
+        flag("seed", &self.seed.to_string());
+        // Flags without a value.
+        command.replace("  ", " ")
+    }
+}
+
+/// The names of files, for a command that is repeated elsewhere: where they lie differs from machine to machine.
+pub(crate) fn file_names(paths: &[PathBuf]) -> String {
+    let names: Vec<_> = paths.iter().map(|p| p.file_name().unwrap_or_default().to_string_lossy()).collect();
+    names.join(" ")
+}

@@ -1,0 +1,123 @@
+//! The three sets of ink that a run works on.
+
+use super::{InkArgs, OnlineArgs};
+use crate::args::file_names;
+use crate::offline::simulator_in_words;
+use crate::pipeline::Data;
+use crate::progress::{bar, counting, finish};
+use anyhow::{Context, Result, ensure};
+use hccr_models::data::simulator::SplitSize;
+use hccr_models::data::{CasiaFilter, CasiaLimits, InkSet, SimulatorConfig, Split, load_pot, simulate_ink};
+use hccr_models::online::{OnlineRecipe, SequenceSet};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+/// One of so many writers of the files is set aside for testing, where no others are given.
+const TEST_SHARE: usize = 5;
+
+/// One of so many writers of the training files is set aside for development.
+const DEV_SHARE: usize = 16;
+
+/// More than OLHWDB1.0, 1.1 and 1.2 hold together.
+const MAX_INKS: usize = 1 << 22;
+
+/// Simulates the sets, or reads them from the POT files asked for.
+pub(super) fn load(args: &OnlineArgs, recipe: &OnlineRecipe) -> Result<Data<SequenceSet>> {
+    let simulator = &recipe.common.data;
+    let ([train, dev, test], description) = if args.ink.has_files() {
+        from_pot(args, simulator)?
+    } else {
+        let sets = [("train set", Split::Train), ("dev set", Split::Dev), ("test set", Split::Test)];
+        let [train, dev, test] = sets.map(|(name, split)| simulated(name, simulator, split));
+        let description = format!("simulated pen trajectories of {}", simulator_in_words(simulator));
+        ([train?, dev?, test?], description)
+    };
+    let sequences = |inks| SequenceSet::new(inks, recipe.augmentation).context("normalising ink");
+    Ok(Data { train: sequences(train)?, dev: sequences(dev)?, test: sequences(test)?, description })
+}
+
+fn simulated(name: &str, simulator: &SimulatorConfig, split: Split) -> Result<InkSet> {
+    let bar = bar(name, 0);
+    let set = simulate_ink(simulator, split, &counting(&bar)).context("simulating handwriting")?;
+    finish(&bar, name, &format!("{} simulated inks by {} writers", set.len(), simulator.size(split).writers));
+    Ok(set)
+}
+
+fn from_pot(args: &OnlineArgs, simulator: &SimulatorConfig) -> Result<([InkSet; 3], String)> {
+    let InkArgs { pot, pot_test, with_simulated, .. } = &args.ink;
+    let read = |name: &str, paths: &[PathBuf], classes: Option<Vec<char>>| {
+        let bar = bar(name, 0);
+        let limits = CasiaLimits { samples: MAX_INKS, ..CasiaLimits::default() };
+        let filter = CasiaFilter { classes, limits, ..CasiaFilter::default() };
+        let set = load_pot(paths, &filter)?;
+        finish(&bar, name, &format!("{} inks of {} classes", set.len(), set.classes.len()));
+        ensure!(!set.is_empty(), "{name}: no ink of a wanted class in {paths:?}");
+        Ok::<_, anyhow::Error>(set)
+    };
+    let mut all = read("ink", pot, None)?;
+    if let Some(most) = args.run.classes.filter(|&most| most < all.classes.len()) {
+        let kept: Vec<usize> = (0..all.len()).filter(|&i| usize::from(all.labels[i]) < most).collect();
+        all = all.subset(&kept);
+        all.classes.truncate(most);
+    }
+    let (all, test) = if pot_test.is_empty() {
+        let writers = chosen(&all, TEST_SHARE);
+        let (test, others) = all.split_by_writer(|w| writers.contains(&w));
+        (others, test)
+    } else {
+        let test = read("test set", pot_test, Some(all.classes.clone()))?;
+        (all, test)
+    };
+    let dev_writers = chosen(&all, DEV_SHARE);
+    let (dev, mut train) = all.split_by_writer(|w| dev_writers.contains(&w));
+    ensure!(
+        !train.is_empty() && !dev.is_empty() && !test.is_empty(),
+        "the files hold too few writers (files) to set some aside for development and some for testing"
+    );
+    let writers = |set: &InkSet| set.writers.iter().collect::<BTreeSet<_>>().len();
+    let mut description = format!(
+        "POT files: {} ({} writers to train on, {} for development, {} to test on); {} classes",
+        file_names(pot),
+        writers(&train),
+        writers(&dev),
+        writers(&test),
+        train.classes.len()
+    );
+    if !pot_test.is_empty() {
+        description += &format!("; tested on {}", file_names(pot_test));
+    }
+    if *with_simulated {
+        let config = SimulatorConfig { classes: train.classes.clone(), ..simulator.clone() };
+        let inks = simulated("simulated", &config, Split::Train)?;
+        let SplitSize { writers, samples_per_class } = config.train;
+        description += &format!(
+            "; as many inks again, or more, of the simulator to train on: {samples_per_class} a class by {writers} writers"
+        );
+        train = side_by_side(&train, &inks);
+    }
+    description += ". A subset: its figures cannot be compared with published ones unless the files are the whole of \
+                    OLHWDB1.0 and 1.1 and the ICDAR-2013 competition set";
+    Ok(([train, dev, test], description))
+}
+
+/// Every so many-th writer of `set`.
+fn chosen(set: &InkSet, share: usize) -> BTreeSet<u32> {
+    let writers: BTreeSet<u32> = set.writers.iter().copied().collect();
+    writers.into_iter().skip(1).step_by(share).collect()
+}
+
+/// Both sets, the real one repeated until it is about as large as the simulated one: what is dropped of an ink in training
+/// differs from time to time.
+fn side_by_side(real: &InkSet, simulated: &InkSet) -> InkSet {
+    let mut set = InkSet::new(real.classes.clone());
+    let first_simulated = real.writers.iter().max().map_or(0, |w| w + 1);
+    for _ in 0..(simulated.len() / real.len()).max(1) {
+        for i in 0..real.len() {
+            set.push(real.strokes(i), real.labels[i], real.writers[i]);
+        }
+    }
+    for i in 0..simulated.len() {
+        set.push(simulated.strokes(i), simulated.labels[i], first_simulated + simulated.writers[i]);
+    }
+    set
+}

@@ -1,0 +1,77 @@
+//! Both compressed recognisers on one ink: as written, with its strokes shuffled, with its strokes joined.
+
+use crate::report::types::{Fused, InkAccuracy};
+use anyhow::{Context, Result, ensure};
+use hccr_models::data::InkSet;
+use hccr_models::online::{joined, shuffled};
+use hccr_runtime::ink::render;
+use hccr_runtime::{InkRecognizer, Recognizer, fuse};
+use rayon::prelude::*;
+
+/// Weights that are tried: this many even steps from 0 to 1.
+const WEIGHTS: u32 = 40;
+
+/// Side of the drawn image, and the width of the pen in it: see [`render`].
+const SIDE: usize = 96;
+
+/// What both recognisers say of a set of ink.
+struct Answers {
+    labels: Vec<u16>,
+    /// Probabilities of each ink, online and offline.
+    probabilities: Vec<[Vec<f32>; 2]>,
+}
+
+/// The recogniser of an offline model's file, for ink of these classes.
+pub(super) fn offline_recognizer(bytes: &[u8], classes: &[char]) -> Result<Recognizer> {
+    let offline = Recognizer::from_bytes(bytes).context("cannot use the offline model")?;
+    ensure!(
+        offline.labels() == classes,
+        "the offline model knows other characters: give one that was trained on the same classes"
+    );
+    Ok(offline)
+}
+
+/// Fits the weight on the development writers, over all three kinds of ink, and measures on the test writers.
+pub(super) fn measure(online: &[u8], offline: &Recognizer, dev: &InkSet, test: &InkSet, seed: u64) -> Result<Fused> {
+    let online = InkRecognizer::from_bytes(online)?;
+    let kinds = |set: &InkSet| -> Result<[Answers; 3]> {
+        let answers = |set: &InkSet| answers(&online, offline, set);
+        Ok([answers(set)?, answers(&shuffled(set, seed))?, answers(&joined(set))?])
+    };
+    let (dev, test) = (kinds(dev)?, kinds(test)?);
+    let on_dev = |weight: f64| dev.iter().map(|answers| answers.accuracy(weight)).sum::<f64>();
+    let weights = (0..=WEIGHTS).map(|step| f64::from(step) / f64::from(WEIGHTS));
+    let scored = weights.map(|weight| (weight, on_dev(weight)));
+    let (weight, _) = scored.max_by(|a, b| a.1.total_cmp(&b.1)).expect("there are weights");
+    let row = |weight: f64| {
+        let [plain, shuffled, joined] = [0, 1, 2].map(|kind: usize| test[kind].accuracy(weight));
+        InkAccuracy { plain, shuffled, joined }
+    };
+    Ok(Fused { online: row(0.0), offline: row(1.0), fused: row(weight), weight })
+}
+
+fn answers(online: &InkRecognizer, offline: &Recognizer, set: &InkSet) -> Result<Answers> {
+    let both = |(online, offline): &mut (InkRecognizer, Recognizer), i: usize| {
+        let ink = set.ink(i);
+        let image = render(&ink, SIDE, SIDE as f32 / 24.0)?;
+        let online = online.probabilities(&ink, None)?.to_vec();
+        Ok([online, offline.probabilities(&image, SIDE, SIDE)?.to_vec()])
+    };
+    let probabilities =
+        (0..set.len()).into_par_iter().map_init(|| (online.clone(), offline.clone()), both).collect::<Result<_>>()?;
+    Ok(Answers { labels: set.labels.clone(), probabilities })
+}
+
+impl Answers {
+    /// Share of inks recognised with that weight of the offline network.
+    fn accuracy(&self, weight: f64) -> f64 {
+        let right = |([online, offline], label): &(&[Vec<f32>; 2], &u16)| {
+            let fused =
+                fuse(online, offline, weight as f32).expect("the classes are the same, the weight is from 0 to 1");
+            let own = fused[usize::from(**label)];
+            fused.iter().filter(|&&p| p >= own).count() == 1
+        };
+        let right = self.probabilities.iter().zip(&self.labels).filter(right).count();
+        right as f64 / self.labels.len().max(1) as f64
+    }
+}

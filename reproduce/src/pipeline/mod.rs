@@ -1,0 +1,103 @@
+//! What the offline and the online pipeline have in common: training, low rank, redundancy analysis and pruning, shared
+//! weights, graph optimisation, as stages that can be interrupted between any two mini-batches.
+
+mod low_rank;
+mod results;
+mod stages;
+
+pub(crate) use low_rank::LowRank;
+pub(crate) use results::collect;
+pub(crate) use stages::State;
+
+use crate::args::RunArgs;
+use crate::progress::{Interrupt, Metrics, bar, finish};
+use anyhow::{Context, Result, bail};
+use hccr_compress::LayerInfo;
+use hccr_models::{Recipe, SampleSet, TrainerState};
+use hccr_nn_train::Optimizer;
+use serde::{Serialize, de::DeserializeOwned};
+use stages::Stages;
+use std::time::{Duration, Instant};
+
+/// Time between two checkpoints.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
+
+/// Training, development and test set, by different writers, with the same classes.
+#[derive(Debug)]
+pub(crate) struct Data<S> {
+    pub(crate) train: S,
+    pub(crate) dev: S,
+    pub(crate) test: S,
+    /// What the sets are, in words.
+    pub(crate) description: String,
+}
+
+/// What is particular to a pipeline.
+pub(crate) trait Pipeline {
+    /// What it reads.
+    type Set: SampleSet;
+    /// What it trains with.
+    type Optimizer: Optimizer + Clone + Serialize + DeserializeOwned;
+    /// Its name.
+    const NAME: &'static str;
+    /// Name of the stage after the baseline.
+    const LOW_RANK: &'static str;
+
+    /// The flags of the run.
+    fn run_args(&self) -> &RunArgs;
+
+    /// The command that repeats the run.
+    fn command(&self) -> String;
+
+    /// How long and how hard the stages work.
+    fn recipe(&self) -> &Recipe;
+
+    /// The network before training.
+    fn untrained(&self, data: &Data<Self::Set>) -> Result<TrainerState<Self::Optimizer>>;
+
+    /// The stage after the baseline, for a network of `layers`.
+    fn low_rank(&self, layers: &[LayerInfo]) -> Result<LowRank>;
+}
+
+/// Runs the pipeline to its end, or goes on with it, on data that took `data_seconds` to make.
+pub(crate) fn run<P: Pipeline>(
+    pipeline: &P,
+    data: &Data<P::Set>,
+    data_seconds: f64,
+    interrupt: &Interrupt,
+) -> Result<State<P::Optimizer>> {
+    let (args, command) = (pipeline.run_args(), pipeline.command());
+    let out = args.out(P::NAME);
+    std::fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
+    let checkpoint = out.join("checkpoint");
+    let mut stages =
+        if args.resume { Stages::resume(&checkpoint, pipeline, data)? } else { Stages::start(pipeline, data)? };
+    stages.record_seconds("data", data_seconds);
+    let mut metrics = Metrics::open(&out.join("metrics.jsonl"), stages.metrics_bytes())?;
+    let mut saved = Instant::now();
+    while let Some(name) = stages.current() {
+        let bar = bar(name, 0);
+        let (start, first_step) = (Instant::now(), stages.steps());
+        while stages.current() == Some(name) {
+            let progress = stages.advance(&mut metrics)?;
+            bar.set_length(progress.total as u64);
+            bar.set_position(progress.done as u64);
+            let samples = stages.steps().saturating_sub(first_step) * pipeline.recipe().batch_size as u64;
+            let rate = samples as f64 / start.elapsed().as_secs_f64();
+            let rate = if samples > 0 { format!(", {rate:.0} samples/s") } else { String::new() };
+            bar.set_message(progress.message + &rate);
+            if interrupt.is_set() || saved.elapsed() > CHECKPOINT_EVERY {
+                stages.save(&checkpoint, metrics.bytes())?;
+                saved = Instant::now();
+            }
+            if interrupt.is_set() {
+                bar.abandon();
+                bail!("stopped; go on with: {command} {}", args.resume_flags());
+            }
+        }
+        stages.record_seconds(name, start.elapsed().as_secs_f64());
+        finish(&bar, name, &stages.summary(start.elapsed()));
+    }
+    stages.save(&checkpoint, metrics.bytes())?;
+    Ok(stages.into_state())
+}
