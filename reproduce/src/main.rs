@@ -26,7 +26,7 @@ use std::path::PathBuf;
 /// shared weights -> graph optimisation -> report. Online: pen trajectories -> baseline LSTM -> SVD -> CRA and ADW -> shared
 /// weights -> graph optimisation -> report, with both recognisers fused.
 #[derive(Parser, Debug)]
-#[command(name = "cargo xtask reproduce", version, args_conflicts_with_subcommands = true)]
+#[command(bin_name = "cargo xtask reproduce", version, args_conflicts_with_subcommands = true)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
