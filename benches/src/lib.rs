@@ -1,4 +1,4 @@
-//! What the benchmarks of the runtime share: random weights, and timing on every instruction set.
+//! What the benchmarks of the runtime share: random weights, networks, and timing on every instruction set.
 
 use hccr_runtime::{IsaKind, Model, Plan, Session, Weight};
 use std::collections::BTreeMap;
@@ -6,6 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const RUNS: usize = 30;
+
+/// Steps of the sequences that are timed: about as many as a character has.
+pub const SEQUENCE_LENGTH: usize = 50;
 
 /// SplitMix64, as values uniform in [-1, 1).
 pub struct Rng(pub u64);
@@ -47,7 +50,10 @@ pub fn compare<'a>(networks: impl IntoIterator<Item = (&'a str, Box<dyn Fn() -> 
         let model = network();
         let mut reference = Vec::new();
         for isa in IsaKind::available() {
-            let mut session = Session::new(Arc::new(Plan::with_isa(&model, isa).expect("a valid model")));
+            let start = Instant::now();
+            let plan = Plan::with_isa(&model, isa).expect("a valid model");
+            let planned = start.elapsed();
+            let mut session = Session::new(Arc::new(plan));
             let output = session.run(input).expect("a valid input").to_vec();
             if isa == IsaKind::Scalar {
                 reference = output;
@@ -57,13 +63,13 @@ pub fn compare<'a>(networks: impl IntoIterator<Item = (&'a str, Box<dyn Fn() -> 
             for (found, want) in output.iter().zip(&reference) {
                 assert!((found - want).abs() <= 1e-4 * largest, "{name} {isa}: {found} instead of {want}");
             }
-            measure(name, &mut session, input);
+            measure(name, &mut session, input, planned);
         }
     }
 }
 
-/// Prints the minimum and median of the whole, and the minimum of each layer.
-fn measure(name: &str, session: &mut Session, input: &[f32]) {
+/// Prints the time of the plan, the minimum and median of a run, and the minimum of each layer.
+fn measure(name: &str, session: &mut Session, input: &[f32], planned: Duration) {
     let mut total: Vec<Duration> = Vec::with_capacity(RUNS);
     // A layer over a sequence runs once a chunk: its time is the sum.
     let mut layers: BTreeMap<String, Duration> = BTreeMap::new();
@@ -86,7 +92,8 @@ fn measure(name: &str, session: &mut Session, input: &[f32]) {
     }
     total.sort_unstable();
     let ms = |d: Duration| d.as_secs_f64() * 1e3;
-    println!("{name} {}: min {:.3} ms, median {:.3} ms", session.plan().isa(), ms(total[0]), ms(total[RUNS / 2]));
+    let (isa, planned, least, median) = (session.plan().isa(), ms(planned), ms(total[0]), ms(total[RUNS / 2]));
+    println!("{name} {isa}: plan {planned:.1} ms; run min {least:.3} ms, median {median:.3} ms");
     for line in session.plan().describe().lines().skip(1) {
         match line.split_whitespace().next().and_then(|layer| layers.get(layer)) {
             Some(&least) => println!("  {:>8.3} ms  {line}", ms(least)),

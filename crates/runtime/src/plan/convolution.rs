@@ -53,7 +53,7 @@ pub(super) fn task(
     let direct = cost(matrix.multiply_adds(conv::MR, lanes), direct_rate(lanes), elements);
     let blocks = if sparse { matrix.blocks(bspmm::MR) } else { usize::MAX };
     let blocked = blocks.checked_mul(bspmm::MR).map_or(f64::MAX, |n| cost(n as f64, BLOCK_RATE, n + blocks));
-    if let Some(tile) = tile(params, dst)
+    if let Some(tile) = tile(params, dst, lanes)
         && WinogradConv::cost(tile, src, dst, lanes) < direct.min(blocked)
     {
         return Task::Winograd(WinogradConv::new(&matrix.to_dense(), tile, epilogue, [src, dst], first, lanes));
@@ -110,8 +110,12 @@ fn offsets(params: &Conv2dParams, src: &Layout) -> (usize, Vec<u32>) {
     (first, offsets)
 }
 
-/// The largest tile of Winograd's algorithm that divides the output, or `None` for other kernels than its own.
-fn tile(params: &Conv2dParams, dst: &Layout) -> Option<Tile> {
+/// The largest tile of Winograd's algorithm that divides the output. `None` for other kernels than its own, and for output
+/// channels so few that filling their vectors up would multiply the weights.
+fn tile(params: &Conv2dParams, dst: &Layout, lanes: usize) -> Option<Tile> {
+    if 2 * params.out_channels < lanes {
+        return None;
+    }
     let along = |taps: usize, size: usize| match taps {
         1 => Some(1),
         3 => [4, 2].into_iter().find(|&outputs| size.is_multiple_of(outputs)),

@@ -29,6 +29,7 @@ impl Plan {
             buffer_of: alloc::vec![0; values.len()],
             steps: Vec::new(),
             connections: Vec::new(),
+            only_reader: only_readers(model, values.len()),
             fused: alloc::vec![false; model.nodes.len()],
         };
 
@@ -108,8 +109,24 @@ struct Lowering<'a> {
     steps: Vec<Step>,
     /// The buffers of each step.
     connections: Vec<Buffers>,
+    /// The one node that reads each value, where it is read once and is no output.
+    only_reader: Vec<Option<usize>>,
     /// Nodes that the step of an earlier one runs too.
     fused: Vec<bool>,
+}
+
+/// See [`Lowering::only_reader`].
+fn only_readers(model: &Model, values: usize) -> Vec<Option<usize>> {
+    let mut reads = alloc::vec![0u32; values];
+    let mut last = alloc::vec![None; values];
+    for (i, node) in model.nodes.iter().enumerate() {
+        reads[node.input.0 as usize] += 1;
+        last[node.input.0 as usize] = Some(i);
+    }
+    for output in &model.outputs {
+        reads[output.0 as usize] += 1;
+    }
+    last.into_iter().zip(reads).map(|(reader, reads)| reader.filter(|_| reads == 1)).collect()
 }
 
 /// The buffers of a step.
@@ -187,12 +204,8 @@ impl Lowering<'_> {
     /// The max pooling that alone reads the output of the convolution `i`, and the task of both, where there is one.
     fn pooled(&self, i: usize) -> Option<(usize, Task)> {
         let (v, model) = (self.model.inputs.len() + i, self.model);
-        let mut readers = (0..model.nodes.len()).filter(|&j| model.nodes[j].input.0 as usize == v);
-        let (pool, None) = (readers.next()?, readers.next()) else { return None };
+        let pool = self.only_reader[v]?;
         let Op::MaxPool2d { params } = model.nodes[pool].op else { return None };
-        if model.outputs.iter().any(|output| output.0 as usize == v) {
-            return None;
-        }
         let (conv, value) = (&self.values[v].layout, &self.values[self.model.inputs.len() + pool]);
         let layouts = [&self.values[model.nodes[i].input.0 as usize].layout, &value.layout];
         let size = [conv.height, conv.width];
