@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Rng, assert_close, run};
+use common::{Rng, assert_close, assert_sums_close, run};
 use hccr_runtime::shape::{Conv2dParams, LinearParams, Pool2dParams};
 use hccr_runtime::{IsaKind, Model, ModelBuilder, Node, Op, Plan, ValueId, Weight, WeightData, WeightId};
 use proptest::prelude::*;
@@ -76,10 +76,14 @@ impl ConvProblem {
             let table = Plan::with_isa(&model, isa).unwrap().describe();
             assert!(table.contains(kernel), "no {kernel} for {:?} on {:?}:\n{table}", self.params, self.size);
             let found = run(&model, isa, &self.input);
-            assert_close(&found, &want, tolerance, &format!("{isa} {:?} on {:?}", self.params, self.size));
+            let what = format!("{isa} {:?} on {:?}", self.params, self.size);
+            assert_sums_close(&found, &want, tolerance, TERMS, &what);
         }
     }
 }
+
+/// Products of weights and inputs, both uniform in [-1, 1), have this size.
+const TERMS: f32 = 0.25;
 
 /// A fully connected layer with its data.
 struct LinearProblem {
@@ -126,7 +130,7 @@ impl LinearProblem {
     fn check(&self) {
         for isa in IsaKind::available() {
             let found = run(&self.model(), isa, &self.input);
-            assert_close(&found, &self.reference(), 1e-5, &format!("{isa} {:?}", self.params));
+            assert_sums_close(&found, &self.reference(), 1e-5, TERMS, &format!("{isa} {:?}", self.params));
         }
     }
 }

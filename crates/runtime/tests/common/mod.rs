@@ -38,8 +38,13 @@ pub(crate) fn run(model: &Model, isa: IsaKind, input: &[f32]) -> Vec<f32> {
 
 /// Fails where an element is off by more than `tolerance` of the largest wanted one.
 pub(crate) fn assert_close(found: &[f32], want: &[f32], tolerance: f32, what: &str) {
+    assert_sums_close(found, want, tolerance, 1e-3, what);
+}
+
+/// The same for sums whose terms are about as large as `terms`: where they cancel, what is rounded is not small.
+pub(crate) fn assert_sums_close(found: &[f32], want: &[f32], tolerance: f32, terms: f32, what: &str) {
     assert_eq!(found.len(), want.len(), "{what}");
-    let largest = want.iter().fold(1e-3f32, |m, v| m.max(v.abs()));
+    let largest = want.iter().fold(terms, |m, v| m.max(v.abs()));
     for (i, (f, w)) in found.iter().zip(want).enumerate() {
         assert!((f - w).abs() <= tolerance * largest, "{what}: element {i} is {f}, wanted {w}");
     }
