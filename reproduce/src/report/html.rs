@@ -4,11 +4,11 @@ use super::chart::{Key, Plot};
 use super::markup::{capital, escape, figures_table, paragraph, section, table, text};
 use super::number::{self, NONE};
 use super::plots;
-use super::released;
 use super::sheet::SheetItem;
 use super::table::{self, Figures};
 use super::thesis::Figure;
 use super::types::{FullSize, Fused, Layer, PruningRun, Report};
+use super::{fused, released};
 use anyhow::Result;
 
 const STYLE: &str = include_str!("style.css");
@@ -26,7 +26,7 @@ pub(crate) fn page(report: &Report, sheet: &[SheetItem]) -> Result<String> {
     if report.released.is_none() {
         body += &section("Plots", &figures(&plots::all(report)?));
     }
-    body += &section("One ink, two recognisers", &report.fused.as_ref().map_or(String::new(), fused));
+    body += &section("One ink, two recognisers", &report.fused.as_ref().map_or(String::new(), one_ink));
     body += &section("Ways of pruning, at their end", &pruning(&report.pruning_comparison));
     body += &section("Layers", &layers(&report.layers));
     body += &section("Writers", &report.released.as_ref().map_or(String::new(), released::writers));
@@ -168,10 +168,8 @@ fn pruning(runs: &[PruningRun]) -> String {
     table(&["", "zeros %", "development top-1 %", "test top-1 %"], rows)
 }
 
-fn fused(fused: &Fused) -> String {
-    let (head, rows) = table::fused(fused);
-    let rows = rows.into_iter().map(|row| ("", row));
-    table(&head, rows) + &paragraph(&table::fused_note(fused))
+fn one_ink(fused: &Fused) -> String {
+    figures_table(&fused::table(&[fused])) + &paragraph(&fused::note(fused))
 }
 
 fn layers(layers: &[Layer]) -> String {

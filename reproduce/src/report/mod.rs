@@ -7,6 +7,7 @@ pub(crate) mod thesis;
 pub(crate) mod types;
 
 mod chart;
+mod fused;
 mod html;
 mod markup;
 mod number;
