@@ -5,6 +5,7 @@ mod common;
 use common::{Rng, assert_close, run};
 use hccr_runtime::shape::{Conv2dParams, LinearParams, Pool2dParams};
 use hccr_runtime::{IsaKind, Model, ModelBuilder, Op, Weight, WeightData, WeightId};
+#[cfg(not(target_family = "wasm"))]
 use proptest::prelude::*;
 
 /// A convolution with its data.
@@ -273,6 +274,7 @@ fn a_scale_multiplies_the_weights() {
     }
 }
 
+#[cfg(not(target_family = "wasm"))]
 fn conv_problems() -> impl Strategy<Value = ConvProblem> {
     let sizes = (1usize..9, 1usize..9, [1usize..4, 1usize..4], [1usize..3, 1usize..3], [0usize..3, 0usize..3]);
     (sizes, [1usize..14, 1usize..30], 0.0..1.0f64, any::<u64>()).prop_filter_map(
@@ -286,6 +288,7 @@ fn conv_problems() -> impl Strategy<Value = ConvProblem> {
     )
 }
 
+#[cfg(not(target_family = "wasm"))]
 proptest! {
     #[test]
     fn any_convolution(problem in conv_problems()) {
