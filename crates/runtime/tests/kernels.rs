@@ -126,8 +126,11 @@ impl LinearProblem {
 }
 
 #[test]
-fn scalar_is_always_available() {
-    assert_eq!(IsaKind::available()[0], IsaKind::Scalar);
+fn available_are_scalar_and_what_the_target_has_for_sure() {
+    let available = IsaKind::available();
+    assert_eq!(available[0], IsaKind::Scalar);
+    assert_eq!(available.contains(&IsaKind::Neon), cfg!(all(target_arch = "aarch64", target_feature = "neon")));
+    assert_eq!(available.contains(&IsaKind::Simd128), cfg!(all(target_arch = "wasm32", target_feature = "simd128")));
 }
 
 #[test]
