@@ -52,6 +52,7 @@ fn write_all(dir: &Path, released: Option<&Path>) -> Result<()> {
     write(dir, "cnn9", &baseline, &[], [1, 1])?;
     write(dir, "cnn9-lowrank", &low_rank, &[], [1, 1])?;
     write(dir, "cnn9-compressed", &compressed, &[], [1, 1])?;
+    write(dir, "cnn9-block", &block, &[], [1, 1])?;
     write(dir, "lstm", &full_size_network(OnlineStage::Baseline, SEED), &[], [1, 1])?;
     write(dir, "lstm-compressed", &pruned, &[("whole", &whole)], [1, 1])?;
     write(dir, "cnn9-lowrank-batch32", &low_rank, &[], [32, 2])
