@@ -162,10 +162,16 @@ fn pruning(runs: &[PruningRun]) -> String {
         return String::new();
     }
     let rows = runs.iter().map(|run| {
-        let shares = [run.sparsity, run.dev_accuracy, run.test_accuracy].map(number::percent);
-        ("", [std::slice::from_ref(&run.strategy), shares.as_slice()].concat())
+        let [zeros, dev, test] = [run.sparsity, run.dev_accuracy, run.test_accuracy].map(number::percent);
+        let pattern = if run.block == 1 { "single".into() } else { format!("{}×1", run.block) };
+        let bytes = text(run.bytes.map(|bytes| bytes as f64), number::thousands);
+        ("", vec![run.strategy.clone(), pattern, zeros, dev, test, bytes, text(run.min_ms, number::ms)])
     });
-    table(&["", "zeros %", "development top-1 %", "test top-1 %"], rows)
+    table(&["", "pattern", "zeros %", "development top-1 %", "test top-1 %", "bytes", "min ms"], rows)
+        + &paragraph(
+            "Pattern: output channels × inputs that lose their weights together. Neither shared values nor graph \
+                      optimisation are in these bytes and times.",
+        )
 }
 
 fn one_ink(fused: &Fused) -> String {

@@ -81,6 +81,19 @@ mod tests {
     }
 
     #[test]
+    fn reports_from_before_there_were_blocks_are_read() {
+        let mut report = sample::report();
+        let mut json = serde_json::to_value(&report).unwrap();
+        for run in json["pruning_comparison"].as_array_mut().unwrap() {
+            ["block", "bytes", "min_ms"].map(|field| run.as_object_mut().unwrap().remove(field).unwrap());
+        }
+        for run in &mut report.pruning_comparison {
+            (run.block, run.bytes, run.min_ms) = (1, None, None);
+        }
+        assert_eq!(serde_json::from_value::<types::Report>(json).unwrap(), report);
+    }
+
+    #[test]
     fn both_files_are_written() {
         let out = std::env::temp_dir().join(format!("hccr-report-{}", std::process::id()));
         write(&out.join("deep"), &sample::report(), &[]).unwrap();
