@@ -85,7 +85,9 @@ mod tests {
         let mut report = sample::report();
         let mut json = serde_json::to_value(&report).unwrap();
         for run in json["pruning_comparison"].as_array_mut().unwrap() {
-            ["block", "bytes", "min_ms"].map(|field| run.as_object_mut().unwrap().remove(field).unwrap());
+            for field in ["block", "bytes", "min_ms"] {
+                run.as_object_mut().unwrap().remove(field).unwrap();
+            }
         }
         for run in &mut report.pruning_comparison {
             (run.block, run.bytes, run.min_ms) = (1, None, None);
