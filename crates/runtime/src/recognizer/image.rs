@@ -34,14 +34,15 @@ impl Recognizer {
     /// # Errors
     /// [`PlanError::InvalidModel`] for any other model, and as [`Plan::new`].
     pub fn new(model: Model) -> Result<Self, PlanError> {
-        model.validate()?;
         let [input] = &model.inputs[..] else { return Err(unfit("inputs", "a recogniser takes one image")) };
         let &[1, size, width] = &input[..] else { return Err(unfit("inputs", "a recogniser takes a grey image")) };
         if size != width {
             return Err(unfit("inputs", "a recogniser takes a square image"));
         }
+        let classifier = Classifier::new(model)?;
+        // Within bounds, since the model is valid.
         let pixels = size * size;
-        Ok(Self { classifier: Classifier::new(model)?, size, image: vec![0; pixels], input: vec![0.0; pixels] })
+        Ok(Self { classifier, size, image: vec![0; pixels], input: vec![0.0; pixels] })
     }
 
     /// The characters that the recogniser knows, in the model's order.

@@ -31,7 +31,6 @@ impl InkRecognizer {
     /// # Errors
     /// [`PlanError::InvalidModel`] for any other model, and as [`Plan::new`].
     pub fn new(model: Model) -> Result<Self, PlanError> {
-        model.validate()?;
         let [input] = &model.inputs[..] else { return Err(unfit("inputs", "an ink recogniser takes one sequence")) };
         if input[..] != [STEPS, FEATURES] {
             return Err(unfit("inputs", "an ink recogniser takes a sequence of 6 features"));
