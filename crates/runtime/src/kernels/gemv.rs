@@ -52,18 +52,23 @@ impl DenseLinear {
         let Some((centres, labels)) = shared::few(&weights.values) else { unreachable!("chosen for few values") };
         let out_features = epilogue.bias.len();
         let padded = out_features.next_multiple_of(MR);
-        let mut packed = vec![LAST; padded * in_features];
+        let mut packed = Vec::with_capacity(padded * in_features);
         // Where to go on in each row.
         let mut from: Vec<usize> = (0..out_features).map(|row| weights.pattern.row(row).start).collect();
-        for (panel, first) in packed.chunks_exact_mut(in_features * MR).zip((0..).step_by(MR)) {
-            for (block, before) in panel.chunks_mut(BLOCK * MR).zip((0..).step_by(BLOCK)) {
+        for first in (0..out_features).step_by(MR) {
+            for before in (0..in_features).step_by(BLOCK) {
+                let start = packed.len();
+                packed.resize(start + BLOCK.min(in_features - before) * MR, LAST);
+                let block = &mut packed[start..];
                 for row in first..out_features.min(first + MR) {
                     let entries = from[row]..weights.pattern.row(row).end;
+                    let mut taken = 0;
                     for (&column, &label) in weights.pattern.indices[entries.clone()].iter().zip(&labels[entries]) {
                         let Some(place) = block.get_mut((column as usize - before) * MR + row % MR) else { break };
                         *place = label;
-                        from[row] += 1;
+                        taken += 1;
                     }
+                    from[row] += taken;
                 }
             }
         }

@@ -11,6 +11,7 @@ pub use ink::InkRecognizer;
 pub use ink_session::InkSession;
 
 use crate::error::{LoadError, PlanError};
+use crate::isa::Token;
 use crate::model::{Model, Node, Op};
 use crate::plan::Plan;
 use crate::session::Session;
@@ -35,18 +36,18 @@ struct Classifier {
 }
 
 impl Classifier {
-    /// With a softmax at the end of `model`, unless it has one. Making the plan validates the model.
+    /// Of a valid model, with a softmax at its end unless it has one.
     fn new(mut model: Model) -> Result<Self, PlanError> {
         let [output] = model.outputs[..] else { return Err(unfit("outputs", "a recogniser has one output")) };
         if model.labels.is_empty() {
             return Err(unfit("labels", "a recogniser needs the character of each class"));
         }
-        let last = model.producer(output).and_then(|node| model.nodes.get(node));
-        if last.is_none_or(|node| node.op != Op::Softmax) {
+        let last = model.producer(output).map(|node| &model.nodes[node].op);
+        if !matches!(last, Some(Op::Softmax)) {
             model.nodes.push(Node { name: "softmax".into(), op: Op::Softmax, input: output });
             model.outputs = vec![model.value_of(model.nodes.len() - 1)];
         }
-        let session = Session::new(Arc::new(Plan::new(&model)?));
+        let session = Session::new(Arc::new(Plan::of_valid(&model, model.shapes()?, Token::best())?));
         Ok(Self { session, labels: model.labels.into() })
     }
 }
