@@ -58,7 +58,7 @@ impl Plan {
     /// [`PlanError::InvalidModel`] where the model is not valid, [`PlanError::TooLarge`] where its values would need
     /// more than 256 MiB.
     pub fn new(model: &Model) -> Result<Self, PlanError> {
-        Self::with_token(model, Token::best())
+        Self::of_valid(model, model.validate()?, Token::best())
     }
 
     /// Plans `model` for the instruction set `isa`: for tests and comparisons.
@@ -67,7 +67,7 @@ impl Plan {
     /// As [`Plan::new`], and [`PlanError::IsaUnavailable`].
     pub fn with_isa(model: &Model, isa: IsaKind) -> Result<Self, PlanError> {
         let token = Token::new(isa).ok_or(PlanError::IsaUnavailable { isa: isa.name() })?;
-        Self::with_token(model, token)
+        Self::of_valid(model, model.validate()?, token)
     }
 
     /// The instruction set that the kernels use.

@@ -76,27 +76,8 @@ impl WinogradConv {
         let nr = choices.iter().copied().min_by_key(|&nr| columns.next_multiple_of(nr)).unwrap_or(4);
 
         let outputs = dst.channels.next_multiple_of(lanes);
-        let taps = points.map(|p| if p.len() > 1 { 3 } else { 1 });
-        let mut packed = Aligned::zeros(points[0].len() * points[1].len() * src.channels * outputs);
-        for (i, kernel) in weights.chunks_exact(taps[0] * taps[1]).enumerate() {
-            let (output, channel) = (i / src.channels, i % src.channels);
-            let first = output / (PANEL * lanes) * (PANEL * lanes);
-            let width = (outputs - first).min(PANEL * lanes);
-            let panel = &mut packed[first * points[0].len() * points[1].len() * src.channels..];
-            for (py, down) in points[0].iter().enumerate() {
-                let mut row = [0.0; 3];
-                for x in 0..taps[1] {
-                    row[x] = (0..taps[0]).map(|y| down[y] * f64::from(kernel[y * taps[1] + x])).sum();
-                }
-                for (px, across) in points[1].iter().enumerate() {
-                    let value: f64 = across.iter().zip(row).map(|(a, r)| a * r).sum();
-                    let point = py * points[1].len() + px;
-                    panel[(point * src.channels + channel) * width + output - first] = value as f32;
-                }
-            }
-        }
         Self {
-            weights: packed,
+            weights: transform_weights(weights, points, [src.channels, dst.channels, outputs], lanes),
             epilogue: epilogue.padded(outputs),
             tile,
             tiles,
@@ -175,6 +156,63 @@ impl WinogradConv {
         assert!(last + across + POINTS <= src.len(), "input planes shorter than planned");
         assert!(self.dst.elements().is_some_and(|n| n <= dst.len()), "output planes too short");
         assert!(self.scratch_len() <= scratch.len(), "working memory too short");
+    }
+}
+
+/// What the output channels of a panel have at one place, side by side: loops over them are vectorised.
+type Row = [f64; PANEL * MAX_LANES];
+
+/// The transforms of kernels (Oihw) at the points down and across, in panels of output channels, of which there are
+/// `outputs` with those that fill vectors up.
+fn transform_weights(
+    weights: &[f32],
+    [down, across]: [&[[f64; 3]]; 2],
+    [in_channels, out_channels, outputs]: [usize; 3],
+    lanes: usize,
+) -> Aligned {
+    let [height, width] = [down, across].map(|points| if points.len() > 1 { 3 } else { 1 });
+    let mut packed = Aligned::zeros(down.len() * across.len() * in_channels * outputs);
+    let mut rest = &mut packed[..];
+    for first in (0..outputs).step_by(PANEL * lanes) {
+        let panel = (outputs - first).min(PANEL * lanes);
+        // Taps by column, then by row.
+        let mut taps: [[Row; 3]; 3] = [[[0.0; _]; _]; _];
+        let mut columns: [Row; 3] = [[0.0; _]; _];
+        let (now, later) = rest.split_at_mut(down.len() * across.len() * in_channels * panel);
+        rest = later;
+        for channel in 0..in_channels {
+            for i in 0..panel.min(out_channels - first) {
+                let kernel = &weights[((first + i) * in_channels + channel) * height * width..][..height * width];
+                for (y, kernel) in kernel.chunks_exact(width).enumerate() {
+                    for (column, &tap) in taps.iter_mut().zip(kernel) {
+                        column[y][i] = f64::from(tap);
+                    }
+                }
+            }
+            let mut points = now.chunks_exact_mut(in_channels * panel);
+            for down in down {
+                for (column, taps) in columns.iter_mut().zip(&taps[..width]) {
+                    combine(down, &taps[..height], column, |sum| sum);
+                }
+                for (across, point) in across.iter().zip(&mut points) {
+                    combine(across, &columns[..width], &mut point[channel * panel..][..panel], |sum| sum as f32);
+                }
+            }
+        }
+    }
+    packed
+}
+
+/// The sums of three rows times their factors; a row alone stays as it is.
+#[inline]
+fn combine<T>(by: &[f64; 3], rows: &[Row], sums: &mut [T], of: impl Fn(f64) -> T) {
+    match rows {
+        [a, b, c] => {
+            for (((sum, a), b), c) in sums.iter_mut().zip(a).zip(b).zip(c) {
+                *sum = of(by[0] * a + by[1] * b + by[2] * c);
+            }
+        }
+        _ => sums.iter_mut().zip(rows.as_flattened()).for_each(|(sum, &a)| *sum = of(a)),
     }
 }
 

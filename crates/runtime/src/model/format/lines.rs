@@ -175,22 +175,23 @@ fn transpose<T: Copy + Default>(pattern: &Pattern, columns: usize, values: &[T])
     let mut moved = vec![T::default(); values.len()];
     // Where to go on in each new row, and in each old one.
     let (mut to, mut from) = (indptr.clone(), pattern.indptr.clone());
+    let mut place = |row: usize, column: u32| {
+        let next = &mut to[column as usize];
+        let at = *next as usize;
+        *next += 1;
+        indices[at] = row as u32;
+        at
+    };
     for end in (BLOCK..columns + BLOCK).step_by(BLOCK) {
         for row in 0..pattern.rows() {
-            let rest = from[row] as usize..pattern.indptr[row + 1] as usize;
-            let rest_of_values = values.get(rest.clone()).unwrap_or(&[]);
-            let columns = pattern.indices[rest].iter().take_while(|&&column| (column as usize) < end);
-            let mut taken = 0;
-            for &column in columns {
-                let at = &mut to[column as usize];
-                indices[*at as usize] = row as u32;
-                if let Some(&value) = rest_of_values.get(taken) {
-                    moved[*at as usize] = value;
-                }
-                *at += 1;
-                taken += 1;
-            }
+            let first = from[row] as usize;
+            let rest = &pattern.indices[first..pattern.indptr[row + 1] as usize];
+            let taken = rest.iter().position(|&column| column as usize >= end).unwrap_or(rest.len());
             from[row] += taken as u32;
+            match values.get(first..first + taken) {
+                Some(values) => rest[..taken].iter().zip(values).for_each(|(&c, &value)| moved[place(row, c)] = value),
+                None => rest[..taken].iter().for_each(|&c| _ = place(row, c)),
+            }
         }
     }
     (Pattern { indptr, indices }, moved)
