@@ -20,9 +20,7 @@ pub(crate) fn run(root: &Path, networks: &[String]) -> Result<()> {
         command = Command::new("taskset");
         command.args(["-c", &last.to_string(), "cargo"]);
     }
-    if let Some(core_type) = core_type {
-        command.env("OPENBLAS_CORETYPE", core_type);
-    }
+    command.envs(core_type.map(|name| ("OPENBLAS_CORETYPE", name)));
     let status = command.args(BENCH).arg("--").args(networks).current_dir(root).status();
     ensure!(status.context("cannot start taskset (package util-linux)")?.success(), "a benchmark failed");
     Ok(())

@@ -2,6 +2,8 @@
 
 use hccr_runtime::shape::Conv2dParams;
 use hccr_tensor::{Transpose, Window, gemm, im2col};
+use ndarray::linalg::general_mat_vec_mul;
+use ndarray::{ArrayView1, ArrayView2, ArrayViewMut1};
 use std::array::from_fn;
 
 /// How a program computes convolutions and products with matrices.
@@ -11,7 +13,7 @@ pub(crate) enum Products {
     Naive,
     /// Several sums side by side, in loops that the compiler turns into vector instructions.
     Vectorised,
-    /// im2col, and OpenBLAS.
+    /// im2col, and OpenBLAS behind `hccr-tensor` and ndarray.
     Blas,
 }
 
@@ -47,6 +49,11 @@ impl Products {
         let dot: fn(&[f32], &[f32]) -> f32 = match self {
             Self::Naive => |a, b| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>(),
             Self::Vectorised => dot_unrolled,
+            Self::Blas if x.len() == columns => {
+                // A product of matrices would copy the weight first.
+                let weight = ArrayView2::from_shape((rows, columns), weight).expect("a valid model");
+                return general_mat_vec_mul(1.0, &weight, &ArrayView1::from(x), 0.0, &mut ArrayViewMut1::from(y));
+            }
             Self::Blas => {
                 let (a, b) = ((x, columns, Transpose::No), (weight, columns, Transpose::Yes));
                 return gemm([x.len() / columns, rows, columns], 1.0, a, b, 0.0, (y, rows));
