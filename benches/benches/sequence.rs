@@ -3,11 +3,9 @@
 //! Prints minimum and median times a character of 50 steps, and the minimum a layer, for each instruction set. Pin it to
 //! one core: `taskset -c 1 cargo bench -p hccr-benches --bench sequence`. A word behind `--` selects networks by name.
 
-use hccr_benches::{Rng, SEQUENCE_LENGTH, compare};
+use hccr_benches::{Rng, SEED, SEQUENCE_LENGTH, compare};
 use hccr_models::online::{OnlineStage, full_size_network};
 use hccr_runtime::ink::FEATURES;
-
-const SEED: u64 = 1;
 
 fn main() {
     let mut rng = Rng(2);

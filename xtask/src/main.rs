@@ -33,9 +33,10 @@ enum Cli {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
-    /// Time the runtime's layers on every instruction set, after holding the answers to the plain loops.
+    /// Time the runtime's layers on every instruction set, after holding the answers to the plain loops; and the ladder
+    /// from naive loops to compressed networks, whose table and plot go to target/tmp.
     Bench {
-        /// Only the networks whose names contain one of these words: baseline, low-rank, pruned.
+        /// Only the networks whose names contain one of these words: baseline, low-rank, svd, compressed, blocks; ladder.
         networks: Vec<String>,
     },
     /// Time the runtime beside onnxruntime, OpenVINO and ncnn on the same networks.

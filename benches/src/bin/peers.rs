@@ -6,7 +6,7 @@
 //! ```
 
 use anyhow::{Context, Result, bail, ensure};
-use hccr_benches::{Rng, SEQUENCE_LENGTH};
+use hccr_benches::{Rng, SEED, SEQUENCE_LENGTH};
 use hccr_models::export::onnx;
 use hccr_models::offline::{ThesisStage, thesis_network};
 use hccr_models::online::{OnlineStage, full_size_network};
@@ -19,8 +19,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
-
-const SEED: u64 = 1;
 
 fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
