@@ -82,7 +82,8 @@ fn a_network_is_trained_compressed_and_recognises() {
     }
     let low_rank = file(&trainer);
 
-    let config = CraConfig { layers: Vec::new(), grid: vec![0.4, 0.6, 0.8], stop_drop: 0.2, max_sparsity: 0.95 };
+    let config =
+        CraConfig { layers: Vec::new(), grid: vec![0.4, 0.6, 0.8], block: 1, stop_drop: 0.2, max_sparsity: 0.95 };
     let layers = trainer.layers();
     let mut cra = Cra::new(config, &layers).expect("a valid configuration");
     while !cra.is_done() {
@@ -93,7 +94,8 @@ fn a_network_is_trained_compressed_and_recognises() {
     let targets = cra.targets_for_budget(&layers, budget).expect("a budget within reach").ratios;
     let planned = cost(&layers, &targets).0;
 
-    let config = AdwConfig { strategy: Strategy::Adaptive, targets, training: training(200, 0.004), ramp_steps: 100 };
+    let config =
+        AdwConfig { strategy: Strategy::Adaptive, targets, block: 1, training: training(200, 0.004), ramp_steps: 100 };
     prune_twice(Adw::new(config, &layers).expect("a valid configuration"), &mut trainer, &train, &dev);
     let pruned = file(&trainer);
 

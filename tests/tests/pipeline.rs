@@ -114,7 +114,8 @@ fn a_network_is_trained_compressed_and_recognises() {
     }
     let gslre = Stage::new("gslre", &trainer, test);
 
-    let config = CraConfig { layers: Vec::new(), grid: vec![0.4, 0.6, 0.8], stop_drop: 0.2, max_sparsity: 0.95 };
+    let config =
+        CraConfig { layers: Vec::new(), grid: vec![0.4, 0.6, 0.8], block: 1, stop_drop: 0.2, max_sparsity: 0.95 };
     let layers = trainer.layers();
     let mut cra = Cra::new(config, &layers).expect("a valid configuration");
     while !cra.is_done() {
@@ -131,6 +132,7 @@ fn a_network_is_trained_compressed_and_recognises() {
     let config = AdwConfig {
         strategy: Strategy::Adaptive,
         targets: targets.clone(),
+        block: 1,
         training: training(40, 0.04),
         ramp_steps: 25,
     };

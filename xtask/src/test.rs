@@ -1,5 +1,6 @@
 //! `cargo xtask test`: everything that must hold before a change is merged. Stops at the first failure.
 
+use crate::emulated::{TARGETS, Target};
 use crate::prepare::prepare;
 use crate::reproduce;
 use anyhow::{Context, Result, ensure};
@@ -10,10 +11,13 @@ use std::time::{Duration, Instant};
 /// Runs all steps; `fast` leaves out the release build and the smoke reproduction.
 pub(crate) fn run(root: &Path, fast: bool) -> Result<()> {
     let core_type = prepare()?;
-    let mut steps = Steps { root, core_type, done: Vec::new() };
+    let mut steps = Steps { root, core_type, done: Vec::new(), skipped: Vec::new() };
     steps.cargo("formatting", &[], "fmt --all --check")?;
     steps.cargo("lints", &[], "clippy --workspace --all-targets -- -D warnings")?;
     steps.cargo("tests", &[], "test --workspace")?;
+    for target in &TARGETS {
+        steps.emulated(target)?;
+    }
     steps.cargo("docs", &[("RUSTDOCFLAGS", "-D warnings")], "doc --workspace --no-deps")?;
     steps.cargo("runtime without std", &[], "build -p hccr-runtime --no-default-features")?;
     steps.run("runtime without dependencies", TREE, || has_no_dependencies(root))?;
@@ -54,6 +58,8 @@ struct Steps<'a> {
     /// See [`prepare`].
     core_type: Option<&'static str>,
     done: Vec<(&'static str, Duration)>,
+    /// Steps that this machine cannot run, with what it lacks.
+    skipped: Vec<(&'static str, String)>,
 }
 
 impl Steps<'_> {
@@ -64,6 +70,16 @@ impl Steps<'_> {
         command.args(arguments.split(' ')).envs(env.iter().copied()).current_dir(self.root);
         command.envs(self.core_type.map(|name| ("OPENBLAS_CORETYPE", name)));
         self.run(name, &format!("{variables}cargo {arguments}"), || succeed(&mut command))
+    }
+
+    /// Runs the tests of another processor, or notes what is missing for it.
+    fn emulated(&mut self, target: &Target) -> Result<()> {
+        let Some(missing) = target.missing() else {
+            return self.cargo(target.step, target.env, target.arguments);
+        };
+        println!("\n=== {}: skipped, {missing}", target.step);
+        self.skipped.push((target.step, missing));
+        Ok(())
     }
 
     /// Runs one step; `rerun` is the command that repeats it by hand.
@@ -84,5 +100,8 @@ impl Steps<'_> {
         }
         let total: Duration = self.done.iter().map(|(_, time)| time).sum();
         println!("  {:<30}{:>8.1} s", "total", total.as_secs_f64());
+        for (name, missing) in &self.skipped {
+            println!("Skipped '{name}': {missing}");
+        }
     }
 }

@@ -43,6 +43,7 @@ fn write_all(dir: &Path, released: Option<&Path>) -> Result<()> {
     };
     let baseline = with_small_logits(thesis_network(ThesisStage::Baseline, SEED))?;
     let low_rank = with_small_logits(thesis_network(ThesisStage::LowRank, SEED))?;
+    let block = thesis_network(ThesisStage::BlockCompressed { block: Plan::BLOCK_ROWS }, SEED);
     let pruned = full_size_network(OnlineStage::Compressed, SEED);
     // ONNX's LSTM has no factors: peers get a loop over the factors, and the operator with their products, and may take
     // the faster.
@@ -50,6 +51,7 @@ fn write_all(dir: &Path, released: Option<&Path>) -> Result<()> {
     write(dir, "cnn9", &baseline, &[], [1, 1])?;
     write(dir, "cnn9-lowrank", &low_rank, &[], [1, 1])?;
     write(dir, "cnn9-compressed", &compressed, &[], [1, 1])?;
+    write(dir, "cnn9-block", &block, &[], [1, 1])?;
     write(dir, "lstm", &full_size_network(OnlineStage::Baseline, SEED), &[], [1, 1])?;
     write(dir, "lstm-compressed", &pruned, &[("whole", &whole)], [1, 1])?;
     write(dir, "cnn9-lowrank-batch32", &low_rank, &[], [32, 2])

@@ -3,11 +3,12 @@
 //! Between any two intervals of training each layer's threshold rises a little, so that the share of dropped weights climbs
 //! to the layer's target; dropped weights stay zero, the others keep training (thesis). The shape of the climb is this
 //! project's choice, since the abstract leaves it open: cubic, fast while the dropped weights are small and slow near the
-//! target (Zhu and Gupta, arXiv 1710.01878). Two other strategies run through the same machine for comparison.
+//! target (Zhu and Gupta, arXiv 1710.01878). Two other strategies run through the same machine for comparison. Weights go
+//! one by one, or in blocks of output rows, whose zeros a runtime can make better use of.
 
 use crate::error::{CompressError, InputError};
-use crate::layers::check_names;
-use crate::magnitude::{keep_largest, sparsity_of};
+use crate::layers::{check_block, check_names, find};
+use crate::magnitude::{Blocks, sparsity_of};
 use crate::trainer::{Constraint, LayerInfo, Trainer};
 use crate::training::{Progress, Record, Training};
 use serde::{Deserialize, Serialize};
@@ -38,6 +39,9 @@ pub struct AdwConfig {
     pub strategy: Strategy,
     /// Layers to prune, each with the share of its weights to drop, 0 to 1.
     pub targets: Vec<(String, f32)>,
+    /// Consecutive output rows of a weight matrix that are dropped together, at one column; 1: each weight on its own. A
+    /// layer then loses its target at least, and less than a block more.
+    pub block: usize,
     /// The whole training; the thresholds move once an interval.
     pub training: Training,
     /// Mini-batches over which weights are dropped; the rest trains what is left.
@@ -57,6 +61,8 @@ pub struct AdwRecord {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Adw {
     config: AdwConfig,
+    /// The blocks of each layer, in the order of the targets.
+    blocks: Vec<Blocks>,
     step: usize,
     /// Thresholds of [`Strategy::FixedThreshold`], once known.
     thresholds: Option<Vec<f32>>,
@@ -71,6 +77,7 @@ impl Adw {
     /// [`InputError`] where the configuration does not fit the layers.
     pub fn new(config: AdwConfig, layers: &[LayerInfo]) -> Result<Self, InputError> {
         config.training.check("training")?;
+        check_block(config.block)?;
         check_names(layers, config.targets.iter().map(|(name, _)| name))?;
         for (name, target) in &config.targets {
             if !(0.0..=1.0).contains(target) {
@@ -80,8 +87,15 @@ impl Adw {
         if config.ramp_steps == 0 || config.ramp_steps > config.training.steps {
             return Err(InputError::config("ramp_steps", "must be from 1 to the steps of the training"));
         }
+        let blocks = |(name, _): &(String, f32)| Ok(Blocks::new(find(layers, name)?, config.block));
+        let blocks = config.targets.iter().map(blocks).collect::<Result<_, InputError>>()?;
         let sparsity = vec![0.0; config.targets.len()];
-        Ok(Self { config, step: 0, thresholds: None, sparsity, history: Vec::new() })
+        Ok(Self { config, blocks, step: 0, thresholds: None, sparsity, history: Vec::new() })
+    }
+
+    /// Output rows that are dropped together.
+    pub fn block(&self) -> usize {
+        self.config.block
     }
 
     /// Everything measured so far.
@@ -134,8 +148,8 @@ impl Adw {
         for (i, (name, target)) in self.config.targets.iter().enumerate() {
             let weight = trainer.weight(name)?;
             let keep = match &self.thresholds {
-                Some(thresholds) => weight.iter().map(|w| w.abs() > thresholds[i]).collect(),
-                None => keep_largest(&weight, target * climbed),
+                Some(thresholds) => self.blocks[i].keep_above(&weight, thresholds[i]),
+                None => self.blocks[i].keep_largest(&weight, target * climbed),
             };
             self.sparsity[i] = sparsity_of(&keep);
             trainer.set_constraint(name, Constraint::Mask(keep))?;
@@ -178,7 +192,7 @@ mod tests {
     impl Trainer for Drifting {
         type Error = Infallible;
         fn layers(&self) -> Vec<LayerInfo> {
-            let kind = LayerKind::Linear(LinearParams { in_features: 100, out_features: 1 });
+            let kind = LayerKind::Linear(LinearParams { in_features: 10, out_features: 10 });
             vec![LayerInfo { name: "fc".into(), kind, output_size: [1, 1] }]
         }
         fn weight(&self, _: &str) -> Result<Vec<f32>, Infallible> {
@@ -210,9 +224,9 @@ mod tests {
         }
     }
 
-    fn run(strategy: Strategy) -> (Adw, Drifting) {
+    fn run(strategy: Strategy, block: usize) -> (Adw, Drifting) {
         let training = Training { steps: 50, learning_rate: 0.1, warmup_steps: 0, interval: 4, evaluate_every: 20 };
-        let config = AdwConfig { strategy, targets: vec![("fc".into(), 0.8)], training, ramp_steps: 30 };
+        let config = AdwConfig { strategy, targets: vec![("fc".into(), 0.8)], block, training, ramp_steps: 30 };
         let mut trainer = Drifting::new();
         let mut adw = Adw::new(config, &trainer.layers()).unwrap();
         while !adw.is_done() {
@@ -223,7 +237,7 @@ mod tests {
 
     #[test]
     fn adaptive_sparsity_climbs_to_the_target() {
-        let (adw, trainer) = run(Strategy::Adaptive);
+        let (adw, trainer) = run(Strategy::Adaptive, 1);
         let climb: Vec<f32> = adw.history().iter().map(|r| r.sparsity[0]).collect();
         assert!(climb[0] > 0.2 && climb[0] < 0.4, "{climb:?}");
         assert!(climb[..8].windows(2).all(|w| w[0] <= w[1]) && climb[3] < 0.8, "{climb:?}");
@@ -235,14 +249,26 @@ mod tests {
     }
 
     #[test]
+    fn blocks_climb_to_the_target_as_a_whole() {
+        // Ten rows in blocks of 4, 4 and 2, in ten columns. Magnitudes rise from row to row: the first two blocks of each
+        // column go, and nothing else.
+        let (adw, trainer) = run(Strategy::Adaptive, 4);
+        let climb: Vec<f32> = adw.history().iter().map(|r| r.sparsity[0]).collect();
+        assert!(climb.windows(2).all(|w| w[0] <= w[1]) && climb[0] < 0.4 && climb[7..].iter().all(|&s| s == 0.8));
+        assert_eq!((adw.block(), trainer.keep), (4, [[false; 80].as_slice(), [true; 20].as_slice()].concat()));
+        // Every threshold on the way dropped whole blocks of four.
+        assert!(climb.iter().all(|s| (s * 100.0).round() as usize % 4 == 0), "{climb:?}");
+    }
+
+    #[test]
     fn one_shot_is_at_the_target_from_the_start() {
-        let (adw, _) = run(Strategy::OneShot);
+        let (adw, _) = run(Strategy::OneShot, 1);
         assert!(adw.history().iter().all(|r| r.sparsity[0] == 0.8));
     }
 
     #[test]
     fn a_fixed_threshold_stays_and_weights_drift_below_it() {
-        let (adw, trainer) = run(Strategy::FixedThreshold { alpha: 1.0, beta: 0.0, lambda: -0.005 });
+        let (adw, trainer) = run(Strategy::FixedThreshold { alpha: 1.0, beta: 0.0, lambda: -0.005 }, 1);
         // The mean magnitude is 0.505: at first the 50 weights up to 0.50 go, then those that training pulls below.
         assert_eq!(adw.history()[0].sparsity, [0.5]);
         let last = adw.sparsity().next().unwrap();
@@ -260,7 +286,7 @@ mod tests {
 
     #[test]
     fn bad_configurations_are_refused() {
-        let (adw, trainer) = run(Strategy::OneShot);
+        let (adw, trainer) = run(Strategy::OneShot, 1);
         let refused = |change: fn(&mut AdwConfig)| {
             let mut config = adw.config.clone();
             change(&mut config);
@@ -269,6 +295,7 @@ mod tests {
         refused(|c| c.targets[0].1 = 1.01);
         refused(|c| c.targets[0].0 = "conv9".into());
         refused(|c| c.targets.push(("fc".into(), 0.5)));
+        refused(|c| c.block = 0);
         refused(|c| c.ramp_steps = 51);
         refused(|c| c.training.interval = 0);
         refused(|c| c.training.learning_rate = f32::NAN);

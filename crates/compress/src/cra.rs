@@ -5,8 +5,8 @@
 //! curve is followed past the tolerance, so that one analysis answers for other tolerances too.
 
 use crate::error::{CompressError, InputError};
-use crate::layers::check_names;
-use crate::magnitude::{dropped_weights, keep_largest};
+use crate::layers::{check_block, check_names, find};
+use crate::magnitude::{Blocks, dropped_weights};
 use crate::trainer::{LayerInfo, LayerKind, Trainer};
 use crate::training::Progress;
 use serde::{Deserialize, Serialize};
@@ -18,6 +18,8 @@ pub struct CraConfig {
     pub layers: Vec<String>,
     /// Ratios of dropped weights to try, ascending, above 0 and at most 1.
     pub grid: Vec<f32>,
+    /// Consecutive output rows that are dropped together, as in [`AdwConfig::block`](crate::AdwConfig::block).
+    pub block: usize,
     /// A layer's curve ends once the accuracy has fallen by this much (0.05: five points).
     pub stop_drop: f32,
     /// No layer is asked to lose a larger share of its weights than this.
@@ -58,6 +60,8 @@ pub struct Targets {
 pub struct Cra {
     config: CraConfig,
     curves: Vec<RedundancyCurve>,
+    /// The blocks of each curve's layer.
+    blocks: Vec<Blocks>,
     /// The curve being measured.
     current: usize,
     baseline: Option<f32>,
@@ -90,6 +94,7 @@ impl Cra {
         if config.layers.is_empty() {
             config.layers = layers.iter().skip(1).map(|l| l.name.clone()).collect();
         }
+        check_block(config.block)?;
         check_names(layers, &config.layers)?;
         let valid = |r: &f32| *r > 0.0 && *r <= 1.0;
         if !config.grid.iter().all(valid) || !config.grid.windows(2).all(|w| w[0] < w[1]) || config.grid.is_empty() {
@@ -103,7 +108,9 @@ impl Cra {
         }
         let curve = |layer: &String| RedundancyCurve { layer: layer.clone(), points: Vec::new() };
         let curves = config.layers.iter().map(curve).collect();
-        Ok(Self { config, curves, current: 0, baseline: None })
+        let blocks = |name: &String| Ok(Blocks::new(find(layers, name)?, config.block));
+        let blocks = config.layers.iter().map(blocks).collect::<Result<_, InputError>>()?;
+        Ok(Self { config, curves, blocks, current: 0, baseline: None })
     }
 
     /// The curves measured so far, one a layer.
@@ -137,7 +144,8 @@ impl Cra {
         };
         let curve = &mut self.curves[self.current];
         let ratio = self.config.grid[curve.points.len() - 1];
-        let accuracy = accuracy_without(trainer, &curve.layer, ratio).map_err(CompressError::Trainer)?;
+        let blocks = self.blocks[self.current];
+        let accuracy = accuracy_without(trainer, &curve.layer, blocks, ratio).map_err(CompressError::Trainer)?;
         curve.points.push((ratio, accuracy));
         let message = format!("{} without {:.1} %: {:.2} %", curve.layer, 100.0 * ratio, 100.0 * accuracy);
         if accuracy <= baseline - self.config.stop_drop || curve.points.len() > self.config.grid.len() {
@@ -210,7 +218,8 @@ fn smallest(low: f32, meets: impl Fn(f32) -> bool) -> Option<f32> {
     Some(high)
 }
 
-/// (multiply-accumulates a sample on non-zero weights, non-zero weights) after dropping the share `ratios` of each layer.
+/// (multiply-accumulates a sample on non-zero weights, non-zero weights) after dropping the share `ratios` of each layer;
+/// where weights go in blocks, at most.
 pub fn cost(layers: &[LayerInfo], ratios: &[(String, f32)]) -> (u64, u64) {
     let (mut macs, mut nonzeros) = (0, 0);
     for layer in layers {
@@ -222,9 +231,9 @@ pub fn cost(layers: &[LayerInfo], ratios: &[(String, f32)]) -> (u64, u64) {
     (macs, nonzeros)
 }
 
-fn accuracy_without<T: Trainer>(trainer: &mut T, layer: &str, ratio: f32) -> Result<f32, T::Error> {
+fn accuracy_without<T: Trainer>(trainer: &mut T, layer: &str, blocks: Blocks, ratio: f32) -> Result<f32, T::Error> {
     let weight = trainer.weight(layer)?;
-    let keep = keep_largest(&weight, ratio);
+    let keep = blocks.keep_largest(&weight, ratio);
     let pruned: Vec<f32> = weight.iter().zip(keep).map(|(&w, kept)| if kept { w } else { 0.0 }).collect();
     trainer.set_weight(layer, &pruned)?;
     let accuracy = trainer.evaluate();
@@ -252,7 +261,7 @@ mod tests {
     /// Two layers, the first ten times as costly a weight and far more sensitive, after one that is left alone.
     fn analysed() -> (Cra, [LayerInfo; 3]) {
         let layers = [layer("first", 10, 1), layer("a", 100, 10), layer("b", 1000, 1)];
-        let config = CraConfig { layers: vec![], grid: vec![0.5, 0.9], stop_drop: 0.5, max_sparsity: 0.95 };
+        let config = CraConfig { layers: vec![], grid: vec![0.5, 0.9], block: 1, stop_drop: 0.5, max_sparsity: 0.95 };
         let mut cra = Cra::new(config, &layers).unwrap();
         cra.curves =
             vec![curve("a", &[(0.0, 0.9), (0.5, 0.8), (0.9, 0.3)]), curve("b", &[(0.0, 0.9), (0.5, 0.9), (0.9, 0.8)])];
@@ -319,6 +328,7 @@ mod tests {
         refused(|c| c.layers.push("conv9".into()));
         refused(|c| c.grid = vec![]);
         refused(|c| c.grid = vec![0.5, 0.5]);
+        refused(|c| c.block = 0);
         refused(|c| c.max_sparsity = f32::NAN);
         refused(|c| c.stop_drop = -0.1);
     }

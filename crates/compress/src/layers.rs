@@ -26,3 +26,11 @@ pub(crate) fn check_names<'a>(
     }
     Ok(())
 }
+
+/// Checks the number of output rows of a block.
+pub(crate) fn check_block(rows: usize) -> Result<(), InputError> {
+    if rows == 0 {
+        return Err(InputError::config("block", "is 0, must be at least one output row"));
+    }
+    Ok(())
+}

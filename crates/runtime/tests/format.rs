@@ -40,7 +40,8 @@ fn models() -> [Model; 2] {
 /// The operations on sequences, with and without a rank.
 fn sequence_model() -> Model {
     let mut b = ModelBuilder::new(&[STEPS, 6]);
-    let weight = b.weight(Weight::sparse("x.weight", &[12, 6], &ramp(72)));
+    let in_blocks: Vec<f32> = (0..72).map(|i| if (i / 24 + i) % 6 < 2 { 0.5 } else { 0.0 }).collect();
+    let weight = b.weight(Weight::sparse("x.weight", &[12, 6], &in_blocks));
     let params = LinearParams { in_features: 6, out_features: 12 };
     b.push("x", Op::Linear { params, weight, scale: None, bias: None, prelu: None });
     let recurrent = b.dense("lstm1.weight", &[12, 3], ramp(36));
@@ -226,6 +227,30 @@ fn columns_of_different_density_are_told_apart() {
 }
 
 #[test]
+fn zeros_in_blocks_of_rows_cost_one_row_s() {
+    let random = |i: usize| (i as u64 ^ 0x9e37).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 40;
+    // The columns of the first half keep more entries than the others, with labels of their own.
+    let is_dense = |i: usize| i % 500 < 250;
+    let length = |block: usize, rows: usize, label: &dyn Fn(usize) -> u64| {
+        let kept = |i: usize| random(i / 500 / block * 500 + i % 500) % 100 < if is_dense(i) { 50 } else { 10 };
+        let pattern = Pattern::from_mask((0..rows * 500).map(kept), 500);
+        let labels = pattern.positions(500).map(|i| label(i) as u8).collect();
+        let model = carrier(codebook("w", &[rows, 500], pattern, ramp(16), labels));
+        let file = model.to_bytes().unwrap();
+        assert_eq!(Model::from_bytes(&file).unwrap(), model, "blocks of {block}, {rows} rows");
+        file.len()
+    };
+    let [single, four, eight] = [1, 4, 8].map(|block| length(block, 400, &|_| 0));
+    assert!(four < single * 3 / 10 && eight < single / 6, "{single}, {four}, {eight} bytes");
+    // A last block that is not full, and labels that are coded by the classes of columns or of rows.
+    let label = |i| if is_dense(i) { random(i) % 4 } else { 4 + random(i) % 12 };
+    for (block, rows) in [(8, 203), (64, 65), (3, 400)] {
+        length(block, rows, &label);
+    }
+    length(4, 50, &|i| if i < 20 * 500 { random(i) % 4 } else { 4 + random(i) % 12 });
+}
+
+#[test]
 fn labels_of_a_smooth_image_are_predicted() {
     let image = |i: usize| ((i % 96 + i / 96) / 4) as u8;
     let full = Pattern::from_mask((0..96 * 96).map(|_| true), 96 * 96);
@@ -240,7 +265,7 @@ fn any_weight() -> impl Strategy<Value = Weight> {
     let shape = prop::collection::vec(1usize..=12, 1..=4);
     let density = prop::sample::select(vec![0u32, 3, 50, 97, 100]);
     let centres = prop::sample::select(vec![1usize, 2, 31, 256]);
-    (shape, density, centres, 0..3, any::<u64>()).prop_map(|(shape, density, centres, kind, seed)| {
+    (shape, density, centres, 0..3, 1usize..6, any::<u64>()).prop_map(|(shape, density, centres, kind, block, seed)| {
         let mut state = seed | 1;
         let mut random = move || {
             state ^= state << 13;
@@ -249,7 +274,9 @@ fn any_weight() -> impl Strategy<Value = Weight> {
             (state >> 32) as u32
         };
         let elements: usize = shape.iter().product();
-        let pattern = Pattern::from_mask((0..elements).map(|_| random() % 100 < density), elements / shape[0]);
+        let columns = elements / shape[0];
+        let mask: Vec<bool> = (0..elements).map(|_| random() % 100 < density).collect();
+        let pattern = Pattern::from_mask((0..elements).map(|i| mask[i - i / columns % block * columns]), columns);
         // Any finite bits, subnormals and both zeros included.
         let mut values = |n| (0..n).map(|_| f32::from_bits(random() & 0xBF7F_FFFF)).collect::<Vec<f32>>();
         let data = match kind {

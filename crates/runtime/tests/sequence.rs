@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Rng, assert_close};
-use hccr_runtime::shape::{LinearParams, LstmParams, STEPS};
+use hccr_runtime::shape::{LinearParams, LstmParams, MAX_ELEMENTS, STEPS};
 use hccr_runtime::{
     IsaKind, Model, ModelBuilder, Node, Op, Plan, PlanError, RunError, SequenceState, Session, ValueId, Weight,
     WeightData, WeightId,
@@ -337,7 +337,7 @@ fn invalid_sequence_models_are_refused() {
     let labels = Model { labels: vec!['一'; 7], ..mean_of(&[STEPS, 8]) };
     assert!(labels.validate().is_err());
     assert!(mean_of(&[STEPS, 0]).validate().is_err());
-    assert!(mean_of(&[STEPS, 1 << 40]).validate().is_err());
+    assert!(mean_of(&[STEPS, MAX_ELEMENTS + 1]).validate().is_err());
     let two = Model { inputs: vec![vec![STEPS, 8], vec![3]], outputs: vec![ValueId(2)], ..mean_of(&[STEPS, 8]) };
     assert!(two.validate().expect_err("two inputs").to_string().contains("only input"));
 }

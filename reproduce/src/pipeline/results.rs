@@ -2,7 +2,7 @@
 
 use super::stages::{COMPARED, State};
 use super::{Data, Pipeline};
-use crate::measure::{accuracy, layers, stage_of_file};
+use crate::measure::{accuracy, layers, stage_of_file, time};
 use crate::report;
 use crate::report::machine::{Machine, Versions, commit};
 use crate::report::sheet::SheetItem;
@@ -198,10 +198,13 @@ fn comparison<O>(low_rank: &str, state: &State<O>, test: &impl SampleSet) -> Res
             records.filter_map(|r| Some((r.step as u64, f64::from(r.dev_accuracy?)))).collect();
         comparison.push(PruningRun {
             strategy: strategy.into(),
+            block: adw.block(),
             sparsity: overall(&sparsity, &sizes),
             dev_accuracy: accuracy_curve.last().map_or(0.0, |p| p.1),
             accuracy_curve,
             test_accuracy: f64::from(accuracy(&plan, test)?.top1_accuracy()),
+            bytes: Some(bytes.len() as u64),
+            min_ms: Some(time(&plan, test, |_| ())?[0]),
         });
     }
     Ok(comparison)

@@ -9,13 +9,13 @@ use hccr_compress::{
 };
 use hccr_models::{Baseline, NetworkTrainer, Pruning, Recipe, SampleSet, TrainerState};
 use hccr_nn_train::checkpoint;
-use hccr_runtime::Model;
+use hccr_runtime::{Model, Plan};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::path::Path;
 use std::time::Duration;
 
-/// The stages, in order; the last three prune the same network in different ways, for comparison, where the recipe has one.
+/// The stages, in order; the last four prune the same network in different ways, for comparison, where the recipe has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 enum Stage {
     Baseline,
@@ -24,13 +24,14 @@ enum Stage {
     Adw,
     Codebook,
     CompareAdaptive,
+    CompareAdaptiveBlock,
     CompareOneShot,
     CompareFixedThreshold,
     Done,
 }
 
 /// Names of the prunings that are compared, in the order of [`State::compared`].
-pub(super) const COMPARED: [&str; 3] = ["adaptive", "one-shot", "fixed-threshold"];
+pub(super) const COMPARED: [&str; 4] = ["adaptive", "adaptive-block", "one-shot", "fixed-threshold"];
 
 /// Everything measured and made so far.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -138,8 +139,9 @@ impl<'a, P: Pipeline> Stages<'a, P> {
             Stage::Adw => Some("adw"),
             Stage::Codebook => Some("codebook"),
             Stage::CompareAdaptive => Some(COMPARED[0]),
-            Stage::CompareOneShot => Some(COMPARED[1]),
-            Stage::CompareFixedThreshold => Some(COMPARED[2]),
+            Stage::CompareAdaptiveBlock => Some(COMPARED[1]),
+            Stage::CompareOneShot => Some(COMPARED[2]),
+            Stage::CompareFixedThreshold => Some(COMPARED[3]),
             Stage::Done => None,
         }
     }
@@ -185,22 +187,26 @@ impl<'a, P: Pipeline> Stages<'a, P> {
             Stage::Adw => {
                 let adw = match &mut state.adw {
                     Some(adw) => adw,
-                    none => none.insert(pruning(recipe.adw, Strategy::Adaptive, &state.targets, &layers)?),
+                    none => none.insert(pruning(recipe.adw, Strategy::Adaptive, 1, &state.targets, &layers)?),
                 };
                 let progress = adw.advance(trainer)?;
                 metrics.write(&json!({"stage": "adw", "record": adw.history().last()}))?;
                 (progress, adw.is_done())
             }
-            Stage::CompareAdaptive | Stage::CompareOneShot | Stage::CompareFixedThreshold => {
+            Stage::CompareAdaptive
+            | Stage::CompareAdaptiveBlock
+            | Stage::CompareOneShot
+            | Stage::CompareFixedThreshold => {
                 let number = stage as usize - Stage::CompareAdaptive as usize;
                 if state.compared.len() == number {
                     let strategy = match stage {
-                        Stage::CompareAdaptive => Strategy::Adaptive,
+                        Stage::CompareAdaptive | Stage::CompareAdaptiveBlock => Strategy::Adaptive,
                         Stage::CompareOneShot => Strategy::OneShot,
                         _ => fixed_threshold(trainer, &state.targets)?,
                     };
+                    let block = if stage == Stage::CompareAdaptiveBlock { Plan::BLOCK_ROWS } else { 1 };
                     let how = recipe.comparison.context("a comparison without a recipe")?;
-                    state.compared.push(pruning(how, strategy, &state.targets, &layers)?);
+                    state.compared.push(pruning(how, strategy, block, &state.targets, &layers)?);
                 }
                 let adw = &mut state.compared[number];
                 let progress = adw.advance(trainer)?;
@@ -247,7 +253,8 @@ impl<'a, P: Pipeline> Stages<'a, P> {
             Stage::Adw => Stage::Codebook,
             Stage::Codebook if self.pipeline.recipe().comparison.is_none() => Stage::Done,
             Stage::Codebook => Stage::CompareAdaptive,
-            Stage::CompareAdaptive => Stage::CompareOneShot,
+            Stage::CompareAdaptive => Stage::CompareAdaptiveBlock,
+            Stage::CompareAdaptiveBlock => Stage::CompareOneShot,
             Stage::CompareOneShot => Stage::CompareFixedThreshold,
             Stage::CompareFixedThreshold | Stage::Done => Stage::Done,
         };
@@ -295,10 +302,16 @@ fn budget(recipe: &Recipe, baseline: &[u8], steps: f64) -> Result<Budget> {
     })
 }
 
-/// A pruning to the targets.
-fn pruning(how: Pruning, strategy: Strategy, targets: &Option<Targets>, layers: &[LayerInfo]) -> Result<Adw> {
+/// A pruning to the targets, in blocks of so many rows.
+fn pruning(
+    how: Pruning,
+    strategy: Strategy,
+    block: usize,
+    targets: &Option<Targets>,
+    layers: &[LayerInfo],
+) -> Result<Adw> {
     let targets = targets.as_ref().context("pruning starts without targets")?.ratios.clone();
-    let config = AdwConfig { strategy, targets, training: how.training, ramp_steps: how.ramp_steps };
+    let config = AdwConfig { strategy, targets, block, training: how.training, ramp_steps: how.ramp_steps };
     Ok(Adw::new(config, layers)?)
 }
 

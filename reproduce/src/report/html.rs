@@ -4,11 +4,11 @@ use super::chart::{Key, Plot};
 use super::markup::{capital, escape, figures_table, paragraph, section, table, text};
 use super::number::{self, NONE};
 use super::plots;
-use super::released;
 use super::sheet::SheetItem;
 use super::table::{self, Figures};
 use super::thesis::Figure;
 use super::types::{FullSize, Fused, Layer, PruningRun, Report};
+use super::{fused, released};
 use anyhow::Result;
 
 const STYLE: &str = include_str!("style.css");
@@ -26,7 +26,7 @@ pub(crate) fn page(report: &Report, sheet: &[SheetItem]) -> Result<String> {
     if report.released.is_none() {
         body += &section("Plots", &figures(&plots::all(report)?));
     }
-    body += &section("One ink, two recognisers", &report.fused.as_ref().map_or(String::new(), fused));
+    body += &section("One ink, two recognisers", &report.fused.as_ref().map_or(String::new(), one_ink));
     body += &section("Ways of pruning, at their end", &pruning(&report.pruning_comparison));
     body += &section("Layers", &layers(&report.layers));
     body += &section("Writers", &report.released.as_ref().map_or(String::new(), released::writers));
@@ -162,16 +162,20 @@ fn pruning(runs: &[PruningRun]) -> String {
         return String::new();
     }
     let rows = runs.iter().map(|run| {
-        let shares = [run.sparsity, run.dev_accuracy, run.test_accuracy].map(number::percent);
-        ("", [std::slice::from_ref(&run.strategy), shares.as_slice()].concat())
+        let [zeros, dev, test] = [run.sparsity, run.dev_accuracy, run.test_accuracy].map(number::percent);
+        let pattern = if run.block == 1 { "single".into() } else { format!("{}×1", run.block) };
+        let bytes = text(run.bytes.map(|bytes| bytes as f64), number::thousands);
+        ("", vec![run.strategy.clone(), pattern, zeros, dev, test, bytes, text(run.min_ms, number::ms)])
     });
-    table(&["", "zeros %", "development top-1 %", "test top-1 %"], rows)
+    table(&["", "pattern", "zeros %", "development top-1 %", "test top-1 %", "bytes", "min ms"], rows)
+        + &paragraph(
+            "Pattern: output channels × inputs that lose their weights together. Neither shared values nor graph \
+                      optimisation are in these bytes and times.",
+        )
 }
 
-fn fused(fused: &Fused) -> String {
-    let (head, rows) = table::fused(fused);
-    let rows = rows.into_iter().map(|row| ("", row));
-    table(&head, rows) + &paragraph(&table::fused_note(fused))
+fn one_ink(fused: &Fused) -> String {
+    figures_table(&fused::table(&[fused])) + &paragraph(&fused::note(fused))
 }
 
 fn layers(layers: &[Layer]) -> String {

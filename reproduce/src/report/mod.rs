@@ -7,6 +7,7 @@ pub(crate) mod thesis;
 pub(crate) mod types;
 
 mod chart;
+mod fused;
 mod html;
 mod markup;
 mod number;
@@ -77,6 +78,21 @@ mod tests {
         let report = sample::report();
         let json = serde_json::to_string(&report).unwrap();
         assert_eq!(serde_json::from_str::<types::Report>(&json).unwrap(), report);
+    }
+
+    #[test]
+    fn reports_from_before_there_were_blocks_are_read() {
+        let mut report = sample::report();
+        let mut json = serde_json::to_value(&report).unwrap();
+        for run in json["pruning_comparison"].as_array_mut().unwrap() {
+            for field in ["block", "bytes", "min_ms"] {
+                run.as_object_mut().unwrap().remove(field).unwrap();
+            }
+        }
+        for run in &mut report.pruning_comparison {
+            (run.block, run.bytes, run.min_ms) = (1, None, None);
+        }
+        assert_eq!(serde_json::from_value::<types::Report>(json).unwrap(), report);
     }
 
     #[test]

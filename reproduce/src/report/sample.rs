@@ -40,9 +40,10 @@ pub(crate) fn report() -> Report {
         released_scheme_bytes: Some(143_000),
         curves: Curves { training: training(), cra: cra(), adw: adw() },
         pruning_comparison: vec![
-            pruning("adaptive", 0.975, 0.01),
-            pruning("one-shot", 0.968, 0.12),
-            pruning("fixed-threshold", 0.971, 0.05),
+            pruning("adaptive", 1, 0.975, 0.01),
+            pruning("adaptive-block", 4, 0.973, 0.02),
+            pruning("one-shot", 1, 0.968, 0.12),
+            pruning("fixed-threshold", 1, 0.971, 0.05),
         ],
         full_size: Some(FullSize {
             note: FullSize::NOTE.into(),
@@ -173,14 +174,17 @@ fn adw() -> AdwCurve {
     AdwCurve { layers, points: points.collect() }
 }
 
-fn pruning(strategy: &str, end: f64, dip: f64) -> PruningRun {
+fn pruning(strategy: &str, block: usize, end: f64, dip: f64) -> PruningRun {
     let curve = (0..=20).map(|i| (20 * i, end - dip * (-(i as f64) / 4.0).exp()));
     PruningRun {
         strategy: strategy.into(),
+        block,
         sparsity: 0.74,
         accuracy_curve: curve.collect(),
         dev_accuracy: end,
         test_accuracy: end - 0.001,
+        bytes: Some(790_000 / block as u64),
+        min_ms: Some(1.2),
     }
 }
 

@@ -1,9 +1,9 @@
 //! The stage table: on the terminal, in Markdown, and as cells for the HTML page.
 
 use super::number::{self, NONE};
-use super::released;
 use super::thesis::{Figure, ThesisStage};
-use super::types::{FullSizeRow, Fused, InkAccuracy, Report, Stage};
+use super::types::{FullSizeRow, Fused, Report, Stage};
+use super::{fused, released};
 
 /// A row's figures; what is not known is `None`. Units as in [`Stage`].
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -164,7 +164,7 @@ impl Table {
     }
 
     /// Aligned columns, the heads over two lines: word and unit.
-    fn terminal(&self) -> String {
+    pub(crate) fn terminal(&self) -> String {
         let heads: Vec<_> = self.head.iter().map(|head| head.split_once(' ').unwrap_or(("", head))).collect();
         let line = |name: &str, cells: Vec<String>| [vec![name.to_string()], cells].concat();
         let mut lines = vec![
@@ -199,7 +199,7 @@ impl Table {
 }
 
 /// The mean, and in brackets the lowest and the highest value where they read differently.
-fn mean_and_range(values: &[f64], text: fn(f64) -> String) -> String {
+pub(crate) fn mean_and_range(values: &[f64], text: fn(f64) -> String) -> String {
     if values.is_empty() {
         return NONE.into();
     }
@@ -232,24 +232,6 @@ pub(crate) fn full_size(report: &Report) -> Table {
     Table::of_run(rows.map(|row| (row.name.clone(), row.into())).collect())
 }
 
-/// Head and rows of the table of recognisers and kinds of ink.
-pub(crate) fn fused(fused: &Fused) -> ([&'static str; 4], Vec<Vec<String>>) {
-    let row = |name: &str, a: &InkAccuracy| {
-        [vec![name.into()], [a.plain, a.shuffled, a.joined].map(number::percent).to_vec()].concat()
-    };
-    let rows = [("online", &fused.online), ("offline", &fused.offline), ("fused", &fused.fused)];
-    (["", "as written", "shuffled", "joined"], rows.map(|(name, accuracy)| row(name, accuracy)).into())
-}
-
-/// What the table of recognisers needs beside it.
-pub(crate) fn fused_note(fused: &Fused) -> String {
-    format!(
-        "Shuffled: the strokes in a random order. Joined: without lifting the pen. Fused: log-probabilities of both, the \
-         offline network's weighing {:.2}, as fitted on the development writers.",
-        fused.weight
-    )
-}
-
 /// What the run prints at its end.
 pub(crate) fn terminal(report: &Report) -> String {
     let config = &report.config;
@@ -270,13 +252,7 @@ pub(crate) fn terminal(report: &Report) -> String {
         text += &released::terminal(released);
     }
     if let Some(fused) = &report.fused {
-        let (head, rows) = self::fused(fused);
-        let head = head.map(String::from).to_vec();
-        text += "\nTop-1 accuracy on one ink, %:\n\n";
-        for row in std::iter::once(head).chain(rows) {
-            text += &format!("{:<10}{}\n", row[0], row[1..].iter().map(|c| format!("{c:>10}")).collect::<String>());
-        }
-        text += &format!("\n{}\n", fused_note(fused));
+        text += &fused::terminal(fused);
     }
     if let Some(full) = &report.full_size {
         text += &format!("\nA network of the thesis's size, {} classes ({}):\n\n", full.classes, full.note);
@@ -286,9 +262,11 @@ pub(crate) fn terminal(report: &Report) -> String {
 }
 
 /// The stages of one pipeline's runs as Markdown: mean, and lowest to highest value, over the reports (one a seed), with
-/// the thesis's stages below.
-pub(crate) fn markdown_table(reports: &[Report]) -> String {
-    with_thesis(&reports.iter().collect::<Vec<_>>()).markdown()
+/// the thesis's stages below; then the recognisers and kinds of ink, where the reports have them.
+pub(crate) fn markdown(reports: &[Report]) -> String {
+    let stages = with_thesis(&reports.iter().collect::<Vec<_>>()).markdown();
+    let runs: Vec<&Fused> = reports.iter().filter_map(|report| report.fused.as_ref()).collect();
+    if runs.is_empty() { stages } else { stages + "\n" + &fused::table(&runs).markdown() }
 }
 
 fn with_thesis(reports: &[&Report]) -> Table {
@@ -319,12 +297,14 @@ mod tests {
         report.stages.truncate(2);
         report.thesis.stages.drain(..2);
         assert_eq!(
-            markdown_table(&[report]),
+            markdown(&[report]),
             "| | top-1 % | drop pt | top-5 % | weights | non-zeros | dense MMACs | non-zero MMACs | fewer | bytes | smaller | min ms | median ms |\n\
              |---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n\
              | baseline | 97.60 | 0.00 | 99.80 | 700,000 | 700,000 | 40.00 | 40.00 | 1.0× | 2,810,000 | 1.0× | 4.10 | 4.20 |\n\
              | gslre | 97.55 | 0.05 | 99.79 | 520,000 | 520,000 | 10.00 | 10.00 | 4.0× | 2,090,000 | 1.3× | 2.10 | 2.20 |\n\
-             | thesis: compressed | 97.09 | 0.00 | – | 8,157,920 | 2,138,992 | 152.00 | 62.98 | 1.0× | 2,455,133 | 1.0× | – | 9.70 |\n"
+             | thesis: compressed | 97.09 | 0.00 | – | 8,157,920 | 2,138,992 | 152.00 | 62.98 | 1.0× | 2,455,133 | 1.0× | – | 9.70 |\n\n\
+             | | as written | shuffled | joined |\n|---|---:|---:|---:|\n| online | 97.80 | 41.00 | 88.00 |\n\
+             | offline | 97.00 | 97.00 | 93.00 |\n| fused | 98.50 | 96.00 | 95.00 |\n"
         );
     }
 
@@ -338,7 +318,7 @@ mod tests {
             let reports: Vec<Report> = [1, 2, 3].map(|seed| serde_json::from_str(&read(&path(seed))).unwrap()).into();
             let (_, rest) = readme.split_once(&format!("<!-- {pipeline}:begin -->\n")).expect("the table's first mark");
             let (table, _) = rest.split_once(&format!("<!-- {pipeline}:end -->")).expect("the table's last mark");
-            assert_eq!(table, markdown_table(&reports), "fill in what `cargo xtask reproduce table` prints");
+            assert_eq!(table, markdown(&reports), "fill in what `cargo xtask reproduce table` prints");
         }
     }
 
@@ -348,12 +328,12 @@ mod tests {
         for (report, top1) in reports.iter_mut().zip([0.97, 0.98, 0.987]) {
             report.stages[0].top1 = top1;
         }
-        let table = markdown_table(&reports);
+        let table = markdown(&reports);
         let row = |name: &str| table.lines().find(|line| line.starts_with(name)).unwrap().to_string();
         assert!(row("| baseline").starts_with("| baseline | 97.90 (97.00 to 98.70) | 0.00 | 99.80 | 700,000 |"));
         // The drop belongs to each seed: 97.55 % from each baseline.
         assert!(row("| gslre").starts_with("| gslre | 97.55 | 0.35 (-0.55 to 1.15) |"));
-        assert_eq!(markdown_table(&[]), "| |  |\n|---|\n");
+        assert_eq!(markdown(&[]), "| |  |\n|---|\n");
     }
 
     #[test]
@@ -363,7 +343,8 @@ mod tests {
         let widths: Vec<usize> = stages(&report).terminal().lines().map(|line| line.chars().count()).collect();
         assert!(widths.iter().all(|&w| w == widths[0]), "{text}");
         assert!(text.contains("structure only, untrained"));
-        assert!(text.contains("\nfused          98.50     96.00     95.00\n"), "{text}");
+        let fused = ["fused", "98.50", "96.00", "95.00"];
+        assert!(text.lines().any(|line| line.split_whitespace().eq(fused)), "{text}");
         assert!(text.contains("thesis: compressed"));
         assert!(!full_size(&report).head.contains(&"top-1 %"));
         assert!(full_size(&report).head.contains(&"bytes"));
@@ -371,7 +352,7 @@ mod tests {
 
     #[test]
     fn the_released_network_is_measured_against_the_thesis() {
-        let table = markdown_table(&[sample::released()]);
+        let table = markdown(&[sample::released()]);
         let row = |name: &str| table.lines().find(|line| line.starts_with(name)).unwrap().to_string();
         let macs = "8,157,920 | 2,138,992 | 152.00 | 62.98 | 9.4×";
         assert_eq!(

@@ -166,14 +166,28 @@ pub(crate) struct AdwPoint {
 /// One way of pruning the same network to the same sparsity.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct PruningRun {
-    /// `adaptive`, `one-shot` or `fixed-threshold`.
+    /// `adaptive`, `adaptive-block`, `one-shot` or `fixed-threshold`.
     pub(crate) strategy: String,
+    /// Consecutive output rows that lose their weights together, at one column; 1: each weight on its own.
+    #[serde(default = "single_weights")]
+    pub(crate) block: usize,
     /// Share of zeros reached.
     pub(crate) sparsity: f64,
     /// Step since pruning began, and accuracy on the development set.
     pub(crate) accuracy_curve: Vec<(u64, f64)>,
     pub(crate) dev_accuracy: f64,
     pub(crate) test_accuracy: f64,
+    /// Size of the model file; not in the first reports.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) bytes: Option<u64>,
+    /// Of the model file as pruning leaves it, batch normalisation not folded; not in the first reports.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) min_ms: Option<f64>,
+}
+
+/// The pattern of reports that do not name one.
+fn single_weights() -> usize {
+    1
 }
 
 /// A network of the thesis's size, with random weights.

@@ -27,8 +27,8 @@ const TOLERANCE: f64 = 1e-3;
 /// Flags of the command.
 #[derive(Args)]
 pub(crate) struct PeersArgs {
-    /// Only these networks: cnn9, cnn9-lowrank, cnn9-compressed, lstm, lstm-compressed, cnn9-lowrank-batch32 (a batch of
-    /// 32 on two threads)
+    /// Only these networks: cnn9, cnn9-lowrank, cnn9-compressed, cnn9-block, lstm, lstm-compressed, cnn9-lowrank-batch32 (a
+    /// batch of 32 on two threads)
     networks: Vec<String>,
     /// Timed runs of each engine on each network, in ten rounds in which the engines take turns
     #[arg(long, default_value_t = 200)]

@@ -4,7 +4,7 @@
 
 use crate::data::IMAGE_SIZE;
 use crate::data::gb2312::gb2312_level1;
-use crate::random::weight;
+use crate::random::{Compressed, weight};
 use hccr_runtime::shape::{Conv2dParams, LinearParams, Pool2dParams};
 use hccr_runtime::{Model, ModelBuilder, Op};
 use hccr_tensor::Rng;
@@ -18,6 +18,22 @@ pub enum ThesisStage {
     LowRank,
     /// After pruning and weight sharing: 62.98 M on non-zeros.
     Compressed,
+    /// As [`Compressed`](Self::Compressed), of the same densities, with the zeros in blocks.
+    BlockCompressed {
+        /// Consecutive output channels that have their zeros at the same inputs.
+        block: usize,
+    },
+}
+
+impl ThesisStage {
+    /// Output channels that have their zeros at the same inputs, where there are zeros.
+    fn block(self) -> Option<usize> {
+        match self {
+            Self::Baseline | Self::LowRank => None,
+            Self::Compressed => Some(1),
+            Self::BlockCompressed { block } => Some(block.max(1)),
+        }
+    }
 }
 
 /// Classes of the thesis's network: GB2312 level 1.
@@ -49,13 +65,13 @@ pub fn thesis_network(stage: ThesisStage, seed: u64) -> Model {
     let levels: Vec<f32> = (0..IMAGE_SIZE * IMAGE_SIZE).map(|_| rng.below(32) as f32).collect();
     let mean = b.dense("mean", &[1, IMAGE_SIZE, IMAGE_SIZE], levels);
     b.push("mean", Op::SubtractMean { mean });
-    let compressed = stage == ThesisStage::Compressed;
+    let compressed = |density, centres| stage.block().map(|block| Compressed { density, block, centres });
     let (mut in_channels, mut side) = (1, IMAGE_SIZE);
     for (name, out_channels, pool, low_rank) in CONVOLUTIONS {
         match low_rank.filter(|_| stage != ThesisStage::Baseline) {
             None => conv(&mut b, &mut rng, name, Conv2dParams::same(in_channels, out_channels, [3, 3]), None, true),
             Some((rank, densities)) => {
-                let [v, h] = densities.map(|d| compressed.then_some(d));
+                let [v, h] = densities.map(|density| compressed(density, CENTRES[0]));
                 let vertical = Conv2dParams::same(in_channels, rank, [3, 1]);
                 conv(&mut b, &mut rng, &format!("{name}_v"), vertical, v, false);
                 let horizontal = Conv2dParams::same(rank, out_channels, [1, 3]);
@@ -73,7 +89,7 @@ pub fn thesis_network(stage: ThesisStage, seed: u64) -> Model {
     for (name, out_features, density) in LINEARS {
         let params = LinearParams { in_features, out_features };
         let shape = [out_features, in_features];
-        let weight = b.weight(weight(&mut rng, name, &shape, compressed.then_some((density, CENTRES[1]))));
+        let weight = b.weight(weight(&mut rng, name, &shape, compressed(density, CENTRES[1])));
         let bias = Some(vector(&mut b, &mut rng, name, "bias", out_features));
         let prelu = (name == "fc1").then(|| vector(&mut b, &mut rng, name, "slope", out_features));
         b.push(name, Op::Linear { params, weight, scale: None, bias, prelu });
@@ -82,8 +98,15 @@ pub fn thesis_network(stage: ThesisStage, seed: u64) -> Model {
     b.finish(gb2312_level1())
 }
 
-fn conv(b: &mut ModelBuilder, rng: &mut Rng, name: &str, params: Conv2dParams, density: Option<f32>, prelu: bool) {
-    let weight = b.weight(weight(rng, name, &params.weight_shape(), density.map(|d| (d, CENTRES[0]))));
+fn conv(
+    b: &mut ModelBuilder,
+    rng: &mut Rng,
+    name: &str,
+    params: Conv2dParams,
+    compressed: Option<Compressed>,
+    prelu: bool,
+) {
+    let weight = b.weight(weight(rng, name, &params.weight_shape(), compressed));
     let bias = Some(vector(b, rng, name, "bias", params.out_channels));
     let prelu = prelu.then(|| vector(b, rng, name, "slope", params.out_channels));
     b.push(name, Op::Conv2d { params, weight, scale: None, bias, prelu });
@@ -97,6 +120,7 @@ fn vector(b: &mut ModelBuilder, rng: &mut Rng, layer: &str, what: &str, len: usi
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hccr_runtime::WeightData;
 
     #[test]
     fn costs_are_the_thesis_s() {
@@ -109,9 +133,27 @@ mod tests {
         assert_eq!((macs / 10_000, weights), (59_396, 10_850_144));
         let [macs, _, weights, _] = cost(ThesisStage::LowRank);
         assert_eq!((macs / 100_000, weights), (1_519, 8_157_920));
-        let [_, macs, _, nonzeros] = cost(ThesisStage::Compressed);
-        // The densities are printed to three digits.
-        assert!((62_900_000..63_060_000).contains(&macs), "{macs}");
-        assert!((2_130_000..2_148_000).contains(&nonzeros), "{nonzeros}");
+        for stage in [ThesisStage::Compressed, ThesisStage::BlockCompressed { block: 8 }] {
+            let [_, macs, _, nonzeros] = cost(stage);
+            // The densities are printed to three digits.
+            assert!((62_900_000..63_060_000).contains(&macs), "{stage:?}: {macs}");
+            assert!((2_130_000..2_148_000).contains(&nonzeros), "{stage:?}: {nonzeros}");
+        }
+    }
+
+    #[test]
+    fn zeros_stand_in_blocks() {
+        let model = thesis_network(ThesisStage::BlockCompressed { block: 4 }, 1);
+        let pruned = model.weights.iter().filter(|w| w.nnz() < w.elements());
+        let mut layers = 0;
+        for weight in pruned {
+            let WeightData::Codebook { pattern, .. } = &weight.data else { panic!("{} is not shared", weight.name) };
+            let columns = |row| &pattern.indices[pattern.row(row)];
+            for row in 0..weight.rows() {
+                assert_eq!(columns(row), columns(row - row % 4), "row {row} of {}", weight.name);
+            }
+            layers += 1;
+        }
+        assert_eq!(layers, 14);
     }
 }

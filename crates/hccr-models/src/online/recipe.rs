@@ -43,6 +43,7 @@ impl OnlineRecipe {
                 cra: CraConfig {
                     layers: Vec::new(),
                     grid: vec![0.5, 0.7, 0.8, 0.9],
+                    block: 1,
                     stop_drop: 0.15,
                     max_sparsity: 0.97,
                 },

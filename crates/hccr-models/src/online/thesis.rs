@@ -3,7 +3,7 @@
 //! It shows what such a network costs (bytes, multiply-accumulates, time); untrained, it recognises nothing.
 
 use crate::data::gb2312::gb2312_level1;
-use crate::random::weight;
+use crate::random::{Compressed, weight};
 use hccr_runtime::ink::FEATURES;
 use hccr_runtime::shape::{LinearParams, LstmParams, STEPS};
 use hccr_runtime::{Model, ModelBuilder, Op, WeightId};
@@ -40,8 +40,8 @@ struct Builder {
 
 impl Builder {
     fn matrix(&mut self, name: &str, shape: [usize; 2], density: f32) -> WeightId {
-        let codebook = self.compressed.then_some((density, CENTRES));
-        self.model.weight(weight(&mut self.rng, name, &shape, codebook))
+        let compressed = self.compressed.then_some(Compressed { density, block: 1, centres: CENTRES });
+        self.model.weight(weight(&mut self.rng, name, &shape, compressed))
     }
 
     fn linear(&mut self, name: &str, [out_features, in_features]: [usize; 2], density: f32, bias: bool) {

@@ -5,7 +5,11 @@
 //! compiler is told to use the instructions. Everything below the door is `#[inline(always)]` and free of closures: a
 //! function that stays outside would pass vectors through memory and cost a factor of ten.
 
+#[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+mod neon;
 mod scalar;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+mod wasm;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
@@ -22,10 +26,14 @@ pub enum IsaKind {
     Avx2,
     /// x86-64 with AVX-512F: 16 lanes of `f32`.
     Avx512,
+    /// AArch64 with NEON: 4 lanes of `f32`.
+    Neon,
+    /// WebAssembly compiled with `simd128`: 4 lanes of `f32`.
+    Simd128,
 }
 
 impl IsaKind {
-    const ALL: [Self; 3] = [Self::Scalar, Self::Avx2, Self::Avx512];
+    const ALL: [Self; 5] = [Self::Scalar, Self::Avx2, Self::Avx512, Self::Neon, Self::Simd128];
 
     /// The instruction sets that this machine has, the slowest first.
     ///
@@ -40,6 +48,8 @@ impl IsaKind {
             Self::Scalar => "scalar",
             Self::Avx2 => "avx2",
             Self::Avx512 => "avx512",
+            Self::Neon => "neon",
+            Self::Simd128 => "simd128",
         }
     }
 }
@@ -50,63 +60,61 @@ impl fmt::Display for IsaKind {
     }
 }
 
-/// The proof that an instruction set may be used, kept in a plan.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Token {
-    Scalar(scalar::Scalar),
+/// Makes [`Token`] from the kinds that the target can have, each with the type of its proof.
+macro_rules! tokens {
+    ($($(#[$has:meta])? $kind:ident: $proof:ty,)*) => {
+        /// The proof that an instruction set may be used, kept in a plan.
+        #[derive(Clone, Copy, Debug)]
+        pub(crate) enum Token {
+            $($(#[$has])? $kind($proof),)*
+        }
+
+        impl Token {
+            pub(crate) fn new(kind: IsaKind) -> Option<Self> {
+                match kind {
+                    $($(#[$has])? IsaKind::$kind => <$proof>::new().map(Self::$kind),)*
+                    _ => None, // no target can have them all
+                }
+            }
+
+            pub(crate) fn kind(self) -> IsaKind {
+                match self {
+                    $($(#[$has])? Self::$kind(_) => IsaKind::$kind,)*
+                }
+            }
+
+            /// Lanes of `f32` in a vector.
+            pub(crate) fn lanes(self) -> usize {
+                match self {
+                    $($(#[$has])? Self::$kind(_) => <$proof>::LANES,)*
+                }
+            }
+
+            pub(crate) fn enter<K: Kernel>(self, kernel: K) {
+                match self {
+                    $($(#[$has])? Self::$kind(isa) => isa.enter(kernel),)*
+                }
+            }
+        }
+    };
+}
+
+tokens! {
+    Scalar: scalar::Scalar,
     #[cfg(target_arch = "x86_64")]
-    Avx2(x86::Avx2),
+    Avx2: x86::Avx2,
     #[cfg(target_arch = "x86_64")]
-    Avx512(x86::Avx512),
+    Avx512: x86::Avx512,
+    #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+    Neon: neon::Neon,
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    Simd128: wasm::Simd128,
 }
 
 impl Token {
-    pub(crate) fn new(kind: IsaKind) -> Option<Self> {
-        match kind {
-            IsaKind::Scalar => Some(Self::Scalar(scalar::Scalar)),
-            #[cfg(target_arch = "x86_64")]
-            IsaKind::Avx2 => x86::Avx2::new().map(Self::Avx2),
-            #[cfg(target_arch = "x86_64")]
-            IsaKind::Avx512 => x86::Avx512::new().map(Self::Avx512),
-            #[cfg(not(target_arch = "x86_64"))]
-            IsaKind::Avx2 | IsaKind::Avx512 => None,
-        }
-    }
-
     /// The fastest one that this machine has.
     pub(crate) fn best() -> Self {
         IsaKind::ALL.into_iter().rev().find_map(Self::new).unwrap_or(Self::Scalar(scalar::Scalar))
-    }
-
-    pub(crate) fn kind(self) -> IsaKind {
-        match self {
-            Self::Scalar(_) => IsaKind::Scalar,
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx2(_) => IsaKind::Avx2,
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx512(_) => IsaKind::Avx512,
-        }
-    }
-
-    /// Lanes of `f32` in a vector.
-    pub(crate) fn lanes(self) -> usize {
-        match self {
-            Self::Scalar(_) => scalar::Scalar::LANES,
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx2(_) => x86::Avx2::LANES,
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx512(_) => x86::Avx512::LANES,
-        }
-    }
-
-    pub(crate) fn enter<K: Kernel>(self, kernel: K) {
-        match self {
-            Self::Scalar(isa) => isa.enter(kernel),
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx2(isa) => isa.enter(kernel),
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx512(isa) => isa.enter(kernel),
-        }
     }
 }
 

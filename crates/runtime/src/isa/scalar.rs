@@ -6,6 +6,12 @@ use super::{Isa, Kernel, TABLE};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scalar;
 
+impl Scalar {
+    pub(crate) fn new() -> Option<Self> {
+        Some(Self)
+    }
+}
+
 impl Isa for Scalar {
     type F32 = [f32; 4];
     const LANES: usize = 4;

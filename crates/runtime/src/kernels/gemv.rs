@@ -11,6 +11,9 @@ use alloc::vec::Vec;
 /// Outputs of a panel.
 pub(crate) const MR: usize = 4 * MAX_LANES;
 
+/// Columns of a panel that labels are packed into at a time: where they are written then stays in the first-level cache.
+const BLOCK: usize = (24 << 10) / MR;
+
 /// Packed weights.
 pub(crate) struct DenseLinear {
     weights: Weights,
@@ -49,11 +52,24 @@ impl DenseLinear {
         let Some((centres, labels)) = shared::few(&weights.values) else { unreachable!("chosen for few values") };
         let out_features = epilogue.bias.len();
         let padded = out_features.next_multiple_of(MR);
-        let mut packed = vec![LAST; padded * in_features];
-        for row in 0..out_features {
-            let panel = &mut packed[row / MR * MR * in_features..];
-            for i in weights.pattern.row(row) {
-                panel[weights.pattern.indices[i] as usize * MR + row % MR] = labels[i];
+        let mut packed = Vec::with_capacity(padded * in_features);
+        // Where to go on in each row.
+        let mut from: Vec<usize> = (0..out_features).map(|row| weights.pattern.row(row).start).collect();
+        for first in (0..out_features).step_by(MR) {
+            for before in (0..in_features).step_by(BLOCK) {
+                let start = packed.len();
+                packed.resize(start + BLOCK.min(in_features - before) * MR, LAST);
+                let block = &mut packed[start..];
+                for row in first..out_features.min(first + MR) {
+                    let entries = from[row]..weights.pattern.row(row).end;
+                    let mut taken = 0;
+                    for (&column, &label) in weights.pattern.indices[entries.clone()].iter().zip(&labels[entries]) {
+                        let Some(place) = block.get_mut((column as usize - before) * MR + row % MR) else { break };
+                        *place = label;
+                        taken += 1;
+                    }
+                    from[row] += taken;
+                }
             }
         }
         let mut scale = weights.scale.map_or_else(|| vec![1.0; out_features], <[f32]>::to_vec);

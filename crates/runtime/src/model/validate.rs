@@ -25,8 +25,8 @@ impl Model {
         self.shapes().map(|_| ())
     }
 
-    /// Checks the graph and returns the shape of every value.
-    fn shapes(&self) -> Result<Vec<Vec<usize>>, LoadError> {
+    /// Checks the graph, but no weight's contents, and returns the shape of every value.
+    pub(crate) fn shapes(&self) -> Result<Vec<Vec<usize>>, LoadError> {
         let mut shapes = self.inputs.clone();
         for (i, shape) in self.inputs.iter().enumerate() {
             if shape.is_empty() || elements(step(shape)).is_none_or(|n| n == 0) {

@@ -16,8 +16,8 @@ use crate::shape::is_sequence;
 use alloc::vec::Vec;
 
 impl Plan {
-    pub(super) fn with_token(model: &Model, token: Token) -> Result<Self, PlanError> {
-        let shapes = model.validate()?;
+    /// Plans a valid model, whose values have these shapes.
+    pub(crate) fn of_valid(model: &Model, shapes: Vec<Vec<usize>>, token: Token) -> Result<Self, PlanError> {
         let values = lay_out(model, &shapes, token.lanes())?;
         let inputs = model.inputs.len();
         let mut lowering = Lowering {

@@ -25,7 +25,7 @@ impl Recognizer {
     /// # Errors
     /// [`PlanError::InvalidModel`] holds what is wrong with the file; otherwise as [`Recognizer::new`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, PlanError> {
-        Self::new(Model::from_bytes(bytes)?)
+        Self::of_valid(Model::from_bytes(bytes)?)
     }
 
     /// A recogniser for `model`, which takes one square grey image (`[1, size, size]`) and gives one score for each of
@@ -35,6 +35,10 @@ impl Recognizer {
     /// [`PlanError::InvalidModel`] for any other model, and as [`Plan::new`].
     pub fn new(model: Model) -> Result<Self, PlanError> {
         model.validate()?;
+        Self::of_valid(model)
+    }
+
+    fn of_valid(model: Model) -> Result<Self, PlanError> {
         let [input] = &model.inputs[..] else { return Err(unfit("inputs", "a recogniser takes one image")) };
         let &[1, size, width] = &input[..] else { return Err(unfit("inputs", "a recogniser takes a grey image")) };
         if size != width {

@@ -22,7 +22,7 @@ impl InkRecognizer {
     /// # Errors
     /// [`PlanError::InvalidModel`] holds what is wrong with the file; otherwise as [`InkRecognizer::new`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, PlanError> {
-        Self::new(Model::from_bytes(bytes)?)
+        Self::of_valid(Model::from_bytes(bytes)?)
     }
 
     /// A recogniser for `model`, which takes a sequence of [`Step`](crate::ink::Step)s (`[STEPS, 6]`) and gives one score
@@ -32,6 +32,10 @@ impl InkRecognizer {
     /// [`PlanError::InvalidModel`] for any other model, and as [`Plan::new`].
     pub fn new(model: Model) -> Result<Self, PlanError> {
         model.validate()?;
+        Self::of_valid(model)
+    }
+
+    fn of_valid(model: Model) -> Result<Self, PlanError> {
         let [input] = &model.inputs[..] else { return Err(unfit("inputs", "an ink recogniser takes one sequence")) };
         if input[..] != [STEPS, FEATURES] {
             return Err(unfit("inputs", "an ink recogniser takes a sequence of 6 features"));

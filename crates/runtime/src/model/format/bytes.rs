@@ -93,7 +93,8 @@ pub(super) fn crc32(bytes: &[u8]) -> u32 {
     for chunk in chunks {
         let before = crc.to_le_bytes();
         crc = 0;
-        for i in 0..CRC_STEP {
+        // The bytes that wait for the step before come last.
+        for i in (0..CRC_STEP).rev() {
             let byte = chunk[i] ^ before.get(i).unwrap_or(&0);
             crc ^= CRC_TABLES[CRC_STEP - 1 - i][usize::from(byte)];
         }

@@ -50,6 +50,31 @@ impl Lines {
         }
     }
 
+    /// The lines of a matrix of `rows` rows of which every `block` have their entries where one row of this one's has.
+    pub(super) fn repeat_rows(self, block: usize, rows: usize) -> Self {
+        if block == 1 {
+            return self;
+        }
+        let Self { direction, length, pattern } = self;
+        let mut repeated = Pattern { indptr: vec![0], indices: Vec::new() };
+        let lines = if direction == Direction::Rows { rows } else { pattern.rows() };
+        for line in 0..lines {
+            match direction {
+                Direction::Rows => {
+                    repeated.indices.extend_from_slice(&pattern.indices[pattern.row(line / block)]);
+                }
+                Direction::Columns => {
+                    let first = pattern.indices[pattern.row(line)].iter().map(|&i| i as usize * block);
+                    let of_block = |first| first as u32..rows.min(first + block) as u32;
+                    repeated.indices.extend(first.flat_map(of_block));
+                }
+            }
+            repeated.indptr.push(repeated.indices.len() as u32);
+        }
+        let length = if direction == Direction::Rows { length } else { rows };
+        Self { direction, length, pattern: repeated }
+    }
+
     /// Words in a line of `length` positions.
     pub(super) fn words_in(length: usize) -> usize {
         length.div_ceil(WORD_BITS)
@@ -62,6 +87,36 @@ impl Lines {
             words[i as usize / WORD_BITS] |= 1 << (i as usize % WORD_BITS);
         }
     }
+}
+
+/// The most rows, from the first row on and one after the other, that have their entries in the same columns; the last of
+/// the blocks may be smaller.
+pub(super) fn rows_alike(pattern: &Pattern) -> usize {
+    let columns = |row| &pattern.indices[pattern.row(row)];
+    let differing = (1..pattern.rows()).filter(|&row| columns(row) != columns(row - 1));
+    // Blocks end wherever two rows differ, and are of one size.
+    match differing.fold(0, greatest_common_divisor) {
+        0 => pattern.rows(),
+        block => block,
+    }
+}
+
+fn greatest_common_divisor(a: usize, b: usize) -> usize {
+    let (mut a, mut b) = (a, b);
+    while b > 0 {
+        (a, b) = (b, a % b);
+    }
+    a
+}
+
+/// The first of every `block` rows of `pattern`.
+pub(super) fn first_rows(pattern: &Pattern, block: usize) -> Pattern {
+    let mut first = Pattern { indptr: vec![0], indices: Vec::new() };
+    for row in (0..pattern.rows()).step_by(block) {
+        first.indices.extend_from_slice(&pattern.indices[pattern.row(row)]);
+        first.indptr.push(first.indices.len() as u32);
+    }
+    first
 }
 
 /// Writes the positions that `words` mark into `indices` and returns their number, or `None` where they do not fit.
@@ -120,22 +175,23 @@ fn transpose<T: Copy + Default>(pattern: &Pattern, columns: usize, values: &[T])
     let mut moved = vec![T::default(); values.len()];
     // Where to go on in each new row, and in each old one.
     let (mut to, mut from) = (indptr.clone(), pattern.indptr.clone());
+    let mut place = |row: usize, column: u32| {
+        let next = &mut to[column as usize];
+        let at = *next as usize;
+        *next += 1;
+        indices[at] = row as u32;
+        at
+    };
     for end in (BLOCK..columns + BLOCK).step_by(BLOCK) {
         for row in 0..pattern.rows() {
-            let rest = from[row] as usize..pattern.indptr[row + 1] as usize;
-            let rest_of_values = values.get(rest.clone()).unwrap_or(&[]);
-            let columns = pattern.indices[rest].iter().take_while(|&&column| (column as usize) < end);
-            let mut taken = 0;
-            for &column in columns {
-                let at = &mut to[column as usize];
-                indices[*at as usize] = row as u32;
-                if let Some(&value) = rest_of_values.get(taken) {
-                    moved[*at as usize] = value;
-                }
-                *at += 1;
-                taken += 1;
-            }
+            let first = from[row] as usize;
+            let rest = &pattern.indices[first..pattern.indptr[row + 1] as usize];
+            let taken = rest.iter().position(|&column| column as usize >= end).unwrap_or(rest.len());
             from[row] += taken as u32;
+            match values.get(first..first + taken) {
+                Some(values) => rest[..taken].iter().zip(values).for_each(|(&c, &value)| moved[place(row, c)] = value),
+                None => rest[..taken].iter().for_each(|&c| _ = place(row, c)),
+            }
         }
     }
     (Pattern { indptr, indices }, moved)
@@ -163,6 +219,29 @@ mod tests {
         let transposed = |at: usize| at % 3 * columns + at / 3;
         assert_eq!(moved, lines.pattern.positions(3).map(transposed).collect::<Vec<_>>());
         assert_eq!(lines.into_rows(moved), (pattern, values));
+    }
+
+    #[test]
+    fn rows_in_blocks_and_back() {
+        // Rows 0 to 3 are alike, as are 4 and 5, and the last one is shorter than its block of two.
+        let rows: [&[u32]; 7] = [&[0, 2], &[0, 2], &[0, 2], &[0, 2], &[1], &[1], &[]];
+        let indptr = [0].into_iter().chain(rows.iter().scan(0, |end, row| {
+            *end += row.len() as u32;
+            Some(*end)
+        }));
+        let pattern = Pattern { indptr: indptr.collect(), indices: rows.concat() };
+        let block = rows_alike(&pattern);
+        assert_eq!(block, 2);
+        let first = first_rows(&pattern, block);
+        assert_eq!(first, Pattern { indptr: vec![0, 2, 4, 5, 5], indices: vec![0, 2, 0, 2, 1] });
+        for direction in [Direction::Rows, Direction::Columns] {
+            let (lines, _) = Lines::new::<u8>(direction, &first, 3, &[]);
+            let repeated = lines.repeat_rows(block, 7);
+            assert_eq!(repeated.length, if direction == Direction::Rows { 3 } else { 7 });
+            assert_eq!(repeated.into_rows::<u8>(vec![]).0, pattern);
+        }
+        assert_eq!(rows_alike(&first), 1);
+        assert_eq!(rows_alike(&Pattern { indptr: vec![0; 5], indices: vec![] }), 4);
     }
 
     #[test]

@@ -85,7 +85,7 @@ impl Model {
             return Err(source.plain.corrupt("bytes after the end of the model"));
         }
         source.coded.finish()?;
-        // Reading builds no pattern that does not fit, and a plan checks them all in any case.
+        // Reading builds no pattern that does not fit.
         model.validate_without_patterns()?;
         debug_assert_eq!(model.validate().err(), None);
         Ok(model)

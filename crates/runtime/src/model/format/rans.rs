@@ -5,6 +5,7 @@
 
 use super::bytes::{Reader, write_varint};
 use crate::error::LoadError;
+use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::hint::select_unpredictable;
@@ -146,18 +147,34 @@ impl Encoder {
     }
 }
 
-/// For each of the 4096 slots its symbol (8 bits), the slot's offset within the symbol (12 bits) and the symbol's
-/// frequency less one (12 bits).
-pub(super) struct DecodeTable(Vec<u32>);
+/// What each of the 4096 slots stands for.
+pub(super) struct DecodeTable {
+    symbols: [u8; TOTAL as usize],
+    steps: [Step; TOTAL as usize],
+}
+
+/// How a slot moves a state on.
+#[derive(Clone, Copy, Default)]
+struct Step {
+    /// That of the slot's symbol.
+    frequency: u16,
+    /// The slot's offset within the symbol.
+    offset: u16,
+}
 
 impl DecodeTable {
-    pub(super) fn new(frequencies: &Frequencies) -> Self {
-        let mut slots = Vec::with_capacity(TOTAL as usize);
-        for (symbol, &f) in frequencies.0.iter().enumerate() {
-            let f = u32::from(f);
-            slots.extend((0..f).map(|offset| symbol as u32 | offset << 8 | (f - 1) << 20));
+    pub(super) fn new(frequencies: &Frequencies) -> Box<Self> {
+        let mut table = Box::new(Self { symbols: [0; TOTAL as usize], steps: [Step::default(); TOTAL as usize] });
+        let mut start = 0;
+        for (symbol, &frequency) in frequencies.0.iter().enumerate() {
+            let end = start + usize::from(frequency);
+            table.symbols[start..end].fill(symbol as u8);
+            for (offset, step) in (0..).zip(&mut table.steps[start..end]) {
+                *step = Step { frequency, offset };
+            }
+            start = end;
         }
-        Self(slots)
+        table
     }
 }
 
@@ -182,23 +199,20 @@ impl<'a> Decoder<'a> {
 
     /// Decodes a run as long as `run`.
     pub(super) fn run(&mut self, table: &DecodeTable, run: &mut [u8]) -> Result<(), LoadError> {
-        let Ok(slots) = <&[u32; TOTAL as usize]>::try_from(&table.0[..]) else {
-            unreachable!("a table has 4096 slots")
-        };
         let (mut states, mut at) = (self.states, self.at);
         let (chunks, tail) = run.as_chunks_mut::<STATES>();
         for chunk in chunks {
             let (mut end, mut used) = ([0; WINDOW], 0);
             let window = window(self.stream, at, &mut end);
             for i in 0..STATES {
-                chunk[i] = step(&mut states[i], slots, window, &mut used);
+                chunk[i] = step(&mut states[i], table, window, &mut used);
             }
             at += 2 * used;
         }
         let (mut end, mut used) = ([0; WINDOW], 0);
         let window = window(self.stream, at, &mut end);
         for (symbol, state) in tail.iter_mut().zip(&mut states) {
-            *symbol = step(state, slots, window, &mut used);
+            *symbol = step(state, table, window, &mut used);
         }
         at += 2 * used;
         (self.states, self.at) = (states, at);
@@ -238,17 +252,17 @@ fn window<'a>(stream: &'a [u8], at: usize, end: &'a mut [u8; WINDOW]) -> &'a [u8
 /// In 64 bits, though states stay below 2^32: the compiler would otherwise put neighbouring states into one SSE
 /// register, and shuffling them in and out for the table takes longer than all the rest.
 #[inline(always)]
-fn step(state: &mut u64, slots: &[u32; TOTAL as usize], window: &[u8; WINDOW], used: &mut usize) -> u8 {
-    let slot = u64::from(slots[(*state % u64::from(TOTAL)) as usize]);
-    let (high, offset) = (*state >> PROBABILITY_BITS, slot >> 8 & u64::from(TOTAL - 1));
+fn step(state: &mut u64, table: &DecodeTable, window: &[u8; WINDOW], used: &mut usize) -> u8 {
+    let slot = (*state % u64::from(TOTAL)) as usize;
+    let Step { frequency, offset } = table.steps[slot];
     // Below 2^32 for every state, since the offset is below the frequency.
-    let x = (slot >> 20) * high + (high + offset);
+    let x = u64::from(frequency) * (*state >> PROBABILITY_BITS) + u64::from(offset);
     let refill = x < u64::from(LOW);
     let at = 2 * (*used % STATES);
     let word = u64::from(u16::from_le_bytes([window[at], window[at + 1]]));
     *state = select_unpredictable(refill, x << 16 | word, x);
     *used += usize::from(refill);
-    slot as u8
+    table.symbols[slot]
 }
 
 /// Counts the symbols of `run`, for an alphabet of `symbols`.

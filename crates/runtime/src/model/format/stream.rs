@@ -3,6 +3,7 @@
 use super::bytes::{Reader, write_varint};
 use super::rans::{DecodeTable, Decoder, Encoder, Frequencies, count};
 use crate::error::LoadError;
+use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -132,7 +133,7 @@ impl<'a> Source<'a> {
     }
 
     /// Reads a table for symbols below `symbols`.
-    pub(super) fn table(&mut self, symbols: usize) -> Result<DecodeTable, LoadError> {
+    pub(super) fn table(&mut self, symbols: usize) -> Result<Box<DecodeTable>, LoadError> {
         Ok(DecodeTable::new(&Frequencies::read(&mut self.plain, symbols)?))
     }
 

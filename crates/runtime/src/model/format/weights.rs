@@ -2,7 +2,7 @@
 
 use super::super::weights::{Pattern, Weight, WeightData};
 use super::bytes::{write_text, write_varint};
-use super::lines::{Direction, Lines, SPARE, WORDS, expand};
+use super::lines::{Direction, Lines, SPARE, WORDS, expand, first_rows, rows_alike};
 use super::predict;
 use super::rans::{Frequencies, count};
 use super::stream::{Sink, Source, planes_cost, symbols_cost, table_cost};
@@ -27,6 +27,8 @@ const FLOATS: u64 = 1 << 32;
 const FULL: u8 = 0;
 const BY_ROWS: u8 = 1;
 const BY_COLUMNS: u8 = 2;
+/// Before one of these two: so many rows each are alike, and one of them stands for all.
+const IN_BLOCKS: u8 = 3;
 
 /// How labels are coded: with one table, with one a class of lines, or (full patterns) as differences from a prediction.
 const ONE_TABLE: u8 = 0;
@@ -59,7 +61,7 @@ pub(super) fn write(sink: &mut Sink, weight: &Weight) {
                 }
                 Some(layout) => {
                     layout.write(sink, weight);
-                    sink.floats(&Lines::new(layout.lines.direction, pattern, weight.columns(), values).1);
+                    sink.floats(&Lines::new(layout.blocks.direction, pattern, weight.columns(), values).1);
                 }
             }
         }
@@ -74,8 +76,8 @@ pub(super) fn write(sink: &mut Sink, weight: &Weight) {
                 }
                 Some(layout) => {
                     layout.write(sink, weight);
-                    let (_, labels) = Lines::new(layout.lines.direction, pattern, weight.columns(), labels);
-                    layout.write_labels(sink, &labels, centres.len());
+                    let (lines, labels) = Lines::new(layout.blocks.direction, pattern, weight.columns(), labels);
+                    layout.write_labels(sink, &lines, &labels, centres.len());
                 }
             }
         }
@@ -137,7 +139,9 @@ fn write_full_labels(sink: &mut Sink, weight: &Weight, labels: &[u8], centres: u
 
 /// Where the entries of a weight with zeros stand, and which tables code them.
 struct Layout {
-    lines: Lines,
+    /// Rows that are alike: the lines below have one for so many.
+    block: usize,
+    blocks: Lines,
     /// The class of each line; lines of a class are about equally dense and share tables.
     classes: Vec<u8>,
     class_count: usize,
@@ -150,13 +154,17 @@ impl Layout {
         if pattern.nnz() == weight.elements() {
             return None;
         }
+        let block = rows_alike(pattern);
+        let first_rows = first_rows(pattern, block);
         let mut best: Option<(f64, Self)> = None;
         for direction in [Direction::Rows, Direction::Columns] {
             let (lines, labels) = Lines::new(direction, pattern, weight.columns(), labels);
-            for class_count in CLASS_COUNTS.into_iter().filter(|&n| n <= lines.pattern.rows()) {
-                let classes = classify(&lines, class_count);
-                let mut layout = Self { lines: lines.clone(), classes, class_count, labels_by_class: false };
-                let mut cost = layout.cost(&labels, centres);
+            let (blocks, _) = Lines::new::<u8>(direction, &first_rows, weight.columns(), &[]);
+            for class_count in CLASS_COUNTS.into_iter().filter(|&n| n <= blocks.pattern.rows()) {
+                let classes = classify(&blocks, class_count);
+                let blocks = blocks.clone();
+                let mut layout = Self { block, blocks, classes, class_count, labels_by_class: false };
+                let mut cost = layout.cost(&lines, &labels, centres);
                 if direction == Direction::Columns {
                     // Transposing takes as long as decoding: it must gain something.
                     cost *= 1.01;
@@ -170,12 +178,12 @@ impl Layout {
     }
 
     /// Bytes that pattern and labels take; settles which tables the labels use.
-    fn cost(&mut self, labels: &[u8], centres: usize) -> f64 {
+    fn cost(&mut self, lines: &Lines, labels: &[u8], centres: usize) -> f64 {
         let tables =
             |counts: &[Vec<u32>]| -> f64 { counts.iter().map(|c| table_cost(&Frequencies::from_counts(c), c)).sum() };
         let classes = symbols_cost(&count(256, self.classes.iter().copied())).0;
         let words = tables(&self.count_words());
-        let by_class = self.count_labels(labels, centres);
+        let by_class = self.count_labels(lines, labels, centres);
         let one_table = symbols_cost(&count(256, labels.iter().copied())).0;
         let by_class = if labels.is_empty() { one_table } else { tables(&by_class) };
         self.labels_by_class = by_class < one_table;
@@ -185,20 +193,20 @@ impl Layout {
     /// For each class the number of each word.
     fn count_words(&self) -> Vec<Vec<u32>> {
         let mut counts = vec![vec![0; WORDS]; self.class_count];
-        let mut words = vec![0; Lines::words_in(self.lines.length)];
+        let mut words = vec![0; Lines::words_in(self.blocks.length)];
         for (line, &class) in self.classes.iter().enumerate() {
-            self.lines.words(line, &mut words);
+            self.blocks.words(line, &mut words);
             words.iter().for_each(|&w| counts[usize::from(class)][usize::from(w)] += 1);
         }
         counts
     }
 
-    /// For each class the number of each label.
-    fn count_labels(&self, labels: &[u8], centres: usize) -> Vec<Vec<u32>> {
+    /// For each class the number of each label; `lines` are those of the whole pattern.
+    fn count_labels(&self, lines: &Lines, labels: &[u8], centres: usize) -> Vec<Vec<u32>> {
         let mut counts = vec![vec![0; centres]; self.class_count];
         if !labels.is_empty() {
-            for (line, &class) in self.classes.iter().enumerate() {
-                let labels = &labels[self.lines.pattern.row(line)];
+            for (line, class) in classes_of(lines, &self.classes, self.block).enumerate() {
+                let labels = &labels[lines.pattern.row(line)];
                 labels.iter().for_each(|&l| counts[usize::from(class)][usize::from(l)] += 1);
             }
         }
@@ -206,32 +214,42 @@ impl Layout {
     }
 
     fn write(&self, sink: &mut Sink, weight: &Weight) {
-        let pattern = &self.lines.pattern;
-        sink.plain.push(if self.lines.direction == Direction::Rows { BY_ROWS } else { BY_COLUMNS });
-        write_varint(&mut sink.plain, pattern.nnz());
+        if self.block > 1 {
+            sink.plain.push(IN_BLOCKS);
+            write_varint(&mut sink.plain, self.block);
+        }
+        sink.plain.push(if self.blocks.direction == Direction::Rows { BY_ROWS } else { BY_COLUMNS });
+        let nnz = self.blocks.pattern.nnz();
+        write_varint(&mut sink.plain, nnz);
         sink.plain.push(self.class_count as u8);
-        sink.claims.add(pattern.nnz() + weight.rows() + weight.columns(), weight.elements());
+        sink.claims.add(nnz * self.block + weight.rows() + weight.columns(), weight.elements());
         sink.symbols(&self.classes);
         let tables = write_tables(sink, &self.count_words());
-        let mut words = vec![0; Lines::words_in(self.lines.length)];
+        let mut words = vec![0; Lines::words_in(self.blocks.length)];
         for (line, &class) in self.classes.iter().enumerate() {
-            self.lines.words(line, &mut words);
+            self.blocks.words(line, &mut words);
             sink.coded.run(&tables[usize::from(class)], &words);
         }
     }
 
-    fn write_labels(&self, sink: &mut Sink, labels: &[u8], centres: usize) {
+    fn write_labels(&self, sink: &mut Sink, lines: &Lines, labels: &[u8], centres: usize) {
         if !self.labels_by_class {
             sink.plain.push(ONE_TABLE);
             sink.symbols(labels);
             return;
         }
         sink.plain.push(BY_CLASS);
-        let tables = write_tables(sink, &self.count_labels(labels, centres));
-        for (line, &class) in self.classes.iter().enumerate() {
-            sink.coded.run(&tables[usize::from(class)], &labels[self.lines.pattern.row(line)]);
+        let tables = write_tables(sink, &self.count_labels(lines, labels, centres));
+        for (line, class) in classes_of(lines, &self.classes, self.block).enumerate() {
+            sink.coded.run(&tables[usize::from(class)], &labels[lines.pattern.row(line)]);
         }
     }
+}
+
+/// The class of each of `lines`, of which `block` rows share one of `classes`.
+fn classes_of(lines: &Lines, classes: &[u8], block: usize) -> impl Iterator<Item = u8> {
+    let per_class = if lines.direction == Direction::Rows { block } else { 1 };
+    (0..lines.pattern.rows()).map(move |line| classes[line / per_class])
 }
 
 /// Sorts the lines into classes of equal size by their number of entries.
@@ -258,27 +276,39 @@ struct Read {
     /// Empty for a full pattern.
     classes: Vec<u8>,
     class_count: usize,
+    /// Rows that share a line's class.
+    block: usize,
 }
 
 impl Read {
     fn pattern(source: &mut Source<'_>, weight: &Weight) -> Result<Self, LoadError> {
         let (rows, columns) = (weight.rows(), weight.columns());
-        let direction = match source.plain.byte("a pattern's kind")? {
-            FULL => {
+        let mut kind = source.plain.byte("a pattern's kind")?;
+        let mut block = 1;
+        if kind == IN_BLOCKS {
+            block = source.plain.varint("a pattern")?;
+            if !(2..=rows).contains(&block) {
+                return Err(source.plain.corrupt("blocks of no rows or of too many"));
+            }
+            kind = source.plain.byte("a pattern's kind")?;
+        }
+        let direction = match kind {
+            FULL if block == 1 => {
                 source.claim(rows + rows * columns, 0)?;
                 let indptr = (0..=rows).map(|row| (row * columns) as u32).collect();
                 let indices = (0..rows).flat_map(|_| 0..columns as u32).collect();
                 let lines = Lines { direction: Direction::Rows, length: columns, pattern: Pattern { indptr, indices } };
-                return Ok(Self { lines, classes: Vec::new(), class_count: 0 });
+                return Ok(Self { lines, classes: Vec::new(), class_count: 0, block });
             }
             BY_ROWS => Direction::Rows,
             BY_COLUMNS => Direction::Columns,
             _ => return Err(source.plain.corrupt("an unknown kind of pattern")),
         };
-        let (count, length) = if direction == Direction::Rows { (rows, columns) } else { (columns, rows) };
+        let row_blocks = rows.div_ceil(block);
+        let (count, length) = if direction == Direction::Rows { (row_blocks, columns) } else { (columns, row_blocks) };
         let nnz = source.plain.varint("a pattern")?;
         let class_count = usize::from(source.plain.byte("a pattern")?);
-        source.claim(nnz + rows + columns, rows * columns)?;
+        source.claim(nnz.saturating_mul(block).saturating_add(rows + columns), rows * columns)?;
         let classes = source.symbols(count, class_count)?;
         let tables = (0..class_count).map(|_| source.table(WORDS)).collect::<Result<Vec<_>, _>>()?;
         let mut indptr = Vec::with_capacity(count + 1);
@@ -300,7 +330,8 @@ impl Read {
             return Err(source.plain.corrupt("fewer positions than entries"));
         }
         indices.truncate(nnz);
-        Ok(Self { lines: Lines { direction, length, pattern: Pattern { indptr, indices } }, classes, class_count })
+        let blocks = Lines { direction, length, pattern: Pattern { indptr, indices } };
+        Ok(Self { lines: blocks.repeat_rows(block, rows), classes, class_count, block })
     }
 
     fn labels(&self, source: &mut Source<'_>, weight: &Weight, centres: usize) -> Result<Vec<u8>, LoadError> {
@@ -313,10 +344,10 @@ impl Read {
                 predict::restore(&mut numbers, weight.row_length(), centres as u64);
                 Ok(numbers.into_iter().map(|n| n as u8).collect())
             }
-            BY_CLASS => {
+            BY_CLASS if !self.classes.is_empty() => {
                 let tables = (0..self.class_count).map(|_| source.table(centres)).collect::<Result<Vec<_>, _>>()?;
                 let mut labels = vec![0; pattern.nnz()];
-                for (line, &class) in self.classes.iter().enumerate() {
+                for (line, class) in classes_of(&self.lines, &self.classes, self.block).enumerate() {
                     source.coded.run(&tables[usize::from(class)], &mut labels[pattern.row(line)])?;
                 }
                 Ok(labels)

@@ -10,13 +10,14 @@
 //!
 //! The transform's constants enlarge rounding errors: outputs are within 2e-5 of the largest one for 4x4 tiles.
 
+mod transforms;
+
 use super::{Aligned, Epilogue, LINE, LINE_COST};
 use crate::isa::{Isa, Kernel, MAX_LANES};
 use crate::plan::Layout;
 use core::ops::Range;
+use transforms::{Axis, Four, One, POINTS, Two, kernel_points};
 
-/// Most points along an axis.
-const POINTS: usize = 6;
 /// Vectors of output channels of a panel.
 const PANEL: usize = 2;
 /// Outputs that are brought from channels to rows together.
@@ -54,23 +55,6 @@ pub(crate) struct WinogradConv {
     lanes: usize,
 }
 
-/// The points of kernels of 3 taps for a tile of `outputs`, or of 1 tap.
-fn kernel_points(outputs: usize) -> &'static [[f64; 3]] {
-    const C: f64 = 1.0 / 24.0;
-    match outputs {
-        1 => &[[1.0, 0.0, 0.0]],
-        2 => &[[1.0, 0.0, 0.0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0.0, 0.0, 1.0]],
-        _ => &[
-            [0.25, 0.0, 0.0],
-            [-4.0 * C, -4.0 * C, -4.0 * C],
-            [-4.0 * C, 4.0 * C, -4.0 * C],
-            [C, 2.0 * C, 4.0 * C],
-            [C, -2.0 * C, 4.0 * C],
-            [0.0, 0.0, 1.0],
-        ],
-    }
-}
-
 impl WinogradConv {
     /// Transforms `weights`, Oihw with a kernel of 3 taps along the axes along which `tile` has more than one output.
     /// The tile divides the output, and `origin` is the first input's position in a plane of `src`.
@@ -92,27 +76,8 @@ impl WinogradConv {
         let nr = choices.iter().copied().min_by_key(|&nr| columns.next_multiple_of(nr)).unwrap_or(4);
 
         let outputs = dst.channels.next_multiple_of(lanes);
-        let taps = points.map(|p| if p.len() > 1 { 3 } else { 1 });
-        let mut packed = Aligned::zeros(points[0].len() * points[1].len() * src.channels * outputs);
-        for (i, kernel) in weights.chunks_exact(taps[0] * taps[1]).enumerate() {
-            let (output, channel) = (i / src.channels, i % src.channels);
-            let first = output / (PANEL * lanes) * (PANEL * lanes);
-            let width = (outputs - first).min(PANEL * lanes);
-            let panel = &mut packed[first * points[0].len() * points[1].len() * src.channels..];
-            for (py, down) in points[0].iter().enumerate() {
-                let mut row = [0.0; 3];
-                for x in 0..taps[1] {
-                    row[x] = (0..taps[0]).map(|y| down[y] * f64::from(kernel[y * taps[1] + x])).sum();
-                }
-                for (px, across) in points[1].iter().enumerate() {
-                    let value: f64 = across.iter().zip(row).map(|(a, r)| a * r).sum();
-                    let point = py * points[1].len() + px;
-                    panel[(point * src.channels + channel) * width + output - first] = value as f32;
-                }
-            }
-        }
         Self {
-            weights: packed,
+            weights: transform_weights(weights, points, [src.channels, dst.channels, outputs], lanes),
             epilogue: epilogue.padded(outputs),
             tile,
             tiles,
@@ -191,6 +156,63 @@ impl WinogradConv {
         assert!(last + across + POINTS <= src.len(), "input planes shorter than planned");
         assert!(self.dst.elements().is_some_and(|n| n <= dst.len()), "output planes too short");
         assert!(self.scratch_len() <= scratch.len(), "working memory too short");
+    }
+}
+
+/// What the output channels of a panel have at one place, side by side: loops over them are vectorised.
+type Row = [f64; PANEL * MAX_LANES];
+
+/// The transforms of kernels (Oihw) at the points down and across, in panels of output channels, of which there are
+/// `outputs` with those that fill vectors up.
+fn transform_weights(
+    weights: &[f32],
+    [down, across]: [&[[f64; 3]]; 2],
+    [in_channels, out_channels, outputs]: [usize; 3],
+    lanes: usize,
+) -> Aligned {
+    let [height, width] = [down, across].map(|points| if points.len() > 1 { 3 } else { 1 });
+    let mut packed = Aligned::zeros(down.len() * across.len() * in_channels * outputs);
+    let mut rest = &mut packed[..];
+    for first in (0..outputs).step_by(PANEL * lanes) {
+        let panel = (outputs - first).min(PANEL * lanes);
+        // Taps by column, then by row.
+        let mut taps: [[Row; 3]; 3] = [[[0.0; _]; _]; _];
+        let mut columns: [Row; 3] = [[0.0; _]; _];
+        let (now, later) = rest.split_at_mut(down.len() * across.len() * in_channels * panel);
+        rest = later;
+        for channel in 0..in_channels {
+            for i in 0..panel.min(out_channels - first) {
+                let kernel = &weights[((first + i) * in_channels + channel) * height * width..][..height * width];
+                for (y, kernel) in kernel.chunks_exact(width).enumerate() {
+                    for (column, &tap) in taps.iter_mut().zip(kernel) {
+                        column[y][i] = f64::from(tap);
+                    }
+                }
+            }
+            let mut points = now.chunks_exact_mut(in_channels * panel);
+            for down in down {
+                for (column, taps) in columns.iter_mut().zip(&taps[..width]) {
+                    combine(down, &taps[..height], column, |sum| sum);
+                }
+                for (across, point) in across.iter().zip(&mut points) {
+                    combine(across, &columns[..width], &mut point[channel * panel..][..panel], |sum| sum as f32);
+                }
+            }
+        }
+    }
+    packed
+}
+
+/// The sums of three rows times their factors; a row alone stays as it is.
+#[inline]
+fn combine<T>(by: &[f64; 3], rows: &[Row], sums: &mut [T], of: impl Fn(f64) -> T) {
+    match rows {
+        [a, b, c] => {
+            for (((sum, a), b), c) in sums.iter_mut().zip(a).zip(b).zip(c) {
+                *sum = of(by[0] * a + by[1] * b + by[2] * c);
+            }
+        }
+        _ => sums.iter_mut().zip(rows.as_flattened()).for_each(|(sum, &a)| *sum = of(a)),
     }
 }
 
@@ -467,148 +489,4 @@ fn channels_to_rows<I: Isa>(isa: I, mut pixels: [I::F32; PIXELS]) -> [f32; PIXEL
         unsafe { isa.store(rows.as_mut_ptr().add(i * I::LANES), pixels[i]) };
     }
     rows
-}
-
-/// The transforms along one axis.
-trait Axis {
-    /// Outputs of a tile.
-    const OUTPUTS: usize;
-    /// Its inputs, and the points that they and the kernel are brought to.
-    const POINTS: usize;
-
-    /// The inputs of `LANES` tiles beside each other.
-    ///
-    /// # Safety
-    /// `OUTPUTS * LANES + POINTS` elements are readable at `p`.
-    unsafe fn load<I: Isa>(isa: I, p: *const f32) -> [I::F32; POINTS];
-    /// Inputs to points.
-    fn input<I: Isa>(isa: I, d: [I::F32; POINTS]) -> [I::F32; POINTS];
-    /// Products at the points to outputs.
-    fn output<I: Isa>(isa: I, m: [I::F32; POINTS]) -> [I::F32; POINTS];
-}
-
-/// One tap.
-struct One;
-/// Two outputs of three taps: the points 0, 1, -1 and infinity.
-struct Two;
-/// Four outputs of three taps: the points 0, 1, -1, 2, -2 and infinity.
-struct Four;
-
-impl Axis for One {
-    const OUTPUTS: usize = 1;
-    const POINTS: usize = 1;
-
-    #[inline(always)]
-    unsafe fn load<I: Isa>(isa: I, p: *const f32) -> [I::F32; POINTS] {
-        // SAFETY: the caller vouches for the elements.
-        [unsafe { isa.load(p) }; POINTS]
-    }
-
-    #[inline(always)]
-    fn input<I: Isa>(_: I, d: [I::F32; POINTS]) -> [I::F32; POINTS] {
-        d
-    }
-
-    #[inline(always)]
-    fn output<I: Isa>(_: I, m: [I::F32; POINTS]) -> [I::F32; POINTS] {
-        m
-    }
-}
-
-impl Axis for Two {
-    const OUTPUTS: usize = 2;
-    const POINTS: usize = 4;
-
-    #[inline(always)]
-    unsafe fn load<I: Isa>(isa: I, p: *const f32) -> [I::F32; POINTS] {
-        // SAFETY: the caller vouches for the elements.
-        let [(a, b), (c, d)] = unsafe { [pairs(isa, p), pairs(isa, p.add(2))] };
-        [a, b, c, d, d, d]
-    }
-
-    #[inline(always)]
-    fn input<I: Isa>(isa: I, d: [I::F32; POINTS]) -> [I::F32; POINTS] {
-        let (first, last) = (sub(isa, d[0], d[2]), sub(isa, d[1], d[3]));
-        [first, isa.add(d[1], d[2]), sub(isa, d[2], d[1]), last, last, last]
-    }
-
-    #[inline(always)]
-    fn output<I: Isa>(isa: I, m: [I::F32; POINTS]) -> [I::F32; POINTS] {
-        let (even, odd) = (isa.add(m[1], m[2]), sub(isa, m[1], m[2]));
-        let (first, second) = (isa.add(m[0], even), sub(isa, odd, m[3]));
-        [first, second, second, second, second, second]
-    }
-}
-
-impl Axis for Four {
-    const OUTPUTS: usize = 4;
-    const POINTS: usize = 6;
-
-    #[inline(always)]
-    unsafe fn load<I: Isa>(isa: I, p: *const f32) -> [I::F32; POINTS] {
-        // SAFETY: the caller vouches for the elements.
-        unsafe {
-            let (start, end) = (fours(isa, p), fours(isa, p.add(4)));
-            [start[0], start[1], start[2], start[3], end[0], end[1]]
-        }
-    }
-
-    #[inline(always)]
-    fn input<I: Isa>(isa: I, d: [I::F32; POINTS]) -> [I::F32; POINTS] {
-        let (four, minus_four, minus_five) = (isa.splat(4.0), isa.splat(-4.0), isa.splat(-5.0));
-        let (even, odd) = (isa.mul_add(minus_four, d[2], d[4]), isa.mul_add(minus_four, d[1], d[3]));
-        let (even2, odd2) = (sub(isa, d[4], d[2]), sub(isa, d[3], d[1]));
-        let odd2 = isa.add(odd2, odd2);
-        [
-            isa.mul_add(four, d[0], isa.mul_add(minus_five, d[2], d[4])),
-            isa.add(even, odd),
-            sub(isa, even, odd),
-            isa.add(even2, odd2),
-            sub(isa, even2, odd2),
-            isa.mul_add(four, d[1], isa.mul_add(minus_five, d[3], d[5])),
-        ]
-    }
-
-    #[inline(always)]
-    fn output<I: Isa>(isa: I, m: [I::F32; POINTS]) -> [I::F32; POINTS] {
-        let (even1, odd1) = (isa.add(m[1], m[2]), sub(isa, m[1], m[2]));
-        let (even2, odd2) = (isa.add(m[3], m[4]), sub(isa, m[3], m[4]));
-        let last = isa.mul_add(isa.splat(8.0), odd2, isa.add(odd1, m[5]));
-        [
-            isa.add(isa.add(m[0], even1), even2),
-            isa.mul_add(isa.splat(2.0), odd2, odd1),
-            isa.mul_add(isa.splat(4.0), even2, even1),
-            last,
-            last,
-            last,
-        ]
-    }
-}
-
-/// `a - b`.
-#[inline(always)]
-fn sub<I: Isa>(isa: I, a: I::F32, b: I::F32) -> I::F32 {
-    isa.mul_add(isa.splat(-1.0), b, a)
-}
-
-/// The elements of even and of odd index of two vectors at `p`.
-///
-/// # Safety
-/// `2 * LANES` elements are readable at `p`.
-#[inline(always)]
-unsafe fn pairs<I: Isa>(isa: I, p: *const f32) -> (I::F32, I::F32) {
-    // SAFETY: the caller vouches for the elements.
-    unsafe { isa.deinterleave(isa.load(p), isa.load(p.add(I::LANES))) }
-}
-
-/// The elements of four vectors at `p` whose index is 0, 1, 2 or 3 modulo 4.
-///
-/// # Safety
-/// `4 * LANES` elements are readable at `p`.
-#[inline(always)]
-unsafe fn fours<I: Isa>(isa: I, p: *const f32) -> [I::F32; 4] {
-    // SAFETY: the caller vouches for the elements.
-    let ((even0, odd0), (even1, odd1)) = unsafe { (pairs(isa, p), pairs(isa, p.add(2 * I::LANES))) };
-    let ((zero, two), (one, three)) = (isa.deinterleave(even0, even1), isa.deinterleave(odd0, odd1));
-    [zero, one, two, three]
 }

@@ -1,0 +1,117 @@
+//! AArch64: NEON, which a target has or has not as a whole, so that there is nothing to detect.
+
+use super::{Isa, Kernel, TABLE};
+use core::arch::aarch64::*;
+
+/// Proof that NEON is available: the module exists only where the target has it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Neon {
+    _private: (),
+}
+
+impl Neon {
+    pub(crate) fn new() -> Option<Self> {
+        Some(Self { _private: () })
+    }
+}
+
+impl Isa for Neon {
+    type F32 = float32x4_t;
+    const LANES: usize = 4;
+
+    fn enter<K: Kernel>(self, kernel: K) {
+        // All of the crate is compiled for NEON.
+        kernel.run(self);
+    }
+
+    #[inline(always)]
+    fn splat(self, x: f32) -> float32x4_t {
+        // SAFETY: the token proves that NEON is available.
+        unsafe { vdupq_n_f32(x) }
+    }
+
+    #[inline(always)]
+    fn mul_add(self, a: float32x4_t, b: float32x4_t, c: float32x4_t) -> float32x4_t {
+        // SAFETY: the token proves that NEON is available.
+        unsafe { vfmaq_f32(c, a, b) }
+    }
+
+    #[inline(always)]
+    fn add(self, a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        // SAFETY: the token proves that NEON is available.
+        unsafe { vaddq_f32(a, b) }
+    }
+
+    #[inline(always)]
+    fn mul(self, a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        // SAFETY: the token proves that NEON is available.
+        unsafe { vmulq_f32(a, b) }
+    }
+
+    #[inline(always)]
+    fn div(self, a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        // SAFETY: the token proves that NEON is available.
+        unsafe { vdivq_f32(a, b) }
+    }
+
+    #[inline(always)]
+    fn pow2(self, n: float32x4_t) -> float32x4_t {
+        // SAFETY: the token proves that NEON is available.
+        unsafe {
+            let biased = vaddq_s32(vcvtq_s32_f32(n), vdupq_n_s32(127));
+            vreinterpretq_f32_s32(vshlq_n_s32::<23>(biased))
+        }
+    }
+
+    #[inline(always)]
+    fn max(self, a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        // SAFETY: the token proves that NEON is available.
+        // The instruction for it gives NaN where either is NaN.
+        unsafe { vbslq_f32(vcgtq_f32(a, b), a, b) }
+    }
+
+    #[inline(always)]
+    fn min(self, a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        // SAFETY: the token proves that NEON is available.
+        unsafe { vbslq_f32(vcltq_f32(a, b), a, b) }
+    }
+
+    #[inline(always)]
+    fn deinterleave(self, a: float32x4_t, b: float32x4_t) -> (float32x4_t, float32x4_t) {
+        // SAFETY: the token proves that NEON is available.
+        unsafe { (vuzp1q_f32(a, b), vuzp2q_f32(a, b)) }
+    }
+
+    #[inline(always)]
+    unsafe fn load(self, p: *const f32) -> float32x4_t {
+        // SAFETY: the token proves NEON; the caller vouches for 4 readable elements.
+        unsafe { vld1q_f32(p) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, p: *mut f32, v: float32x4_t) {
+        // SAFETY: the token proves NEON; the caller vouches for 4 writable elements.
+        unsafe { vst1q_f32(p, v) }
+    }
+
+    #[inline(always)]
+    unsafe fn gather(self, base: *const f32, indices: *const u16) -> float32x4_t {
+        // SAFETY: the token proves NEON; the caller vouches for 4 indices, and for the element at each.
+        unsafe {
+            let [a, b, c, d] = indices.cast::<[u16; 4]>().read().map(usize::from);
+            let v = vld1q_dup_f32(base.add(a));
+            let v = vld1q_lane_f32::<1>(base.add(b), v);
+            let v = vld1q_lane_f32::<2>(base.add(c), v);
+            vld1q_lane_f32::<3>(base.add(d), v)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn lookup(self, table: &[f32; TABLE], labels: *const u8) -> float32x4_t {
+        // SAFETY: the caller vouches for 4 labels; an index modulo `TABLE` lies within the table.
+        unsafe {
+            let indices = labels.cast::<[u8; 4]>().read().map(|label| u16::from(label) % TABLE as u16);
+            self.gather(table.as_ptr(), indices.as_ptr())
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! WebAssembly: simd128. An engine refuses a module with instructions that it lacks, so that there is nothing to detect.
+
+use super::{Isa, Kernel, TABLE};
+use core::arch::wasm32::*;
+
+/// Proof that simd128 is available: the module exists only where the crate was compiled for it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Simd128 {
+    _private: (),
+}
+
+impl Simd128 {
+    pub(crate) fn new() -> Option<Self> {
+        Some(Self { _private: () })
+    }
+}
+
+impl Isa for Simd128 {
+    type F32 = v128;
+    const LANES: usize = 4;
+
+    fn enter<K: Kernel>(self, kernel: K) {
+        // All of the crate is compiled for simd128.
+        kernel.run(self);
+    }
+
+    #[inline(always)]
+    fn splat(self, x: f32) -> v128 {
+        f32x4_splat(x)
+    }
+
+    #[inline(always)]
+    fn mul_add(self, a: v128, b: v128, c: v128) -> v128 {
+        f32x4_add(f32x4_mul(a, b), c)
+    }
+
+    #[inline(always)]
+    fn add(self, a: v128, b: v128) -> v128 {
+        f32x4_add(a, b)
+    }
+
+    #[inline(always)]
+    fn mul(self, a: v128, b: v128) -> v128 {
+        f32x4_mul(a, b)
+    }
+
+    #[inline(always)]
+    fn div(self, a: v128, b: v128) -> v128 {
+        f32x4_div(a, b)
+    }
+
+    #[inline(always)]
+    fn pow2(self, n: v128) -> v128 {
+        i32x4_shl(i32x4_add(i32x4_trunc_sat_f32x4(n), i32x4_splat(127)), 23)
+    }
+
+    #[inline(always)]
+    fn max(self, a: v128, b: v128) -> v128 {
+        // `b < a ? a : b`
+        f32x4_pmax(b, a)
+    }
+
+    #[inline(always)]
+    fn min(self, a: v128, b: v128) -> v128 {
+        // `a < b ? a : b`
+        f32x4_pmin(b, a)
+    }
+
+    #[inline(always)]
+    fn deinterleave(self, a: v128, b: v128) -> (v128, v128) {
+        (i32x4_shuffle::<0, 2, 4, 6>(a, b), i32x4_shuffle::<1, 3, 5, 7>(a, b))
+    }
+
+    #[inline(always)]
+    unsafe fn load(self, p: *const f32) -> v128 {
+        // SAFETY: the caller vouches for 4 readable elements; the load needs no alignment.
+        unsafe { v128_load(p.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, p: *mut f32, v: v128) {
+        // SAFETY: the caller vouches for 4 writable elements; the store needs no alignment.
+        unsafe { v128_store(p.cast(), v) }
+    }
+
+    #[inline(always)]
+    unsafe fn gather(self, base: *const f32, indices: *const u16) -> v128 {
+        // SAFETY: the caller vouches for 4 indices, and for the element at each.
+        unsafe {
+            let [a, b, c, d] = indices.cast::<[u16; 4]>().read();
+            f32x4(*base.add(a.into()), *base.add(b.into()), *base.add(c.into()), *base.add(d.into()))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn lookup(self, table: &[f32; TABLE], labels: *const u8) -> v128 {
+        // SAFETY: the caller vouches for 4 labels.
+        let [a, b, c, d] = unsafe { labels.cast::<[u8; 4]>().read() };
+        let [a, b, c, d] = [a, b, c, d].map(|label| table[usize::from(label) % TABLE]);
+        f32x4(a, b, c, d)
+    }
+}

@@ -1,0 +1,37 @@
+//! Two recognisers on one ink, alone and fused.
+
+use super::number::percent;
+use super::table::{Table, mean_and_range};
+use super::types::{Fused, InkAccuracy};
+
+type Recogniser = fn(&Fused) -> &InkAccuracy;
+type Kind = fn(&InkAccuracy) -> f64;
+
+const RECOGNISERS: [(&str, Recogniser); 3] =
+    [("online", |f| &f.online), ("offline", |f| &f.offline), ("fused", |f| &f.fused)];
+const KINDS: [(&str, Kind); 3] = [("as written", |a| a.plain), ("shuffled", |a| a.shuffled), ("joined", |a| a.joined)];
+
+/// Top-1 accuracy of each recogniser on each kind of ink: mean, and lowest to highest value, over the runs.
+pub(crate) fn table(runs: &[&Fused]) -> Table {
+    let cell = |recogniser: Recogniser, kind: Kind| {
+        mean_and_range(&runs.iter().map(|run| kind(recogniser(run))).collect::<Vec<_>>(), percent)
+    };
+    let row = |(name, recogniser): (&str, Recogniser)| {
+        (name.to_owned(), KINDS.iter().map(|(_, kind)| cell(recogniser, *kind)).collect())
+    };
+    Table { head: KINDS.iter().map(|(name, _)| *name).collect(), rows: RECOGNISERS.map(row).into() }
+}
+
+/// What the table needs beside it.
+pub(crate) fn note(fused: &Fused) -> String {
+    format!(
+        "Shuffled: the strokes in a random order. Joined: without lifting the pen. Fused: log-probabilities of both, the \
+         offline network's weighing {:.3}, as fitted on the development writers.",
+        fused.weight
+    )
+}
+
+/// The table and its note for the terminal.
+pub(crate) fn terminal(fused: &Fused) -> String {
+    format!("\nTop-1 accuracy on one ink, %:\n\n{}\n{}\n", table(&[fused]).terminal(), note(fused))
+}

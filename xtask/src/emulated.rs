@@ -1,0 +1,124 @@
+//! The runtime's kernel tests for other processors, under emulation where this machine has what it takes.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// The tests of one target.
+pub(crate) struct Target {
+    pub(crate) step: &'static str,
+    pub(crate) env: &'static [(&'static str, &'static str)],
+    /// Of cargo, separated by blanks.
+    pub(crate) arguments: &'static str,
+    needs: &'static [Need],
+}
+
+/// What a machine may lack.
+struct Need {
+    what: &'static str,
+    /// A command that succeeds where it is there, separated by blanks.
+    probe: &'static str,
+    /// Whether what the command prints must be the path of something.
+    prints_path: bool,
+    remedy: &'static str,
+}
+
+pub(crate) const TARGETS: [Target; 2] = [
+    Target {
+        step: "kernels with NEON (qemu)",
+        env: &[
+            ("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", "aarch64-linux-gnu-gcc"),
+            ("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER", "qemu-aarch64"),
+            // Without shared libraries the emulator need not be told where they are.
+            ("RUSTFLAGS", "-C target-feature=+crt-static"),
+        ],
+        // Two tests of sequences would take the emulator longer than all others.
+        arguments: "test -p hccr-runtime --target aarch64-unknown-linux-gnu --lib --test kernels --test plan \
+                    --test sequence -- --skip a_long_sequence --skip the_bits_do_not_depend",
+        needs: &[
+            Need {
+                what: "the Rust target aarch64-unknown-linux-gnu",
+                probe: "rustc --print target-libdir --target aarch64-unknown-linux-gnu",
+                prints_path: true,
+                remedy: "rustup target add aarch64-unknown-linux-gnu",
+            },
+            Need {
+                what: "the linker aarch64-linux-gnu-gcc",
+                probe: "aarch64-linux-gnu-gcc --version",
+                prints_path: false,
+                remedy: "apt-get install gcc-aarch64-linux-gnu",
+            },
+            Need {
+                what: "the C library of AArch64",
+                probe: "aarch64-linux-gnu-gcc -print-file-name=libc.a",
+                prints_path: true,
+                remedy: "apt-get install libc6-dev-arm64-cross",
+            },
+            Need {
+                what: "the emulator qemu-aarch64",
+                probe: "qemu-aarch64 --version",
+                prints_path: false,
+                remedy: "apt-get install qemu-user",
+            },
+        ],
+    },
+    Target {
+        step: "kernels with simd128 (node)",
+        env: &[
+            ("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", "node tests/run_wasm.mjs"),
+            ("RUSTFLAGS", "-C target-feature=+simd128"),
+        ],
+        arguments: "test -p hccr-runtime --target wasm32-unknown-unknown --lib --test kernels --test plan \
+                    --test sequence",
+        needs: &[
+            Need {
+                what: "the Rust target wasm32-unknown-unknown",
+                probe: "rustc --print target-libdir --target wasm32-unknown-unknown",
+                prints_path: true,
+                remedy: "rustup target add wasm32-unknown-unknown",
+            },
+            Need { what: "node", probe: "node --version", prints_path: false, remedy: "apt-get install nodejs" },
+        ],
+    },
+];
+
+impl Target {
+    /// What is missing here, with its remedy, if anything is.
+    pub(crate) fn missing(&self) -> Option<String> {
+        let missing = self.needs.iter().find(|need| !need.is_met())?;
+        Some(format!("{} is missing; to have it: {}", missing.what, missing.remedy))
+    }
+}
+
+impl Need {
+    fn is_met(&self) -> bool {
+        let mut words = self.probe.split(' ');
+        let program = words.next().unwrap_or_default();
+        let Ok(output) = Command::new(program).args(words).stderr(Stdio::null()).output() else { return false };
+        let printed = String::from_utf8_lossy(&output.stdout);
+        output.status.success() && (!self.prints_path || Path::new(printed.trim()).exists())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn need(what: &'static str, probe: &'static str, prints_path: bool) -> Need {
+        Need { what, probe, prints_path, remedy: "install it" }
+    }
+
+    #[test]
+    fn the_first_thing_missing_is_named() {
+        const COMPILER: Need = need("the compiler", "rustc --version", false);
+        let missing = |needs: &'static [Need]| Target { step: "", env: &[], arguments: "", needs }.missing();
+        assert_eq!(missing(const { &[COMPILER, need("its directory", "rustc --print sysroot", true)] }), None);
+        let found = [
+            missing(const { &[COMPILER, need("it", "no-such-program --version", false), need("more", "none", true)] }),
+            missing(const { &[COMPILER, need("it", "rustc --no-such-flag", false)] }),
+            missing(const { &[COMPILER, need("it", "rustc --version", true)] }), // prints no path
+        ];
+        for message in found {
+            assert_eq!(message.as_deref(), Some("it is missing; to have it: install it"));
+        }
+    }
+}
