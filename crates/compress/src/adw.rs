@@ -257,7 +257,7 @@ mod tests {
         assert!(climb.windows(2).all(|w| w[0] <= w[1]) && climb[0] < 0.4 && climb[7..].iter().all(|&s| s == 0.8));
         assert_eq!((adw.block(), trainer.keep), (4, [[false; 80].as_slice(), [true; 20].as_slice()].concat()));
         // Every threshold on the way dropped whole blocks of four.
-        assert!(climb.iter().all(|s| (s * 100.0).round() as usize % 4 == 0), "{climb:?}");
+        assert!(climb.iter().all(|s| ((s * 100.0).round() as usize).is_multiple_of(4)), "{climb:?}");
     }
 
     #[test]
