@@ -3,19 +3,17 @@
 //! Prints minimum and median times a character, and the minimum a step, for each instruction set. Pin it to one core:
 //! `taskset -c 1 cargo bench -p hccr-benches --bench runtime`. A word behind `--` selects networks by name.
 
-use hccr_benches::{Rng, SEED, compare, thesis_network_in_blocks};
+use hccr_benches::{Rng, SEED, compare};
 use hccr_models::offline::{ThesisStage, thesis_network};
 
 fn main() {
     let mut rng = Rng(2);
     let input: Vec<f32> = (0..96 * 96).map(|_| rng.value()).collect();
     let stages = [
-        ("baseline", Some(ThesisStage::Baseline)),
-        ("low-rank", Some(ThesisStage::LowRank)),
-        ("compressed", Some(ThesisStage::Compressed)),
-        ("blocks", None),
+        ("baseline", ThesisStage::Baseline),
+        ("low-rank", ThesisStage::LowRank),
+        ("compressed", ThesisStage::Compressed),
+        ("blocks", ThesisStage::BlockCompressed { block: 4 }),
     ];
-    let network =
-        |stage: Option<ThesisStage>| stage.map_or_else(thesis_network_in_blocks, |stage| thesis_network(stage, SEED));
-    compare(stages.map(|(name, stage)| (name, Box::new(move || network(stage)) as _)), &input);
+    compare(stages.map(|(name, stage)| (name, Box::new(move || thesis_network(stage, SEED)) as _)), &input);
 }

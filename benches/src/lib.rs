@@ -1,8 +1,6 @@
 //! What the benchmarks of the runtime share: random weights, networks, and timing on every instruction set.
 
-use hccr_models::offline::{ThesisStage, thesis_network};
-use hccr_runtime::model::Pattern;
-use hccr_runtime::{IsaKind, Model, Plan, Session, Weight, WeightData};
+use hccr_runtime::{IsaKind, Model, Plan, Session, Weight};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,25 +12,6 @@ pub const SEQUENCE_LENGTH: usize = 50;
 
 /// Seed of the networks' weights.
 pub const SEED: u64 = 1;
-
-/// Consecutive outputs that share their zeros in the block form.
-const BLOCK: usize = 4;
-
-/// The thesis's compressed network with its zeros in blocks: of each 4 outputs, all have the first one's pattern.
-pub fn thesis_network_in_blocks() -> Model {
-    let mut model = thesis_network(ThesisStage::Compressed, SEED);
-    for weight in &mut model.weights {
-        let WeightData::Codebook { pattern, labels, .. } = &mut weight.data else { continue };
-        let mut shared = Pattern { indptr: vec![0], indices: Vec::new() };
-        for row in 0..pattern.rows() {
-            shared.indices.extend_from_slice(&pattern.indices[pattern.row(row / BLOCK * BLOCK)]);
-            shared.indptr.push(shared.indices.len() as u32);
-        }
-        *labels = labels.iter().copied().cycle().take(shared.indices.len()).collect();
-        *pattern = shared;
-    }
-    model
-}
 
 /// SplitMix64, as values uniform in [-1, 1).
 pub struct Rng(pub u64);

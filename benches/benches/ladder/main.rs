@@ -8,7 +8,7 @@ mod chart;
 mod interpreter;
 mod products;
 
-use hccr_benches::{Rng, SEED, SEQUENCE_LENGTH, thesis_network_in_blocks};
+use hccr_benches::{Rng, SEED, SEQUENCE_LENGTH};
 use hccr_models::offline::{ThesisStage, thesis_network};
 use hccr_models::online::{OnlineStage, full_size_network};
 use hccr_runtime::ink::FEATURES;
@@ -80,9 +80,9 @@ fn main() {
 fn offline() -> Vec<Rung> {
     let unfolded = unfolded(&thesis_network(ThesisStage::Baseline, SEED));
     let folded = hccr_graph_opt::optimize(&unfolded).expect("a valid model");
-    let [low_rank, compressed] =
-        [ThesisStage::LowRank, ThesisStage::Compressed].map(|stage| thesis_network(stage, SEED));
-    let (pruned, blocks) = (without_codebooks(&compressed), thesis_network_in_blocks());
+    let stages = [ThesisStage::LowRank, ThesisStage::Compressed, ThesisStage::BlockCompressed { block: 4 }];
+    let [low_rank, compressed, blocks] = stages.map(|stage| thesis_network(stage, SEED));
+    let pruned = without_codebooks(&compressed);
     let mut rng = Rng(SEED);
     // Ink on a background of zeros.
     let image: Vec<f32> = (0..96 * 96).map(|_| (255.0 * rng.value()).max(0.0)).collect();
