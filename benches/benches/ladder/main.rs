@@ -179,8 +179,11 @@ fn climb(steps: &[Step], input: &[f32], length: usize) -> Vec<Rung> {
     steps.iter().map(rung).collect()
 }
 
+/// From an input to the logits.
+type Forward<'a> = Box<dyn FnMut(&[f32]) -> Vec<f32> + 'a>;
+
 /// What answers an input with its logits.
-fn engine<'a>(engine: Engine, model: &'a Model, length: usize) -> Box<dyn FnMut(&[f32]) -> Vec<f32> + 'a> {
+fn engine(engine: Engine, model: &Model, length: usize) -> Forward<'_> {
     match engine {
         Engine::Plain(products) => {
             let mut interpreter = Interpreter::new(model, products, length);
