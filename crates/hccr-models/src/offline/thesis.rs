@@ -144,10 +144,9 @@ mod tests {
     #[test]
     fn zeros_stand_in_blocks() {
         let model = thesis_network(ThesisStage::BlockCompressed { block: 4 }, 1);
-        let pruned = model.weights.iter().filter(|w| w.nnz() < w.elements());
         let mut layers = 0;
-        for weight in pruned {
-            let WeightData::Codebook { pattern, .. } = &weight.data else { panic!("{} is not shared", weight.name) };
+        for weight in &model.weights {
+            let WeightData::Codebook { pattern, .. } = &weight.data else { continue };
             let columns = |row| &pattern.indices[pattern.row(row)];
             for row in 0..weight.rows() {
                 assert_eq!(columns(row), columns(row - row % 4), "row {row} of {}", weight.name);
