@@ -10,8 +10,10 @@ use hccr_tensor::{Rng, Window, im2col};
 use std::sync::Arc;
 
 const DENSITIES: [f32; 5] = [0.0, 0.05, 0.3, 0.7, 1.0];
-/// Largest difference allowed, as a share of the largest output: that of single precision over some hundred terms.
-const TOLERANCE: f64 = 2e-6;
+/// Largest difference allowed, as a share of the largest output: that of Winograd's algorithm in single precision with
+/// tiles of 4x4, which the plan takes for convolutions that are dense enough. Sums of the products themselves keep to a
+/// fifth of it.
+const TOLERANCE: f64 = 1e-5;
 
 /// A layer with its input, and what it must give.
 struct Problem {
