@@ -22,13 +22,7 @@ impl DenseConv {
     pub(crate) fn new(weights: &[f32], out_channels: usize, epilogue: Epilogue, planes: FlatPlanes) -> Self {
         let columns = planes.offsets.len();
         let padded = out_channels.next_multiple_of(MR);
-        let mut packed = Aligned::zeros(padded * columns);
-        for (row, values) in weights.chunks_exact(columns).enumerate() {
-            let panel = &mut packed[row / MR * MR * columns..];
-            for (column, &v) in values.iter().enumerate() {
-                panel[column * MR + row % MR] = v;
-            }
-        }
+        let packed = pack_panels(weights, columns, MR);
         Self { weights: packed, epilogue: epilogue.padded(padded), planes, out_channels }
     }
 
@@ -40,6 +34,19 @@ impl DenseConv {
     pub(crate) fn kernel<'a>(&'a self, src: &'a [f32], dst: &'a mut [f32], pixels: usize) -> impl Kernel + 'a {
         Pass { conv: self, src, dst, pixels: pixels.min(self.planes.pixels) }
     }
+}
+
+/// Panels of `mr` rows of a matrix, `[rows / mr][columns][mr]`; what the last one lacks is zero.
+pub(crate) fn pack_panels(weights: &[f32], columns: usize, mr: usize) -> Aligned {
+    let rows = weights.len() / columns;
+    let mut packed = Aligned::zeros(rows.next_multiple_of(mr) * columns);
+    for (row, values) in weights.chunks_exact(columns).enumerate() {
+        let panel = &mut packed[row / mr * mr * columns..];
+        for (column, &v) in values.iter().enumerate() {
+            panel[column * mr + row % mr] = v;
+        }
+    }
+    packed
 }
 
 struct Pass<'a> {

@@ -3,6 +3,7 @@
 //! The first layer of a network makes its largest planes, several times the second-level cache: written once and read once
 //! they cost as much time as the products. Here only two rows of a few channels exist at a time.
 
+use super::conv::pack_panels;
 use super::{Aligned, Epilogue, LINE, tile};
 use crate::isa::{Isa, Kernel, MAX_LANES};
 use crate::plan::Layout;
@@ -43,13 +44,7 @@ impl ConvPool {
         lanes: usize,
     ) -> Self {
         let padded = dst.channels.next_multiple_of(MR);
-        let mut packed = Aligned::zeros(padded * offsets.len());
-        for (row, values) in weights.chunks_exact(offsets.len()).enumerate() {
-            let panel = &mut packed[row / MR * MR * offsets.len()..];
-            for (column, &v) in values.iter().enumerate() {
-                panel[column * MR + row % MR] = v;
-            }
-        }
+        let packed = pack_panels(weights, offsets.len(), MR);
         Self { weights: packed, epilogue: epilogue.padded(padded), offsets, src_row_stride, size, dst, lanes }
     }
 
