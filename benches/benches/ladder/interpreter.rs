@@ -92,6 +92,13 @@ impl<'a> Interpreter<'a> {
                 }
             }
             Op::Flatten | Op::Dropout { .. } | Op::Identity => y.copy_from_slice(x),
+            Op::FakeQuantize { scale, zero_point } => {
+                let zero = f32::from(*zero_point);
+                y.iter_mut().zip(x).for_each(|(y, x)| {
+                    *y = (x / scale + zero).clamp(0.0, 255.0).round_ties_even() - zero;
+                    *y *= scale;
+                });
+            }
             Op::Softmax => unreachable!("the networks end in logits"),
             Op::Lstm { params, project, recurrent } => {
                 lstm(self.products, *params, or_none(*project), weight(*recurrent), x, y);

@@ -74,7 +74,7 @@ fn image_model() -> Model {
     b.push("norm without affine", Op::BatchNorm { mean: bias, scale, shift: None });
     b.push("prelu", Op::PRelu { slope });
     b.push("pool", Op::MaxPool2d { params: Pool2dParams::THESIS });
-    b.push("identity", Op::Identity);
+    b.push("identity", Op::Identity).push("8 bits", Op::FakeQuantize { scale: 0.25, zero_point: 100 });
     b.push("flatten", Op::Flatten);
     let pattern = Pattern::from_mask((0..192).map(|i| i % 5 < 2), 64);
     let labels = (0..pattern.nnz()).map(|i| (i * i % 7) as u8).collect();

@@ -73,6 +73,10 @@ fn apply(model: &Model, op: &Op, x: &[f64], from: &[usize], to: &[usize]) -> Vec
             y
         }
         Op::Flatten | Op::Dropout { .. } | Op::Identity => x.to_vec(),
+        Op::FakeQuantize { scale, zero_point } => {
+            let (scale, zero) = (f64::from(scale), f64::from(zero_point));
+            x.iter().map(|x| ((x / scale + zero).clamp(0.0, 255.0).round_ties_even() - zero) * scale).collect()
+        }
         Op::Softmax => {
             let max = x.iter().copied().fold(f64::NEG_INFINITY, f64::max);
             let sum: f64 = x.iter().map(|x| (x - max).exp()).sum();

@@ -54,14 +54,18 @@ fn tensors(model: &Model, op: &Op) -> Vec<Tensor> {
         Op::Lstm { project, recurrent, .. } => {
             project.map(|p| tensor("project", p)).into_iter().chain([tensor("recurrent", recurrent)]).collect()
         }
-        Op::MaxPool2d { .. } | Op::Flatten | Op::Dropout { .. } | Op::Identity | Op::Softmax | Op::MeanOverTime => {
-            Vec::new()
-        }
+        Op::MaxPool2d { .. }
+        | Op::Flatten
+        | Op::Dropout { .. }
+        | Op::Identity
+        | Op::FakeQuantize { .. }
+        | Op::Softmax
+        | Op::MeanOverTime => Vec::new(),
     }
 }
 
 /// What follows the name of a node, after a dot, in the names of its tensors and of the values inside it.
-const PARTS: [&str; 18] = [
+const PARTS: [&str; 20] = [
     "weight",
     "bias",
     "slope",
@@ -77,6 +81,8 @@ const PARTS: [&str; 18] = [
     "product",
     "centred",
     "scaled",
+    "zero",
+    "quantized",
     "directions",
     "h",
     "c",

@@ -14,12 +14,16 @@ pub(crate) enum Pointwise {
         shift: Vec<f32>,
     },
     PRelu(Vec<f32>),
+    FakeQuantize {
+        scale: f32,
+        zero_point: u8,
+    },
 }
 
 impl Pointwise {
     pub(crate) fn bytes(&self) -> usize {
         match self {
-            Self::Copy => 0,
+            Self::Copy | Self::FakeQuantize { .. } => 0,
             Self::SubtractMean(mean) => size_of_val(&**mean),
             Self::BatchNorm { mean, .. } => 3 * size_of_val(&**mean),
             Self::PRelu(slope) => size_of_val(&**slope),
@@ -45,6 +49,11 @@ impl Pointwise {
                             *out = (x - mean) * scale + shift;
                         }
                     }
+                    Self::FakeQuantize { scale, zero_point } => {
+                        for (out, &x) in out.iter_mut().zip(x) {
+                            *out = (quantize(x, 1.0 / scale, *zero_point) - f32::from(*zero_point)) * scale;
+                        }
+                    }
                     Self::PRelu(slope) => {
                         let slope = slope[channel];
                         for (out, &x) in out.iter_mut().zip(x) {
@@ -55,4 +64,14 @@ impl Pointwise {
             }
         }
     }
+}
+
+/// Adding and subtracting it rounds a small `f32` to the nearest integer, ties to even: from 2^23 on, units are the last place.
+const ROUND: f32 = 12_582_912.0;
+
+/// The integer from 0 to 255 that stands for `x`: see [`Op::FakeQuantize`](crate::model::Op::FakeQuantize).
+#[inline(always)]
+pub(crate) fn quantize(x: f32, reciprocal: f32, zero_point: u8) -> f32 {
+    let clamped = (x * reciprocal + f32::from(zero_point)).clamp(0.0, 255.0);
+    clamped + ROUND - ROUND
 }

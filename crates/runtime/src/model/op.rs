@@ -79,6 +79,17 @@ pub enum Op {
     },
     /// Nothing.
     Identity,
+    /// The nearest of 256 values that stand `scale` apart, one of them zero, as 8 bits hold them:
+    /// `y = scale * (round(clamp(x / scale + zero_point, 0, 255)) - zero_point)`, ties to even.
+    ///
+    /// Where this is what a [`Op::Conv2d`] or [`Op::Linear`] reads, and the layer's weight holds integers from
+    /// -[`Op::MAX_QUANTIZED`] to [`Op::MAX_QUANTIZED`] (with a `scale`, most likely), the products are those of integers.
+    FakeQuantize {
+        /// Distance between two values; positive.
+        scale: f32,
+        /// How many of the values are negative.
+        zero_point: u8,
+    },
     /// `y_i = exp(x_i) / sum_j exp(x_j)` over a vector.
     Softmax,
     /// Long short-term memory, without the products with its input, which are a [`Op::Linear`] before it. For each step
@@ -103,6 +114,9 @@ pub enum Op {
 }
 
 impl Op {
+    /// The largest magnitude of a weight for products of integers: two products of it with 8 bits add up in 16.
+    pub const MAX_QUANTIZED: i8 = 63;
+
     /// Name as error texts and `Plan::describe` print it.
     pub const fn name(&self) -> &'static str {
         match self {
@@ -115,6 +129,7 @@ impl Op {
             Self::Flatten => "Flatten",
             Self::Dropout { .. } => "Dropout",
             Self::Identity => "Identity",
+            Self::FakeQuantize { .. } => "FakeQuantize",
             Self::Softmax => "Softmax",
             Self::Lstm { .. } => "Lstm",
             Self::MeanOverTime => "MeanOverTime",
@@ -133,6 +148,7 @@ impl Op {
             | Self::Flatten
             | Self::Dropout { .. }
             | Self::Identity
+            | Self::FakeQuantize { .. }
             | Self::Softmax
             | Self::MeanOverTime => [None, None],
         };
@@ -153,6 +169,7 @@ impl Op {
             | Self::Flatten
             | Self::Dropout { .. }
             | Self::Identity
+            | Self::FakeQuantize { .. }
             | Self::Softmax
             | Self::MeanOverTime => [None, None, None, None],
         };

@@ -127,6 +127,12 @@ impl Model {
                 input.to_vec()
             }
             Op::Identity => input.to_vec(),
+            Op::FakeQuantize { scale, .. } => {
+                if !scale.is_normal() || *scale < 0.0 {
+                    return Err(format!("scale {scale} is not positive"));
+                }
+                input.to_vec()
+            }
             Op::Softmax => {
                 if input.len() != 1 {
                     return Err(format!("input shape {} is not a vector", display(input)));
@@ -171,9 +177,12 @@ impl Model {
                 Ok(alloc::vec![STEPS, params.hidden_size])
             }
             Op::MeanOverTime => Ok(alloc::vec![features]),
-            Op::SubtractMean { .. } | Op::Conv2d { .. } | Op::MaxPool2d { .. } | Op::Flatten | Op::Softmax => {
-                Err("does not take a sequence".into())
-            }
+            Op::SubtractMean { .. }
+            | Op::Conv2d { .. }
+            | Op::MaxPool2d { .. }
+            | Op::Flatten
+            | Op::FakeQuantize { .. }
+            | Op::Softmax => Err("does not take a sequence".into()),
         }
     }
 

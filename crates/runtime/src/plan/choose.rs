@@ -29,6 +29,7 @@ pub(super) fn task(model: &Model, op: &Op, src: &Layout, dst: &Layout, lanes: us
         }
         Op::PRelu { slope } => Task::Pointwise(Pointwise::PRelu(dense(slope))),
         Op::Flatten | Op::Dropout { .. } | Op::Identity => Task::Pointwise(Pointwise::Copy),
+        Op::FakeQuantize { scale, zero_point } => Task::Pointwise(Pointwise::FakeQuantize { scale, zero_point }),
         Op::Softmax => Task::Softmax,
         Op::MaxPool2d { params } => Task::MaxPool(MaxPool { params, src: src.clone(), dst: dst.clone() }),
         Op::Conv2d { params, weight, scale, bias, prelu } => {

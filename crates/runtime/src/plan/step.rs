@@ -104,6 +104,7 @@ impl Task {
             Self::Pointwise(pointwise::Pointwise::Copy) => "f32_copy".into(),
             Self::Pointwise(pointwise::Pointwise::SubtractMean(_)) => "f32_subtract".into(),
             Self::Pointwise(pointwise::Pointwise::BatchNorm { .. }) => "f32_batchnorm".into(),
+            Self::Pointwise(pointwise::Pointwise::FakeQuantize { .. }) => "f32_fake_quantize".into(),
             Self::Pointwise(pointwise::Pointwise::PRelu(_)) => "f32_prelu".into(),
             Self::Softmax => "f32_softmax".into(),
             Self::Lstm(lstm) => format!("f32_lstm_{}_{isa}", lstm.kinds()),

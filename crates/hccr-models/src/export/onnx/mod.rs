@@ -9,7 +9,7 @@ use super::protobuf::Message;
 use super::{ExportError, Tensor, tensors, value_names};
 use hccr_runtime::shape::is_sequence;
 use hccr_runtime::{Model, Op};
-use proto::{Attribute, dims, write_node, write_tensor, write_value};
+use proto::{Attribute, dims, write_byte, write_node, write_tensor, write_value};
 
 /// The operator set; the first with all operators in their present form.
 const OPSET: i64 = 13;
@@ -90,6 +90,9 @@ fn write_op(graph: &mut Message, model: &Model, op: &Op, values: &Values) {
     if let Op::Lstm { .. } = op {
         return lstm::write_scan(graph, model, op, input, output);
     }
+    if let Op::FakeQuantize { scale, zero_point } = *op {
+        return write_fake_quantize(graph, scale, zero_point, input, output);
+    }
     let chain = chain(op, tensors(model, op), values);
     let mut before = input.to_owned();
     for (i, link) in chain.iter().enumerate() {
@@ -99,6 +102,16 @@ fn write_op(graph: &mut Message, model: &Model, op: &Op, values: &Values) {
         write_node(graph, link.kind, &[&to], &inputs, &link.attributes);
         before = to;
     }
+}
+
+/// Writes the pair of nodes by which ONNX says that a value is to have 8 bits.
+fn write_fake_quantize(graph: &mut Message, scale: f32, zero_point: u8, input: &str, output: &str) {
+    let scale = Tensor { role: "scale", shape: Vec::new(), values: vec![scale] };
+    let scale = write_tensor(graph, output, &scale);
+    let zero = write_byte(graph, format!("{output}.zero"), zero_point);
+    let quantized = format!("{output}.quantized");
+    write_node(graph, "QuantizeLinear", &[&quantized], &[input, &scale, &zero], &[]);
+    write_node(graph, "DequantizeLinear", &[output], &[&quantized, &scale, &zero], &[]);
 }
 
 /// The nodes of ONNX that compute `op`, which has these tensors.
@@ -162,7 +175,7 @@ fn chain(op: &Op, mut tensors: Vec<Tensor>, values: &Values) -> Vec<Link> {
         Op::MeanOverTime => {
             vec![Link::new("ReduceMean", tensors).with(vec![("axes", ints(&[0])), ("keepdims", Int(0))])]
         }
-        Op::Lstm { .. } => unreachable!("written elsewhere"),
+        Op::Lstm { .. } | Op::FakeQuantize { .. } => unreachable!("written elsewhere"),
     };
     chain.extend(fused_slope.map(prelu));
     chain

@@ -6,6 +6,7 @@ use hccr_runtime::shape::is_sequence;
 
 /// `TensorProto.DataType`.
 const FLOAT: i64 = 1;
+const UINT8: i64 = 2;
 const INT64: i64 = 7;
 
 /// Value of an attribute, and the number of its type.
@@ -56,6 +57,11 @@ pub(super) fn write_node(
 pub(super) fn write_tensor(graph: &mut Message, node: &str, tensor: &Tensor) -> String {
     let bytes: Vec<u8> = tensor.values.iter().flat_map(|v| v.to_le_bytes()).collect();
     write_bytes(graph, format!("{node}.{}", tensor.role), FLOAT, &tensor.shape, bytes)
+}
+
+/// Writes a tensor of one byte without dimensions, and returns its name.
+pub(super) fn write_byte(graph: &mut Message, name: String, value: u8) -> String {
+    write_bytes(graph, name, UINT8, &[], vec![value])
 }
 
 /// Writes a tensor of one integer, an axis perhaps, and returns its name.

@@ -145,6 +145,7 @@ mod tag {
     pub(super) const SOFTMAX: u8 = 9;
     pub(super) const LSTM: u8 = 10;
     pub(super) const MEAN_OVER_TIME: u8 = 11;
+    pub(super) const FAKE_QUANTIZE: u8 = 12;
 }
 
 fn write_op(out: &mut Vec<u8>, op: &Op) {
@@ -178,6 +179,11 @@ fn write_op(out: &mut Vec<u8>, op: &Op) {
             out.extend(probability.to_le_bytes());
         }
         Op::Identity => put(tag::IDENTITY, &[], &[]),
+        Op::FakeQuantize { scale, zero_point } => {
+            put(tag::FAKE_QUANTIZE, &[], &[]);
+            out.extend(scale.to_le_bytes());
+            out.push(zero_point);
+        }
         Op::Softmax => put(tag::SOFTMAX, &[], &[]),
         Op::Lstm { params: p, project, recurrent } => {
             // A valid model has no rank of zero.
@@ -222,6 +228,7 @@ fn read_op(r: &mut Reader<'_>) -> Result<Op, LoadError> {
         tag::FLATTEN => Op::Flatten,
         tag::DROPOUT => Op::Dropout { probability: f32::from_le_bytes(r.array(WHAT)?) },
         tag::IDENTITY => Op::Identity,
+        tag::FAKE_QUANTIZE => Op::FakeQuantize { scale: f32::from_le_bytes(r.array(WHAT)?), zero_point: r.byte(WHAT)? },
         tag::SOFTMAX => Op::Softmax,
         tag::LSTM => {
             let [hidden_size, rank] = pair(r)?;
