@@ -95,10 +95,14 @@ pub(super) fn pooled_task(
     Some(Task::ConvPool(ConvPool::new(&weights, epilogue(), offsets, src.row_stride, size, dst.clone(), lanes)))
 }
 
-/// The position of the input that output pixel (0, 0) reads for the first column of the weight matrix, and for each.
+/// The position of the input that output pixel (0, 0) reads for the first column of the weight matrix.
+pub(super) fn first_input(params: &Conv2dParams, src: &Layout) -> usize {
+    (src.border[0] - params.padding[0]) * src.row_stride + src.border[1] - params.padding[1]
+}
+
+/// The same, and that position for each column.
 fn offsets(params: &Conv2dParams, src: &Layout) -> (usize, Vec<u32>) {
-    let [kh, kw] = params.kernel_size;
-    let first = (src.border[0] - params.padding[0]) * src.row_stride + src.border[1] - params.padding[1];
+    let ([kh, kw], first) = (params.kernel_size, first_input(params, src));
     let mut offsets = Vec::with_capacity(params.in_channels * kh * kw);
     for channel in 0..params.in_channels {
         for ky in 0..kh {

@@ -1,6 +1,7 @@
 //! The plan: a model made ready for this machine.
 
 mod arena;
+mod bytes;
 mod choose;
 mod convolution;
 mod describe;

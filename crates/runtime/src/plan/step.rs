@@ -2,18 +2,22 @@
 
 use super::layout::Layout;
 use crate::isa::{IsaKind, Token};
+use crate::kernels::bytes::quantize::{self, Neighbours};
 use crate::kernels::product::Product;
 use crate::kernels::{
-    bspmm, conv, conv_pool, gemv, lstm, over_time, pointwise, pool, sell, softmax, spmm, strided, winograd,
+    bspmm, bytes, conv, conv_pool, gemv, lstm, over_time, pointwise, pool, sell, softmax, spmm, strided, winograd,
 };
 use crate::model::LayerCost;
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::ops::Range;
 
 /// Runs one kernel from one buffer of the arena to another.
 pub(crate) struct Step {
     pub(crate) layer: String,
+    /// Shape of the value that it makes.
+    pub(crate) shape: Vec<usize>,
     pub(crate) src: Range<usize>,
     pub(crate) dst: Range<usize>,
     /// What an LSTM carries from step to step; empty for all others.
@@ -36,6 +40,9 @@ pub(crate) enum Task {
     BlockSparseConv(bspmm::BlockSparseConv),
     StridedConv(strided::StridedConv),
     Linear(Product),
+    Quantize(quantize::Quantize),
+    ByteConv(bytes::conv::ByteConv),
+    ByteLinear(bytes::linear::ByteLinear),
     MaxPool(pool::MaxPool),
     Pointwise(pointwise::Pointwise),
     Softmax,
@@ -61,6 +68,14 @@ impl Step {
             Task::BlockSparseConv(conv) => token.enter(conv.kernel(src, dst, steps)),
             Task::StridedConv(conv) => conv.run(src, dst),
             Task::Linear(product) => product.run(token, src, dst, false),
+            Task::Quantize(quantize) => {
+                token.enter(quantize.kernel((src, &self.src_layout), (dst, &self.dst_layout)));
+                if quantize.neighbours == Neighbours::Pixels {
+                    return; // The border has been written.
+                }
+            }
+            Task::ByteConv(conv) => token.enter(conv.kernel(src, dst)),
+            Task::ByteLinear(linear) => token.enter(linear.kernel(src, dst)),
             Task::MaxPool(pool) => token.enter(pool.kernel(src, dst)),
             Task::Pointwise(op) => op.run(src, &self.src_layout, dst, &self.dst_layout),
             Task::Softmax => {
@@ -99,8 +114,18 @@ impl Task {
                 Product::Sparse(_) => format!("f32_spmv_{isa}"),
                 Product::Sliced(_) => format!("f32_sell_{}x1_{isa}", sell::MR),
             },
-            Self::MaxPool(pool) if pool.is_vectorised() => format!("f32_maxpool_3x3s2_{isa}"),
-            Self::MaxPool(_) => "f32_maxpool".into(),
+            Self::MaxPool(pool) => {
+                let element = if pool.quads { "u8" } else { "f32" };
+                match pool.is_vectorised() {
+                    true => format!("{element}_maxpool_3x3s2_{isa}"),
+                    false => format!("{element}_maxpool"),
+                }
+            }
+            Self::Quantize(_) => format!("u8_quantize_{isa}"),
+            Self::ByteConv(_) => {
+                format!("u8_conv_{}x{}_{isa}", bytes::conv::MR, bytes::conv::nr_vectors(lanes) * lanes)
+            }
+            Self::ByteLinear(_) => format!("u8_gemv_{}x1_{isa}", bytes::linear::PANEL * lanes),
             Self::Pointwise(pointwise::Pointwise::Copy) => "f32_copy".into(),
             Self::Pointwise(pointwise::Pointwise::SubtractMean(_)) => "f32_subtract".into(),
             Self::Pointwise(pointwise::Pointwise::BatchNorm { .. }) => "f32_batchnorm".into(),
@@ -133,9 +158,11 @@ impl Task {
             Self::BlockSparseConv(conv) => conv.bytes(),
             Self::StridedConv(conv) => conv.bytes(),
             Self::Linear(product) => product.bytes(),
+            Self::ByteConv(conv) => conv.bytes(),
+            Self::ByteLinear(linear) => linear.bytes(),
             Self::Lstm(lstm) => lstm.bytes(),
             Self::Pointwise(op) => op.bytes(),
-            Self::MaxPool(_) | Self::Softmax | Self::AddUp | Self::Mean => 0,
+            Self::MaxPool(_) | Self::Quantize(_) | Self::Softmax | Self::AddUp | Self::Mean => 0,
         }
     }
 }
