@@ -3,12 +3,13 @@
 use super::choose::epilogue;
 use super::convolution::first_input;
 use super::layout::Layout;
+use super::matrix::Matrix;
 use super::step::Task;
 use crate::isa::Token;
 use crate::kernels::FlatPlanes;
 use crate::kernels::bytes::conv::ByteConv;
 use crate::kernels::bytes::linear::ByteLinear;
-use crate::kernels::bytes::{ByteEpilogue, ByteMatrix, Quad, Quantization};
+use crate::kernels::bytes::{ByteEpilogue, ByteMatrix, Quads, Quantization};
 use crate::model::{Model, Op, Weight, WeightData};
 use crate::shape::Conv2dParams;
 use alloc::vec::Vec;
@@ -119,94 +120,73 @@ pub(super) fn task(
     token: Token,
 ) -> Option<Task> {
     let (quantization, lanes) = (from.quantization()?, token.lanes());
-    let by_channel = matches!(from, Storage::Quads(_));
-    match *op {
-        Op::Conv2d { params, weight, scale, bias, prelu } if multiplies_bytes(model, op) => {
-            let matrix = matrix(model.weight(weight), scale.map(|id| model.weight(id).to_dense()));
-            let epilogue = epilogue(model, params.out_channels, bias, prelu);
-            let epilogue = ByteEpilogue::new(&matrix, epilogue, quantization, to, token.dot_offset());
-            let quads = if by_channel { quads_of_channels(&params, src) } else { quads_of_pixels(&params, src) };
-            let offsets = quads.iter().map(|quad| quad.offset).collect();
+    if !multiplies_bytes(model, op) {
+        return None;
+    }
+    let (weight, scale, epilogue, quads) = match *op {
+        Op::Conv2d { params, weight, scale, bias, prelu } => {
+            let quads = match from {
+                Storage::Pixels(_) => quads_of_pixels(&params, src),
+                _ => quads_of_channels(&params, src),
+            };
+            (weight, scale, epilogue(model, params.out_channels, bias, prelu), quads)
+        }
+        Op::Linear { params, weight, scale, bias, prelu } => {
+            (weight, scale, epilogue(model, params.out_features, bias, prelu), quads_of_values(params.in_features, src))
+        }
+        _ => return None,
+    };
+    let matrix = Matrix { weight: model.weight(weight), scale: scale.map(|id| model.weight(id).to_dense()) };
+    let matrix = ByteMatrix::new(&matrix.nonzeros(), &quads);
+    let epilogue = ByteEpilogue::new(&matrix, epilogue, quantization, to, token.dot_offset());
+    let offsets = quads.offsets;
+    Some(match op {
+        Op::Linear { .. } => Task::ByteLinear(ByteLinear::new(&matrix, offsets, &epilogue, lanes)),
+        _ => {
             let planes =
                 FlatPlanes { offsets, dst_plane: dst.plane_stride, dst_origin: dst.origin(), pixels: dst.pixels() };
-            Some(Task::ByteConv(ByteConv::new(&matrix, &quads, &epilogue, planes)))
+            Task::ByteConv(ByteConv::new(&matrix, &epilogue, planes))
         }
-        Op::Linear { params, weight, scale, bias, prelu } if multiplies_bytes(model, op) => {
-            let matrix = matrix(model.weight(weight), scale.map(|id| model.weight(id).to_dense()));
-            let epilogue = epilogue(model, params.out_features, bias, prelu);
-            let epilogue = ByteEpilogue::new(&matrix, epilogue, quantization, to, token.dot_offset());
-            let quads = quads_of_values(params.in_features, src);
-            Some(Task::ByteLinear(ByteLinear::new(&matrix, &quads, &epilogue, lanes)))
-        }
-        _ => None,
-    }
-}
-
-/// The weights as integers.
-fn matrix(weight: &Weight, scale: Option<Vec<f32>>) -> ByteMatrix {
-    let columns = weight.columns();
-    let mut values = alloc::vec![0; weight.rows() * columns];
-    let mut scatter = |pattern: &crate::model::Pattern, value: &dyn Fn(usize) -> i8| {
-        for (row, values) in values.chunks_exact_mut(columns).enumerate() {
-            for i in pattern.row(row) {
-                values[pattern.indices[i] as usize] = value(i);
-            }
-        }
-    };
-    match &weight.data {
-        WeightData::Dense(dense) => values = dense.iter().map(|&v| v as i8).collect(),
-        WeightData::Sparse { pattern, values } => scatter(pattern, &|i| values[i] as i8),
-        WeightData::Codebook { pattern, centres, labels } => {
-            scatter(pattern, &|i| centres[usize::from(labels[i])] as i8);
-        }
-    }
-    ByteMatrix { values, columns, scale }
+    })
 }
 
 /// What a convolution reads of quads of channels.
-fn quads_of_channels(params: &Conv2dParams, src: &Layout) -> Vec<Quad> {
+fn quads_of_channels(params: &Conv2dParams, src: &Layout) -> Quads {
     let ([kh, kw], first) = (params.kernel_size, first_input(params, src));
-    let mut quads = Vec::with_capacity(src.channels * kh * kw);
+    let mut quads = Quads { offsets: Vec::with_capacity(src.channels * kh * kw), places: Vec::new() };
     for plane in 0..src.channels {
         for ky in 0..kh {
             for kx in 0..kw {
-                let column = |part: usize| {
-                    let channel = 4 * plane + part;
-                    (channel < params.in_channels).then_some(((channel * kh + ky) * kw + kx) as u32)
-                };
-                let offset = (plane * src.plane_stride + first + ky * src.row_stride + kx) as u32;
-                quads.push(Quad { offset, columns: [0, 1, 2, 3].map(column) });
+                quads.offsets.push((plane * src.plane_stride + first + ky * src.row_stride + kx) as u32);
             }
         }
     }
+    let place = |channel: usize, tap: usize| (4 * (channel / 4 * kh * kw + tap) + channel % 4) as u32;
+    quads.places.extend(
+        (0..params.in_channels).flat_map(|c| (0..kh * kw).map(move |tap| (c, tap))).map(|(c, tap)| place(c, tap)),
+    );
     quads
 }
 
 /// What a convolution reads of quads of neighbours: one for each row of its kernel.
-fn quads_of_pixels(params: &Conv2dParams, src: &Layout) -> Vec<Quad> {
+fn quads_of_pixels(params: &Conv2dParams, src: &Layout) -> Quads {
     let ([kh, kw], first) = (params.kernel_size, first_input(params, src));
-    let quad = |ky: usize| Quad {
-        offset: (first + ky * src.row_stride) as u32,
-        columns: [0, 1, 2, 3].map(|kx| (kx < kw).then_some((ky * kw + kx) as u32)),
-    };
-    (0..kh).map(quad).collect()
+    Quads {
+        offsets: (0..kh).map(|ky| (first + ky * src.row_stride) as u32).collect(),
+        places: (0..kh).flat_map(|ky| (0..kw).map(move |kx| (4 * ky + kx) as u32)).collect(),
+    }
 }
 
 /// All quads of a value of `features` numbers, an image perhaps.
-fn quads_of_values(features: usize, src: &Layout) -> Vec<Quad> {
+fn quads_of_values(features: usize, src: &Layout) -> Quads {
     let plane = src.height * src.width;
-    let mut quads = Vec::with_capacity(src.channels * plane);
+    let mut quads = Quads { offsets: Vec::with_capacity(src.channels * plane), places: Vec::new() };
     for channel in 0..src.channels {
         for y in 0..src.height {
-            let row = src.row(channel, y).start;
-            for x in 0..src.width {
-                let column = |part: usize| {
-                    let column = (4 * channel + part) * plane + y * src.width + x;
-                    (column < features).then_some(column as u32)
-                };
-                quads.push(Quad { offset: (row + x) as u32, columns: [0, 1, 2, 3].map(column) });
-            }
+            quads.offsets.extend(src.row(channel, y).map(|offset| offset as u32));
         }
     }
+    let place = |feature: usize| (4 * (feature / plane / 4 * plane + feature % plane) + feature / plane % 4) as u32;
+    quads.places.extend((0..features).map(place));
     quads
 }

@@ -2,7 +2,7 @@
 //! there.
 
 use super::super::{FlatPlanes, tile};
-use super::{ByteEpilogue, ByteMatrix, Quad};
+use super::{ByteEpilogue, ByteMatrix};
 use crate::isa::{Isa, Kernel};
 use alloc::vec::Vec;
 
@@ -32,15 +32,16 @@ pub(crate) struct ByteConv {
 }
 
 impl ByteConv {
-    /// Packs `matrix`, whose columns `quads` place. The offsets of `planes` are theirs.
-    pub(crate) fn new(matrix: &ByteMatrix, quads: &[Quad], epilogue: &ByteEpilogue, planes: FlatPlanes) -> Self {
+    /// Packs `matrix`, whose quads stand at the offsets of `planes`.
+    pub(crate) fn new(matrix: &ByteMatrix, epilogue: &ByteEpilogue, planes: FlatPlanes) -> Self {
         let out_channels = matrix.rows();
         let (mut blocks, mut ends) = (Vec::new(), Vec::new());
         for first in (0..out_channels).step_by(MR) {
-            for quad in quads {
-                let weights = core::array::from_fn(|m| matrix.weights(first + m, quad));
+            let rows: [_; MR] = core::array::from_fn(|m| matrix.row(first + m));
+            for (quad, &offset) in planes.offsets.iter().enumerate() {
+                let weights = rows.map(|row| row.map_or(0, |row| i32::from_le_bytes(row[quad].map(i8::cast_unsigned))));
                 if weights != [0; MR] {
-                    blocks.push(Block { offset: quad.offset, weights });
+                    blocks.push(Block { offset, weights });
                 }
             }
             ends.push(blocks.len() as u32);

@@ -1,7 +1,7 @@
 //! Fully connected layer over quads: a matrix in panels of rows times a vector.
 
 use super::super::Aligned;
-use super::{ByteEpilogue, ByteMatrix, Quad};
+use super::{ByteEpilogue, ByteMatrix};
 use crate::isa::{Isa, Kernel, MAX_LANES};
 use alloc::vec::Vec;
 
@@ -21,8 +21,8 @@ pub(crate) struct ByteLinear {
 }
 
 impl ByteLinear {
-    /// Packs `matrix`, whose columns `quads` place.
-    pub(crate) fn new(matrix: &ByteMatrix, quads: &[Quad], epilogue: &ByteEpilogue, lanes: usize) -> Self {
+    /// Packs `matrix`, whose quads stand at `offsets`.
+    pub(crate) fn new(matrix: &ByteMatrix, offsets: Vec<u32>, epilogue: &ByteEpilogue, lanes: usize) -> Self {
         let out_features = matrix.rows();
         let to_bytes = epilogue.zero_point.is_some();
         // Bytes are packed from the same lane of four vectors.
@@ -31,16 +31,17 @@ impl ByteLinear {
             panel * PANEL * lanes + if to_bytes { PANEL * lane + vector } else { lanes * vector + lane }
         };
         let rows: Vec<usize> = (0..out_features.next_multiple_of(PANEL * lanes)).map(row).collect();
-        let mut weights = Aligned::zeros(rows.len() * quads.len());
-        for (panel, rows) in weights.chunks_exact_mut(PANEL * lanes * quads.len()).zip(rows.chunks_exact(PANEL * lanes))
-        {
-            for (i, &row) in rows.iter().enumerate() {
-                for (packed, quad) in panel[i..].iter_mut().step_by(PANEL * lanes).zip(quads) {
-                    *packed = f32::from_bits(matrix.weights(row, quad).cast_unsigned());
+        let mut weights = Aligned::zeros(rows.len() * offsets.len());
+        let panels = weights.chunks_exact_mut(PANEL * lanes * offsets.len());
+        for (panel, rows) in panels.zip(rows.chunks_exact(PANEL * lanes)) {
+            let rows: Vec<_> = rows.iter().map(|&row| matrix.row(row)).collect();
+            for (quad, panel) in panel.chunks_exact_mut(PANEL * lanes).enumerate() {
+                for (packed, row) in panel.iter_mut().zip(&rows) {
+                    *packed =
+                        row.map_or(0.0, |row| f32::from_bits(u32::from_le_bytes(row[quad].map(i8::cast_unsigned))));
                 }
             }
         }
-        let offsets = quads.iter().map(|quad| quad.offset).collect();
         Self { weights, offsets, epilogue: epilogue.reordered(&rows), out_features, lanes }
     }
 

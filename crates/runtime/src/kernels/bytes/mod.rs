@@ -11,6 +11,7 @@ pub(crate) mod quantize;
 
 use super::Epilogue;
 use crate::isa::Isa;
+use crate::plan::{Nonzeros, Values};
 use alloc::vec::Vec;
 
 /// How bytes stand for numbers: as `scale * (byte - zero_point)`.
@@ -27,34 +28,52 @@ impl Quantization {
     }
 }
 
-/// A quad of the input: where it stands, from where an output pixel does, and the column of the weight matrix that each of its
-/// bytes belongs to.
-#[derive(Clone)]
-pub(crate) struct Quad {
-    pub(crate) offset: u32,
-    pub(crate) columns: [Option<u32>; 4],
+/// Where a layer finds what it multiplies.
+pub(crate) struct Quads {
+    /// The quads of the input: where each stands, from where an output pixel does.
+    pub(crate) offsets: Vec<u32>,
+    /// For each column of the weight matrix, its byte of all of them.
+    pub(crate) places: Vec<u32>,
 }
 
 /// A matrix of integers, with a factor for each row.
 pub(crate) struct ByteMatrix {
-    /// Row-major.
-    pub(crate) values: Vec<i8>,
-    pub(crate) columns: usize,
-    pub(crate) scale: Option<Vec<f32>>,
+    /// The weights for each quad of the input, row-major.
+    quads: Vec<[i8; 4]>,
+    /// Quads of a row.
+    columns: usize,
+    scale: Vec<f32>,
 }
 
 impl ByteMatrix {
-    pub(crate) fn rows(&self) -> usize {
-        self.values.len() / self.columns
+    /// The entries of `matrix`, all of which are integers from -63 to 63, as `quads` places them.
+    pub(crate) fn new(matrix: &Nonzeros<'_>, quads: &Quads) -> Self {
+        let (pattern, columns) = (&matrix.pattern, quads.offsets.len());
+        let mut packed = alloc::vec![[0; 4]; pattern.rows() * columns];
+        let table = match &matrix.values {
+            Values::Own(_) => [0; 256],
+            Values::Shared { centres, .. } => centres.map(|centre| centre as i8),
+        };
+        for (row, packed) in packed.chunks_exact_mut(columns).enumerate() {
+            for i in pattern.row(row) {
+                let place = quads.places[pattern.indices[i] as usize] as usize;
+                packed[place / 4][place % 4] = match &matrix.values {
+                    Values::Own(values) => values[i] as i8,
+                    Values::Shared { labels, .. } => table[usize::from(labels[i])],
+                };
+            }
+        }
+        let scale = matrix.scale.map_or_else(|| alloc::vec![1.0; pattern.rows()], <[f32]>::to_vec);
+        Self { quads: packed, columns, scale }
     }
 
-    /// The weights of `row` for a quad; zeros beyond the last row.
-    fn weights(&self, row: usize, quad: &Quad) -> i32 {
-        if row >= self.rows() {
-            return 0;
-        }
-        let values = &self.values[row * self.columns..][..self.columns];
-        i32::from_le_bytes(quad.columns.map(|column| column.map_or(0, |c| values[c as usize].cast_unsigned())))
+    pub(crate) fn rows(&self) -> usize {
+        self.scale.len()
+    }
+
+    /// The weights of a row; `None` beyond the last.
+    fn row(&self, row: usize) -> Option<&[[i8; 4]]> {
+        self.quads.chunks_exact(self.columns).nth(row)
     }
 }
 
@@ -81,11 +100,10 @@ impl ByteEpilogue {
     ) -> Self {
         let unit = 1.0 / to.map_or(1.0, |to| to.scale);
         let zero = dot_offset - i32::from(from.zero_point);
-        let sum = |row: &[i8]| row.iter().map(|&w| i32::from(w)).sum::<i32>();
-        let scale = |row: usize| matrix.scale.as_ref().map_or(1.0, |scale| scale[row]);
+        let sum = |row: &[[i8; 4]]| row.as_flattened().iter().map(|&w| i32::from(w)).sum::<i32>();
         Self {
-            start: matrix.values.chunks_exact(matrix.columns).map(|row| zero * sum(row)).collect(),
-            factor: (0..matrix.rows()).map(|row| scale(row) * from.scale * unit).collect(),
+            start: matrix.quads.chunks_exact(matrix.columns).map(|row| zero * sum(row)).collect(),
+            factor: matrix.scale.iter().map(|scale| scale * from.scale * unit).collect(),
             bias: epilogue.bias.iter().map(|bias| bias * unit).collect(),
             slope: epilogue.slope,
             zero_point: to.map(|to| f32::from(to.zero_point)),
