@@ -1,7 +1,7 @@
 //! Which values are bytes, and which kernel multiplies them.
 
 use super::choose::epilogue;
-use super::convolution::first_input;
+use super::convolution::{first_input, pools_in_one_pass};
 use super::layout::Layout;
 use super::matrix::Matrix;
 use super::step::Task;
@@ -10,12 +10,16 @@ use crate::kernels::FlatPlanes;
 use crate::kernels::bytes::conv::ByteConv;
 use crate::kernels::bytes::linear::ByteLinear;
 use crate::kernels::bytes::{ByteEpilogue, ByteMatrix, Quads, Quantization};
+use crate::kernels::conv_pool::{self, ConvPool};
 use crate::model::{Model, Op, Weight, WeightData};
-use crate::shape::Conv2dParams;
+use crate::shape::{Conv2dParams, Pool2dParams};
 use alloc::vec::Vec;
 
 /// Products of as many bytes with weights of 7 bits add up within 32 bits.
 const MAX_COLUMNS: usize = 1 << 16;
+
+/// How many times as many vectors a pass over rows may take where it does the pooling too.
+const MORE_VECTORS: f64 = 1.3;
 
 /// What the elements of a value are.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -109,8 +113,47 @@ fn are_integers(weight: &Weight) -> bool {
     weight.columns() <= MAX_COLUMNS && values.iter().all(|v| (-most..=most).contains(v) && *v == f32::from(*v as i8))
 }
 
-/// The kernel for a layer that reads bytes, and writes bytes where `to` says how; reads a value of `channels` channels, laid
-/// out as `src` says.
+/// A layer that reads bytes, as its kernels pack it.
+struct Layer {
+    matrix: ByteMatrix,
+    epilogue: ByteEpilogue,
+    /// Where the quads stand that it reads.
+    offsets: Vec<u32>,
+}
+
+impl Layer {
+    /// `None` for what has no kernel for bytes, or does not get any.
+    fn new(
+        model: &Model,
+        op: &Op,
+        from: Storage,
+        to: Option<Quantization>,
+        src: &Layout,
+        token: Token,
+    ) -> Option<Self> {
+        let quantization = from.quantization().filter(|_| multiplies_bytes(model, op))?;
+        let (weight, scale, epilogue, quads) = match *op {
+            Op::Conv2d { params, weight, scale, bias, prelu } => {
+                let quads = match from {
+                    Storage::Pixels(_) => quads_of_pixels(&params, src),
+                    _ => quads_of_channels(&params, src),
+                };
+                (weight, scale, epilogue(model, params.out_channels, bias, prelu), quads)
+            }
+            Op::Linear { params, weight, scale, bias, prelu } => {
+                let quads = quads_of_values(params.in_features, src);
+                (weight, scale, epilogue(model, params.out_features, bias, prelu), quads)
+            }
+            _ => return None,
+        };
+        let matrix = Matrix { weight: model.weight(weight), scale: scale.map(|id| model.weight(id).to_dense()) };
+        let matrix = ByteMatrix::new(&matrix.nonzeros(), &quads);
+        let epilogue = ByteEpilogue::new(&matrix, epilogue, quantization, to, token.dot_offset());
+        Some(Self { matrix, epilogue, offsets: quads.offsets })
+    }
+}
+
+/// The kernel for a layer that reads bytes, and writes bytes where `to` says how.
 pub(super) fn task(
     model: &Model,
     op: &Op,
@@ -119,35 +162,42 @@ pub(super) fn task(
     [src, dst]: [&Layout; 2],
     token: Token,
 ) -> Option<Task> {
-    let (quantization, lanes) = (from.quantization()?, token.lanes());
-    if !multiplies_bytes(model, op) {
-        return None;
-    }
-    let (weight, scale, epilogue, quads) = match *op {
-        Op::Conv2d { params, weight, scale, bias, prelu } => {
-            let quads = match from {
-                Storage::Pixels(_) => quads_of_pixels(&params, src),
-                _ => quads_of_channels(&params, src),
-            };
-            (weight, scale, epilogue(model, params.out_channels, bias, prelu), quads)
-        }
-        Op::Linear { params, weight, scale, bias, prelu } => {
-            (weight, scale, epilogue(model, params.out_features, bias, prelu), quads_of_values(params.in_features, src))
-        }
-        _ => return None,
-    };
-    let matrix = Matrix { weight: model.weight(weight), scale: scale.map(|id| model.weight(id).to_dense()) };
-    let matrix = ByteMatrix::new(&matrix.nonzeros(), &quads);
-    let epilogue = ByteEpilogue::new(&matrix, epilogue, quantization, to, token.dot_offset());
-    let offsets = quads.offsets;
+    let Layer { matrix, epilogue, offsets } = Layer::new(model, op, from, to, src, token)?;
     Some(match op {
-        Op::Linear { .. } => Task::ByteLinear(ByteLinear::new(&matrix, offsets, &epilogue, lanes)),
+        Op::Linear { .. } => Task::ByteLinear(ByteLinear::new(&matrix, offsets, &epilogue, token.lanes())),
         _ => {
             let planes =
                 FlatPlanes { offsets, dst_plane: dst.plane_stride, dst_origin: dst.origin(), pixels: dst.pixels() };
             Task::ByteConv(ByteConv::new(&matrix, &epilogue, planes))
         }
     })
+}
+
+/// One kernel for a convolution that reads and writes bytes and for the pooling behind it, where there is one and it pays;
+/// `conv` is the layout between the two.
+pub(super) fn pooled_task(
+    model: &Model,
+    op: &Op,
+    from: Storage,
+    to: Quantization,
+    pool: &Pool2dParams,
+    [src, conv, dst]: [&Layout; 3],
+    token: Token,
+) -> Option<Task> {
+    let Op::Conv2d { .. } = op else { return None };
+    let lanes = token.lanes();
+    // Vectors by rows may hold fewer pixels than those over flat ones.
+    let [by_row, flat] = [conv.height * conv.width.div_ceil(lanes), conv.pixels().div_ceil(lanes)];
+    if by_row as f64 > MORE_VECTORS * flat as f64 {
+        return None;
+    }
+    let Layer { matrix, epilogue, offsets } = Layer::new(model, op, from, Some(to), src, token)?;
+    if !pools_in_one_pass(4 * offsets.len(), pool, src) {
+        return None;
+    }
+    let products = conv_pool::Quads::new(&matrix, &epilogue);
+    let size = [conv.height, conv.width];
+    Some(Task::ByteConvPool(ConvPool::new(products, offsets, src.row_stride, size, dst.clone(), lanes)))
 }
 
 /// What a convolution reads of quads of channels.

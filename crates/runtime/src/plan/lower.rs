@@ -9,6 +9,7 @@ use super::values::{MAX_ELEMENTS, Value, lay_out};
 use super::{Input, Plan};
 use crate::error::PlanError;
 use crate::isa::Token;
+use crate::kernels::bytes::Quantization;
 use crate::kernels::bytes::quantize::{Neighbours, Quantize};
 use crate::kernels::lstm::Lstm;
 use crate::kernels::pointwise::Pointwise;
@@ -188,17 +189,22 @@ impl Lowering<'_> {
             return;
         }
         let src_layout = &self.values[input].layout;
-        let (v, value, task) = match self.rounded(i).or_else(|| self.pooled(i)) {
-            Some((last, task)) => {
-                self.fused[last] = true;
-                let v = self.model.inputs.len() + last;
-                (v, &self.values[v], task)
-            }
+        // The last node of the step.
+        let (last, task) = match self.rounded(i).or_else(|| self.pooled(i)) {
+            Some(several) => several,
             None => {
                 let (quads, layouts) = (self.storages[v] != Storage::Numbers, [src_layout, &value.layout]);
-                (v, value, task(self.model, &node.op, quads, layouts, self.token.lanes()))
+                (i, task(self.model, &node.op, quads, layouts, self.token.lanes()))
             }
         };
+        let mut next = i;
+        while next != last {
+            let Some(reader) = self.only_reader[self.model.inputs.len() + next] else { break };
+            self.fused[reader] = true;
+            next = reader;
+        }
+        let v = self.model.inputs.len() + last;
+        let value = &self.values[v];
         // Flattening keeps the image's shape, without its borders.
         let flat = matches!(node.op, Op::Flatten).then(|| src_layout.without_border());
         let dst_layout = flat.unwrap_or_else(|| value.layout.clone());
@@ -210,25 +216,40 @@ impl Lowering<'_> {
         }
     }
 
-    /// For a node that makes or multiplies bytes: the last node of its step, itself or the rounding that alone reads its
-    /// output, and the task.
+    /// For a node that makes or multiplies bytes: the last node of its step, which is itself, the rounding that alone reads its
+    /// output, or the pooling behind that; and the task.
     fn rounded(&self, i: usize) -> Option<(usize, Task)> {
-        let (inputs, node) = (self.model.inputs.len(), &self.model.nodes[i]);
-        let (input, v) = (node.input.0 as usize, inputs + i);
-        if let (Op::FakeQuantize { .. }, Some(to)) = (&node.op, self.storages[v].quantization()) {
-            let by_pixel = matches!(self.storages[v], Storage::Pixels(_));
+        let (inputs, op) = (self.model.inputs.len(), &self.model.nodes[i].op);
+        let input = self.model.nodes[i].input.0 as usize;
+        let layout = |node: usize| &self.values[inputs + node].layout;
+        let storage = |node: usize| self.storages[inputs + node];
+        if let (Op::FakeQuantize { .. }, Some(to)) = (op, storage(i).quantization()) {
+            let by_pixel = matches!(storage(i), Storage::Pixels(_));
             let neighbours = if by_pixel { Neighbours::Pixels } else { Neighbours::Channels };
             return Some((i, Task::Quantize(Quantize { to, neighbours })));
         }
-        let rounding = self.only_reader[v].filter(|&reader| {
-            matches!(self.model.nodes[reader].op, Op::FakeQuantize { .. })
-                && matches!(self.storages[inputs + reader], Storage::Quads(_))
-        });
-        let last = rounding.unwrap_or(i);
-        let layouts = [&self.values[input].layout, &self.values[inputs + last].layout];
-        let to = rounding.and_then(|reader| self.storages[inputs + reader].quantization());
-        let task = bytes::task(self.model, &node.op, self.storages[input], to, layouts, self.token)?;
-        Some((last, task))
+        let (from, src) = (self.storages[input], &self.values[input].layout);
+        let Some((rounding, to)) = self.reader_of_bytes(i, |op| matches!(op, Op::FakeQuantize { .. })) else {
+            return Some((i, bytes::task(self.model, op, from, None, [src, layout(i)], self.token)?));
+        };
+        if let Some((pool, _)) = self.reader_of_bytes(rounding, |op| matches!(op, Op::MaxPool2d { .. }))
+            && let Op::MaxPool2d { params } = &self.model.nodes[pool].op
+            && let layouts = [src, layout(rounding), layout(pool)]
+            && let Some(task) = bytes::pooled_task(self.model, op, from, to, params, layouts, self.token)
+        {
+            return Some((pool, task));
+        }
+        Some((rounding, bytes::task(self.model, op, from, Some(to), [src, layout(rounding)], self.token)?))
+    }
+
+    /// The node that alone reads the output of node `i`, where it is one of these and makes quads of bytes.
+    fn reader_of_bytes(&self, i: usize, is_one: impl Fn(&Op) -> bool) -> Option<(usize, Quantization)> {
+        let inputs = self.model.inputs.len();
+        let reader = self.only_reader[inputs + i].filter(|&reader| is_one(&self.model.nodes[reader].op))?;
+        match self.storages[inputs + reader] {
+            Storage::Quads(quantization) => Some((reader, quantization)),
+            Storage::Numbers | Storage::Pixels(_) => None,
+        }
     }
 
     /// The max pooling that alone reads the output of the convolution `i`, and the task of both, where there is one.

@@ -3,6 +3,7 @@
 use super::layout::Layout;
 use crate::isa::{IsaKind, Token};
 use crate::kernels::bytes::quantize::{self, Neighbours};
+use crate::kernels::conv_pool::ConvPool;
 use crate::kernels::product::Product;
 use crate::kernels::{
     bspmm, bytes, conv, conv_pool, gemv, lstm, over_time, pointwise, pool, sell, softmax, spmm, strided, winograd,
@@ -35,13 +36,14 @@ pub(crate) struct Step {
 pub(crate) enum Task {
     Conv(conv::DenseConv),
     Winograd(winograd::WinogradConv),
-    ConvPool(conv_pool::ConvPool),
+    ConvPool(ConvPool<conv_pool::Numbers>),
     SparseConv(spmm::SparseConv),
     BlockSparseConv(bspmm::BlockSparseConv),
     StridedConv(strided::StridedConv),
     Linear(Product),
     Quantize(quantize::Quantize),
     ByteConv(bytes::conv::ByteConv),
+    ByteConvPool(ConvPool<conv_pool::Quads>),
     ByteLinear(bytes::linear::ByteLinear),
     MaxPool(pool::MaxPool),
     Pointwise(pointwise::Pointwise),
@@ -75,6 +77,7 @@ impl Step {
                 }
             }
             Task::ByteConv(conv) => token.enter(conv.kernel(src, dst)),
+            Task::ByteConvPool(conv) => token.enter(conv.kernel(src, dst, scratch)),
             Task::ByteLinear(linear) => token.enter(linear.kernel(src, dst)),
             Task::MaxPool(pool) => token.enter(pool.kernel(src, dst)),
             Task::Pointwise(op) => op.run(src, &self.src_layout, dst, &self.dst_layout),
@@ -101,9 +104,8 @@ impl Task {
                 let [down, across] = conv.tile();
                 format!("f32_winograd_{down}x{across}_{isa}")
             }
-            Self::ConvPool(_) => {
-                format!("f32_conv_pool_{}x{}_{isa}", conv_pool::MR, conv_pool::nr_vectors(lanes) * lanes)
-            }
+            Self::ConvPool(conv) => format!("f32_conv_pool_{}x{}_{isa}", conv_pool::MR, conv.tile_pixels()),
+            Self::ByteConvPool(conv) => format!("u8_conv_pool_{}x{}_{isa}", conv_pool::MR, conv.tile_pixels()),
             Self::SparseConv(_) => format!("f32_spmm_{}x1_{isa}", spmm::NR_VECTORS * lanes),
             Self::BlockSparseConv(_) => {
                 format!("f32_bspmm_{}x{}_{isa}", bspmm::MR, bspmm::nr_vectors(lanes) * lanes)
@@ -143,6 +145,7 @@ impl Task {
         match self {
             Self::Winograd(conv) => Some(conv.scratch_len()),
             Self::ConvPool(conv) => Some(conv.scratch_len()),
+            Self::ByteConvPool(conv) => Some(conv.scratch_len()),
             Self::Lstm(lstm) => Some(lstm::Lstm::scratch_len(&lstm.params)),
             _ => None,
         }
@@ -159,6 +162,7 @@ impl Task {
             Self::StridedConv(conv) => conv.bytes(),
             Self::Linear(product) => product.bytes(),
             Self::ByteConv(conv) => conv.bytes(),
+            Self::ByteConvPool(conv) => conv.bytes(),
             Self::ByteLinear(linear) => linear.bytes(),
             Self::Lstm(lstm) => lstm.bytes(),
             Self::Pointwise(op) => op.bytes(),

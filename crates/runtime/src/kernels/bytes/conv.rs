@@ -36,14 +36,9 @@ impl ByteConv {
     pub(crate) fn new(matrix: &ByteMatrix, epilogue: &ByteEpilogue, planes: FlatPlanes) -> Self {
         let out_channels = matrix.rows();
         let (mut blocks, mut ends) = (Vec::new(), Vec::new());
-        for first in (0..out_channels).step_by(MR) {
-            let rows: [_; MR] = core::array::from_fn(|m| matrix.row(first + m));
-            for (quad, &offset) in planes.offsets.iter().enumerate() {
-                let weights = rows.map(|row| row.map_or(0, |row| i32::from_le_bytes(row[quad].map(i8::cast_unsigned))));
-                if weights != [0; MR] {
-                    blocks.push(Block { offset, weights });
-                }
-            }
+        for rows in matrix.blocks() {
+            let all = planes.offsets.iter().zip(rows).map(|(&offset, weights)| Block { offset, weights });
+            blocks.extend(all.filter(|block| block.weights != [0; MR]));
             ends.push(blocks.len() as u32);
         }
         let rows: Vec<usize> = (0..out_channels.next_multiple_of(MR)).collect();
@@ -61,7 +56,7 @@ impl ByteConv {
 
     /// Planes of the output.
     fn planes(&self) -> usize {
-        if self.epilogue.zero_point.is_some() { self.ends.len() } else { self.out_channels }
+        if self.epilogue.makes_bytes() { self.ends.len() } else { self.out_channels }
     }
 }
 
@@ -104,13 +99,12 @@ impl Kernel for Pass<'_> {
 /// the first output plane at the tile's first pixel.
 #[inline(always)]
 unsafe fn channels_of_tile<I: Isa, const NV: usize>(isa: I, conv: &ByteConv, src: *const f32, dst: *mut f32) {
-    let ByteEpilogue { start: starts, factor, bias, slope, zero_point } = &conv.epilogue;
     let mut start = 0;
     for (group, &end) in conv.ends.iter().enumerate() {
         let (channel, end) = (group * MR, end as usize);
         let mut sums = [[isa.splat_i32(0); NV]; MR];
         for m in 0..MR {
-            sums[m] = [isa.splat_i32(starts[channel + m]); NV];
+            sums[m] = [isa.splat_i32(conv.epilogue.start(channel + m)); NV];
         }
         for block in &conv.blocks[start..end] {
             let mut x = [isa.splat_i32(0); NV];
@@ -129,20 +123,16 @@ unsafe fn channels_of_tile<I: Isa, const NV: usize>(isa: I, conv: &ByteConv, src
         for v in 0..NV {
             let mut outputs = [isa.splat(0.0); MR];
             for m in 0..MR {
-                let [factor, bias, slope] = [factor, bias, slope].map(|values| isa.splat(values[channel + m]));
-                outputs[m] = isa.prelu(isa.mul_add(isa.to_f32(sums[m][v]), factor, bias), slope);
+                outputs[m] = conv.epilogue.finish(isa, channel + m, isa.to_f32(sums[m][v]));
             }
             // SAFETY: the caller vouches for the vectors of every plane of the output.
             unsafe {
-                match *zero_point {
-                    Some(zero_point) => {
-                        let to = dst.add(group * conv.planes.dst_plane + v * I::LANES);
-                        isa.store(to, ByteEpilogue::quads(isa, outputs, zero_point));
-                    }
-                    None => {
-                        for m in 0..MR.min(conv.out_channels - channel) {
-                            isa.store(dst.add((channel + m) * conv.planes.dst_plane + v * I::LANES), outputs[m]);
-                        }
+                if conv.epilogue.makes_bytes() {
+                    let to = dst.add(group * conv.planes.dst_plane + v * I::LANES);
+                    isa.store(to, conv.epilogue.quads(isa, outputs));
+                } else {
+                    for m in 0..MR.min(conv.out_channels - channel) {
+                        isa.store(dst.add((channel + m) * conv.planes.dst_plane + v * I::LANES), outputs[m]);
                     }
                 }
             }

@@ -1,7 +1,7 @@
 //! Fully connected layer over quads: a matrix in panels of rows times a vector.
 
 use super::super::Aligned;
-use super::{ByteEpilogue, ByteMatrix};
+use super::{ByteEpilogue, ByteMatrix, to_bits};
 use crate::isa::{Isa, Kernel, MAX_LANES};
 use alloc::vec::Vec;
 
@@ -24,7 +24,7 @@ impl ByteLinear {
     /// Packs `matrix`, whose quads stand at `offsets`.
     pub(crate) fn new(matrix: &ByteMatrix, offsets: Vec<u32>, epilogue: &ByteEpilogue, lanes: usize) -> Self {
         let out_features = matrix.rows();
-        let to_bytes = epilogue.zero_point.is_some();
+        let to_bytes = epilogue.makes_bytes();
         // Bytes are packed from the same lane of four vectors.
         let row = |i: usize| {
             let (panel, vector, lane) = (i / (PANEL * lanes), i / lanes % PANEL, i % lanes);
@@ -37,8 +37,7 @@ impl ByteLinear {
             let rows: Vec<_> = rows.iter().map(|&row| matrix.row(row)).collect();
             for (quad, panel) in panel.chunks_exact_mut(PANEL * lanes).enumerate() {
                 for (packed, row) in panel.iter_mut().zip(&rows) {
-                    *packed =
-                        row.map_or(0.0, |row| f32::from_bits(u32::from_le_bytes(row[quad].map(i8::cast_unsigned))));
+                    *packed = row.map_or(0.0, |row| f32::from_bits(to_bits(row[quad]).cast_unsigned()));
                 }
             }
         }
@@ -75,21 +74,17 @@ impl Kernel for Pass<'_> {
             let outputs = unsafe { outputs_of_panel(isa, linear, at, panel.as_ptr(), src.as_ptr()) };
             let mut values = [[0.0; MAX_LANES]; PANEL];
             let left = linear.out_features - at;
-            match linear.epilogue.zero_point {
-                Some(zero_point) => {
-                    let quads = ByteEpilogue::quads(isa, outputs, zero_point);
-                    // SAFETY: `LANES` is at most `MAX_LANES`.
-                    unsafe { isa.store(values[0].as_mut_ptr(), quads) };
-                    let out = &mut dst[i * I::LANES..][..left.div_ceil(PANEL).min(I::LANES)];
-                    out.copy_from_slice(&values[0][..out.len()]);
-                }
-                None => {
-                    let out = dst[at..linear.out_features].chunks_mut(I::LANES);
-                    for ((out, values), output) in out.zip(&mut values).zip(outputs) {
-                        // SAFETY: as above.
-                        unsafe { isa.store(values.as_mut_ptr(), output) };
-                        out.copy_from_slice(&values[..out.len()]);
-                    }
+            if linear.epilogue.makes_bytes() {
+                // SAFETY: `LANES` is at most `MAX_LANES`.
+                unsafe { isa.store(values[0].as_mut_ptr(), linear.epilogue.quads(isa, outputs)) };
+                let out = &mut dst[i * I::LANES..][..left.div_ceil(PANEL).min(I::LANES)];
+                out.copy_from_slice(&values[0][..out.len()]);
+            } else {
+                let out = dst[at..linear.out_features].chunks_mut(I::LANES);
+                for ((out, values), output) in out.zip(&mut values).zip(outputs) {
+                    // SAFETY: as above.
+                    unsafe { isa.store(values.as_mut_ptr(), output) };
+                    out.copy_from_slice(&values[..out.len()]);
                 }
             }
         }

@@ -13,6 +13,7 @@ use super::Epilogue;
 use crate::isa::Isa;
 use crate::plan::{Nonzeros, Values};
 use alloc::vec::Vec;
+use core::ops::Range;
 
 /// How bytes stand for numbers: as `scale * (byte - zero_point)`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -71,6 +72,15 @@ impl ByteMatrix {
         self.scale.len()
     }
 
+    /// For each `MR` consecutive rows, their weights for each quad of the input; what the last ones lack is zero.
+    pub(crate) fn blocks<const MR: usize>(&self) -> impl Iterator<Item = impl Iterator<Item = [i32; MR]>> {
+        (0..self.rows()).step_by(MR).map(|first| {
+            let rows: [_; MR] = core::array::from_fn(|m| self.row(first + m));
+            let weights = move |quad: usize| rows.map(|row| row.map_or(0, |row| to_bits(row[quad])));
+            (0..self.columns).map(weights)
+        })
+    }
+
     /// The weights of a row; `None` beyond the last.
     fn row(&self, row: usize) -> Option<&[[i8; 4]]> {
         self.quads.chunks_exact(self.columns).nth(row)
@@ -111,7 +121,7 @@ impl ByteEpilogue {
     }
 
     /// The same for outputs in the order of `rows`; anything for one that is not there.
-    fn reordered(&self, rows: &[usize]) -> Self {
+    pub(crate) fn reordered(&self, rows: &[usize]) -> Self {
         fn pick<T: Copy + Default>(values: &[T], rows: &[usize]) -> Vec<T> {
             rows.iter().map(|&row| values.get(row).copied().unwrap_or_default()).collect()
         }
@@ -124,14 +134,44 @@ impl ByteEpilogue {
         }
     }
 
+    /// What the sum of an output starts at.
+    #[inline(always)]
+    pub(crate) fn start(&self, output: usize) -> i32 {
+        self.start[output]
+    }
+
+    /// A sum of an output as a number, of the unit of bytes where it is to become one.
+    #[inline(always)]
+    pub(crate) fn finish<I: Isa>(&self, isa: I, output: usize, sum: I::F32) -> I::F32 {
+        let [factor, bias, slope] =
+            [self.factor[output], self.bias[output], self.slope[output]].map(|value| isa.splat(value));
+        isa.prelu(isa.mul_add(sum, factor, bias), slope)
+    }
+
+    /// True where no larger sum becomes a smaller number.
+    #[inline(always)]
+    pub(crate) fn keeps_order(&self, outputs: Range<usize>) -> bool {
+        self.factor[outputs.clone()].iter().chain(&self.slope[outputs]).all(|&factor| factor >= 0.0)
+    }
+
+    /// True where outputs are bytes.
+    pub(crate) fn makes_bytes(&self) -> bool {
+        self.zero_point.is_some()
+    }
+
     /// Bytes of four vectors of outputs.
     #[inline(always)]
-    fn quads<I: Isa>(isa: I, outputs: [I::F32; 4], zero_point: f32) -> I::F32 {
+    pub(crate) fn quads<I: Isa>(&self, isa: I, outputs: [I::F32; 4]) -> I::F32 {
+        let zero_point = isa.splat(self.zero_point.unwrap_or(0.0));
         let mut bytes = outputs;
         for byte in &mut bytes {
-            let shifted = isa.add(*byte, isa.splat(zero_point));
-            *byte = isa.min(isa.max(shifted, isa.splat(0.0)), isa.splat(255.0));
+            *byte = isa.min(isa.max(isa.add(*byte, zero_point), isa.splat(0.0)), isa.splat(255.0));
         }
         isa.pack(bytes)
     }
+}
+
+/// Four weights as [`Isa::dot4`] takes them.
+fn to_bits(weights: [i8; 4]) -> i32 {
+    i32::from_le_bytes(weights.map(i8::cast_unsigned))
 }
