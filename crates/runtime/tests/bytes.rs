@@ -61,6 +61,7 @@ fn apply(model: &Model, op: &Op, x: &[f64], from: &[usize], to: &[usize]) -> Vec
             };
             (0..to[0]).flat_map(|c| (0..to[1] * to[2]).map(move |p| window(c, p))).collect()
         }
+        Op::SubtractMean { mean } => x.iter().zip(dense(mean)).map(|(x, mean)| x - mean).collect(),
         Op::Flatten | Op::Identity | Op::Dropout { .. } => x.to_vec(),
         _ => unreachable!("not in these tests"),
     }
@@ -166,6 +167,11 @@ fn convolutions_of_any_shape() {
             padding: [kh / 2, kw / 2],
         };
         let mut random = Random::new(seed, &[channels, size[0], size[1]]);
+        if seed % 2 == 0 {
+            let mean = random.input(channels * size[0] * size[1]);
+            let mean = random.builder.dense("mean", &[channels, size[0], size[1]], mean);
+            random.builder.push("mean", Op::SubtractMean { mean });
+        }
         random.round("in", 0.125);
         random.conv("first", padded(channels, middle, first), density);
         let scale = random.power(2, 3);

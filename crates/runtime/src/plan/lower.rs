@@ -223,10 +223,21 @@ impl Lowering<'_> {
         let input = self.model.nodes[i].input.0 as usize;
         let layout = |node: usize| &self.values[inputs + node].layout;
         let storage = |node: usize| self.storages[inputs + node];
-        if let (Op::FakeQuantize { .. }, Some(to)) = (op, storage(i).quantization()) {
-            let by_pixel = matches!(storage(i), Storage::Pixels(_));
+        // Rounding is a step of its own, or of what subtracts a mean before it, where no layer does it.
+        let (rounding, mean) = match *op {
+            Op::FakeQuantize { .. } => (Some(i), Vec::new()),
+            Op::SubtractMean { mean } => {
+                let reader = self.only_reader[inputs + i];
+                let rounds = |&reader: &usize| matches!(self.model.nodes[reader].op, Op::FakeQuantize { .. });
+                (reader.filter(rounds), self.model.weight(mean).to_dense())
+            }
+            _ => (None, Vec::new()),
+        };
+        if let Some(rounding) = rounding {
+            let to = storage(rounding).quantization()?;
+            let by_pixel = matches!(storage(rounding), Storage::Pixels(_));
             let neighbours = if by_pixel { Neighbours::Pixels } else { Neighbours::Channels };
-            return Some((i, Task::Quantize(Quantize { to, neighbours })));
+            return Some((rounding, Task::Quantize(Quantize { mean, to, neighbours })));
         }
         let (from, src) = (self.storages[input], &self.values[input].layout);
         let Some((rounding, to)) = self.reader_of_bytes(i, |op| matches!(op, Op::FakeQuantize { .. })) else {

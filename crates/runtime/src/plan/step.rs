@@ -166,7 +166,8 @@ impl Task {
             Self::ByteLinear(linear) => linear.bytes(),
             Self::Lstm(lstm) => lstm.bytes(),
             Self::Pointwise(op) => op.bytes(),
-            Self::MaxPool(_) | Self::Quantize(_) | Self::Softmax | Self::AddUp | Self::Mean => 0,
+            Self::Quantize(quantize) => size_of_val(&*quantize.mean),
+            Self::MaxPool(_) | Self::Softmax | Self::AddUp | Self::Mean => 0,
         }
     }
 }
