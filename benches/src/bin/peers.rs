@@ -13,7 +13,7 @@ use hccr_models::online::{OnlineStage, full_size_network};
 use hccr_models::scut;
 use hccr_runtime::ink::FEATURES;
 use hccr_runtime::shape::LstmParams;
-use hccr_runtime::{Model, Op, Plan, RunError, Session, Weight, WeightData, WeightId};
+use hccr_runtime::{Batch, Model, Op, Plan, RunError, Session, Weight, WeightData, WeightId};
 use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -168,22 +168,19 @@ fn serve(model: &Path, input: &Path, logits: &Path, batch: usize, threads: usize
     let read = |path: &Path| fs::read(path).with_context(|| format!("cannot read {}", path.display()));
     let plan = Arc::new(Plan::new(&Model::from_bytes(&read(model)?)?)?);
     let want = from_bytes(&read(logits)?);
-    ensure!(threads > 0 && batch.is_multiple_of(threads), "{batch} samples cannot be shared by {threads} threads");
-    let mut runtime = Runtime {
-        sessions: (0..threads).map(|_| Session::new(Arc::clone(&plan))).collect(),
-        input: from_bytes(&read(input)?),
-        output: vec![0.0; want.len()],
-        samples: batch / threads,
-    };
-    runtime.run()?;
-    let differences: Vec<f32> = runtime.output.iter().zip(&want).map(|(found, want)| found - want).collect();
+    ensure!(batch.is_multiple_of(threads.max(1)), "{batch} samples cannot be shared by {threads} threads");
+    let input = from_bytes(&read(input)?);
+    let mut runtime = Runtime::new(plan, threads);
+    let mut output = vec![0.0; want.len()];
+    runtime.run(&input, &mut output)?;
+    let differences: Vec<f32> = output.iter().zip(&want).map(|(found, want)| found - want).collect();
     let difference = largest(&differences);
     println!("{}", json!({ "version": env!("CARGO_PKG_VERSION"), "max_abs_diff": difference }));
     for line in std::io::stdin().lines() {
         let mut times = vec![0.0; line?.trim().parse()?];
         for time in &mut times {
             let start = Instant::now();
-            runtime.run()?;
+            runtime.run(&input, &mut output)?;
             *time = start.elapsed().as_secs_f64() * 1e3;
         }
         println!("{}", json!(times));
@@ -191,39 +188,28 @@ fn serve(model: &Path, input: &Path, logits: &Path, batch: usize, threads: usize
     Ok(())
 }
 
-/// A batch of samples, shared by sessions that run side by side.
-struct Runtime {
-    sessions: Vec<Session>,
-    input: Vec<f32>,
-    output: Vec<f32>,
-    /// Samples a session.
-    samples: usize,
+/// What runs an input.
+enum Runtime {
+    One(Session),
+    Several(Batch),
 }
 
 impl Runtime {
-    fn run(&mut self) -> Result<(), RunError> {
-        let shares = [self.input.len(), self.output.len()].map(|len| len / self.sessions.len());
-        let [inputs, outputs] = shares.map(|len| len / self.samples);
-        let work = |session: &mut Session, input: &[f32], output: &mut [f32]| {
-            for (x, y) in input.chunks(inputs).zip(output.chunks_mut(outputs)) {
-                y.copy_from_slice(session.run(x)?);
-            }
-            Ok(())
-        };
-        if let [session] = &mut self.sessions[..] {
-            return work(session, &self.input, &mut self.output);
+    fn new(plan: Arc<Plan>, threads: usize) -> Self {
+        if threads > 1 { Self::Several(Batch::new(plan, threads)) } else { Self::One(Session::new(plan)) }
+    }
+
+    fn run(&mut self, input: &[f32], output: &mut [f32]) -> Result<(), RunError> {
+        match self {
+            Self::One(session) => output.copy_from_slice(session.run(input)?),
+            Self::Several(batch) => std::thread::scope(|scope| {
+                batch.jobs(input, output)?.for_each(|job| {
+                    scope.spawn(move || job.run());
+                });
+                Ok(())
+            })?,
         }
-        let work = &work;
-        let inputs = self.input.chunks(shares[0]).zip(self.output.chunks_mut(shares[1]));
-        std::thread::scope(|scope| {
-            let running: Vec<_> = self
-                .sessions
-                .iter_mut()
-                .zip(inputs)
-                .map(|(session, (input, output))| scope.spawn(move || work(session, input, output)))
-                .collect();
-            running.into_iter().try_for_each(|thread| thread.join().expect("a run does not panic"))
-        })
+        Ok(())
     }
 }
 

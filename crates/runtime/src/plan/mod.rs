@@ -87,6 +87,11 @@ impl Plan {
         if self.is_sequence() { elements / CHUNK } else { elements }
     }
 
+    /// Elements of the first output.
+    pub fn output_len(&self) -> usize {
+        self.outputs[0].len()
+    }
+
     /// Number of outputs of the model.
     pub fn outputs(&self) -> usize {
         self.outputs.len()
