@@ -201,7 +201,7 @@ pub(crate) trait Isa: Copy {
     fn to_f32(self, v: Self::I32) -> Self::F32;
     /// `sum` and four products of each lane: quads `x` less [`Isa::DOT_OFFSET`], times four signed bytes from -63 to 63.
     fn dot4(self, sum: Self::I32, x: Self::I32, w: Self::I32) -> Self::I32;
-    /// Quads of four vectors of numbers from 0 to 255, each rounded, ties to even.
+    /// Quads of four vectors of numbers, each rounded, ties to even, and 0 below 0 and 255 above 255.
     fn pack(self, parts: [Self::F32; 4]) -> Self::F32;
     /// The larger bytes of quads.
     fn max_bytes(self, a: Self::F32, b: Self::F32) -> Self::F32;

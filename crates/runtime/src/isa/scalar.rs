@@ -124,7 +124,7 @@ impl Isa for Scalar {
 
     #[inline(always)]
     fn pack(self, parts: [[f32; 4]; 4]) -> [f32; 4] {
-        let byte = |part: usize, lane: usize| round(parts[part][lane]) as u8;
+        let byte = |part: usize, lane: usize| round(parts[part][lane].clamp(0.0, 255.0)) as u8;
         let pack = |lane: usize| {
             f32::from_bits(u32::from_le_bytes([byte(0, lane), byte(1, lane), byte(2, lane), byte(3, lane)]))
         };

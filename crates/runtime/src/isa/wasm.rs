@@ -126,7 +126,7 @@ impl Isa for Simd128 {
 
     #[inline(always)]
     fn pack(self, [a, b, c, d]: [v128; 4]) -> v128 {
-        let integers = |v: v128| i32x4_trunc_sat_f32x4(f32x4_nearest(v));
+        let integers = |v: v128| u32x4_trunc_sat_f32x4(f32x4_nearest(self.min(v, f32x4_splat(255.0))));
         let low = v128_or(integers(a), i32x4_shl(integers(b), 8));
         let high = v128_or(integers(c), i32x4_shl(integers(d), 8));
         v128_or(low, i32x4_shl(high, 16))

@@ -383,7 +383,7 @@ impl Products for Quads {
 
     #[inline(always)]
     fn finish<I: Isa>(&self, isa: I, channel: usize, sum: I::F32) -> I::F32 {
-        self.epilogue.finish(isa, channel, sum)
+        self.epilogue.finish::<I, false>(isa, channel, sum)
     }
 
     #[inline(always)]
@@ -393,7 +393,7 @@ impl Products for Quads {
 
     #[inline(always)]
     fn elements<I: Isa>(&self, isa: I, outputs: [I::F32; MR]) -> [I::F32; MR] {
-        [self.epilogue.quads(isa, outputs); MR]
+        [isa.pack(outputs); MR]
     }
 
     fn bytes(&self) -> usize {

@@ -148,7 +148,7 @@ impl Layer {
         };
         let matrix = Matrix { weight: model.weight(weight), scale: scale.map(|id| model.weight(id).to_dense()) };
         let matrix = ByteMatrix::new(&matrix.nonzeros(), &quads);
-        let epilogue = ByteEpilogue::new(&matrix, epilogue, quantization, to, token.dot_offset());
+        let epilogue = ByteEpilogue::new(&matrix, &epilogue, quantization, to, token.dot_offset());
         Some(Self { matrix, epilogue, offsets: quads.offsets })
     }
 }

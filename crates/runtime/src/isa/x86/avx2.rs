@@ -176,12 +176,18 @@ impl Isa for Avx2 {
     }
 
     #[inline(always)]
-    fn pack(self, [a, b, c, d]: [__m256; 4]) -> __m256 {
+    fn pack(self, parts: [__m256; 4]) -> __m256 {
         // SAFETY: the token proves that AVX2 and FMA are available.
         unsafe {
-            let low = _mm256_or_si256(_mm256_cvtps_epi32(a), _mm256_slli_epi32::<8>(_mm256_cvtps_epi32(b)));
-            let high = _mm256_or_si256(_mm256_cvtps_epi32(c), _mm256_slli_epi32::<8>(_mm256_cvtps_epi32(d)));
-            _mm256_castsi256_ps(_mm256_or_si256(low, _mm256_slli_epi32::<16>(high)))
+            // Too large a number would become a negative integer; packing holds all others to their range.
+            let [a, b, c, d] = parts.map(|part| _mm256_cvtps_epi32(_mm256_min_ps(part, _mm256_set1_ps(255.0))));
+            let bytes = _mm256_packus_epi16(_mm256_packs_epi32(a, b), _mm256_packs_epi32(c, d));
+            // Within 128 bits there are now four bytes of each part.
+            let turn = _mm256_setr_epi8(
+                0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15, 0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11,
+                15,
+            );
+            _mm256_castsi256_ps(_mm256_shuffle_epi8(bytes, turn))
         }
     }
 

@@ -151,12 +151,15 @@ impl Isa for Avx512 {
     }
 
     #[inline(always)]
-    fn pack(self, [a, b, c, d]: [__m512; 4]) -> __m512 {
+    fn pack(self, parts: [__m512; 4]) -> __m512 {
         // SAFETY: the token proves that AVX-512 is available.
         unsafe {
-            let low = _mm512_or_si512(_mm512_cvtps_epi32(a), _mm512_slli_epi32::<8>(_mm512_cvtps_epi32(b)));
-            let high = _mm512_or_si512(_mm512_cvtps_epi32(c), _mm512_slli_epi32::<8>(_mm512_cvtps_epi32(d)));
-            _mm512_castsi512_ps(_mm512_or_si512(low, _mm512_slli_epi32::<16>(high)))
+            // Too large a number would become a negative integer; packing holds all others to their range.
+            let [a, b, c, d] = parts.map(|part| _mm512_cvtps_epi32(_mm512_min_ps(part, _mm512_set1_ps(255.0))));
+            let bytes = _mm512_packus_epi16(_mm512_packs_epi32(a, b), _mm512_packs_epi32(c, d));
+            // Within 128 bits there are now four bytes of each part.
+            let turn = _mm512_set4_epi32(0x0f0b_0703, 0x0e0a_0602, 0x0d09_0501, 0x0c08_0400);
+            _mm512_castsi512_ps(_mm512_shuffle_epi8(bytes, turn))
         }
     }
 

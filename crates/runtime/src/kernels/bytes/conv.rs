@@ -123,13 +123,13 @@ unsafe fn channels_of_tile<I: Isa, const NV: usize>(isa: I, conv: &ByteConv, src
         for v in 0..NV {
             let mut outputs = [isa.splat(0.0); MR];
             for m in 0..MR {
-                outputs[m] = conv.epilogue.finish(isa, channel + m, isa.to_f32(sums[m][v]));
+                outputs[m] = conv.epilogue.finish::<I, false>(isa, channel + m, isa.to_f32(sums[m][v]));
             }
             // SAFETY: the caller vouches for the vectors of every plane of the output.
             unsafe {
                 if conv.epilogue.makes_bytes() {
                     let to = dst.add(group * conv.planes.dst_plane + v * I::LANES);
-                    isa.store(to, conv.epilogue.quads(isa, outputs));
+                    isa.store(to, isa.pack(outputs));
                 } else {
                     for m in 0..MR.min(conv.out_channels - channel) {
                         isa.store(dst.add((channel + m) * conv.planes.dst_plane + v * I::LANES), outputs[m]);

@@ -76,7 +76,7 @@ impl Kernel for Pass<'_> {
             let left = linear.out_features - at;
             if linear.epilogue.makes_bytes() {
                 // SAFETY: `LANES` is at most `MAX_LANES`.
-                unsafe { isa.store(values[0].as_mut_ptr(), linear.epilogue.quads(isa, outputs)) };
+                unsafe { isa.store(values[0].as_mut_ptr(), isa.pack(outputs)) };
                 let out = &mut dst[i * I::LANES..][..left.div_ceil(PANEL).min(I::LANES)];
                 out.copy_from_slice(&values[0][..out.len()]);
             } else {
@@ -103,11 +103,10 @@ unsafe fn outputs_of_panel<I: Isa>(
     panel: *const f32,
     src: *const f32,
 ) -> [I::F32; PANEL] {
-    let ByteEpilogue { start, factor, bias, slope, .. } = &linear.epilogue;
     let mut sums = [isa.splat_i32(0); PANEL];
     for v in 0..PANEL {
         // SAFETY: the epilogue has a value for each lane of each panel.
-        sums[v] = isa.bits(unsafe { isa.load(start[at + v * I::LANES..][..I::LANES].as_ptr().cast()) });
+        sums[v] = isa.bits(unsafe { isa.load(linear.epilogue.starts(at + v * I::LANES, I::LANES).as_ptr().cast()) });
     }
     let mut w = panel;
     for &offset in &linear.offsets {
@@ -122,14 +121,7 @@ unsafe fn outputs_of_panel<I: Isa>(
     }
     let mut outputs = [isa.splat(0.0); PANEL];
     for v in 0..PANEL {
-        let lanes = at + v * I::LANES;
-        // SAFETY: each slice has `LANES` elements.
-        unsafe {
-            let factor = isa.load(factor[lanes..][..I::LANES].as_ptr());
-            let bias = isa.load(bias[lanes..][..I::LANES].as_ptr());
-            let slope = isa.load(slope[lanes..][..I::LANES].as_ptr());
-            outputs[v] = isa.prelu(isa.mul_add(isa.to_f32(sums[v]), factor, bias), slope);
-        }
+        outputs[v] = linear.epilogue.finish::<I, true>(isa, at + v * I::LANES, isa.to_f32(sums[v]));
     }
     outputs
 }

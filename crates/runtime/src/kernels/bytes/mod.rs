@@ -88,35 +88,64 @@ impl ByteMatrix {
 }
 
 /// What a layer does to a sum of integers: to a number, with scale and bias, then PRelu, then to a byte where one is wanted.
+///
+/// Numbers that are to be bytes are in units of the byte's scale, from its zero point on: PRelu commutes with the first, and
+/// the second goes into both of the lines that it is made of.
 pub(crate) struct ByteEpilogue {
     /// What the sum starts at, so that a byte counts from its zero point.
     start: Vec<i32>,
-    factor: Vec<f32>,
-    bias: Vec<f32>,
+    /// Factor and summand of a positive number.
+    rising: [Vec<f32>; 2],
+    /// The same of a negative one.
+    falling: [Vec<f32>; 2],
     slope: Vec<f32>,
-    zero_point: Option<f32>,
+    slopes: Slopes,
+    zero_point: f32,
+    makes_bytes: bool,
+}
+
+/// The slopes of a layer's PRelu.
+#[derive(Clone, Copy)]
+enum Slopes {
+    /// All are one: there is none.
+    One,
+    /// It is the larger of its two lines.
+    AtMostOne,
+    Any,
 }
 
 impl ByteEpilogue {
     /// For inputs that `from` describes, outputs that `to` describes or that are `f32`, and [`Isa::DOT_OFFSET`].
-    ///
-    /// Dividing by the scale of `to` goes into factor and bias, since PRelu commutes with it.
     pub(crate) fn new(
         matrix: &ByteMatrix,
-        epilogue: Epilogue,
+        epilogue: &Epilogue,
         from: Quantization,
         to: Option<Quantization>,
         dot_offset: i32,
     ) -> Self {
-        let unit = 1.0 / to.map_or(1.0, |to| to.scale);
+        let (unit, zero_point) = to.map_or((1.0, 0.0), |to| (1.0 / to.scale, f32::from(to.zero_point)));
         let zero = dot_offset - i32::from(from.zero_point);
         let sum = |row: &[[i8; 4]]| row.as_flattened().iter().map(|&w| i32::from(w)).sum::<i32>();
+        let factor = |row: usize| matrix.scale[row] * from.scale * unit;
+        let bias = |row: usize| epilogue.bias[row] * unit;
+        let slope = &epilogue.slope;
+        let rows = 0..matrix.rows();
+        let slopes = match () {
+            () if slope.iter().all(|&slope| slope == 1.0) => Slopes::One,
+            () if slope.iter().all(|&slope| slope <= 1.0) => Slopes::AtMostOne,
+            () => Slopes::Any,
+        };
         Self {
             start: matrix.quads.chunks_exact(matrix.columns).map(|row| zero * sum(row)).collect(),
-            factor: matrix.scale.iter().map(|scale| scale * from.scale * unit).collect(),
-            bias: epilogue.bias.iter().map(|bias| bias * unit).collect(),
-            slope: epilogue.slope,
-            zero_point: to.map(|to| f32::from(to.zero_point)),
+            rising: [rows.clone().map(factor).collect(), rows.clone().map(|row| bias(row) + zero_point).collect()],
+            falling: [
+                rows.clone().map(|row| slope[row] * factor(row)).collect(),
+                rows.map(|row| slope[row] * bias(row) + zero_point).collect(),
+            ],
+            slope: slope.clone(),
+            slopes,
+            zero_point,
+            makes_bytes: to.is_some(),
         }
     }
 
@@ -127,10 +156,10 @@ impl ByteEpilogue {
         }
         Self {
             start: pick(&self.start, rows),
-            factor: pick(&self.factor, rows),
-            bias: pick(&self.bias, rows),
+            rising: [0, 1].map(|i| pick(&self.rising[i], rows)),
+            falling: [0, 1].map(|i| pick(&self.falling[i], rows)),
             slope: pick(&self.slope, rows),
-            zero_point: self.zero_point,
+            ..*self
         }
     }
 
@@ -140,34 +169,53 @@ impl ByteEpilogue {
         self.start[output]
     }
 
-    /// A sum of an output as a number, of the unit of bytes where it is to become one.
+    /// The same of as many outputs from `first` on as there are lanes.
     #[inline(always)]
-    pub(crate) fn finish<I: Isa>(&self, isa: I, output: usize, sum: I::F32) -> I::F32 {
-        let [factor, bias, slope] =
-            [self.factor[output], self.bias[output], self.slope[output]].map(|value| isa.splat(value));
-        isa.prelu(isa.mul_add(sum, factor, bias), slope)
+    pub(crate) fn starts(&self, first: usize, lanes: usize) -> &[i32] {
+        &self.start[first..][..lanes]
+    }
+
+    /// Sums as numbers: of one output, or of consecutive ones from `output` on, one a lane.
+    #[inline(always)]
+    pub(crate) fn finish<I: Isa, const BY_LANE: bool>(&self, isa: I, output: usize, sum: I::F32) -> I::F32 {
+        let parameter = parameter::<I, BY_LANE>;
+        let [factor, bias] = &self.rising;
+        let up = isa.mul_add(sum, parameter(isa, factor, output), parameter(isa, bias, output));
+        match self.slopes {
+            Slopes::One => up,
+            Slopes::AtMostOne => {
+                let [factor, bias] = &self.falling;
+                isa.max(up, isa.mul_add(sum, parameter(isa, factor, output), parameter(isa, bias, output)))
+            }
+            Slopes::Any => {
+                let zero = isa.splat(self.zero_point);
+                let number = isa.add(up, isa.splat(-self.zero_point));
+                isa.add(isa.prelu(number, parameter(isa, &self.slope, output)), zero)
+            }
+        }
     }
 
     /// True where no larger sum becomes a smaller number.
     #[inline(always)]
     pub(crate) fn keeps_order(&self, outputs: Range<usize>) -> bool {
-        self.factor[outputs.clone()].iter().chain(&self.slope[outputs]).all(|&factor| factor >= 0.0)
+        let factors = self.rising[0][outputs.clone()].iter().chain(&self.falling[0][outputs]);
+        factors.into_iter().all(|&factor| factor >= 0.0)
     }
 
     /// True where outputs are bytes.
     pub(crate) fn makes_bytes(&self) -> bool {
-        self.zero_point.is_some()
+        self.makes_bytes
     }
+}
 
-    /// Bytes of four vectors of outputs.
-    #[inline(always)]
-    pub(crate) fn quads<I: Isa>(&self, isa: I, outputs: [I::F32; 4]) -> I::F32 {
-        let zero_point = isa.splat(self.zero_point.unwrap_or(0.0));
-        let mut bytes = outputs;
-        for byte in &mut bytes {
-            *byte = isa.min(isa.max(isa.add(*byte, zero_point), isa.splat(0.0)), isa.splat(255.0));
-        }
-        isa.pack(bytes)
+/// A parameter of one output in every lane, or those of consecutive ones.
+#[inline(always)]
+fn parameter<I: Isa, const BY_LANE: bool>(isa: I, values: &[f32], output: usize) -> I::F32 {
+    if BY_LANE {
+        // SAFETY: the slice has `LANES` elements.
+        unsafe { isa.load(values[output..][..I::LANES].as_ptr()) }
+    } else {
+        isa.splat(values[output])
     }
 }
 

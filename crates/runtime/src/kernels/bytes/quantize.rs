@@ -105,15 +105,14 @@ fn numbers<'a>(mean: &'a [f32], src: &'a [f32], from: &Layout, channel: usize, y
     [&src[from.row(channel, y)], mean.get(start..start + from.width).unwrap_or(&[])]
 }
 
-/// Bytes of the numbers from `x` on, as numbers from 0 to 255 that are not rounded yet.
+/// Bytes of the numbers from `x` on, as numbers that are not rounded yet, nor held to 0 to 255.
 #[inline(always)]
 fn byte<I: Isa>(isa: I, to: Quantization, [numbers, mean]: [&[f32]; 2], x: usize) -> I::F32 {
     let mut number = load(isa, numbers, x);
     if !mean.is_empty() {
         number = isa.mul_add(load(isa, mean, x), isa.splat(-1.0), number);
     }
-    let scaled = isa.mul_add(number, isa.splat(1.0 / to.scale), isa.splat(f32::from(to.zero_point)));
-    isa.min(isa.max(scaled, isa.splat(0.0)), isa.splat(255.0))
+    isa.mul_add(number, isa.splat(1.0 / to.scale), isa.splat(f32::from(to.zero_point)))
 }
 
 /// A vector of the values from `x` on, or what there is of it.
