@@ -149,11 +149,13 @@ impl Isa for Neon {
     }
 
     #[inline(always)]
-    fn pack(self, parts: [float32x4_t; 4]) -> float32x4_t {
+    fn pack(self, [a, b, c, d]: [float32x4_t; 4]) -> float32x4_t {
         // SAFETY: the token proves that NEON is available.
         unsafe {
             // The conversion gives 0 for what is negative.
-            let [a, b, c, d] = parts.map(|part| vcvtnq_u32_f32(vminq_f32(part, vdupq_n_f32(255.0))));
+            let most = vdupq_n_f32(255.0);
+            let (a, b) = (vcvtnq_u32_f32(vminq_f32(a, most)), vcvtnq_u32_f32(vminq_f32(b, most)));
+            let (c, d) = (vcvtnq_u32_f32(vminq_f32(c, most)), vcvtnq_u32_f32(vminq_f32(d, most)));
             let packed = vsliq_n_u32::<16>(vsliq_n_u32::<8>(a, b), c);
             vreinterpretq_f32_u32(vsliq_n_u32::<24>(packed, d))
         }

@@ -2,11 +2,11 @@
 //! numbers or of bytes.
 //!
 //! The first layer of a network makes its largest planes, several times the second-level cache: written once and read once
-//! they cost as much time as the products. Here only two rows of a few channels exist at a time, as sums: bias, PRelu and
-//! rounding keep the order of sums, so that they wait for the largest, a quarter of all.
+//! they cost as much time as the products. Here only two rows of a few channels exist at a time.
 
 use super::bytes::{ByteEpilogue, ByteMatrix};
 use super::conv::pack_panels;
+use super::pool::{self, Order};
 use super::{Aligned, Epilogue, LINE, tile};
 use crate::isa::{Isa, Kernel, MAX_LANES};
 use crate::plan::Layout;
@@ -17,33 +17,26 @@ pub(crate) const MR: usize = 4;
 
 /// Products of numbers or of bytes, with their weights packed.
 pub(crate) trait Products {
-    /// Planes of the output that `MR` channels make.
+    /// Which elements are the larger ones.
+    type Order: Order;
+    /// Planes of elements that `MR` channels make.
     const PLANES: usize;
 
     /// Most vectors of pixels of a register tile.
     fn nr_vectors(lanes: usize) -> usize;
 
-    /// The sums of `MR` channels from `channel` on for `NV` vectors of pixels, each column of the weights with the input at its
-    /// offset from `src`.
+    /// The elements of `MR` channels from `channel` on for `NV` vectors of pixels, in the first [`Self::PLANES`] rows; each
+    /// column of the weights multiplies the input at its offset from `src`.
     ///
     /// # Safety
     /// `NV` vectors are readable at each offset from `src`.
-    unsafe fn sums<I: Isa, const NV: usize>(
+    unsafe fn elements<I: Isa, const NV: usize>(
         &self,
         isa: I,
         channel: usize,
         offsets: &[u32],
         src: *const f32,
     ) -> [[I::F32; NV]; MR];
-
-    /// What becomes of a sum of a channel: scaled, with its bias, after PRelu.
-    fn finish<I: Isa>(&self, isa: I, channel: usize, sum: I::F32) -> I::F32;
-
-    /// True where no larger sum of `MR` channels from `channel` on becomes a smaller number.
-    fn keeps_order(&self, channel: usize) -> bool;
-
-    /// The elements of `PLANES` planes, which come first.
-    fn elements<I: Isa>(&self, isa: I, outputs: [I::F32; MR]) -> [I::F32; MR];
 
     /// Bytes of the packed weights.
     fn bytes(&self) -> usize;
@@ -92,7 +85,7 @@ impl<P: Products> ConvPool<P> {
 
     /// Elements of working memory.
     pub(crate) fn scratch_len(&self) -> usize {
-        2 * MR * self.row_len()
+        2 * P::PLANES * self.row_len()
     }
 
     /// The pass over `src`, into `dst`, with working memory of [`Self::scratch_len`] elements.
@@ -119,17 +112,18 @@ impl<P: Products> Kernel for Pass<'_, P> {
         let last = farthest + (height - 1) * conv.src_row_stride + width.next_multiple_of(I::LANES);
         assert!(last <= src.len(), "input planes shorter than planned");
         // The last row of each channel that the pooled rows so far read, and the maxima down the columns.
-        let (above, down) = scratch[..conv.scratch_len()].split_at_mut(MR * row_len);
+        let (above, down) = scratch[..conv.scratch_len()].split_at_mut(P::PLANES * row_len);
         let vectors = width.div_ceil(I::LANES);
         let tiles = vectors.div_ceil(P::nr_vectors(I::LANES));
         for plane in (0..conv.dst.channels).step_by(P::PLANES) {
             let channel = plane / P::PLANES * MR;
-            above.fill(f32::NEG_INFINITY);
+            above.fill(P::Order::LOWEST);
+            down.fill(P::Order::LOWEST);
             for y in 0..conv.dst.height {
                 for t in 0..tiles {
                     let (start, count) = tile(vectors, tiles, t);
                     let x = start * I::LANES;
-                    // SAFETY: the vectors lie within the row, and `above` and `down` have `MR` rows of `row_len`.
+                    // SAFETY: the vectors lie within the row, and `above` and `down` have `PLANES` rows of `row_len`.
                     unsafe {
                         let (above, down) = (above.as_mut_ptr().add(x), down.as_mut_ptr().add(x));
                         match count {
@@ -142,9 +136,11 @@ impl<P: Products> Kernel for Pass<'_, P> {
                         }
                     }
                 }
-                // Windows that hang over the right edge.
-                down.chunks_exact_mut(row_len).for_each(|row| row[width..].fill(f32::NEG_INFINITY));
-                pool_across(isa, conv, channel, down, dst, y);
+                if !width.is_multiple_of(I::LANES) {
+                    // The last vector went on over the right edge, and windows may hang over it.
+                    down.chunks_exact_mut(row_len).for_each(|row| row[width..].fill(P::Order::LOWEST));
+                }
+                pool_across(isa, conv, plane, down, dst, y);
             }
         }
     }
@@ -154,7 +150,7 @@ impl<P: Products> Kernel for Pass<'_, P> {
 /// `down`; leaves the windows' last row in `above`.
 ///
 /// # Safety
-/// The vectors lie within the row of the convolution's output; `above` and `down` point to element `x` of `MR` rows.
+/// The vectors lie within the row of the convolution's output; `above` and `down` point to element `x` of `PLANES` rows.
 #[inline(always)]
 unsafe fn rows_of_tile<I: Isa, P: Products, const NV: usize>(
     isa: I,
@@ -167,34 +163,24 @@ unsafe fn rows_of_tile<I: Isa, P: Products, const NV: usize>(
     down: *mut f32,
 ) {
     let row_len = conv.row_len();
-    let keeps_order = conv.products.keeps_order(channel);
     let first = if y == 0 { 0 } else { 2 * y + 1 };
     let mut before = above.cast_const();
     for row in first..(2 * y + 3).min(conv.size[0]) {
         // SAFETY: the caller vouches for the vectors of each row.
-        let mut values = unsafe {
+        let elements = unsafe {
             let src = src.as_ptr().add(row * conv.src_row_stride + x);
-            conv.products.sums::<I, NV>(isa, channel, &conv.offsets, src)
+            conv.products.elements::<I, NV>(isa, channel, &conv.offsets, src)
         };
-        if !keeps_order {
-            for m in 0..MR {
-                for v in 0..NV {
-                    values[m][v] = conv.products.finish(isa, channel + m, values[m][v]);
-                }
-            }
-        }
-        for m in 0..MR {
+        for m in 0..P::PLANES {
             for v in 0..NV {
                 let at = m * row_len + v * I::LANES;
                 // SAFETY: the caller vouches for the rows of `above` and `down`.
-                unsafe { isa.store(down.add(at), isa.max(isa.load(before.add(at)), values[m][v])) };
-            }
-        }
-        if row == 2 * y + 2 {
-            for m in 0..MR {
-                for v in 0..NV {
-                    // SAFETY: as above.
-                    unsafe { isa.store(above.add(m * row_len + v * I::LANES), values[m][v]) };
+                unsafe {
+                    let max = P::Order::max_of_vectors(isa, isa.load(before.add(at)), elements[m][v]);
+                    isa.store(down.add(at), max);
+                    if row == 2 * y + 2 {
+                        isa.store(above.add(at), elements[m][v]);
+                    }
                 }
             }
         }
@@ -202,54 +188,34 @@ unsafe fn rows_of_tile<I: Isa, P: Products, const NV: usize>(
     }
     if first >= conv.size[0] {
         // The window has one row.
-        for m in 0..MR {
+        for m in 0..P::PLANES {
             // SAFETY: as above.
             unsafe { above.add(m * row_len).copy_to_nonoverlapping(down.add(m * row_len), NV * I::LANES) };
         }
     }
 }
 
-/// The outputs of pooled row `y` of `MR` channels, from the maxima of three neighbours at stride 2 of the rows in `down`.
+/// The maxima of three neighbours at stride 2 of the rows in `down`, into row `y` of as many planes from `plane` on.
 #[inline(always)]
-fn pool_across<I: Isa, P: Products>(
-    isa: I,
-    conv: &ConvPool<P>,
-    channel: usize,
-    down: &[f32],
-    dst: &mut [f32],
-    y: usize,
-) {
-    let (row_len, width) = (conv.row_len(), conv.dst.width);
-    let keeps_order = conv.products.keeps_order(channel);
-    let plane = channel / MR * P::PLANES;
-    // The unchecked accesses rest on these.
-    assert!(2 * width.next_multiple_of(I::LANES) + 2 <= row_len && MR * row_len <= down.len());
-    for x in (0..width).step_by(I::LANES) {
-        let mut outputs = [isa.splat(0.0); MR];
-        for m in 0..MR {
-            // SAFETY: the loads end at element `2 * (x + LANES) + 2` of a row at most.
-            let (left, middle, right) = unsafe {
-                let p = down.as_ptr().add(m * row_len + 2 * x);
+fn pool_across<I: Isa, P: Products>(isa: I, conv: &ConvPool<P>, plane: usize, down: &[f32], dst: &mut [f32], y: usize) {
+    for (m, row) in down.chunks_exact(conv.row_len()).enumerate().take(conv.dst.channels - plane) {
+        let out = &mut dst[conv.dst.row(plane + m, y)];
+        assert!(2 * out.len().next_multiple_of(I::LANES) + 2 <= row.len());
+        for x in (0..out.len()).step_by(I::LANES) {
+            // SAFETY: the loads end at element `2 * (x + LANES) + 2` at most; `LANES` is at most `MAX_LANES`.
+            unsafe {
+                let p = row.as_ptr().add(2 * x);
                 let (left, middle) = isa.deinterleave(isa.load(p), isa.load(p.add(I::LANES)));
                 let (right, _) = isa.deinterleave(isa.load(p.add(2)), isa.load(p.add(I::LANES + 2)));
-                (left, middle, right)
-            };
-            outputs[m] = isa.max(isa.max(left, middle), right);
-            if keeps_order {
-                outputs[m] = conv.products.finish(isa, channel + m, outputs[m]);
-            }
-        }
-        let elements = conv.products.elements(isa, outputs);
-        for m in 0..P::PLANES.min(conv.dst.channels - plane) {
-            let out = &mut dst[conv.dst.row(plane + m, y)][x..];
-            if out.len() >= I::LANES {
-                // SAFETY: `out` has `LANES` elements.
-                unsafe { isa.store(out.as_mut_ptr(), elements[m]) };
-            } else {
-                let mut lanes = [0.0; MAX_LANES];
-                // SAFETY: `LANES` is at most `MAX_LANES`.
-                unsafe { isa.store(lanes.as_mut_ptr(), elements[m]) };
-                out.copy_from_slice(&lanes[..out.len()]);
+                let max = P::Order::max_of_vectors(isa, P::Order::max_of_vectors(isa, left, middle), right);
+                if x + I::LANES <= out.len() {
+                    isa.store(out.as_mut_ptr().add(x), max);
+                } else {
+                    let mut lanes = [0.0; MAX_LANES];
+                    isa.store(lanes.as_mut_ptr(), max);
+                    let tail = &mut out[x..];
+                    tail.copy_from_slice(&lanes[..tail.len()]);
+                }
             }
         }
     }
@@ -271,6 +237,7 @@ impl Numbers {
 }
 
 impl Products for Numbers {
+    type Order = pool::Numbers;
     const PLANES: usize = MR;
 
     /// 24 sums in AVX-512's 32 registers and 12 in AVX2's 16.
@@ -279,7 +246,7 @@ impl Products for Numbers {
     }
 
     #[inline(always)]
-    unsafe fn sums<I: Isa, const NV: usize>(
+    unsafe fn elements<I: Isa, const NV: usize>(
         &self,
         isa: I,
         channel: usize,
@@ -288,6 +255,9 @@ impl Products for Numbers {
     ) -> [[I::F32; NV]; MR] {
         let panel = &self.weights[channel * offsets.len()..][..MR * offsets.len()];
         let mut sums = [[isa.splat(0.0); NV]; MR];
+        for m in 0..MR {
+            sums[m] = [isa.splat(self.epilogue.bias[channel + m]); NV];
+        }
         for (&offset, weights) in offsets.iter().zip(panel.chunks_exact(MR)) {
             let mut x = [isa.splat(0.0); NV];
             for v in 0..NV {
@@ -301,23 +271,13 @@ impl Products for Numbers {
                 }
             }
         }
+        for m in 0..MR {
+            let slope = isa.splat(self.epilogue.slope[channel + m]);
+            for v in 0..NV {
+                sums[m][v] = isa.prelu(sums[m][v], slope);
+            }
+        }
         sums
-    }
-
-    #[inline(always)]
-    fn finish<I: Isa>(&self, isa: I, channel: usize, sum: I::F32) -> I::F32 {
-        let [bias, slope] = [&self.epilogue.bias, &self.epilogue.slope].map(|values| isa.splat(values[channel]));
-        isa.prelu(isa.add(sum, bias), slope)
-    }
-
-    #[inline(always)]
-    fn keeps_order(&self, channel: usize) -> bool {
-        self.epilogue.slope[channel..channel + MR].iter().all(|&slope| slope >= 0.0)
-    }
-
-    #[inline(always)]
-    fn elements<I: Isa>(&self, _: I, outputs: [I::F32; MR]) -> [I::F32; MR] {
-        outputs
     }
 
     fn bytes(&self) -> usize {
@@ -340,6 +300,7 @@ impl Quads {
 }
 
 impl Products for Quads {
+    type Order = pool::Quads;
     const PLANES: usize = 1;
 
     fn nr_vectors(lanes: usize) -> usize {
@@ -347,7 +308,7 @@ impl Products for Quads {
     }
 
     #[inline(always)]
-    unsafe fn sums<I: Isa, const NV: usize>(
+    unsafe fn elements<I: Isa, const NV: usize>(
         &self,
         isa: I,
         channel: usize,
@@ -377,23 +338,12 @@ impl Products for Quads {
             for v in 0..NV {
                 numbers[m][v] = isa.to_f32(sums[m][v]);
             }
+            numbers[m] = self.epilogue.finish::<I, false, NV>(isa, channel + m, numbers[m]);
+        }
+        for v in 0..NV {
+            numbers[0][v] = isa.pack([numbers[0][v], numbers[1][v], numbers[2][v], numbers[3][v]]);
         }
         numbers
-    }
-
-    #[inline(always)]
-    fn finish<I: Isa>(&self, isa: I, channel: usize, sum: I::F32) -> I::F32 {
-        self.epilogue.finish::<I, false>(isa, channel, sum)
-    }
-
-    #[inline(always)]
-    fn keeps_order(&self, channel: usize) -> bool {
-        self.epilogue.keeps_order(channel..channel + MR)
-    }
-
-    #[inline(always)]
-    fn elements<I: Isa>(&self, isa: I, outputs: [I::F32; MR]) -> [I::F32; MR] {
-        [isa.pack(outputs); MR]
     }
 
     fn bytes(&self) -> usize {

@@ -6,14 +6,15 @@ use crate::plan::Layout;
 use crate::shape::Pool2dParams;
 
 /// What is the larger of two elements.
-trait Order {
+pub(crate) trait Order {
     /// Not larger than any.
     const LOWEST: f32;
     fn max(a: f32, b: f32) -> f32;
     fn max_of_vectors<I: Isa>(isa: I, a: I::F32, b: I::F32) -> I::F32;
 }
 
-struct Numbers;
+/// One number an element.
+pub(crate) struct Numbers;
 
 impl Order for Numbers {
     const LOWEST: f32 = f32::NEG_INFINITY;
@@ -29,8 +30,8 @@ impl Order for Numbers {
     }
 }
 
-/// Each of four bytes for itself.
-struct Quads;
+/// Four bytes an element, each for itself.
+pub(crate) struct Quads;
 
 impl Order for Quads {
     const LOWEST: f32 = 0.0;

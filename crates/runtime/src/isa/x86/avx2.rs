@@ -176,11 +176,13 @@ impl Isa for Avx2 {
     }
 
     #[inline(always)]
-    fn pack(self, parts: [__m256; 4]) -> __m256 {
+    fn pack(self, [a, b, c, d]: [__m256; 4]) -> __m256 {
         // SAFETY: the token proves that AVX2 and FMA are available.
         unsafe {
             // Too large a number would become a negative integer; packing holds all others to their range.
-            let [a, b, c, d] = parts.map(|part| _mm256_cvtps_epi32(_mm256_min_ps(part, _mm256_set1_ps(255.0))));
+            let most = _mm256_set1_ps(255.0);
+            let (a, b) = (_mm256_cvtps_epi32(_mm256_min_ps(a, most)), _mm256_cvtps_epi32(_mm256_min_ps(b, most)));
+            let (c, d) = (_mm256_cvtps_epi32(_mm256_min_ps(c, most)), _mm256_cvtps_epi32(_mm256_min_ps(d, most)));
             let bytes = _mm256_packus_epi16(_mm256_packs_epi32(a, b), _mm256_packs_epi32(c, d));
             // Within 128 bits there are now four bytes of each part.
             let turn = _mm256_setr_epi8(

@@ -151,11 +151,13 @@ impl Isa for Avx512 {
     }
 
     #[inline(always)]
-    fn pack(self, parts: [__m512; 4]) -> __m512 {
+    fn pack(self, [a, b, c, d]: [__m512; 4]) -> __m512 {
         // SAFETY: the token proves that AVX-512 is available.
         unsafe {
             // Too large a number would become a negative integer; packing holds all others to their range.
-            let [a, b, c, d] = parts.map(|part| _mm512_cvtps_epi32(_mm512_min_ps(part, _mm512_set1_ps(255.0))));
+            let most = _mm512_set1_ps(255.0);
+            let (a, b) = (_mm512_cvtps_epi32(_mm512_min_ps(a, most)), _mm512_cvtps_epi32(_mm512_min_ps(b, most)));
+            let (c, d) = (_mm512_cvtps_epi32(_mm512_min_ps(c, most)), _mm512_cvtps_epi32(_mm512_min_ps(d, most)));
             let bytes = _mm512_packus_epi16(_mm512_packs_epi32(a, b), _mm512_packs_epi32(c, d));
             // Within 128 bits there are now four bytes of each part.
             let turn = _mm512_set4_epi32(0x0f0b_0703, 0x0e0a_0602, 0x0d09_0501, 0x0c08_0400);

@@ -120,19 +120,24 @@ unsafe fn channels_of_tile<I: Isa, const NV: usize>(isa: I, conv: &ByteConv, src
             }
         }
         start = end;
-        for v in 0..NV {
-            let mut outputs = [isa.splat(0.0); MR];
-            for m in 0..MR {
-                outputs[m] = conv.epilogue.finish::<I, false>(isa, channel + m, isa.to_f32(sums[m][v]));
+        let mut outputs = [[isa.splat(0.0); NV]; MR];
+        for m in 0..MR {
+            for v in 0..NV {
+                outputs[m][v] = isa.to_f32(sums[m][v]);
             }
-            // SAFETY: the caller vouches for the vectors of every plane of the output.
-            unsafe {
-                if conv.epilogue.makes_bytes() {
-                    let to = dst.add(group * conv.planes.dst_plane + v * I::LANES);
-                    isa.store(to, isa.pack(outputs));
-                } else {
-                    for m in 0..MR.min(conv.out_channels - channel) {
-                        isa.store(dst.add((channel + m) * conv.planes.dst_plane + v * I::LANES), outputs[m]);
+            outputs[m] = conv.epilogue.finish::<I, false, NV>(isa, channel + m, outputs[m]);
+        }
+        // SAFETY: the caller vouches for the vectors of every plane of the output.
+        unsafe {
+            if conv.epilogue.makes_bytes() {
+                for v in 0..NV {
+                    let quads = isa.pack([outputs[0][v], outputs[1][v], outputs[2][v], outputs[3][v]]);
+                    isa.store(dst.add(group * conv.planes.dst_plane + v * I::LANES), quads);
+                }
+            } else {
+                for m in 0..MR.min(conv.out_channels - channel) {
+                    for v in 0..NV {
+                        isa.store(dst.add((channel + m) * conv.planes.dst_plane + v * I::LANES), outputs[m][v]);
                     }
                 }
             }

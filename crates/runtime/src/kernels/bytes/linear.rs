@@ -121,7 +121,7 @@ unsafe fn outputs_of_panel<I: Isa>(
     }
     let mut outputs = [isa.splat(0.0); PANEL];
     for v in 0..PANEL {
-        outputs[v] = linear.epilogue.finish::<I, true>(isa, at + v * I::LANES, isa.to_f32(sums[v]));
+        [outputs[v]] = linear.epilogue.finish::<I, true, 1>(isa, at + v * I::LANES, [isa.to_f32(sums[v])]);
     }
     outputs
 }

@@ -13,7 +13,6 @@ use super::Epilogue;
 use crate::isa::Isa;
 use crate::plan::{Nonzeros, Values};
 use alloc::vec::Vec;
-use core::ops::Range;
 
 /// How bytes stand for numbers: as `scale * (byte - zero_point)`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -175,31 +174,42 @@ impl ByteEpilogue {
         &self.start[first..][..lanes]
     }
 
-    /// Sums as numbers: of one output, or of consecutive ones from `output` on, one a lane.
+    /// Vectors of sums as numbers: of one output, or of consecutive ones from `output` on, one a lane.
     #[inline(always)]
-    pub(crate) fn finish<I: Isa, const BY_LANE: bool>(&self, isa: I, output: usize, sum: I::F32) -> I::F32 {
-        let parameter = parameter::<I, BY_LANE>;
-        let [factor, bias] = &self.rising;
-        let up = isa.mul_add(sum, parameter(isa, factor, output), parameter(isa, bias, output));
+    pub(crate) fn finish<I: Isa, const BY_LANE: bool, const N: usize>(
+        &self,
+        isa: I,
+        output: usize,
+        sums: [I::F32; N],
+    ) -> [I::F32; N] {
+        let [factor, bias] = [
+            parameter::<I, BY_LANE>(isa, &self.rising[0], output),
+            parameter::<I, BY_LANE>(isa, &self.rising[1], output),
+        ];
+        let mut numbers = [isa.splat(0.0); N];
+        for v in 0..N {
+            numbers[v] = isa.mul_add(sums[v], factor, bias);
+        }
         match self.slopes {
-            Slopes::One => up,
+            Slopes::One => {}
             Slopes::AtMostOne => {
-                let [factor, bias] = &self.falling;
-                isa.max(up, isa.mul_add(sum, parameter(isa, factor, output), parameter(isa, bias, output)))
+                let [factor, bias] = [
+                    parameter::<I, BY_LANE>(isa, &self.falling[0], output),
+                    parameter::<I, BY_LANE>(isa, &self.falling[1], output),
+                ];
+                for v in 0..N {
+                    numbers[v] = isa.max(numbers[v], isa.mul_add(sums[v], factor, bias));
+                }
             }
             Slopes::Any => {
-                let zero = isa.splat(self.zero_point);
-                let number = isa.add(up, isa.splat(-self.zero_point));
-                isa.add(isa.prelu(number, parameter(isa, &self.slope, output)), zero)
+                let slope = parameter::<I, BY_LANE>(isa, &self.slope, output);
+                let [zero_point, shift] = [isa.splat(self.zero_point), isa.splat(-self.zero_point)];
+                for v in 0..N {
+                    numbers[v] = isa.add(isa.prelu(isa.add(numbers[v], shift), slope), zero_point);
+                }
             }
         }
-    }
-
-    /// True where no larger sum becomes a smaller number.
-    #[inline(always)]
-    pub(crate) fn keeps_order(&self, outputs: Range<usize>) -> bool {
-        let factors = self.rising[0][outputs.clone()].iter().chain(&self.falling[0][outputs]);
-        factors.into_iter().all(|&factor| factor >= 0.0)
+        numbers
     }
 
     /// True where outputs are bytes.
