@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod int8;
 mod measure;
 mod offline;
 mod online;
@@ -23,7 +24,7 @@ use std::path::PathBuf;
 ///
 /// Without a command both pipelines run, the offline and then the online one, or only that for which files are given.
 /// Offline: character images -> baseline CNN -> GSLRE low-rank expansion -> CRA redundancy analysis and ADW pruning ->
-/// shared weights -> graph optimisation -> report. Online: pen trajectories -> baseline LSTM -> SVD -> CRA and ADW -> shared
+/// shared weights -> graph optimisation -> 8-bit integers -> report. Online: pen trajectories -> baseline LSTM -> SVD -> CRA and ADW -> shared
 /// weights -> graph optimisation -> report, with both recognisers fused.
 #[derive(Parser, Debug)]
 #[command(bin_name = "cargo xtask reproduce", version, args_conflicts_with_subcommands = true)]
@@ -51,7 +52,8 @@ enum Command {
     Offline(OfflineArgs),
     /// The online pipeline alone: pen trajectories
     Online(OnlineArgs),
-    /// The thesis's own released network, on real characters: accuracy, bytes and milliseconds as released and repacked
+    /// The thesis's own released network, on real characters: accuracy, bytes and milliseconds as released, repacked
+    /// and in 8-bit integers
     Released(released::ReleasedArgs),
     /// Prints the stage table of one or several reports of a pipeline as Markdown (several seeds: mean and spread)
     Table {

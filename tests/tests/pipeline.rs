@@ -1,15 +1,15 @@
-//! The offline pipeline end to end on a toy: train, expand, analyse, prune, share, optimise, write, recognise.
+//! The offline pipeline end to end on a toy: train, expand, analyse, prune, share, optimise, quantise, write, recognise.
 
 mod toy;
 
 use hccr_compress::{
     Adw, AdwConfig, Budget, Centres, Cra, CraConfig, Gslre, GslreConfig, Ranks, Sharing, SharingConfig, Strategy,
-    Trainer, Training, cost,
+    Trainer, Training, cost, quantize,
 };
 use hccr_graph_opt::optimize;
 use hccr_models::data::ImageSet;
 use hccr_models::offline::OfflineTrainer;
-use hccr_models::{Baseline, TrainerState};
+use hccr_models::{Baseline, SampleSet, TrainerState};
 use hccr_nn_train::{Decay, Schedule, Sgd, checkpoint, evaluate};
 use hccr_runtime::{Model, Recognizer};
 use std::fs;
@@ -163,6 +163,17 @@ fn a_network_is_trained_compressed_and_recognises() {
     println!("optimized: {accuracy:.3}, {} bytes", file.len());
     // A near tie may fall to the other side.
     assert!((accuracy - codebook.accuracy).abs() <= 1.5 / test.len() as f32, "{accuracy}, {}", codebook.accuracy);
+
+    let mut images = vec![Vec::new(); 40];
+    images.iter_mut().zip((0..train.len()).step_by(7)).for_each(|(image, i)| train.fill_input(i, image));
+    let quantized = quantize(&optimized, &images).expect("a network of images");
+    let integers = quantized.to_bytes().expect("a valid model");
+    let mut recognizer = Recognizer::from_bytes(&integers).expect("the bytes just written");
+    let rounded = recognized(&mut recognizer, test);
+    println!("quantized: {rounded:.3}, {} bytes", integers.len());
+    assert!((rounded - accuracy).abs() <= 3.5 / test.len() as f32, "{rounded}, {accuracy}");
+    // Pruned layers bring their codebooks along, the folded factors become others.
+    assert!(integers.len() < file.len() + 1000, "{} bytes from {}", integers.len(), file.len());
 
     assert_eq!(baseline.macs().0, baseline.macs().1);
     assert!(gslre.macs().0 * 2 < baseline.macs().0, "low rank");

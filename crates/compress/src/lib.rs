@@ -1,7 +1,8 @@
 //! Compresses trained networks, as in Xiao's thesis (2018): low-rank expansion of convolutions ([`Gslre`])
 //! and of matrices ([`Svd`]), redundancy analysis ([`Cra`]), adaptive pruning ([`Adw`]) and weight sharing ([`Sharing`]).
+//! [`quantize`] then turns a finished model of images into one of integers.
 //!
-//! Each of them is a state machine: made from a configuration and the network's layers, it does a small piece of work
+//! Each of the stages is a state machine: made from a configuration and the network's layers, it does a small piece of work
 //! at every call of `advance`, until `is_done`. Between two calls the caller may save the state together with the trainer,
 //! and resume from both later. A network is trained through the [`Trainer`] trait alone.
 #![forbid(unsafe_code)]

@@ -1,4 +1,4 @@
-//! The offline pipeline: images -> baseline -> GSLRE -> CRA and ADW -> codebook -> graph optimisation -> report.
+//! The offline pipeline: images -> baseline -> GSLRE -> CRA and ADW -> codebook -> graph optimisation -> integers -> report.
 
 mod data;
 
@@ -14,7 +14,7 @@ use anyhow::{Result, ensure};
 use clap::Args;
 use hccr_compress::{Gslre, LayerInfo};
 use hccr_models::data::ImageSet;
-use hccr_models::offline::{OfflineRecipe, ThesisStage, cnn9, mean_image, thesis_network};
+use hccr_models::offline::{OfflineRecipe, ThesisStage, cnn9, mean_image, quantized, thesis_network};
 use hccr_models::{Recipe, TrainerState};
 use hccr_nn_train::Sgd;
 use hccr_tensor::Rng;
@@ -122,7 +122,8 @@ pub(crate) fn run(args: &OfflineArgs, interrupt: &Interrupt) -> Result<Vec<u8>> 
         ("gslre", ThesisStage::LowRank),
         ("adw-density", ThesisStage::Compressed),
     ];
-    let networks = stages.map(|(name, stage)| (name, thesis_network(stage, *seed)));
+    let mut networks = stages.map(|(name, stage)| (name, thesis_network(stage, *seed))).to_vec();
+    networks.push(("int8", quantized(&networks[2].1, *seed)?));
     results.report.full_size = Some(full_size(&networks, &data.test)?);
     let notes = &mut results.report.notes;
     notes.push("MACs on padding count, as in the thesis; a time is of one character on one thread.".into());

@@ -1,5 +1,5 @@
 //! What the offline and the online pipeline have in common: training, low rank, redundancy analysis and pruning, shared
-//! weights, graph optimisation, as stages that can be interrupted between any two mini-batches.
+//! weights, graph optimisation and integers, as stages that can be interrupted between any two mini-batches.
 
 mod low_rank;
 mod results;

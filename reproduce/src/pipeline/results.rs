@@ -2,6 +2,7 @@
 
 use super::stages::{COMPARED, State};
 use super::{Data, Pipeline};
+use crate::int8;
 use crate::measure::{accuracy, layers, stage_of_file, time};
 use crate::report;
 use crate::report::machine::{Machine, Versions, commit};
@@ -76,15 +77,21 @@ pub(crate) fn collect<P: Pipeline>(
     let codebook = Model::from_bytes(&file("codebook"))?;
     let optimized = hccr_graph_opt::optimize(&codebook)?;
     models.push(("graph-opt".into(), optimized.to_bytes()?));
+    // Sequences have no quantised form.
+    if !optimized.is_sequence() {
+        let quantized = int8::quantized(&optimized, &data.train, pipeline.run_args().seed)?;
+        models.push(("int8".into(), quantized.to_bytes()?));
+    }
 
     eprintln!("measuring ...");
     let rows = models.iter().map(|(name, bytes)| stage_of_file(name, bytes, &data.test)).collect::<Result<_>>()?;
-    let last = &models.last().expect("five stages").1;
+    let last = &models.last().expect("five stages at least").1;
+    let result = Model::from_bytes(last)?;
     let report = Report {
         pipeline: P::NAME.into(),
         data: data.description.clone(),
         machine: Machine::detect(),
-        isa: Plan::new(&optimized)?.isa().name().into(),
+        isa: Plan::new(&result)?.isa().name().into(),
         threads: Threads { training: rayon::current_num_threads(), timing: 1 },
         seed: pipeline.run_args().seed,
         commit: commit(),
@@ -104,7 +111,7 @@ pub(crate) fn collect<P: Pipeline>(
             "Accuracy, cost, size and time of each stage are those of its model file, run by hccr-runtime.".to_owned(),
         ],
     };
-    let sheet = sheet(&optimized, &data.test)?;
+    let sheet = sheet(&result, &data.test)?;
     Ok(Results { report, models, sheet })
 }
 

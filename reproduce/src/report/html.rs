@@ -363,7 +363,7 @@ mod tests {
         for outside in ["src=\"http", "href=", "url(", "@import", "<script"] {
             assert!(!html.contains(outside), "{outside}");
         }
-        assert!(html.contains("1 min 33 s") && html.contains("23.6× smaller"));
+        assert!(html.contains("1 min 33 s") && html.contains("23.8× smaller"));
     }
 
     #[test]

@@ -34,6 +34,7 @@ pub(crate) fn report() -> Report {
             stage("adw", [0.9749, 0.9978], [520_000, 130_000], [10_000_000, 4_100_000], 790_000, [1.2, 1.3]),
             stage("codebook", [0.9745, 0.9978], [520_000, 130_000], [10_000_000, 4_100_000], 121_000, [1.2, 1.3]),
             stage("graph-opt", [0.9745, 0.9978], [520_000, 130_000], [10_000_000, 4_100_000], 119_000, [0.91, 0.95]),
+            stage("int8", [0.9744, 0.9978], [520_000, 129_000], [10_000_000, 4_090_000], 118_000, [0.51, 0.55]),
         ],
         layers: ["conv1", "conv2_v", "conv2_h", "conv3_v", "conv3_h", "fc1", "fc2"].map(layer).into(),
         thesis: Thesis::offline(),
@@ -52,6 +53,7 @@ pub(crate) fn report() -> Report {
                 full("baseline", 10_850_144, 10_850_144, 593_960_000, 593_960_000, 43_500_000, 22.0),
                 full("gslre", 8_157_920, 8_157_920, 152_000_000, 152_000_000, 32_700_000, 8.0),
                 full("adw-density", 8_157_920, 2_138_992, 152_000_000, 62_980_000, 1_900_000, 4.6),
+                full("int8", 8_157_920, 2_135_000, 152_000_000, 62_850_000, 1_890_000, 2.1),
             ],
         }),
         released: None,
@@ -76,7 +78,11 @@ pub(crate) fn released() -> Report {
     Report {
         pipeline: "released".into(),
         config: Config { classes: 3755, width: Some(1.0), train_samples: 0, dev_samples: 0, ..report().config },
-        stages: vec![row("released", 2_455_133, [8.0, 8.2]), row("repacked", 2_042_518, [7.8, 8.0])],
+        stages: vec![
+            row("released", 2_455_133, [8.0, 8.2]),
+            row("repacked", 2_042_518, [7.8, 8.0]),
+            row("int8", 2_040_000, [4.1, 4.2]),
+        ],
         released_scheme_bytes: None,
         curves: Curves::default(),
         pruning_comparison: Vec::new(),

@@ -82,7 +82,8 @@ impl Config {
 /// The network after one stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Stage {
-    /// `baseline`, `gslre` or `svd`, `adw`, `codebook` or `graph-opt`; `released` or `repacked` for the released network.
+    /// `baseline`, `gslre` or `svd`, `adw`, `codebook`, `graph-opt` or `int8`; `released`, `repacked` or `int8` for
+    /// the released network.
     pub(crate) name: String,
     pub(crate) top1: f64,
     pub(crate) top5: f64,
@@ -207,7 +208,7 @@ impl FullSize {
 /// One stage of the full-size network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct FullSizeRow {
-    /// `baseline`, `gslre` or `svd`, or `adw-density`.
+    /// `baseline`, `gslre` or `svd`, `adw-density`, or `int8`.
     pub(crate) name: String,
     pub(crate) weights: u64,
     pub(crate) nonzeros: u64,

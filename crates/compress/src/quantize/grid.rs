@@ -68,3 +68,61 @@ impl Spread {
         candidates.map(|grid| (error(&grid), grid)).min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, grid)| grid)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hccr_tensor::Rng;
+
+    fn spread(elements: &[f32]) -> Spread {
+        let mut spread = Spread::default();
+        spread.add(elements, 0, 1);
+        spread
+    }
+
+    #[test]
+    fn zero_is_one_of_the_values() {
+        let mut rng = Rng::new(1, 0);
+        for (low, high) in [(0.0, 3.0), (-1.0, 0.0), (-0.3, 2.0), (-5.0, 5.0), (1.0, 2.0), (-2.0, -1.0)] {
+            let elements: Vec<f32> = (0..5000).map(|_| rng.range(low, high)).collect();
+            let grid = spread(&elements).grid().unwrap();
+            assert_eq!(grid.round(0.0), 0.0, "{grid:?}");
+            let worst = elements.iter().map(|&x| (x - grid.round(x)).abs()).fold(0.0, f32::max);
+            // Evenly spread values are cut at no end; their grid's ends are off by half a step.
+            assert!(worst < 1.01 * grid.scale && grid.scale < 1.01 * (high.max(0.0) - low.min(0.0)) / 255.0);
+            assert_eq!(grid.zero_point == 0, low >= 0.0, "{grid:?}");
+            assert_eq!(grid.zero_point == 255, high <= 0.0, "{grid:?}");
+        }
+    }
+
+    #[test]
+    fn a_lonely_value_is_cut_off() {
+        let mut rng = Rng::new(2, 0);
+        let mut elements: Vec<f32> = (0..20_000).map(|_| rng.normal()).collect();
+        elements.push(12.0);
+        let (spread, whole) = (spread(&elements), Grid::over(spread(&elements).low, 12.0));
+        let grid = spread.grid().unwrap();
+        assert!(grid.round(12.0) < 11.7, "{grid:?}");
+        assert!(grid.error(&elements) < whole.error(&elements));
+    }
+
+    #[test]
+    fn many_samples_are_looked_at_in_part() {
+        let mut all = Spread::default();
+        for sample in 0..100 {
+            all.add(&vec![sample as f32; 10_000], sample, 100);
+        }
+        assert!((30_000..=40_000).contains(&all.elements.len()), "{}", all.elements.len());
+        assert_eq!((all.low, all.high, all.elements.last()), (0.0, 99.0, Some(&99.0)));
+    }
+
+    #[test]
+    fn constants_and_values_without_a_range() {
+        assert_eq!(spread(&[0.0; 9]).grid(), Some(Grid { scale: 1.0, zero_point: 0 }));
+        assert_eq!(spread(&[f32::MIN_POSITIVE, 0.0]).grid(), Some(Grid { scale: 1.0, zero_point: 0 }));
+        for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            assert_eq!(spread(&[1.0, bad, 2.0]).grid(), None);
+        }
+        assert_eq!(spread(&[f32::MAX, -f32::MAX]).grid(), None);
+    }
+}

@@ -60,7 +60,61 @@ fn best_step(values: &[(f32, u32)]) -> f32 {
     let error = |step: f32| -> f64 {
         values.iter().map(|&(v, uses)| f64::from(uses) * f64::from(v - multiple(v, step) * step).powi(2)).sum()
     };
-    // From the largest value down to half of it: what is cut off then soon weighs more than what is rounded.
-    let steps = (0..=32).map(|i| largest / MOST * (1.0 - i as f32 / 64.0));
+    // The largest value as 56 steps, which a codebook of few centres may fit better, to 126, half of which are cut off.
+    let steps = (0..=40).map(|i| largest / MOST * (1.125 - i as f32 / 64.0));
     steps.map(|step| (error(step), step)).min_by(|a, b| a.0.total_cmp(&b.0)).map_or(1.0, |(_, step)| step)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hccr_tensor::Rng;
+
+    #[test]
+    fn rows_have_steps_of_their_own() {
+        let values = [0.001, -0.004, 0.002, 30.0, 100.0, -50.0, 0.0, 0.0, 0.0];
+        let (data, steps) = integers(&Weight::dense("w", &[3, 3], values.to_vec()));
+        let weight = Weight { name: "w".into(), shape: vec![3, 3], data };
+        weight.validate().unwrap();
+        for (i, (integer, value)) in weight.to_dense().iter().zip(values).enumerate() {
+            let step = steps[i / 3];
+            assert!((integer * step - value).abs() <= step, "{integer} of {step} for {value}");
+        }
+        assert!(steps[1] > 1e4 * steps[0] && steps[2] == 1.0, "{steps:?}");
+    }
+
+    #[test]
+    fn a_codebook_keeps_its_labels_and_what_is_small_its_entries() {
+        let data = WeightData::Codebook {
+            pattern: Pattern { indptr: vec![0, 3, 4], indices: vec![0, 1, 3, 2] },
+            centres: vec![-6.0, 0.001, 3.0, 900.0],
+            labels: vec![0, 1, 2, 0],
+        };
+        let weight = Weight { name: "w".into(), shape: vec![2, 4], data };
+        let (data, steps) = integers(&weight);
+        let WeightData::Codebook { pattern, centres, labels } = data else { panic!("a codebook stays one") };
+        assert_eq!((pattern.indptr, labels), (vec![0, 3, 4], vec![0, 1, 2, 0]));
+        // The centre that nothing uses has no say.
+        assert_eq!((centres[1], centres[3]), (0.0, MOST));
+        assert!((centres[0] * steps[0] + 6.0).abs() < 0.05 && (centres[2] * steps[1] - 3.0).abs() < 0.05);
+    }
+
+    #[test]
+    fn the_best_step_is_not_always_the_largest_value_s() {
+        let mut rng = Rng::new(3, 0);
+        let mut values: Vec<(f32, u32)> = (0..3000).map(|_| (rng.normal(), 1)).collect();
+        values.push((7.0, 1));
+        let step = best_step(&values);
+        assert!(step < 0.97 * 7.0 / MOST, "{step}");
+        // Used often enough, it has to be met.
+        values.last_mut().unwrap().1 = 3000;
+        assert_eq!(multiple(7.0, best_step(&values)) * best_step(&values), 7.0);
+    }
+
+    #[test]
+    fn weights_too_small_for_a_step_become_zeros() {
+        let (data, steps) = integers(&Weight::dense("w", &[1, 2], vec![f32::MIN_POSITIVE, -1e-40]));
+        assert_eq!(steps, [1.0]);
+        assert!(matches!(data, WeightData::Codebook { centres, .. } if centres == [0.0]));
+    }
 }

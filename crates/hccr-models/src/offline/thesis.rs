@@ -158,6 +158,18 @@ mod tests {
     }
 
     #[test]
+    fn the_quantised_network_has_the_shapes_and_codebooks_of_the_network() {
+        let model = thesis_network(ThesisStage::Compressed, 1);
+        let quantized = quantized(&model, 1).unwrap();
+        let rounding = quantized.nodes.iter().filter(|node| matches!(node.op, Op::FakeQuantize { .. })).count();
+        // One before each of 13 convolutions and 2 fully connected layers.
+        assert_eq!((rounding, quantized.nodes.len()), (15, model.nodes.len() + 15));
+        let [before, after] = [&model, &quantized].map(|model| model.costs().unwrap());
+        assert!(before.iter().zip(&after).all(|(a, b)| (&a.name, a.weights) == (&b.name, b.weights)));
+        assert!(quantized.to_bytes().unwrap().len() < model.to_bytes().unwrap().len() + 1000);
+    }
+
+    #[test]
     fn zeros_stand_in_blocks() {
         let model = thesis_network(ThesisStage::BlockCompressed { block: 4 }, 1);
         let mut layers = 0;
