@@ -257,18 +257,20 @@ impl Kernel for Pass<'_> {
 /// [`WinogradConv::check`] passed; `inputs` has [`WinogradConv::inputs_len`] elements.
 #[inline(always)]
 unsafe fn transform_inputs<I: Isa>(isa: I, conv: &WinogradConv, src: &[f32], rows: Range<usize>, inputs: *mut f32) {
-    let (columns, point_stride, row_stride) = (conv.columns(), conv.point_stride(), conv.src.row_stride);
-    let [height, width] = conv.tile;
-    for channel in 0..conv.src.channels {
+    // Locals: what is behind a reference is read again after each store.
+    let (columns, point_stride, across) = (conv.columns(), conv.point_stride(), conv.tiles[1]);
+    let Layout { channels, plane_stride, row_stride, .. } = conv.src;
+    let (origin, [height, width]) = (conv.origin, conv.tile);
+    for channel in 0..channels {
         for (i, tile_row) in rows.clone().enumerate() {
-            let from = channel * conv.src.plane_stride + conv.origin + tile_row * height * row_stride;
-            for tile in (0..conv.tiles[1]).step_by(I::LANES) {
+            let from = channel * plane_stride + origin + tile_row * height * row_stride;
+            for tile in (0..across).step_by(I::LANES) {
                 // SAFETY: `check` holds for the last vector of the last row; beyond the last channel's tiles there is a
                 // vector's room.
                 unsafe {
                     let p = src.as_ptr().add(from + tile * width);
-                    let to = inputs.add(channel * columns + i * conv.tiles[1] + tile);
-                    match conv.tile {
+                    let to = inputs.add(channel * columns + i * across + tile);
+                    match [height, width] {
                         [4, 4] => square_inputs::<I, Four>(isa, p, row_stride, to, point_stride),
                         [2, 2] => square_inputs::<I, Two>(isa, p, row_stride, to, point_stride),
                         [4, _] => line_inputs::<I, Four>(isa, p, row_stride, true, to, point_stride),
@@ -372,7 +374,8 @@ unsafe fn transform_outputs<I: Isa>(
     dst: &mut [f32],
 ) {
     let panel = (conv.epilogue.bias.len() - channel).min(PANEL * I::LANES);
-    let [height, width] = conv.tile;
+    let ([height, width], across, tile_stride) = (conv.tile, conv.tiles[1], conv.tile_stride());
+    let strides = [conv.dst.plane_stride, conv.dst.row_stride];
     // Tiles beside each other whose outputs fill vectors, and the columns of their outputs.
     let group = PIXELS / (height * width);
     let columns = group * width;
@@ -385,19 +388,22 @@ unsafe fn transform_outputs<I: Isa>(
             (isa.load(conv.epilogue.bias.as_ptr().add(at)), isa.load(conv.epilogue.slope.as_ptr().add(at)))
         };
         for (i, tile_row) in rows.clone().enumerate() {
-            for tile in (0..conv.tiles[1]).step_by(group) {
-                let tiles = group.min(conv.tiles[1] - tile);
-                // SAFETY: the block has these tiles, and `first` is a vector of the panel; `group` tiles have `PIXELS` outputs.
-                unsafe {
-                    let from = products.add((i * conv.tiles[1] + tile) * conv.tile_stride() + first);
-                    let from = (from, conv.tile_stride(), panel);
-                    match conv.tile {
-                        [4, 4] => square_outputs::<I, Four>(isa, tiles, from, &mut pixels, columns),
-                        [2, 2] => square_outputs::<I, Two>(isa, tiles, from, &mut pixels, columns),
-                        [4, _] => line_outputs::<I, Four>(isa, tiles, from, &mut pixels, [1, columns]),
-                        [_, 4] => line_outputs::<I, Four>(isa, tiles, from, &mut pixels, [4, 1]),
-                        [2, _] => line_outputs::<I, Two>(isa, tiles, from, &mut pixels, [1, columns]),
-                        _ => line_outputs::<I, Two>(isa, tiles, from, &mut pixels, [2, 1]),
+            for tile in (0..across).step_by(group) {
+                let tiles = group.min(across - tile);
+                for k in 0..tiles {
+                    // SAFETY: the block has this tile, and `first` is a vector of the panel; `group` tiles have `PIXELS`
+                    // outputs.
+                    unsafe {
+                        let from = products.add((i * across + tile + k) * tile_stride + first);
+                        let to = pixels.as_mut_ptr().add(k * width);
+                        match [height, width] {
+                            [4, 4] => square_outputs::<I, Four>(isa, from, panel, to, columns),
+                            [2, 2] => square_outputs::<I, Two>(isa, from, panel, to, columns),
+                            [4, _] => line_outputs::<I, Four>(isa, from, panel, to, columns),
+                            [_, 4] => line_outputs::<I, Four>(isa, from, panel, to, 1),
+                            [2, _] => line_outputs::<I, Two>(isa, from, panel, to, columns),
+                            _ => line_outputs::<I, Two>(isa, from, panel, to, 1),
+                        }
                     }
                 }
                 let mut finished = [isa.splat(0.0); PIXELS];
@@ -409,7 +415,6 @@ unsafe fn transform_outputs<I: Isa>(
                 // SAFETY: `check` holds for the whole output, of which the tiles are a part.
                 unsafe {
                     let to = dst.as_mut_ptr().add(to);
-                    let strides = [conv.dst.plane_stride, conv.dst.row_stride];
                     match columns {
                         _ if tiles < group => write_parts(&rows, channels, to, strides, height, tiles * width),
                         4 => write_rows::<4>(&rows, channels, to, strides),

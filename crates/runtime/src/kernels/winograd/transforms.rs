@@ -1,6 +1,5 @@
 //! The transforms of Winograd's algorithm along one axis.
 
-use super::PIXELS;
 use crate::isa::Isa;
 
 /// Most points along an axis.
@@ -176,67 +175,62 @@ pub(super) unsafe fn line_inputs<I: Isa, A: Axis>(
     }
 }
 
-/// From the products of `tiles` square tiles for a vector of channels to outputs, whose rows are `columns` apart.
+/// From a square tile's products for a vector of channels, whose points are `panel` apart, to outputs, whose rows are
+/// `columns` apart.
 ///
 /// # Safety
 /// The points are there, and room for the outputs.
 #[inline(always)]
 pub(super) unsafe fn square_outputs<I: Isa, A: Axis>(
     isa: I,
-    tiles: usize,
-    (products, tile_stride, point_stride): (*const f32, usize, usize),
-    pixels: &mut [I::F32; PIXELS],
+    products: *const f32,
+    panel: usize,
+    to: *mut I::F32,
     columns: usize,
 ) {
-    for k in 0..tiles {
-        let products = products.wrapping_add(k * tile_stride);
-        let mut down = [[isa.splat(0.0); POINTS]; POINTS];
-        for x in 0..A::POINTS {
-            let mut column = [isa.splat(0.0); POINTS];
-            for y in 0..A::POINTS {
-                // SAFETY: the caller vouches for the points.
-                column[y] = unsafe { isa.load(products.add((y * A::POINTS + x) * point_stride)) };
-            }
-            let column = A::output(isa, column);
-            for y in 0..A::OUTPUTS {
-                down[y][x] = column[y];
-            }
+    let mut down = [[isa.splat(0.0); POINTS]; POINTS];
+    for x in 0..A::POINTS {
+        let mut column = [isa.splat(0.0); POINTS];
+        for y in 0..A::POINTS {
+            // SAFETY: the caller vouches for the points.
+            column[y] = unsafe { isa.load(products.add((y * A::POINTS + x) * panel)) };
         }
+        let column = A::output(isa, column);
         for y in 0..A::OUTPUTS {
-            let row = A::output(isa, down[y]);
-            for x in 0..A::OUTPUTS {
-                // SAFETY: the caller vouches for the room.
-                unsafe { *pixels.as_mut_ptr().add(y * columns + k * A::OUTPUTS + x) = row[x] };
-            }
+            down[y][x] = column[y];
+        }
+    }
+    for y in 0..A::OUTPUTS {
+        let row = A::output(isa, down[y]);
+        for x in 0..A::OUTPUTS {
+            // SAFETY: the caller vouches for the room.
+            unsafe { *to.add(y * columns + x) = row[x] };
         }
     }
 }
 
-/// From the products of `tiles` tiles of one axis for a vector of channels to outputs, a tile's from the next's and an output
-/// from the next `steps` apart.
+/// From the products of a tile of one axis for a vector of channels, whose points are `panel` apart, to outputs, which are
+/// `step` apart.
 ///
 /// # Safety
 /// The points are there, and room for the outputs.
 #[inline(always)]
 pub(super) unsafe fn line_outputs<I: Isa, A: Axis>(
     isa: I,
-    tiles: usize,
-    (products, tile_stride, point_stride): (*const f32, usize, usize),
-    pixels: &mut [I::F32; PIXELS],
-    steps: [usize; 2],
+    products: *const f32,
+    panel: usize,
+    to: *mut I::F32,
+    step: usize,
 ) {
-    for k in 0..tiles {
-        let products = products.wrapping_add(k * tile_stride);
-        let mut m = [isa.splat(0.0); POINTS];
-        for i in 0..A::POINTS {
-            // SAFETY: the caller vouches for the points.
-            m[i] = unsafe { isa.load(products.add(i * point_stride)) };
-        }
-        let outputs = A::output(isa, m);
-        for i in 0..A::OUTPUTS {
-            // SAFETY: the caller vouches for the room.
-            unsafe { *pixels.as_mut_ptr().add(k * steps[0] + i * steps[1]) = outputs[i] };
-        }
+    let mut m = [isa.splat(0.0); POINTS];
+    for i in 0..A::POINTS {
+        // SAFETY: the caller vouches for the points.
+        m[i] = unsafe { isa.load(products.add(i * panel)) };
+    }
+    let outputs = A::output(isa, m);
+    for i in 0..A::OUTPUTS {
+        // SAFETY: the caller vouches for the room.
+        unsafe { *to.add(i * step) = outputs[i] };
     }
 }
 
