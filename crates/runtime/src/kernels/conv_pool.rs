@@ -12,10 +12,8 @@ use alloc::vec::Vec;
 /// Output channels of a register tile.
 pub(crate) const MR: usize = 4;
 
-/// Most vectors of pixels of a register tile: with `MR`, 24 sums in AVX-512's 32 registers and 12 in AVX2's 16.
-pub(crate) const fn nr_vectors(lanes: usize) -> usize {
-    if lanes > 8 { 6 } else { 3 }
-}
+/// Most vectors of pixels of a register tile: with `MR`, 12 sums in AVX2's 16 registers. (24 gain nothing in AVX-512's 32.)
+pub(crate) const NR_VECTORS: usize = 3;
 
 /// Packed weights and geometry.
 pub(crate) struct ConvPool {
@@ -89,7 +87,7 @@ impl Kernel for Pass<'_> {
         // The last row of each channel that the pooled rows so far read, and the maxima down the columns.
         let (above, down) = scratch[..conv.scratch_len()].split_at_mut(MR * row_len);
         let vectors = width.div_ceil(I::LANES);
-        let tiles = vectors.div_ceil(nr_vectors(I::LANES));
+        let tiles = vectors.div_ceil(NR_VECTORS);
         for channel in (0..conv.dst.channels).step_by(MR) {
             above.fill(f32::NEG_INFINITY);
             for y in 0..conv.dst.height {
@@ -102,9 +100,6 @@ impl Kernel for Pass<'_> {
                         match count {
                             1 => rows_of_tile::<I, 1>(isa, conv, channel, y, x, src, above, down),
                             2 => rows_of_tile::<I, 2>(isa, conv, channel, y, x, src, above, down),
-                            4 if I::LANES > 8 => rows_of_tile::<I, 4>(isa, conv, channel, y, x, src, above, down),
-                            5 if I::LANES > 8 => rows_of_tile::<I, 5>(isa, conv, channel, y, x, src, above, down),
-                            6 if I::LANES > 8 => rows_of_tile::<I, 6>(isa, conv, channel, y, x, src, above, down),
                             _ => rows_of_tile::<I, 3>(isa, conv, channel, y, x, src, above, down),
                         }
                     }

@@ -87,7 +87,7 @@ impl Task {
                 format!("f32_winograd_{down}x{across}_{isa}")
             }
             Self::ConvPool(_) => {
-                format!("f32_conv_pool_{}x{}_{isa}", conv_pool::MR, conv_pool::nr_vectors(lanes) * lanes)
+                format!("f32_conv_pool_{}x{}_{isa}", conv_pool::MR, conv_pool::NR_VECTORS * lanes)
             }
             Self::SparseConv(_) => format!("f32_spmm_{}x1_{isa}", spmm::NR_VECTORS * lanes),
             Self::BlockSparseConv(_) => {
