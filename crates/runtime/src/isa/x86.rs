@@ -3,13 +3,13 @@
 use super::{Isa, Kernel, TABLE};
 use core::arch::x86_64::*;
 
-/// True where the CPU has all features; without `std`, where the crate was compiled for them.
+/// True where the CPU has all features.
 macro_rules! has {
     ($($feature:tt),+) => {{
         #[cfg(feature = "std")]
         { $(std::arch::is_x86_feature_detected!($feature))&&+ }
         #[cfg(not(feature = "std"))]
-        { cfg!(all($(target_feature = $feature),+)) }
+        { $(super::cpuid::has($feature))&&+ }
     }};
 }
 
