@@ -21,6 +21,8 @@ pub(super) fn has(feature: &str) -> bool {
         "fma" => (leaf1.ecx & 1 << 12, YMM),
         "avx2" => (leaf7.ebx & 1 << 5, YMM),
         "avx512f" => (leaf7.ebx & 1 << 16, ZMM),
+        "avx512bw" => (leaf7.ebx & 1 << 30, ZMM),
+        "avx512vnni" => (leaf7.ecx & 1 << 11, ZMM),
         _ => (0, 0),
     };
     present != 0 && kept & needed == needed
@@ -36,6 +38,8 @@ mod tests {
         assert_eq!(has("fma"), std::arch::is_x86_feature_detected!("fma"));
         assert_eq!(has("avx2"), std::arch::is_x86_feature_detected!("avx2"));
         assert_eq!(has("avx512f"), std::arch::is_x86_feature_detected!("avx512f"));
+        assert_eq!(has("avx512bw"), std::arch::is_x86_feature_detected!("avx512bw"));
+        assert_eq!(has("avx512vnni"), std::arch::is_x86_feature_detected!("avx512vnni"));
         assert!(!has("no such feature"));
     }
 }
