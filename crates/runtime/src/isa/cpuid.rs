@@ -8,7 +8,7 @@ pub(super) fn has(feature: &str) -> bool {
     const YMM: u64 = 0b110;
     const ZMM: u64 = 0b1110_0110;
 
-    #[allow(unused_unsafe)] // safe from Rust 1.94 on
+    #[allow(unused_unsafe)] // safe in newer compilers
     // SAFETY: every x86-64 has `cpuid`.
     let (leaf0, leaf1) = unsafe { (__cpuid(0), __cpuid(1)) };
     if leaf0.eax < 7 || leaf1.ecx & 1 << 27 == 0 {
