@@ -8,6 +8,7 @@ mod bench_peers;
 mod emulated;
 mod prepare;
 mod reproduce;
+mod size;
 mod strokes;
 mod test;
 
@@ -34,7 +35,8 @@ enum Cli {
         args: Vec<OsString>,
     },
     /// Time the runtime's layers on every instruction set, after holding the answers to the plain loops; and the ladder
-    /// from naive loops to compressed networks, whose table and plot go to target/tmp.
+    /// from naive loops to compressed networks, whose table and plot go to target/tmp. The word `size` alone: the bytes of a
+    /// recogniser's binary; more than 600,000 without its model are an error.
     Bench {
         /// Only the networks whose names contain one of these words: baseline, low-rank, svd, compressed, blocks; ladder.
         networks: Vec<String>,
@@ -61,6 +63,7 @@ fn main() -> Result<()> {
     match Cli::parse() {
         Cli::Test { fast } => test::run(root, fast),
         Cli::Reproduce { args } => reproduce::run(root, &args),
+        Cli::Bench { networks } if networks == ["size"] => size::run(root),
         Cli::Bench { networks } => bench::run(root, &networks),
         Cli::BenchPeers(args) => bench_peers::run(root, &args),
         Cli::Data(Data::Strokes) => strokes::run(root),

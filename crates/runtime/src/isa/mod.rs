@@ -5,6 +5,8 @@
 //! compiler is told to use the instructions. Everything below the door is `#[inline(always)]` and free of closures: a
 //! function that stays outside would pass vectors through memory and cost a factor of ten.
 
+#[cfg(all(target_arch = "x86_64", any(test, not(feature = "std"))))]
+mod cpuid;
 #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
 mod neon;
 mod scalar;
@@ -36,8 +38,6 @@ impl IsaKind {
     const ALL: [Self; 5] = [Self::Scalar, Self::Avx2, Self::Avx512, Self::Neon, Self::Simd128];
 
     /// The instruction sets that this machine has, the slowest first.
-    ///
-    /// Without the feature `std` only those that the crate was compiled for.
     pub fn available() -> Vec<Self> {
         Self::ALL.into_iter().filter(|&kind| Token::new(kind).is_some()).collect()
     }

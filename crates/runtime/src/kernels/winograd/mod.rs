@@ -16,7 +16,7 @@ use super::{Aligned, Epilogue, LINE, LINE_COST};
 use crate::isa::{Isa, Kernel, MAX_LANES};
 use crate::plan::Layout;
 use core::ops::Range;
-use transforms::{Axis, Four, One, POINTS, Two, kernel_points};
+use transforms::{Four, POINTS, Two, kernel_points, line_inputs, line_outputs, square_inputs, square_outputs};
 
 /// Vectors of output channels of a panel.
 const PANEL: usize = 2;
@@ -235,28 +235,14 @@ impl Kernel for Pass<'_> {
             let rows = first..(first + conv.block).min(conv.tiles[0]);
             // SAFETY: `check` passed, and the tile rows and output channels are the convolution's.
             unsafe {
-                match conv.tile {
-                    [4, 4] => transform_inputs::<I, Four, Four>(isa, conv, src, rows.clone(), inputs),
-                    [2, 2] => transform_inputs::<I, Two, Two>(isa, conv, src, rows.clone(), inputs),
-                    [4, _] => transform_inputs::<I, Four, One>(isa, conv, src, rows.clone(), inputs),
-                    [2, _] => transform_inputs::<I, Two, One>(isa, conv, src, rows.clone(), inputs),
-                    [_, 4] => transform_inputs::<I, One, Four>(isa, conv, src, rows.clone(), inputs),
-                    _ => transform_inputs::<I, One, Two>(isa, conv, src, rows.clone(), inputs),
-                }
+                transform_inputs(isa, conv, src, rows.clone(), inputs);
                 for channel in (0..outputs).step_by(PANEL * I::LANES) {
                     if outputs - channel >= PANEL * I::LANES {
                         multiply_panel::<I, PANEL>(isa, conv, channel, inputs, products);
                     } else {
                         multiply_panel::<I, 1>(isa, conv, channel, inputs, products);
                     }
-                    match conv.tile {
-                        [4, 4] => transform_outputs::<I, Four, Four>(isa, conv, channel, rows.clone(), products, dst),
-                        [2, 2] => transform_outputs::<I, Two, Two>(isa, conv, channel, rows.clone(), products, dst),
-                        [4, _] => transform_outputs::<I, Four, One>(isa, conv, channel, rows.clone(), products, dst),
-                        [2, _] => transform_outputs::<I, Two, One>(isa, conv, channel, rows.clone(), products, dst),
-                        [_, 4] => transform_outputs::<I, One, Four>(isa, conv, channel, rows.clone(), products, dst),
-                        _ => transform_outputs::<I, One, Two>(isa, conv, channel, rows.clone(), products, dst),
-                    }
+                    transform_outputs(isa, conv, channel, rows.clone(), products, dst);
                 }
             }
         }
@@ -270,35 +256,27 @@ impl Kernel for Pass<'_> {
 /// # Safety
 /// [`WinogradConv::check`] passed; `inputs` has [`WinogradConv::inputs_len`] elements.
 #[inline(always)]
-unsafe fn transform_inputs<I: Isa, Y: Axis, X: Axis>(
-    isa: I,
-    conv: &WinogradConv,
-    src: &[f32],
-    rows: Range<usize>,
-    inputs: *mut f32,
-) {
+unsafe fn transform_inputs<I: Isa>(isa: I, conv: &WinogradConv, src: &[f32], rows: Range<usize>, inputs: *mut f32) {
+    // Locals: what is behind a reference is read again after each store.
     let (columns, point_stride, across) = (conv.columns(), conv.point_stride(), conv.tiles[1]);
-    for channel in 0..conv.src.channels {
+    let Layout { channels, plane_stride, row_stride, .. } = conv.src;
+    let (origin, [height, width]) = (conv.origin, conv.tile);
+    for channel in 0..channels {
         for (i, tile_row) in rows.clone().enumerate() {
-            let from = channel * conv.src.plane_stride + conv.origin + tile_row * Y::OUTPUTS * conv.src.row_stride;
+            let from = channel * plane_stride + origin + tile_row * height * row_stride;
             for tile in (0..across).step_by(I::LANES) {
-                let mut d = [[isa.splat(0.0); POINTS]; POINTS];
-                for y in 0..Y::POINTS {
-                    // SAFETY: `check` holds for the last vector of the last row.
-                    let p = unsafe { src.as_ptr().add(from + y * conv.src.row_stride + tile * X::OUTPUTS) };
-                    // SAFETY: as above.
-                    d[y] = X::input(isa, unsafe { X::load(isa, p) });
-                }
-                for x in 0..X::POINTS {
-                    let mut column = [isa.splat(0.0); POINTS];
-                    for y in 0..Y::POINTS {
-                        column[y] = d[y][x];
-                    }
-                    let column = Y::input(isa, column);
-                    for y in 0..Y::POINTS {
-                        let to = (y * X::POINTS + x) * point_stride + channel * columns + i * across + tile;
-                        // SAFETY: beyond the last channel's tiles there is a vector's room.
-                        unsafe { isa.store(inputs.add(to), column[y]) };
+                // SAFETY: `check` holds for the last vector of the last row; beyond the last channel's tiles there is a
+                // vector's room.
+                unsafe {
+                    let p = src.as_ptr().add(from + tile * width);
+                    let to = inputs.add(channel * columns + i * across + tile);
+                    match [height, width] {
+                        [4, 4] => square_inputs::<I, Four>(isa, p, row_stride, to, point_stride),
+                        [2, 2] => square_inputs::<I, Two>(isa, p, row_stride, to, point_stride),
+                        [4, _] => line_inputs::<I, Four>(isa, p, row_stride, true, to, point_stride),
+                        [_, 4] => line_inputs::<I, Four>(isa, p, row_stride, false, to, point_stride),
+                        [2, _] => line_inputs::<I, Two>(isa, p, row_stride, true, to, point_stride),
+                        _ => line_inputs::<I, Two>(isa, p, row_stride, false, to, point_stride),
                     }
                 }
             }
@@ -387,7 +365,7 @@ unsafe fn multiply<I: Isa, const V: usize, const NR: usize>(
 /// # Safety
 /// [`WinogradConv::check`] passed; the products of the panel are there.
 #[inline(always)]
-unsafe fn transform_outputs<I: Isa, Y: Axis, X: Axis>(
+unsafe fn transform_outputs<I: Isa>(
     isa: I,
     conv: &WinogradConv,
     channel: usize,
@@ -395,11 +373,14 @@ unsafe fn transform_outputs<I: Isa, Y: Axis, X: Axis>(
     products: *const f32,
     dst: &mut [f32],
 ) {
-    let width = (conv.epilogue.bias.len() - channel).min(PANEL * I::LANES);
+    let panel = (conv.epilogue.bias.len() - channel).min(PANEL * I::LANES);
+    let ([height, width], across, tile_stride) = (conv.tile, conv.tiles[1], conv.tile_stride());
+    let strides = [conv.dst.plane_stride, conv.dst.row_stride];
     // Tiles beside each other whose outputs fill vectors, and the columns of their outputs.
-    let group = PIXELS / (Y::OUTPUTS * X::OUTPUTS);
-    let columns = group * X::OUTPUTS;
-    for first in (0..width).step_by(I::LANES) {
+    let group = PIXELS / (height * width);
+    let columns = group * width;
+    let mut pixels = [isa.splat(0.0); PIXELS];
+    for first in (0..panel).step_by(I::LANES) {
         let channels = I::LANES.min(conv.dst.channels - channel - first);
         // SAFETY: bias and slope are padded to whole vectors.
         let (bias, slope) = unsafe {
@@ -407,37 +388,38 @@ unsafe fn transform_outputs<I: Isa, Y: Axis, X: Axis>(
             (isa.load(conv.epilogue.bias.as_ptr().add(at)), isa.load(conv.epilogue.slope.as_ptr().add(at)))
         };
         for (i, tile_row) in rows.clone().enumerate() {
-            for tile in (0..conv.tiles[1]).step_by(group) {
-                let tiles = group.min(conv.tiles[1] - tile);
-                let mut pixels = [isa.splat(0.0); PIXELS];
-                for k in 0..group {
-                    if k < tiles {
-                        let at = (i * conv.tiles[1] + tile + k) * conv.tile_stride() + first;
-                        // SAFETY: the block has this tile, and `first` is a vector of the panel.
-                        let outputs = unsafe { outputs_of_tile::<I, Y, X>(isa, products.add(at), width) };
-                        for y in 0..Y::OUTPUTS {
-                            for x in 0..X::OUTPUTS {
-                                let sum = isa.add(outputs[y][x], bias);
-                                pixels[y * columns + k * X::OUTPUTS + x] = isa.prelu(sum, slope);
-                            }
+            for tile in (0..across).step_by(group) {
+                let tiles = group.min(across - tile);
+                for k in 0..tiles {
+                    // SAFETY: the block has this tile, and `first` is a vector of the panel; `group` tiles have `PIXELS`
+                    // outputs.
+                    unsafe {
+                        let from = products.add((i * across + tile + k) * tile_stride + first);
+                        let to = pixels.as_mut_ptr().add(k * width);
+                        match [height, width] {
+                            [4, 4] => square_outputs::<I, Four>(isa, from, panel, to, columns),
+                            [2, 2] => square_outputs::<I, Two>(isa, from, panel, to, columns),
+                            [4, _] => line_outputs::<I, Four>(isa, from, panel, to, columns),
+                            [_, 4] => line_outputs::<I, Four>(isa, from, panel, to, 1),
+                            [2, _] => line_outputs::<I, Two>(isa, from, panel, to, columns),
+                            _ => line_outputs::<I, Two>(isa, from, panel, to, 1),
                         }
                     }
                 }
-                let rows = channels_to_rows(isa, pixels);
-                for c in 0..channels {
-                    for y in 0..Y::OUTPUTS {
-                        let to = conv.dst.row(channel + first + c, tile_row * Y::OUTPUTS + y).start + tile * X::OUTPUTS;
-                        // SAFETY: `check` holds for the whole output, of which the tiles are a part.
-                        unsafe {
-                            let (from, to) = (rows.as_ptr().add(c * PIXELS + y * columns), dst.as_mut_ptr().add(to));
-                            if tiles == group {
-                                from.copy_to_nonoverlapping(to, columns);
-                            } else {
-                                for x in 0..tiles * X::OUTPUTS {
-                                    *to.add(x) = *from.add(x);
-                                }
-                            }
-                        }
+                let mut finished = [isa.splat(0.0); PIXELS];
+                for i in 0..PIXELS {
+                    finished[i] = isa.prelu(isa.add(pixels[i], bias), slope);
+                }
+                let rows = channels_to_rows(isa, finished);
+                let to = conv.dst.row(channel + first, tile_row * height).start + tile * width;
+                // SAFETY: `check` holds for the whole output, of which the tiles are a part.
+                unsafe {
+                    let to = dst.as_mut_ptr().add(to);
+                    match columns {
+                        _ if tiles < group => write_parts(&rows, channels, to, strides, height, tiles * width),
+                        4 => write_rows::<4>(&rows, channels, to, strides),
+                        8 => write_rows::<8>(&rows, channels, to, strides),
+                        _ => write_rows::<16>(&rows, channels, to, strides),
                     }
                 }
             }
@@ -445,32 +427,53 @@ unsafe fn transform_outputs<I: Isa, Y: Axis, X: Axis>(
     }
 }
 
-/// The sums of a tile's outputs for a vector of channels, whose points are `width` apart.
+/// Writes rows of `COLUMNS` pixels of `channels` channels.
 ///
 /// # Safety
-/// `products` points to the vector of the tile's first point.
+/// `to` points to the first pixel of the first channel, whose planes and rows are `strides` apart.
 #[inline(always)]
-unsafe fn outputs_of_tile<I: Isa, Y: Axis, X: Axis>(
-    isa: I,
-    products: *const f32,
-    width: usize,
-) -> [[I::F32; POINTS]; POINTS] {
-    let mut down = [[isa.splat(0.0); POINTS]; POINTS];
-    for x in 0..X::POINTS {
-        let mut column = [isa.splat(0.0); POINTS];
-        for y in 0..Y::POINTS {
-            // SAFETY: the caller vouches for the points.
-            column[y] = unsafe { isa.load(products.add((y * X::POINTS + x) * width)) };
-        }
-        let column = Y::output(isa, column);
-        for y in 0..Y::OUTPUTS {
-            down[y][x] = column[y];
+unsafe fn write_rows<const COLUMNS: usize>(
+    rows: &[f32; PIXELS * MAX_LANES],
+    channels: usize,
+    to: *mut f32,
+    [plane_stride, row_stride]: [usize; 2],
+) {
+    for (c, pixels) in rows.as_chunks::<PIXELS>().0.iter().enumerate().take(channels) {
+        for (y, row) in pixels.as_chunks::<COLUMNS>().0.iter().enumerate() {
+            // SAFETY: the caller vouches for the rows.
+            unsafe { *to.add(c * plane_stride + y * row_stride).cast() = *row };
         }
     }
-    for y in 0..Y::OUTPUTS {
-        down[y] = X::output(isa, down[y]);
+}
+
+/// Writes the first `count` pixels of `height` rows of `channels` channels.
+///
+/// # Safety
+/// As for [`write_rows`].
+#[inline(always)]
+unsafe fn write_parts(
+    rows: &[f32; PIXELS * MAX_LANES],
+    channels: usize,
+    to: *mut f32,
+    [plane_stride, row_stride]: [usize; 2],
+    height: usize,
+    count: usize,
+) {
+    for c in 0..channels {
+        for y in 0..height {
+            // SAFETY: the caller vouches for the rows; the parts are those of `count` in binary.
+            unsafe {
+                let mut from = rows.as_ptr().add(c * PIXELS + y * (PIXELS / height));
+                let mut to = to.add(c * plane_stride + y * row_stride);
+                for part in [8, 4, 2, 1] {
+                    if count & part > 0 {
+                        from.copy_to_nonoverlapping(to, part);
+                        (from, to) = (from.add(part), to.add(part));
+                    }
+                }
+            }
+        }
     }
-    down
 }
 
 /// From a vector of channels a pixel to `PIXELS` pixels a channel.

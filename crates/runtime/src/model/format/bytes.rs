@@ -88,6 +88,7 @@ const CRC_STEP: usize = 16;
 
 /// CRC-32 (IEEE 802.3, as in zip and PNG).
 pub(super) fn crc32(bytes: &[u8]) -> u32 {
+    let tables = crc_tables();
     let (chunks, tail) = bytes.as_chunks::<CRC_STEP>();
     let mut crc: u32 = !0;
     for chunk in chunks {
@@ -96,41 +97,30 @@ pub(super) fn crc32(bytes: &[u8]) -> u32 {
         // The bytes that wait for the step before come last.
         for i in (0..CRC_STEP).rev() {
             let byte = chunk[i] ^ before.get(i).unwrap_or(&0);
-            crc ^= CRC_TABLES[CRC_STEP - 1 - i][usize::from(byte)];
+            crc ^= tables[CRC_STEP - 1 - i][usize::from(byte)];
         }
     }
     for &byte in tail {
-        crc = crc >> 8 ^ CRC_TABLES[0][usize::from(crc as u8 ^ byte)];
+        crc = crc >> 8 ^ tables[0][usize::from(crc as u8 ^ byte)];
     }
     !crc
 }
 
-/// `CRC_TABLES[k][b]`: the checksum of byte `b` followed by `k` zero bytes.
-static CRC_TABLES: [[u32; 256]; CRC_STEP] = {
+/// Table `k` has the checksum of byte `b` followed by `k` zero bytes. Made anew in some microseconds, they are 16 KB that no
+/// binary carries.
+fn crc_tables() -> [[u32; 256]; CRC_STEP] {
     let mut tables = [[0; 256]; CRC_STEP];
-    let mut byte = 0;
-    while byte < 256 {
-        let mut crc = byte as u32;
-        let mut bit = 0;
-        while bit < 8 {
-            crc = if crc & 1 == 1 { crc >> 1 ^ 0xEDB8_8320 } else { crc >> 1 };
-            bit += 1;
-        }
-        tables[0][byte] = crc;
-        byte += 1;
+    for (byte, entry) in tables[0].iter_mut().enumerate() {
+        *entry = (0..8).fold(byte as u32, |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xEDB8_8320 } else { crc >> 1 });
     }
-    let mut k = 1;
-    while k < CRC_STEP {
-        let mut byte = 0;
-        while byte < 256 {
+    for k in 1..CRC_STEP {
+        for byte in 0..256 {
             let crc = tables[k - 1][byte];
             tables[k][byte] = crc >> 8 ^ tables[0][(crc & 255) as usize];
-            byte += 1;
         }
-        k += 1;
     }
     tables
-};
+}
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,92 @@
+//! Reads an embedded image of a character with an embedded model, as `../recognize.rs` does, without `std`, which would be
+//! 300 KB of the binary; from C's library come memory and output. For Linux, and built for release only:
+//!
+//! ```text
+//! cargo run --release --manifest-path crates/runtime/examples/minimal/Cargo.toml
+//! ```
+#![no_std]
+#![no_main]
+
+extern crate alloc;
+
+use alloc::boxed::Box;
+use core::alloc::{GlobalAlloc, Layout};
+use core::error::Error;
+use core::ffi::{c_int, c_void};
+use core::fmt::{self, Write};
+use core::panic::PanicInfo;
+use hccr_runtime::Recognizer;
+
+const MODEL: &[u8] = include_bytes!("../../data/tiny.hccr");
+/// 96 x 96 grey pixels, dark ink on white.
+const IMAGE: &[u8] = include_bytes!("../../data/character.gray");
+
+fn recognize() -> Result<(), Box<dyn Error>> {
+    let mut recognizer = Recognizer::from_bytes(MODEL)?;
+    for candidate in recognizer.recognize(IMAGE, 96, 96, 5)? {
+        writeln!(Stdout, "{}  {:5.1} %", candidate.character, candidate.probability * 100.0)?;
+    }
+    Ok(())
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn main() -> c_int {
+    match recognize() {
+        Ok(()) => 0,
+        Err(error) => {
+            let _ = writeln!(Stdout, "{error}");
+            1
+        }
+    }
+}
+
+#[link(name = "c")]
+unsafe extern "C" {
+    fn aligned_alloc(alignment: usize, size: usize) -> *mut c_void;
+    fn free(memory: *mut c_void);
+    fn write(file: c_int, bytes: *const c_void, count: usize) -> isize;
+    safe fn abort() -> !;
+}
+
+struct Stdout;
+
+impl Write for Stdout {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        // SAFETY: the text has as many bytes as it says.
+        let written = unsafe { write(1, text.as_ptr().cast(), text.len()) };
+        if usize::try_from(written) == Ok(text.len()) { Ok(()) } else { Err(fmt::Error) }
+    }
+}
+
+struct Libc;
+
+#[global_allocator]
+static ALLOCATOR: Libc = Libc;
+
+// SAFETY: C's allocator gives memory of the size and alignment asked for, or null, and takes back its own.
+unsafe impl GlobalAlloc for Libc {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: an alignment is a power of two, and the size is made a multiple of it.
+        unsafe { aligned_alloc(layout.align(), layout.pad_to_align().size()).cast() }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, _: Layout) {
+        // SAFETY: the caller got the memory from `alloc`.
+        unsafe { free(memory.cast()) }
+    }
+}
+
+#[panic_handler]
+fn panic(_: &PanicInfo<'_>) -> ! {
+    abort()
+}
+
+// The precompiled `alloc` names both, for an unwinding that never happens here.
+
+#[unsafe(no_mangle)]
+extern "C" fn rust_eh_personality() {}
+
+#[unsafe(no_mangle)]
+extern "C" fn _Unwind_Resume() -> ! {
+    abort()
+}
