@@ -39,7 +39,7 @@ pub(crate) fn weight(rng: &mut Rng, layer: &str, shape: &[usize], compressed: Op
             mask[at] = mask[first[at]];
         }
     }
-    let pattern = Pattern::from_mask(mask.into_iter(), columns);
+    let pattern = Pattern::from_mask(mask, columns);
     // Centres at even distances from -3 to 3 deviations; labels drawn normally, as k-means finds them in trained layers.
     let at = |label: usize| (label as f32 / (count - 1) as f32 * 6.0 - 3.0) * deviation;
     let label = |z: f32| ((z + 3.0) / 6.0 * (count - 1) as f32).round().clamp(0.0, (count - 1) as f32) as u8;
