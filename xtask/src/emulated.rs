@@ -32,7 +32,7 @@ pub(crate) const TARGETS: [Target; 2] = [
             ("RUSTFLAGS", "-C target-feature=+crt-static"),
         ],
         // Two tests of sequences would take the emulator longer than all others.
-        arguments: "test -p hccr-runtime --target aarch64-unknown-linux-gnu --lib --test kernels --test plan \
+        arguments: "test -p hccr-runtime --target aarch64-unknown-linux-gnu --lib --test kernels --test bytes --test plan \
                     --test sequence -- --skip a_long_sequence --skip the_bits_do_not_depend",
         needs: &[
             Need {
@@ -67,7 +67,7 @@ pub(crate) const TARGETS: [Target; 2] = [
             ("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", "node tests/run_wasm.mjs"),
             ("RUSTFLAGS", "-C target-feature=+simd128"),
         ],
-        arguments: "test -p hccr-runtime --target wasm32-unknown-unknown --lib --test kernels --test plan \
+        arguments: "test -p hccr-runtime --target wasm32-unknown-unknown --lib --test kernels --test bytes --test plan \
                     --test sequence",
         needs: &[
             Need {

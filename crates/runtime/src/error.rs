@@ -68,6 +68,13 @@ pub enum RunError {
         /// Elements given.
         found: usize,
     },
+    /// Another number of output elements than a batch needs.
+    OutputShape {
+        /// Elements that it needs.
+        expected: usize,
+        /// Elements given.
+        found: usize,
+    },
     /// An input element is NaN or infinite.
     NonFiniteInput {
         /// Its index.
@@ -84,6 +91,8 @@ pub enum RunError {
     EmptySequence,
     /// The plan's input is not a sequence.
     NotASequence,
+    /// The plan's input is a sequence, of which there are no batches.
+    IsASequence,
     /// A saved state belongs to another plan.
     ForeignState,
     /// An image has no pixels, or its size does not fit the bytes given.
@@ -144,12 +153,18 @@ impl fmt::Display for RunError {
             Self::InputShape { expected, found } => {
                 write!(f, "input has {found} elements, the plan expects {expected}")
             }
+            Self::OutputShape { expected, found } => {
+                write!(f, "room for {found} output elements, the batch needs {expected}")
+            }
             Self::NonFiniteInput { index } => write!(f, "input element {index} is NaN or infinite"),
             Self::StepLength { features, found } => {
                 write!(f, "{found} elements are no whole number of steps of {features} features")
             }
             Self::EmptySequence => write!(f, "the sequence has no steps"),
             Self::NotASequence => write!(f, "the input of the network is not a sequence"),
+            Self::IsASequence => {
+                write!(f, "sequences make no batch, since they differ in length; give each thread a session")
+            }
             Self::ForeignState => write!(f, "the saved state belongs to another network"),
             Self::InvalidImage { width, height, bytes } => {
                 write!(f, "an image of {width}x{height} pixels cannot have {bytes} bytes")

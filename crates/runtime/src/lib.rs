@@ -4,6 +4,7 @@
 
 extern crate alloc;
 
+mod batch;
 pub mod error;
 pub mod ink;
 #[allow(unsafe_code)]
@@ -17,6 +18,7 @@ mod recognizer;
 mod session;
 pub mod shape;
 
+pub use batch::{Batch, Job};
 pub use error::{LoadError, PlanError, RunError};
 pub use isa::IsaKind;
 pub use model::{Model, ModelBuilder, Node, Op, ValueId, Weight, WeightData, WeightId};

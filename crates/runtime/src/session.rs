@@ -79,8 +79,13 @@ impl Session {
             return Err(RunError::InputShape { expected, found: input.len() });
         }
         check_finite(input)?;
+        Ok(self.run_checked(input, after_step))
+    }
+
+    /// Runs a network that reads no sequence on an input that is known to be right.
+    pub(crate) fn run_checked(&mut self, input: &[f32], after_step: impl FnMut(&str)) -> &[f32] {
         self.plan.execute(input, &mut self.arena, after_step);
-        Ok(&self.arena[self.plan.output_range(0)])
+        &self.arena[self.plan.output_range(0)]
     }
 
     /// The output `index` of the last run or [`Session::finish`] (zeros before the first), or `None` where the model has
@@ -179,7 +184,7 @@ impl Session {
     }
 }
 
-fn check_finite(input: &[f32]) -> Result<(), RunError> {
+pub(crate) fn check_finite(input: &[f32]) -> Result<(), RunError> {
     match input.iter().position(|x| !x.is_finite()) {
         Some(index) => Err(RunError::NonFiniteInput { index }),
         None => Ok(()),

@@ -21,14 +21,13 @@ const OURS: &str = "hccr-runtime";
 const PEERS: [&str; 4] = ["onnxruntime", "openvino", "ncnn", "ai-edge-litert"];
 /// Rounds in which the engines take turns.
 const ROUNDS: usize = 10;
-/// Answers agree where they differ by less than this share of the largest logit.
-const TOLERANCE: f64 = 1e-3;
 
 /// Flags of the command.
 #[derive(Args)]
 pub(crate) struct PeersArgs {
-    /// Only these networks: cnn9, cnn9-lowrank, cnn9-compressed, cnn9-block, lstm, lstm-compressed, cnn9-lowrank-batch32 (a
-    /// batch of 32 on two threads)
+    /// Only these networks: cnn9, cnn9-lowrank, cnn9-compressed, cnn9-block, each of these in 8 bits (cnn9-int8 and so on; the
+    /// others may take the network in f32 then, if that is faster for them), cnn9-lowrank-batch32 and
+    /// cnn9-lowrank-int8-batch32 (a batch of 32 on two threads), lstm, lstm-compressed
     networks: Vec<String>,
     /// Timed runs of each engine on each network, in ten rounds in which the engines take turns
     #[arg(long, default_value_t = 200)]
@@ -129,37 +128,37 @@ fn start(
     let available = std::thread::available_parallelism()?.get();
     ensure!(threads <= available, "{} needs {threads} cores, and there are {available}", path("name")?);
     let cores: Vec<String> = (0..threads).map(|i| ((core + available - i) % available).to_string()).collect();
-    let tolerance = TOLERANCE * network["largest_logit"].as_f64().context("a network without logits")?;
+    let forms = list("forms")?;
+    let tolerance = |form: &Value| form["tolerance"].as_f64().context("a form without a tolerance");
+    let own = forms.first().context("a network without a form")?;
 
-    let ours = [&binary.display().to_string(), "serve", &path("hccr")?, &path("input")?, &path("logits")?]
+    let ours = [&binary.display().to_string(), "serve", &path("hccr")?, &path("input")?, &text(own, "logits")?]
         .into_iter()
         .map(str::to_owned)
         .chain([batch.to_string(), threads.to_string()])
         .collect();
-    let mut programs: Vec<(&'static str, String, Vec<String>)> = vec![(OURS, String::new(), ours)];
+    let mut programs: Vec<(&'static str, String, f64, Vec<String>)> =
+        vec![(OURS, String::new(), tolerance(own)?, ours)];
     let ways: &[&str] = if batch > 1 { &["together", "apart"] } else { &["together"] };
-    let forms = list("onnx")?;
     for &name in names {
-        for onnx in forms.iter().filter_map(Value::as_str) {
+        for form in forms {
+            let onnx = text(form, "onnx")?;
             for way in ways {
                 let [python, script] = peer.map(|path| path.display().to_string());
                 // Without -B, Python would write into the sources.
-                let mut program = vec![python, "-B".to_owned(), script, name.to_owned(), onnx.to_owned()];
-                program.extend([path("input")?, path("logits")?, shape.join(",")]);
+                let mut program = vec![python, "-B".to_owned(), script, name.to_owned(), onnx.clone()];
+                program.extend([path("input")?, text(form, "logits")?, shape.join(",")]);
                 program.extend([threads.to_string(), (*way).to_owned()]);
-                let file = Path::new(onnx).file_name().unwrap_or_default().to_string_lossy().into_owned();
-                let form = match (forms.len() > 1, ways.len() > 1) {
-                    (true, _) => file,
-                    (false, true) => (*way).to_owned(),
-                    (false, false) => String::new(),
-                };
-                programs.push((name, form, program));
+                let file = Path::new(&onnx).file_name().unwrap_or_default().to_string_lossy().into_owned();
+                let parts = [(forms.len() > 1).then_some(&*file), (ways.len() > 1).then_some(*way)];
+                let label = parts.into_iter().flatten().collect::<Vec<_>>().join(" ");
+                programs.push((name, label, tolerance(form)?, program));
             }
         }
     }
 
     let (mut engines, mut failed) = (Vec::new(), Vec::new());
-    for (name, form, program) in programs {
+    for (name, form, tolerance, program) in programs {
         let agrees = |engine: Engine| {
             let difference = engine.max_abs_diff;
             ensure!(difference <= tolerance, "its answer differs by {difference}, where {tolerance:.1e} is allowed");

@@ -65,7 +65,7 @@ fn tensors(model: &Model, op: &Op) -> Vec<Tensor> {
 }
 
 /// What follows the name of a node, after a dot, in the names of its tensors and of the values inside it.
-const PARTS: [&str; 20] = [
+const PARTS: [&str; 21] = [
     "weight",
     "bias",
     "slope",
@@ -83,6 +83,7 @@ const PARTS: [&str; 20] = [
     "scaled",
     "zero",
     "quantized",
+    "integers",
     "directions",
     "h",
     "c",

@@ -136,6 +136,29 @@ fn onnx_has_the_graph() {
 }
 
 #[test]
+fn onnx_has_bytes() {
+    let mut b = ModelBuilder::new(&[2]);
+    b.push("bytes", Op::FakeQuantize { scale: 0.5, zero_point: 200 });
+    let weight = b.dense("w", &[2, 2], vec![63.0, -63.0, 0.0, 1.0]);
+    let scale = Some(b.dense("s", &[2], vec![0.5, 0.25]));
+    let params = LinearParams { in_features: 2, out_features: 2 };
+    b.push("fc", Op::Linear { params, weight, scale, bias: None, prelu: None });
+    let file = onnx::to_bytes(&b.finish(vec![])).expect("a valid model");
+    let (nodes, tensors) = parse(graph(&file));
+    let want = [
+        "bytes.quantized = QuantizeLinear(input bytes.scale bytes.zero)",
+        "bytes = DequantizeLinear(bytes.quantized bytes.scale bytes.zero)",
+        "fc.weight = DequantizeLinear(fc.integers fc.scale fc.zero)",
+        "fc = Gemm(bytes fc.weight)",
+    ];
+    assert_eq!(nodes, want);
+    assert_eq!(tensors["bytes.zero"], (vec![], vec![200]));
+    assert_eq!(tensors["fc.integers"], (vec![2, 2], vec![63, 193, 0, 1]));
+    assert_eq!(tensors["fc.scale"], (vec![2], bytes(&[0.5, 0.25])));
+    assert_eq!(tensors["fc.zero"], (vec![2], vec![0, 0]));
+}
+
+#[test]
 fn no_two_names_are_alike() {
     let mut sequence = sequence();
     for (node, name) in sequence.nodes.iter_mut().zip(["a", "a.bias", "a/h", "a", "a/h.next", "a_h", "a.h"]) {

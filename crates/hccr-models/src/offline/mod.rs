@@ -8,7 +8,7 @@ mod thesis;
 pub use cnn9::cnn9;
 pub use mean::mean_image;
 pub use recipe::OfflineRecipe;
-pub use thesis::{ThesisStage, thesis_network};
+pub use thesis::{ThesisStage, quantized, thesis_network};
 
 /// Trains an offline network.
 pub type OfflineTrainer<'a> = crate::NetworkTrainer<'a, crate::data::ImageSet, hccr_nn_train::Sgd>;

@@ -5,7 +5,7 @@
 use crate::data::IMAGE_SIZE;
 use crate::data::gb2312::gb2312_level1;
 use crate::random::{Compressed, weight};
-use hccr_compress::Block;
+use hccr_compress::{Block, QuantizeError, quantize};
 use hccr_runtime::shape::{Conv2dParams, LinearParams, Pool2dParams};
 use hccr_runtime::{Model, ModelBuilder, Op};
 use hccr_tensor::Rng;
@@ -58,6 +58,8 @@ const LINEARS: [(&str, usize, f32); 2] = [("fc1", 1024, 14.2), ("fc2", CLASSES, 
 /// Non-zero centres of a convolution's and of a fully connected layer's codebook, 6 and 5 bits with the zero; even numbers,
 /// so that none of the evenly spaced centres is zero itself.
 const CENTRES: [usize; 2] = [60, 30];
+/// Random images that the ranges of values are measured on.
+const QUANTIZED_FOR: usize = 4;
 
 /// The thesis's network with random weights, batch normalisation folded as graph optimisation leaves it.
 pub fn thesis_network(stage: ThesisStage, seed: u64) -> Model {
@@ -97,6 +99,19 @@ pub fn thesis_network(stage: ThesisStage, seed: u64) -> Model {
         in_features = out_features;
     }
     b.finish(gb2312_level1())
+}
+
+/// The network `model` of images, such as [`thesis_network`]'s, quantised for random images: ink of all greys on one half of
+/// the pixels.
+///
+/// # Errors
+/// As [`quantize`], for a model that cannot be.
+pub fn quantized(model: &Model, seed: u64) -> Result<Model, QuantizeError> {
+    let mut rng = Rng::new(seed, 0x8b17);
+    let pixels: usize = model.inputs.iter().flatten().product();
+    let mut image = || (0..pixels).map(|_| rng.range(-255.0, 255.0).max(0.0)).collect();
+    let images: Vec<Vec<f32>> = (0..QUANTIZED_FOR).map(|_| image()).collect();
+    quantize(model, &images)
 }
 
 fn conv(

@@ -24,7 +24,7 @@ pub enum IsaKind {
     Scalar,
     /// x86-64 with AVX2 and FMA: 8 lanes of `f32`.
     Avx2,
-    /// x86-64 with AVX-512F: 16 lanes of `f32`.
+    /// x86-64 with AVX-512 F, BW and VNNI: 16 lanes of `f32`.
     Avx512,
     /// AArch64 with NEON: 4 lanes of `f32`.
     Neon,
@@ -90,6 +90,13 @@ macro_rules! tokens {
                 }
             }
 
+            /// See [`Isa::DOT_OFFSET`].
+            pub(crate) fn dot_offset(self) -> i32 {
+                match self {
+                    $($(#[$has])? Self::$kind(_) => <$proof>::DOT_OFFSET,)*
+                }
+            }
+
             pub(crate) fn enter<K: Kernel>(self, kernel: K) {
                 match self {
                     $($(#[$has])? Self::$kind(isa) => isa.enter(kernel),)*
@@ -124,12 +131,18 @@ pub(crate) trait Kernel {
     fn run<I: Isa>(self, isa: I);
 }
 
-/// Vectors of `f32`, `LANES` wide.
+/// Vectors of `f32`, and of as many `i32`, `LANES` wide.
+///
+/// A vector of *quads* has four unsigned bytes in each lane, the first in the lowest bits.
 pub(crate) trait Isa: Copy {
     /// A vector.
     type F32: Copy;
+    /// A vector of integers, or of quads.
+    type I32: Copy;
     /// Its lanes; at most [`MAX_LANES`].
     const LANES: usize;
+    /// What [`Isa::dot4`] takes away from each byte of `x` before it multiplies.
+    const DOT_OFFSET: i32 = 0;
 
     /// Runs `kernel` compiled for this instruction set.
     fn enter<K: Kernel>(self, kernel: K);
@@ -180,6 +193,19 @@ pub(crate) trait Isa: Copy {
     /// `labels` points to `LANES` readable labels.
     unsafe fn lookup(self, table: &[f32; TABLE], labels: *const u8) -> Self::F32;
 
+    /// `x` in every lane.
+    fn splat_i32(self, x: i32) -> Self::I32;
+    /// The same bits.
+    fn bits(self, v: Self::F32) -> Self::I32;
+    /// The numbers as `f32`.
+    fn to_f32(self, v: Self::I32) -> Self::F32;
+    /// `sum` and four products of each lane: quads `x` less [`Isa::DOT_OFFSET`], times four signed bytes from -63 to 63.
+    fn dot4(self, sum: Self::I32, x: Self::I32, w: Self::I32) -> Self::I32;
+    /// Quads of four vectors of numbers, each rounded, ties to even, and 0 below 0 and 255 above 255.
+    fn pack(self, parts: [Self::F32; 4]) -> Self::F32;
+    /// The larger bytes of quads.
+    fn max_bytes(self, a: Self::F32, b: Self::F32) -> Self::F32;
+
     /// `x` for `x > 0`, `slope * x` otherwise; a slope of 1 gives `x` itself.
     #[inline(always)]
     fn prelu(self, x: Self::F32, slope: Self::F32) -> Self::F32 {
@@ -193,3 +219,13 @@ pub(crate) const MAX_LANES: usize = 16;
 
 /// Elements of the table of [`Isa::lookup`]: as many as vector registers of every instruction set hold with room to spare.
 pub(crate) const TABLE: usize = 32;
+
+/// Adding and subtracting it rounds an `f32` below 2^22 to the nearest integer, ties to even: from 2^23 on, units are the last
+/// place.
+const ROUND: f32 = 12_582_912.0;
+
+/// The nearest integer to `x`, below 2^22, ties to even.
+#[inline(always)]
+pub(crate) fn round(x: f32) -> f32 {
+    x + ROUND - ROUND
+}

@@ -17,6 +17,9 @@ impl Neon {
 
 impl Isa for Neon {
     type F32 = float32x4_t;
+    type I32 = int32x4_t;
+    // The products of bytes are signed by signed.
+    const DOT_OFFSET: i32 = 128;
     const LANES: usize = 4;
 
     fn enter<K: Kernel>(self, kernel: K) {
@@ -113,5 +116,52 @@ impl Isa for Neon {
             let indices = labels.cast::<[u8; 4]>().read().map(|label| u16::from(label) % TABLE as u16);
             self.gather(table.as_ptr(), indices.as_ptr())
         }
+    }
+
+    #[inline(always)]
+    fn splat_i32(self, x: i32) -> int32x4_t {
+        // SAFETY: the token proves that NEON is available.
+        unsafe { vdupq_n_s32(x) }
+    }
+
+    #[inline(always)]
+    fn bits(self, v: float32x4_t) -> int32x4_t {
+        // SAFETY: the token proves that NEON is available.
+        unsafe { vreinterpretq_s32_f32(v) }
+    }
+
+    #[inline(always)]
+    fn to_f32(self, v: int32x4_t) -> float32x4_t {
+        // SAFETY: the token proves that NEON is available.
+        unsafe { vcvtq_f32_s32(v) }
+    }
+
+    #[inline(always)]
+    fn dot4(self, sum: int32x4_t, x: int32x4_t, w: int32x4_t) -> int32x4_t {
+        // SAFETY: the token proves that NEON is available.
+        unsafe {
+            // The sign bit turned is 128 taken away. Sums of two products stay within 16 bits, as 2 * 128 * 63 does.
+            let x = veorq_s8(vreinterpretq_s8_s32(x), vdupq_n_s8(i8::MIN));
+            let w = vreinterpretq_s8_s32(w);
+            let low = vmull_s8(vget_low_s8(x), vget_low_s8(w));
+            vpadalq_s16(sum, vpaddq_s16(low, vmull_high_s8(x, w)))
+        }
+    }
+
+    #[inline(always)]
+    fn pack(self, parts: [float32x4_t; 4]) -> float32x4_t {
+        // SAFETY: the token proves that NEON is available.
+        unsafe {
+            // The conversion gives 0 for what is negative.
+            let [a, b, c, d] = parts.map(|part| vcvtnq_u32_f32(vminq_f32(part, vdupq_n_f32(255.0))));
+            let packed = vsliq_n_u32::<16>(vsliq_n_u32::<8>(a, b), c);
+            vreinterpretq_f32_u32(vsliq_n_u32::<24>(packed, d))
+        }
+    }
+
+    #[inline(always)]
+    fn max_bytes(self, a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        // SAFETY: the token proves that NEON is available.
+        unsafe { vreinterpretq_f32_u8(vmaxq_u8(vreinterpretq_u8_f32(a), vreinterpretq_u8_f32(b))) }
     }
 }

@@ -1,6 +1,6 @@
 //! Plain Rust: vectors are arrays, which the compiler turns into whatever the target has.
 
-use super::{Isa, Kernel, TABLE};
+use super::{Isa, Kernel, TABLE, round};
 
 /// Always available.
 #[derive(Clone, Copy, Debug)]
@@ -14,6 +14,7 @@ impl Scalar {
 
 impl Isa for Scalar {
     type F32 = [f32; 4];
+    type I32 = [i32; 4];
     const LANES: usize = 4;
 
     fn enter<K: Kernel>(self, kernel: K) {
@@ -94,5 +95,49 @@ impl Isa for Scalar {
         // SAFETY: the caller vouches for 4 labels.
         let labels = unsafe { labels.cast::<[u8; 4]>().read() };
         labels.map(|label| table[usize::from(label) % TABLE])
+    }
+
+    #[inline(always)]
+    fn splat_i32(self, x: i32) -> [i32; 4] {
+        [x; 4]
+    }
+
+    #[inline(always)]
+    fn bits(self, v: [f32; 4]) -> [i32; 4] {
+        v.map(|x| x.to_bits().cast_signed())
+    }
+
+    #[inline(always)]
+    fn to_f32(self, v: [i32; 4]) -> [f32; 4] {
+        v.map(|x| x as f32)
+    }
+
+    #[inline(always)]
+    fn dot4(self, sum: [i32; 4], x: [i32; 4], w: [i32; 4]) -> [i32; 4] {
+        let dot = |sum: i32, x: i32, w: i32| {
+            let (x, w) = (x.to_le_bytes(), w.to_le_bytes());
+            let product = |i: usize| i32::from(x[i]) * i32::from(w[i].cast_signed());
+            sum.wrapping_add(product(0) + product(1) + product(2) + product(3))
+        };
+        [dot(sum[0], x[0], w[0]), dot(sum[1], x[1], w[1]), dot(sum[2], x[2], w[2]), dot(sum[3], x[3], w[3])]
+    }
+
+    #[inline(always)]
+    fn pack(self, parts: [[f32; 4]; 4]) -> [f32; 4] {
+        let byte = |part: usize, lane: usize| round(parts[part][lane].clamp(0.0, 255.0)) as u8;
+        let pack = |lane: usize| {
+            f32::from_bits(u32::from_le_bytes([byte(0, lane), byte(1, lane), byte(2, lane), byte(3, lane)]))
+        };
+        [pack(0), pack(1), pack(2), pack(3)]
+    }
+
+    #[inline(always)]
+    fn max_bytes(self, a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        let max = |x: f32, y: f32| {
+            let (x, y) = (x.to_bits().to_le_bytes(), y.to_bits().to_le_bytes());
+            let max = |i: usize| if x[i] > y[i] { x[i] } else { y[i] };
+            f32::from_bits(u32::from_le_bytes([max(0), max(1), max(2), max(3)]))
+        };
+        [max(a[0], b[0]), max(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])]
     }
 }

@@ -17,6 +17,7 @@ impl Simd128 {
 
 impl Isa for Simd128 {
     type F32 = v128;
+    type I32 = v128;
     const LANES: usize = 4;
 
     fn enter<K: Kernel>(self, kernel: K) {
@@ -98,5 +99,41 @@ impl Isa for Simd128 {
         let [a, b, c, d] = unsafe { labels.cast::<[u8; 4]>().read() };
         let [a, b, c, d] = [a, b, c, d].map(|label| table[usize::from(label) % TABLE]);
         f32x4(a, b, c, d)
+    }
+
+    #[inline(always)]
+    fn splat_i32(self, x: i32) -> v128 {
+        i32x4_splat(x)
+    }
+
+    #[inline(always)]
+    fn bits(self, v: v128) -> v128 {
+        v
+    }
+
+    #[inline(always)]
+    fn to_f32(self, v: v128) -> v128 {
+        f32x4_convert_i32x4(v)
+    }
+
+    #[inline(always)]
+    fn dot4(self, sum: v128, x: v128, w: v128) -> v128 {
+        let low = i32x4_dot_i16x8(u16x8_extend_low_u8x16(x), i16x8_extend_low_i8x16(w));
+        let high = i32x4_dot_i16x8(u16x8_extend_high_u8x16(x), i16x8_extend_high_i8x16(w));
+        let (even, odd) = self.deinterleave(low, high);
+        i32x4_add(sum, i32x4_add(even, odd))
+    }
+
+    #[inline(always)]
+    fn pack(self, [a, b, c, d]: [v128; 4]) -> v128 {
+        let integers = |v: v128| u32x4_trunc_sat_f32x4(f32x4_nearest(self.min(v, f32x4_splat(255.0))));
+        let low = v128_or(integers(a), i32x4_shl(integers(b), 8));
+        let high = v128_or(integers(c), i32x4_shl(integers(d), 8));
+        v128_or(low, i32x4_shl(high, 16))
+    }
+
+    #[inline(always)]
+    fn max_bytes(self, a: v128, b: v128) -> v128 {
+        u8x16_max(a, b)
     }
 }

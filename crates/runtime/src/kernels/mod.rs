@@ -10,6 +10,7 @@
 
 pub(crate) mod activation;
 pub(crate) mod bspmm;
+pub(crate) mod bytes;
 pub(crate) mod conv;
 pub(crate) mod conv_pool;
 pub(crate) mod gemv;

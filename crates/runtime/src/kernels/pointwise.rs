@@ -1,5 +1,6 @@
 //! Operations on one element at a time, and copies between layouts, in plain Rust.
 
+use crate::isa::round;
 use crate::plan::Layout;
 use alloc::vec::Vec;
 
@@ -66,12 +67,8 @@ impl Pointwise {
     }
 }
 
-/// Adding and subtracting it rounds a small `f32` to the nearest integer, ties to even: from 2^23 on, units are the last place.
-const ROUND: f32 = 12_582_912.0;
-
 /// The integer from 0 to 255 that stands for `x`: see [`Op::FakeQuantize`](crate::model::Op::FakeQuantize).
 #[inline(always)]
 pub(crate) fn quantize(x: f32, reciprocal: f32, zero_point: u8) -> f32 {
-    let clamped = (x * reciprocal + f32::from(zero_point)).clamp(0.0, 255.0);
-    clamped + ROUND - ROUND
+    round((x * reciprocal + f32::from(zero_point)).clamp(0.0, 255.0))
 }

@@ -1,11 +1,56 @@
-//! Max pooling: vectors for windows of 3x3 at stride 2, plain Rust for all others and for the right edge.
+//! Max pooling, of numbers or of quads of bytes: vectors for windows of 3x3 at stride 2, plain Rust for all others and for the
+//! right edge.
 
 use crate::isa::{Isa, Kernel, MAX_LANES};
 use crate::plan::Layout;
 use crate::shape::Pool2dParams;
 
+/// What is the larger of two elements.
+trait Order {
+    /// Not larger than any.
+    const LOWEST: f32;
+    fn max(a: f32, b: f32) -> f32;
+    fn max_of_vectors<I: Isa>(isa: I, a: I::F32, b: I::F32) -> I::F32;
+}
+
+struct Numbers;
+
+impl Order for Numbers {
+    const LOWEST: f32 = f32::NEG_INFINITY;
+
+    #[inline(always)]
+    fn max(a: f32, b: f32) -> f32 {
+        if b > a { b } else { a }
+    }
+
+    #[inline(always)]
+    fn max_of_vectors<I: Isa>(isa: I, a: I::F32, b: I::F32) -> I::F32 {
+        isa.max(a, b)
+    }
+}
+
+/// Each of four bytes for itself.
+struct Quads;
+
+impl Order for Quads {
+    const LOWEST: f32 = 0.0;
+
+    #[inline(always)]
+    fn max(a: f32, b: f32) -> f32 {
+        let (a, b) = (a.to_bits().to_le_bytes(), b.to_bits().to_le_bytes());
+        f32::from_bits(u32::from_le_bytes([a[0].max(b[0]), a[1].max(b[1]), a[2].max(b[2]), a[3].max(b[3])]))
+    }
+
+    #[inline(always)]
+    fn max_of_vectors<I: Isa>(isa: I, a: I::F32, b: I::F32) -> I::F32 {
+        isa.max_bytes(a, b)
+    }
+}
+
 /// Windows and geometry.
 pub(crate) struct MaxPool {
+    /// Whether the elements are quads.
+    pub(crate) quads: bool,
     pub(crate) params: Pool2dParams,
     pub(crate) src: Layout,
     pub(crate) dst: Layout,
@@ -24,14 +69,14 @@ impl MaxPool {
 
     /// The maximum of the window of output `(y, x)`, clipped to the image.
     #[inline(always)]
-    fn window(&self, src: &[f32], channel: usize, y: usize, x: usize) -> f32 {
+    fn window<O: Order>(&self, src: &[f32], channel: usize, y: usize, x: usize) -> f32 {
         let Pool2dParams { kernel_size: [kh, kw], stride: [sy, sx], .. } = self.params;
         let rows = y * sy..(y * sy + kh).min(self.src.height);
         let columns = x * sx..(x * sx + kw).min(self.src.width);
-        let mut max = f32::NEG_INFINITY;
+        let mut max = O::LOWEST;
         for row in rows {
             for &v in &src[self.src.row(channel, row)][columns.clone()] {
-                max = if v > max { v } else { max };
+                max = O::max(max, v);
             }
         }
         max
@@ -47,6 +92,13 @@ struct Pass<'a> {
 impl Kernel for Pass<'_> {
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
+        if self.pool.quads { self.planes::<I, Quads>(isa) } else { self.planes::<I, Numbers>(isa) }
+    }
+}
+
+impl Pass<'_> {
+    #[inline(always)]
+    fn planes<I: Isa, O: Order>(self, isa: I) {
         let Self { pool, src, dst } = self;
         let (height, width) = (pool.src.height, pool.src.width);
         for channel in 0..pool.dst.channels {
@@ -60,10 +112,10 @@ impl Kernel for Pass<'_> {
                         pool.src.row(channel, (2 * y + 1).min(height - 1)).start,
                         pool.src.row(channel, (2 * y + 2).min(height - 1)).start,
                     ];
-                    done = row(isa, src, rows, width, out);
+                    done = row::<I, O>(isa, src, rows, width, out);
                 }
                 for x in done..out.len() {
-                    out[x] = pool.window(src, channel, y, x);
+                    out[x] = pool.window::<O>(src, channel, y, x);
                 }
             }
         }
@@ -72,7 +124,7 @@ impl Kernel for Pass<'_> {
 
 /// Pools as much of a row as the vectors can without reading beyond `src`, and returns how many outputs that is.
 #[inline(always)]
-fn row<I: Isa>(isa: I, src: &[f32], rows: [usize; 3], width: usize, out: &mut [f32]) -> usize {
+fn row<I: Isa, O: Order>(isa: I, src: &[f32], rows: [usize; 3], width: usize, out: &mut [f32]) -> usize {
     let mut x = 0;
     while x < out.len() {
         // The last vector overlaps the one before it.
@@ -81,7 +133,7 @@ fn row<I: Isa>(isa: I, src: &[f32], rows: [usize; 3], width: usize, out: &mut [f
             return x;
         }
         // SAFETY: the rows ascend, and of the last one the elements up to `2 * (at + LANES)` lie within `src`.
-        let max = unsafe { windows(isa, src.as_ptr(), rows, 2 * at) };
+        let max = unsafe { windows::<I, O>(isa, src.as_ptr(), rows, 2 * at) };
         if out.len() < I::LANES {
             let mut lanes = [0.0; MAX_LANES];
             // SAFETY: `LANES` is at most `MAX_LANES`.
@@ -97,9 +149,9 @@ fn row<I: Isa>(isa: I, src: &[f32], rows: [usize; 3], width: usize, out: &mut [f
     if 2 * last + 2 >= width {
         // The vectors took the last window on over the right edge: it has one or two columns.
         let (left, right) = (2 * last, (2 * last + 1).min(width - 1));
-        let mut max = f32::NEG_INFINITY;
+        let mut max = O::LOWEST;
         for row in rows {
-            max = max.max(src[row + left]).max(src[row + right]);
+            max = O::max(O::max(max, src[row + left]), src[row + right]);
         }
         out[last] = max;
     }
@@ -111,20 +163,20 @@ fn row<I: Isa>(isa: I, src: &[f32], rows: [usize; 3], width: usize, out: &mut [f
 /// # Safety
 /// From `at` on, `2 * LANES + 1` elements of each row lie within `src`.
 #[inline(always)]
-unsafe fn windows<I: Isa>(isa: I, src: *const f32, rows: [usize; 3], at: usize) -> I::F32 {
+unsafe fn windows<I: Isa, O: Order>(isa: I, src: *const f32, rows: [usize; 3], at: usize) -> I::F32 {
     // The maxima down the columns: two vectors from `at` on, and two shifted by one element.
-    let mut down = [isa.splat(f32::NEG_INFINITY); 4];
+    let mut down = [isa.splat(O::LOWEST); 4];
     for row in rows {
         // SAFETY: the loads start at elements 0, LANES, 1 and LANES + 1 of the `2 * LANES + 1` vouched for.
         unsafe {
             let p = src.add(row + at);
-            down[0] = isa.max(down[0], isa.load(p));
-            down[1] = isa.max(down[1], isa.load(p.add(I::LANES)));
-            down[2] = isa.max(down[2], isa.load(p.add(1)));
-            down[3] = isa.max(down[3], isa.load(p.add(I::LANES + 1)));
+            down[0] = O::max_of_vectors(isa, down[0], isa.load(p));
+            down[1] = O::max_of_vectors(isa, down[1], isa.load(p.add(I::LANES)));
+            down[2] = O::max_of_vectors(isa, down[2], isa.load(p.add(1)));
+            down[3] = O::max_of_vectors(isa, down[3], isa.load(p.add(I::LANES + 1)));
         }
     }
     let (left, _) = isa.deinterleave(down[0], down[1]);
     let (middle, right) = isa.deinterleave(down[2], down[3]);
-    isa.max(isa.max(left, middle), right)
+    O::max_of_vectors(isa, O::max_of_vectors(isa, left, middle), right)
 }

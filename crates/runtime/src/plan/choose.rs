@@ -16,8 +16,8 @@ use crate::kernels::strided::StridedConv;
 use crate::model::{Model, Op, WeightId};
 use crate::shape::{Conv2dParams, Pool2dParams};
 
-/// The kernel for `op`.
-pub(super) fn task(model: &Model, op: &Op, src: &Layout, dst: &Layout, lanes: usize) -> Task {
+/// The kernel for `op` on numbers; a pooling may read `quads` of bytes.
+pub(super) fn task(model: &Model, op: &Op, quads: bool, [src, dst]: [&Layout; 2], lanes: usize) -> Task {
     let dense = |id: WeightId| model.weight(id).to_dense();
     let epilogue = |outputs, bias, prelu| epilogue(model, outputs, bias, prelu);
     match *op {
@@ -31,7 +31,7 @@ pub(super) fn task(model: &Model, op: &Op, src: &Layout, dst: &Layout, lanes: us
         Op::Flatten | Op::Dropout { .. } | Op::Identity => Task::Pointwise(Pointwise::Copy),
         Op::FakeQuantize { scale, zero_point } => Task::Pointwise(Pointwise::FakeQuantize { scale, zero_point }),
         Op::Softmax => Task::Softmax,
-        Op::MaxPool2d { params } => Task::MaxPool(MaxPool { params, src: src.clone(), dst: dst.clone() }),
+        Op::MaxPool2d { params } => Task::MaxPool(MaxPool { quads, params, src: src.clone(), dst: dst.clone() }),
         Op::Conv2d { params, weight, scale, bias, prelu } => {
             let matrix = Matrix { weight: model.weight(weight), scale: scale.map(dense) };
             convolution::task(&params, &matrix, epilogue(params.out_channels, bias, prelu), src, dst, lanes)
@@ -77,7 +77,8 @@ pub(super) fn pooled_task(
     convolution::pooled_task(&params, &matrix, epilogue, pool, size, layouts, lanes)
 }
 
-fn epilogue(model: &Model, outputs: usize, bias: Option<WeightId>, prelu: Option<WeightId>) -> Epilogue {
+/// Bias and PRelu of a layer.
+pub(super) fn epilogue(model: &Model, outputs: usize, bias: Option<WeightId>, prelu: Option<WeightId>) -> Epilogue {
     let dense = |id: WeightId| model.weight(id).to_dense();
     Epilogue {
         bias: bias.map_or_else(|| alloc::vec![0.0; outputs], dense),

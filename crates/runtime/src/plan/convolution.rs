@@ -5,7 +5,7 @@ use super::matrix::Matrix;
 use super::step::Task;
 use crate::kernels::bspmm::{self, BlockSparseConv};
 use crate::kernels::conv::{self, DenseConv};
-use crate::kernels::conv_pool::ConvPool;
+use crate::kernels::conv_pool::{self, ConvPool};
 use crate::kernels::spmm::{self, SparseConv};
 use crate::kernels::strided::StridedConv;
 use crate::kernels::winograd::{Tile, WinogradConv};
@@ -85,20 +85,29 @@ pub(super) fn pooled_task(
     [src, dst]: [&Layout; 2],
     lanes: usize,
 ) -> Option<Task> {
-    let known = params.stride == [1, 1] && pool.kernel_size == [3, 3] && pool.stride == [2, 2];
-    let small = matrix.weight.columns() <= FEW_COLUMNS && src.elements()? <= FEW_INPUTS;
-    if !known || !small || matrix.is_sparse(1, lanes) {
+    let known = params.stride == [1, 1] && pools_in_one_pass(matrix.weight.columns(), pool, src);
+    if !known || matrix.is_sparse(1, lanes) {
         return None;
     }
     let (_, offsets) = offsets(params, src);
-    let weights = matrix.to_dense();
-    Some(Task::ConvPool(ConvPool::new(&weights, epilogue(), offsets, src.row_stride, size, dst.clone(), lanes)))
+    let products = conv_pool::Numbers::new(&matrix.to_dense(), offsets.len(), epilogue());
+    Some(Task::ConvPool(ConvPool::new(products, offsets, src.row_stride, size, dst.clone(), lanes)))
 }
 
-/// The position of the input that output pixel (0, 0) reads for the first column of the weight matrix, and for each.
+/// True where a convolution with so many columns of weights and this pooling may be one pass.
+pub(super) fn pools_in_one_pass(columns: usize, pool: &Pool2dParams, src: &Layout) -> bool {
+    let known = pool.kernel_size == [3, 3] && pool.stride == [2, 2];
+    known && columns <= FEW_COLUMNS && src.elements().is_some_and(|elements| elements <= FEW_INPUTS)
+}
+
+/// The position of the input that output pixel (0, 0) reads for the first column of the weight matrix.
+pub(super) fn first_input(params: &Conv2dParams, src: &Layout) -> usize {
+    (src.border[0] - params.padding[0]) * src.row_stride + src.border[1] - params.padding[1]
+}
+
+/// The same, and that position for each column.
 fn offsets(params: &Conv2dParams, src: &Layout) -> (usize, Vec<u32>) {
-    let [kh, kw] = params.kernel_size;
-    let first = (src.border[0] - params.padding[0]) * src.row_stride + src.border[1] - params.padding[1];
+    let ([kh, kw], first) = (params.kernel_size, first_input(params, src));
     let mut offsets = Vec::with_capacity(params.in_channels * kh * kw);
     for channel in 0..params.in_channels {
         for ky in 0..kh {

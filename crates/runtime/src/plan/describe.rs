@@ -2,7 +2,6 @@
 
 use super::Plan;
 use super::step::Step;
-use crate::kernels::CHUNK;
 use crate::shape::display;
 use alloc::format;
 use alloc::string::String;
@@ -35,16 +34,13 @@ impl Plan {
         };
         for step in steps {
             let kernel = step.task.name(self.isa(), self.token.lanes());
-            let layout = &step.dst_layout;
-            let output = match [layout.channels, layout.height, layout.width] {
-                [features, 1, CHUNK] if self.is_sequence() => format!("Tx{features}"),
-                shape => display(&shape),
-            };
+            let (dtype, _) = kernel.split_once('_').unwrap_or((&kernel, ""));
+            let output = display(&step.shape);
             let step_bytes = step.task.bytes();
             bytes += step_bytes;
             let step_bytes = format!("{step_bytes}");
             *table += &match &step.cost {
-                None => row([&step.layer, &kernel, "f32", &output, "", &step_bytes, "", ""]),
+                None => row([&step.layer, &kernel, dtype, &output, "", &step_bytes, "", ""]),
                 Some(cost) => {
                     dense_macs += cost.dense_macs;
                     nonzero_macs += cost.nonzero_macs;
@@ -53,7 +49,7 @@ impl Plan {
                     row([
                         &step.layer,
                         &kernel,
-                        "f32",
+                        dtype,
                         &output,
                         &sparsity(cost.nonzeros, cost.weights),
                         &step_bytes,

@@ -3,7 +3,7 @@
 use crate::kernels::LINE;
 use core::ops::Range;
 
-/// A value as planes, one a channel, each with a border of zeros.
+/// A value as planes, one a channel (or a quad of them, see [`bytes`](crate::kernels::bytes)), each with a border of zeros.
 ///
 /// The gap between two rows is the right border of the upper and the left border of the lower one.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +17,8 @@ pub(crate) struct Layout {
     pub(crate) row_stride: usize,
     /// Elements from one plane to the next.
     pub(crate) plane_stride: usize,
+    /// What borders hold.
+    pub(crate) zero: f32,
 }
 
 impl Layout {
@@ -26,7 +28,7 @@ impl Layout {
             [c, h, w] => (c, h, w),
             _ => (shape[0], 1, shape[1..].iter().product()),
         };
-        Self { channels, height, width, border: [0, 0], row_stride: width, plane_stride: height * width }
+        Self { channels, height, width, border: [0, 0], row_stride: width, plane_stride: height * width, zero: 0.0 }
     }
 
     /// Adds borders. With `lanes`, there is room for a kernel that writes whole vectors over the flat pixels.
@@ -91,11 +93,11 @@ impl Layout {
         }
         let (first, end) = (self.origin(), self.origin() + self.pixels());
         for plane in values.chunks_exact_mut(self.plane_stride).take(self.channels) {
-            plane[..first].fill(0.0);
-            plane[end..].fill(0.0);
+            plane[..first].fill(self.zero);
+            plane[end..].fill(self.zero);
             for y in 1..self.height {
                 let next = first + y * self.row_stride;
-                plane[next + self.width - self.row_stride..next].fill(0.0);
+                plane[next + self.width - self.row_stride..next].fill(self.zero);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! From a model to steps: buffers, their lifetimes, and what runs when.
 
 use super::arena::{Lifetime, place};
+use super::bytes::{self, Storage};
 use super::choose::{pooled_task, task};
 use super::layout::Layout;
 use super::step::{Step, Task};
@@ -8,6 +9,8 @@ use super::values::{MAX_ELEMENTS, Value, lay_out};
 use super::{Input, Plan};
 use crate::error::PlanError;
 use crate::isa::Token;
+use crate::kernels::bytes::Quantization;
+use crate::kernels::bytes::quantize::{Neighbours, Quantize};
 use crate::kernels::lstm::Lstm;
 use crate::kernels::pointwise::Pointwise;
 use crate::kernels::spmv;
@@ -18,12 +21,14 @@ use alloc::vec::Vec;
 impl Plan {
     /// Plans a valid model, whose values have these shapes.
     pub(crate) fn of_valid(model: &Model, shapes: Vec<Vec<usize>>, token: Token) -> Result<Self, PlanError> {
-        let values = lay_out(model, &shapes, token.lanes())?;
+        let storages = bytes::storages(model, &shapes);
+        let values = lay_out(model, &shapes, &storages, token.lanes())?;
         let inputs = model.inputs.len();
         let mut lowering = Lowering {
             model,
             shapes: &shapes,
             values: &values,
+            storages: &storages,
             token,
             buffers: Vec::new(),
             buffer_of: alloc::vec![0; values.len()],
@@ -102,6 +107,7 @@ struct Lowering<'a> {
     model: &'a Model,
     shapes: &'a [Vec<usize>],
     values: &'a [Value],
+    storages: &'a [Storage],
     token: Token,
     buffers: Vec<Lifetime>,
     /// The buffer of each value that is defined already.
@@ -152,13 +158,14 @@ impl Lowering<'_> {
         self.buffer_of[v]
     }
 
-    /// Appends a step.
-    fn push(&mut self, layer: &str, task: Task, [src_layout, dst_layout]: [Layout; 2], buffers: Buffers) {
+    /// Appends a step that makes value `v`, or a part of it.
+    fn push(&mut self, layer: &str, v: usize, task: Task, [src_layout, dst_layout]: [Layout; 2], buffers: Buffers) {
         let last = &mut self.buffers[buffers.src].last;
         *last = self.steps.len().max(*last);
         self.connections.push(buffers);
         self.steps.push(Step {
             layer: layer.into(),
+            shape: self.shapes[v].clone(),
             src: 0..0,
             dst: 0..0,
             state: 0..0,
@@ -182,22 +189,77 @@ impl Lowering<'_> {
             return;
         }
         let src_layout = &self.values[input].layout;
-        let (v, value, task) = match self.pooled(i) {
-            Some((pool, task)) => {
-                self.fused[pool] = true;
-                let v = self.model.inputs.len() + pool;
-                (v, &self.values[v], task)
+        // The last node of the step.
+        let (last, task) = match self.rounded(i).or_else(|| self.pooled(i)) {
+            Some(several) => several,
+            None => {
+                let (quads, layouts) = (self.storages[v] != Storage::Numbers, [src_layout, &value.layout]);
+                (i, task(self.model, &node.op, quads, layouts, self.token.lanes()))
             }
-            None => (v, value, task(self.model, &node.op, src_layout, &value.layout, self.token.lanes())),
         };
+        let mut next = i;
+        while next != last {
+            let Some(reader) = self.only_reader[self.model.inputs.len() + next] else { break };
+            self.fused[reader] = true;
+            next = reader;
+        }
+        let v = self.model.inputs.len() + last;
+        let value = &self.values[v];
         // Flattening keeps the image's shape, without its borders.
         let flat = matches!(node.op, Op::Flatten).then(|| src_layout.without_border());
         let dst_layout = flat.unwrap_or_else(|| value.layout.clone());
         let (src, dst) = (self.buffer_of[input], self.define(v));
         let scratch = task.scratch_len().map(|len| self.buffer(len, self.steps.len()));
-        self.push(&node.name, task, [src_layout.clone(), dst_layout], Buffers { src, dst, state, scratch });
+        self.push(&node.name, v, task, [src_layout.clone(), dst_layout], Buffers { src, dst, state, scratch });
         if let Some(step) = self.steps.last_mut() {
             step.cost = self.model.cost_of(i, self.shapes);
+        }
+    }
+
+    /// For a node that makes or multiplies bytes: the last node of its step, which is itself, the rounding that alone reads its
+    /// output, or the pooling behind that; and the task.
+    fn rounded(&self, i: usize) -> Option<(usize, Task)> {
+        let (inputs, op) = (self.model.inputs.len(), &self.model.nodes[i].op);
+        let input = self.model.nodes[i].input.0 as usize;
+        let layout = |node: usize| &self.values[inputs + node].layout;
+        let storage = |node: usize| self.storages[inputs + node];
+        // Rounding is a step of its own, or of what subtracts a mean before it, where no layer does it.
+        let (rounding, mean) = match *op {
+            Op::FakeQuantize { .. } => (Some(i), Vec::new()),
+            Op::SubtractMean { mean } => {
+                let reader = self.only_reader[inputs + i];
+                let rounds = |&reader: &usize| matches!(self.model.nodes[reader].op, Op::FakeQuantize { .. });
+                (reader.filter(rounds), self.model.weight(mean).to_dense())
+            }
+            _ => (None, Vec::new()),
+        };
+        if let Some(rounding) = rounding {
+            let to = storage(rounding).quantization()?;
+            let by_pixel = matches!(storage(rounding), Storage::Pixels(_));
+            let neighbours = if by_pixel { Neighbours::Pixels } else { Neighbours::Channels };
+            return Some((rounding, Task::Quantize(Quantize { mean, to, neighbours })));
+        }
+        let (from, src) = (self.storages[input], &self.values[input].layout);
+        let Some((rounding, to)) = self.reader_of_bytes(i, |op| matches!(op, Op::FakeQuantize { .. })) else {
+            return Some((i, bytes::task(self.model, op, from, None, [src, layout(i)], self.token)?));
+        };
+        if let Some((pool, _)) = self.reader_of_bytes(rounding, |op| matches!(op, Op::MaxPool2d { .. }))
+            && let Op::MaxPool2d { params } = &self.model.nodes[pool].op
+            && let layouts = [src, layout(rounding), layout(pool)]
+            && let Some(task) = bytes::pooled_task(self.model, op, from, to, params, layouts, self.token)
+        {
+            return Some((pool, task));
+        }
+        Some((rounding, bytes::task(self.model, op, from, Some(to), [src, layout(rounding)], self.token)?))
+    }
+
+    /// The node that alone reads the output of node `i`, where it is one of these and makes quads of bytes.
+    fn reader_of_bytes(&self, i: usize, is_one: impl Fn(&Op) -> bool) -> Option<(usize, Quantization)> {
+        let inputs = self.model.inputs.len();
+        let reader = self.only_reader[inputs + i].filter(|&reader| is_one(&self.model.nodes[reader].op))?;
+        match self.storages[inputs + reader] {
+            Storage::Quads(quantization) => Some((reader, quantization)),
+            Storage::Numbers | Storage::Pixels(_) => None,
         }
     }
 
@@ -218,9 +280,10 @@ impl Lowering<'_> {
         let node = &self.model.nodes[i];
         let input = node.input.0 as usize;
         let layout = self.values[input].layout.clone();
-        let mean = self.values[self.model.inputs.len() + i].layout.clone();
+        let v = self.model.inputs.len() + i;
+        let mean = self.values[v].layout.clone();
         let buffers = Buffers { src: self.buffer_of[input], dst: sums, state: None, scratch: None };
-        self.push(&node.name, Task::AddUp, [layout, mean], buffers);
+        self.push(&node.name, v, Task::AddUp, [layout, mean], buffers);
     }
 
     /// The part of a mean over time that follows the last chunk.
@@ -228,7 +291,7 @@ impl Lowering<'_> {
         let v = self.model.inputs.len() + i;
         let layout = self.values[v].layout.clone();
         let buffers = Buffers { src: sums, dst: self.define(v), state: None, scratch: None };
-        self.push(&self.model.nodes[i].name, Task::Mean, [layout.clone(), layout], buffers);
+        self.push(&self.model.nodes[i].name, v, Task::Mean, [layout.clone(), layout], buffers);
     }
 
     /// The buffer and length of an output, in a layout without borders, that lives on after the last step.
@@ -240,7 +303,7 @@ impl Lowering<'_> {
             let dst = self.buffer(len, self.steps.len());
             let buffers = Buffers { src: buffer, dst, state: None, scratch: None };
             let layouts = [layout.clone(), layout.without_border()];
-            self.push("output", Task::Pointwise(Pointwise::Copy), layouts, buffers);
+            self.push("output", v, Task::Pointwise(Pointwise::Copy), layouts, buffers);
             buffer = dst;
         }
         self.buffers[buffer].last = usize::MAX;

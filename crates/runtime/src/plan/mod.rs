@@ -1,6 +1,7 @@
 //! The plan: a model made ready for this machine.
 
 mod arena;
+mod bytes;
 mod choose;
 mod convolution;
 mod describe;
@@ -86,6 +87,11 @@ impl Plan {
     pub fn input_len(&self) -> usize {
         let elements: usize = self.inputs.iter().map(|input| input.layout.pixels_of_all()).sum();
         if self.is_sequence() { elements / CHUNK } else { elements }
+    }
+
+    /// Elements of the first output.
+    pub fn output_len(&self) -> usize {
+        self.outputs[0].len()
     }
 
     /// Number of outputs of the model.

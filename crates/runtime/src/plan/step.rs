@@ -2,18 +2,23 @@
 
 use super::layout::Layout;
 use crate::isa::{IsaKind, Token};
+use crate::kernels::bytes::quantize::{self, Neighbours};
+use crate::kernels::conv_pool::ConvPool;
 use crate::kernels::product::Product;
 use crate::kernels::{
-    bspmm, conv, conv_pool, gemv, lstm, over_time, pointwise, pool, sell, softmax, spmm, strided, winograd,
+    bspmm, bytes, conv, conv_pool, gemv, lstm, over_time, pointwise, pool, sell, softmax, spmm, strided, winograd,
 };
 use crate::model::LayerCost;
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::ops::Range;
 
 /// Runs one kernel from one buffer of the arena to another.
 pub(crate) struct Step {
     pub(crate) layer: String,
+    /// Shape of the value that it makes.
+    pub(crate) shape: Vec<usize>,
     pub(crate) src: Range<usize>,
     pub(crate) dst: Range<usize>,
     /// What an LSTM carries from step to step; empty for all others.
@@ -31,11 +36,15 @@ pub(crate) struct Step {
 pub(crate) enum Task {
     Conv(conv::DenseConv),
     Winograd(winograd::WinogradConv),
-    ConvPool(conv_pool::ConvPool),
+    ConvPool(ConvPool<conv_pool::Numbers>),
     SparseConv(spmm::SparseConv),
     BlockSparseConv(bspmm::BlockSparseConv),
     StridedConv(strided::StridedConv),
     Linear(Product),
+    Quantize(quantize::Quantize),
+    ByteConv(bytes::conv::ByteConv),
+    ByteConvPool(ConvPool<conv_pool::Quads>),
+    ByteLinear(bytes::linear::ByteLinear),
     MaxPool(pool::MaxPool),
     Pointwise(pointwise::Pointwise),
     Softmax,
@@ -61,6 +70,15 @@ impl Step {
             Task::BlockSparseConv(conv) => token.enter(conv.kernel(src, dst, steps)),
             Task::StridedConv(conv) => conv.run(src, dst),
             Task::Linear(product) => product.run(token, src, dst, false),
+            Task::Quantize(quantize) => {
+                token.enter(quantize.kernel((src, &self.src_layout), (dst, &self.dst_layout)));
+                if quantize.neighbours == Neighbours::Pixels {
+                    return; // The border has been written.
+                }
+            }
+            Task::ByteConv(conv) => token.enter(conv.kernel(src, dst)),
+            Task::ByteConvPool(conv) => token.enter(conv.kernel(src, dst, scratch)),
+            Task::ByteLinear(linear) => token.enter(linear.kernel(src, dst)),
             Task::MaxPool(pool) => token.enter(pool.kernel(src, dst)),
             Task::Pointwise(op) => op.run(src, &self.src_layout, dst, &self.dst_layout),
             Task::Softmax => {
@@ -86,9 +104,8 @@ impl Task {
                 let [down, across] = conv.tile();
                 format!("f32_winograd_{down}x{across}_{isa}")
             }
-            Self::ConvPool(_) => {
-                format!("f32_conv_pool_{}x{}_{isa}", conv_pool::MR, conv_pool::nr_vectors(lanes) * lanes)
-            }
+            Self::ConvPool(conv) => format!("f32_conv_pool_{}x{}_{isa}", conv_pool::MR, conv.tile_pixels()),
+            Self::ByteConvPool(conv) => format!("u8_conv_pool_{}x{}_{isa}", conv_pool::MR, conv.tile_pixels()),
             Self::SparseConv(_) => format!("f32_spmm_{}x1_{isa}", spmm::NR_VECTORS * lanes),
             Self::BlockSparseConv(_) => {
                 format!("f32_bspmm_{}x{}_{isa}", bspmm::MR, bspmm::nr_vectors(lanes) * lanes)
@@ -99,8 +116,18 @@ impl Task {
                 Product::Sparse(_) => format!("f32_spmv_{isa}"),
                 Product::Sliced(_) => format!("f32_sell_{}x1_{isa}", sell::MR),
             },
-            Self::MaxPool(pool) if pool.is_vectorised() => format!("f32_maxpool_3x3s2_{isa}"),
-            Self::MaxPool(_) => "f32_maxpool".into(),
+            Self::MaxPool(pool) => {
+                let element = if pool.quads { "u8" } else { "f32" };
+                match pool.is_vectorised() {
+                    true => format!("{element}_maxpool_3x3s2_{isa}"),
+                    false => format!("{element}_maxpool"),
+                }
+            }
+            Self::Quantize(_) => format!("u8_quantize_{isa}"),
+            Self::ByteConv(_) => {
+                format!("u8_conv_{}x{}_{isa}", bytes::conv::MR, bytes::conv::nr_vectors(lanes) * lanes)
+            }
+            Self::ByteLinear(_) => format!("u8_gemv_{}x1_{isa}", bytes::linear::PANEL * lanes),
             Self::Pointwise(pointwise::Pointwise::Copy) => "f32_copy".into(),
             Self::Pointwise(pointwise::Pointwise::SubtractMean(_)) => "f32_subtract".into(),
             Self::Pointwise(pointwise::Pointwise::BatchNorm { .. }) => "f32_batchnorm".into(),
@@ -118,6 +145,7 @@ impl Task {
         match self {
             Self::Winograd(conv) => Some(conv.scratch_len()),
             Self::ConvPool(conv) => Some(conv.scratch_len()),
+            Self::ByteConvPool(conv) => Some(conv.scratch_len()),
             Self::Lstm(lstm) => Some(lstm::Lstm::scratch_len(&lstm.params)),
             _ => None,
         }
@@ -133,8 +161,12 @@ impl Task {
             Self::BlockSparseConv(conv) => conv.bytes(),
             Self::StridedConv(conv) => conv.bytes(),
             Self::Linear(product) => product.bytes(),
+            Self::ByteConv(conv) => conv.bytes(),
+            Self::ByteConvPool(conv) => conv.bytes(),
+            Self::ByteLinear(linear) => linear.bytes(),
             Self::Lstm(lstm) => lstm.bytes(),
             Self::Pointwise(op) => op.bytes(),
+            Self::Quantize(quantize) => size_of_val(&*quantize.mean),
             Self::MaxPool(_) | Self::Softmax | Self::AddUp | Self::Mean => 0,
         }
     }

@@ -1,8 +1,10 @@
 //! The layout and the buffer of each value.
 
+use super::bytes::Storage;
 use super::layout::Layout;
 use crate::error::PlanError;
 use crate::kernels::CHUNK;
+use crate::kernels::bytes::Quantization;
 use crate::model::{Model, Op};
 use crate::shape::STEPS;
 use alloc::vec::Vec;
@@ -18,8 +20,13 @@ pub(crate) struct Value {
     pub(crate) buffer: usize,
 }
 
-/// Lays out every value of a valid model with the given shapes; of a sequence, one chunk.
-pub(crate) fn lay_out(model: &Model, shapes: &[Vec<usize>], lanes: usize) -> Result<Vec<Value>, PlanError> {
+/// Lays out every value of a valid model with the given shapes and elements; of a sequence, one chunk.
+pub(super) fn lay_out(
+    model: &Model,
+    shapes: &[Vec<usize>],
+    storages: &[Storage],
+    lanes: usize,
+) -> Result<Vec<Value>, PlanError> {
     let inputs = model.inputs.len();
     // What a value is when dropouts and identities are looked through.
     let mut base: Vec<usize> = (0..shapes.len()).collect();
@@ -31,6 +38,13 @@ pub(crate) fn lay_out(model: &Model, shapes: &[Vec<usize>], lanes: usize) -> Res
         let (input, output) = (base[node.input.0 as usize], inputs + i);
         match node.op {
             Op::Identity | Op::Dropout { .. } => base[output] = input,
+            // Layers find the bytes of an image where they are.
+            Op::Flatten if storages[output] != Storage::Numbers => base[output] = input,
+            // It may be the convolution before it that rounds.
+            Op::FakeQuantize { .. } => {
+                flat[output] = flat[input];
+                group[output] = group[input];
+            }
             Op::Conv2d { params, .. } => {
                 for d in 0..2 {
                     border[input][d] = border[input][d].max(params.padding[d]);
@@ -64,8 +78,13 @@ pub(crate) fn lay_out(model: &Model, shapes: &[Vec<usize>], lanes: usize) -> Res
         }
         let mut layout = match shape[..] {
             [STEPS, features] => Layout::tight(&[features, 1, CHUNK]),
+            [channels, h, w] if matches!(storages[v], Storage::Quads(_)) => {
+                Layout::tight(&[channels.div_ceil(4), h, w])
+            }
+            [features] if storages[v] != Storage::Numbers => Layout::tight(&[features.div_ceil(4)]),
             _ => Layout::tight(shape),
         };
+        layout.zero = storages[v].quantization().map_or(0.0, Quantization::zeros);
         if shape.len() == 3 {
             let lanes = flat[v].then_some(lanes);
             layout = layout.with_border(border[v], row_stride[group[v]], lanes).ok_or_else(|| too_large(usize::MAX))?;

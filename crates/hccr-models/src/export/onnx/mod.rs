@@ -4,12 +4,13 @@
 
 mod lstm;
 mod proto;
+mod quantize;
 
 use super::protobuf::Message;
 use super::{ExportError, Tensor, tensors, value_names};
 use hccr_runtime::shape::is_sequence;
 use hccr_runtime::{Model, Op};
-use proto::{Attribute, dims, write_byte, write_node, write_tensor, write_value};
+use proto::{Attribute, dims, write_node, write_tensor, write_value};
 
 /// The operator set; the first with all operators in their present form.
 const OPSET: i64 = 13;
@@ -91,27 +92,22 @@ fn write_op(graph: &mut Message, model: &Model, op: &Op, values: &Values) {
         return lstm::write_scan(graph, model, op, input, output);
     }
     if let Op::FakeQuantize { scale, zero_point } = *op {
-        return write_fake_quantize(graph, scale, zero_point, input, output);
+        return quantize::write_fake_quantize(graph, scale, zero_point, input, output);
     }
     let chain = chain(op, tensors(model, op), values);
+    let mut integers = quantize::integers(model, op).filter(|_| !is_sequence(values.input.1));
     let mut before = input.to_owned();
     for (i, link) in chain.iter().enumerate() {
-        let names: Vec<String> = link.tensors.iter().map(|tensor| write_tensor(graph, output, tensor)).collect();
+        let mut write = |tensor: &Tensor| match integers.take_if(|_| tensor.role == "weight") {
+            Some(integers) => quantize::write_weight(graph, output, &tensor.shape, integers),
+            None => write_tensor(graph, output, tensor),
+        };
+        let names: Vec<String> = link.tensors.iter().map(&mut write).collect();
         let inputs: Vec<&str> = std::iter::once(&before).chain(&names).map(String::as_str).collect();
         let to = if i + 1 == chain.len() { output.to_owned() } else { format!("{output}.{}", link.part) };
         write_node(graph, link.kind, &[&to], &inputs, &link.attributes);
         before = to;
     }
-}
-
-/// Writes the pair of nodes by which ONNX says that a value is to have 8 bits.
-fn write_fake_quantize(graph: &mut Message, scale: f32, zero_point: u8, input: &str, output: &str) {
-    let scale = Tensor { role: "scale", shape: Vec::new(), values: vec![scale] };
-    let scale = write_tensor(graph, output, &scale);
-    let zero = write_byte(graph, format!("{output}.zero"), zero_point);
-    let quantized = format!("{output}.quantized");
-    write_node(graph, "QuantizeLinear", &[&quantized], &[input, &scale, &zero], &[]);
-    write_node(graph, "DequantizeLinear", &[output], &[&quantized, &scale, &zero], &[]);
 }
 
 /// The nodes of ONNX that compute `op`, which has these tensors.

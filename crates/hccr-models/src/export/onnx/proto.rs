@@ -7,6 +7,7 @@ use hccr_runtime::shape::is_sequence;
 /// `TensorProto.DataType`.
 const FLOAT: i64 = 1;
 const UINT8: i64 = 2;
+const INT8: i64 = 3;
 const INT64: i64 = 7;
 
 /// Value of an attribute, and the number of its type.
@@ -56,20 +57,30 @@ pub(super) fn write_node(
 /// Writes a tensor of the node `node` and returns its name.
 pub(super) fn write_tensor(graph: &mut Message, node: &str, tensor: &Tensor) -> String {
     let bytes: Vec<u8> = tensor.values.iter().flat_map(|v| v.to_le_bytes()).collect();
-    write_bytes(graph, format!("{node}.{}", tensor.role), FLOAT, &tensor.shape, bytes)
+    write_raw(graph, format!("{node}.{}", tensor.role), FLOAT, &tensor.shape, bytes)
 }
 
-/// Writes a tensor of one byte without dimensions, and returns its name.
-pub(super) fn write_byte(graph: &mut Message, name: String, value: u8) -> String {
-    write_bytes(graph, name, UINT8, &[], vec![value])
+/// Elements of 8 bits.
+pub(super) enum Bytes {
+    Unsigned(Vec<u8>),
+    Signed(Vec<i8>),
+}
+
+/// Writes a tensor of bytes, and returns its name.
+pub(super) fn write_bytes(graph: &mut Message, name: String, bytes: &Bytes, shape: &[usize]) -> String {
+    let (kind, bytes) = match bytes {
+        Bytes::Unsigned(bytes) => (UINT8, bytes.clone()),
+        Bytes::Signed(bytes) => (INT8, bytes.iter().map(|b| b.cast_unsigned()).collect()),
+    };
+    write_raw(graph, name, kind, shape, bytes)
 }
 
 /// Writes a tensor of one integer, an axis perhaps, and returns its name.
 pub(super) fn write_integer(graph: &mut Message, name: String, value: i64) -> String {
-    write_bytes(graph, name, INT64, &[1], value.to_le_bytes().to_vec())
+    write_raw(graph, name, INT64, &[1], value.to_le_bytes().to_vec())
 }
 
-fn write_bytes(graph: &mut Message, name: String, kind: i64, shape: &[usize], bytes: Vec<u8>) -> String {
+fn write_raw(graph: &mut Message, name: String, kind: i64, shape: &[usize], bytes: Vec<u8>) -> String {
     graph.message(5, |proto| {
         for &d in shape {
             proto.int(1, d as i64);

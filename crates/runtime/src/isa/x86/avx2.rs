@@ -1,17 +1,8 @@
-//! x86-64: AVX2 with FMA, and AVX-512.
+//! AVX2 with FMA: 8 lanes.
 
-use super::{Isa, Kernel, TABLE};
+use super::has;
+use crate::isa::{Isa, Kernel, TABLE};
 use core::arch::x86_64::*;
-
-/// True where the CPU has all features; without `std`, where the crate was compiled for them.
-macro_rules! has {
-    ($($feature:tt),+) => {{
-        #[cfg(feature = "std")]
-        { $(std::arch::is_x86_feature_detected!($feature))&&+ }
-        #[cfg(not(feature = "std"))]
-        { cfg!(all($(target_feature = $feature),+)) }
-    }};
-}
 
 /// Proof that AVX2 and FMA are available.
 #[derive(Clone, Copy, Debug)]
@@ -25,20 +16,9 @@ impl Avx2 {
     }
 }
 
-/// Proof that AVX-512F is available (and with it AVX2 and FMA).
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Avx512 {
-    _private: (),
-}
-
-impl Avx512 {
-    pub(crate) fn new() -> Option<Self> {
-        has!("avx512f", "avx2", "fma").then_some(Self { _private: () })
-    }
-}
-
 impl Isa for Avx2 {
     type F32 = __m256;
+    type I32 = __m256i;
     const LANES: usize = 8;
 
     fn enter<K: Kernel>(self, kernel: K) {
@@ -166,113 +146,54 @@ impl Isa for Avx2 {
             _mm256_blendv_ps(low, high, bit4)
         }
     }
-}
 
-impl Isa for Avx512 {
-    type F32 = __m512;
-    const LANES: usize = 16;
-
-    fn enter<K: Kernel>(self, kernel: K) {
-        #[target_feature(enable = "avx512f,avx2,fma")]
-        fn door<K: Kernel>(isa: Avx512, kernel: K) {
-            kernel.run(isa);
-        }
-        // SAFETY: the token proves that AVX-512F is available.
-        unsafe { door(self, kernel) }
+    #[inline(always)]
+    fn splat_i32(self, x: i32) -> __m256i {
+        // SAFETY: the token proves that AVX2 and FMA are available.
+        unsafe { _mm256_set1_epi32(x) }
     }
 
     #[inline(always)]
-    fn splat(self, x: f32) -> __m512 {
-        // SAFETY: the token proves that AVX-512F is available.
-        unsafe { _mm512_set1_ps(x) }
+    fn bits(self, v: __m256) -> __m256i {
+        // SAFETY: the token proves that AVX2 and FMA are available.
+        unsafe { _mm256_castps_si256(v) }
     }
 
     #[inline(always)]
-    fn mul_add(self, a: __m512, b: __m512, c: __m512) -> __m512 {
-        // SAFETY: the token proves that AVX-512F is available.
-        unsafe { _mm512_fmadd_ps(a, b, c) }
+    fn to_f32(self, v: __m256i) -> __m256 {
+        // SAFETY: the token proves that AVX2 and FMA are available.
+        unsafe { _mm256_cvtepi32_ps(v) }
     }
 
     #[inline(always)]
-    fn add(self, a: __m512, b: __m512) -> __m512 {
-        // SAFETY: the token proves that AVX-512F is available.
-        unsafe { _mm512_add_ps(a, b) }
-    }
-
-    #[inline(always)]
-    fn mul(self, a: __m512, b: __m512) -> __m512 {
-        // SAFETY: the token proves that AVX-512F is available.
-        unsafe { _mm512_mul_ps(a, b) }
-    }
-
-    #[inline(always)]
-    fn div(self, a: __m512, b: __m512) -> __m512 {
-        // SAFETY: the token proves that AVX-512F is available.
-        unsafe { _mm512_div_ps(a, b) }
-    }
-
-    #[inline(always)]
-    fn pow2(self, n: __m512) -> __m512 {
-        // SAFETY: the token proves that AVX-512F is available.
+    fn dot4(self, sum: __m256i, x: __m256i, w: __m256i) -> __m256i {
+        // SAFETY: the token proves that AVX2 and FMA are available.
         unsafe {
-            let biased = _mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127));
-            _mm512_castsi512_ps(_mm512_slli_epi32::<23>(biased))
+            // Sums of two products stay within 16 bits, as 2 * 255 * 63 does.
+            let pairs = _mm256_maddubs_epi16(x, w);
+            _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))
         }
     }
 
     #[inline(always)]
-    fn max(self, a: __m512, b: __m512) -> __m512 {
-        // SAFETY: the token proves that AVX-512F is available.
-        unsafe { _mm512_max_ps(a, b) }
-    }
-
-    #[inline(always)]
-    fn min(self, a: __m512, b: __m512) -> __m512 {
-        // SAFETY: the token proves that AVX-512F is available.
-        unsafe { _mm512_min_ps(a, b) }
-    }
-
-    #[inline(always)]
-    fn deinterleave(self, a: __m512, b: __m512) -> (__m512, __m512) {
-        // SAFETY: the token proves that AVX-512F is available.
+    fn pack(self, parts: [__m256; 4]) -> __m256 {
+        // SAFETY: the token proves that AVX2 and FMA are available.
         unsafe {
-            let even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
-            let odd = _mm512_setr_epi32(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
-            (_mm512_permutex2var_ps(a, even, b), _mm512_permutex2var_ps(a, odd, b))
+            // Too large a number would become a negative integer; packing holds all others to their range.
+            let [a, b, c, d] = parts.map(|part| _mm256_cvtps_epi32(_mm256_min_ps(part, _mm256_set1_ps(255.0))));
+            let bytes = _mm256_packus_epi16(_mm256_packs_epi32(a, b), _mm256_packs_epi32(c, d));
+            // Within 128 bits there are now four bytes of each part.
+            let turn = _mm256_setr_epi8(
+                0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15, 0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11,
+                15,
+            );
+            _mm256_castsi256_ps(_mm256_shuffle_epi8(bytes, turn))
         }
     }
 
     #[inline(always)]
-    unsafe fn load(self, p: *const f32) -> __m512 {
-        // SAFETY: the token proves AVX-512F; the caller vouches for 16 readable elements.
-        unsafe { _mm512_loadu_ps(p) }
-    }
-
-    #[inline(always)]
-    unsafe fn store(self, p: *mut f32, v: __m512) {
-        // SAFETY: the token proves AVX-512F; the caller vouches for 16 writable elements.
-        unsafe { _mm512_storeu_ps(p, v) }
-    }
-
-    #[inline(always)]
-    fn prefetch(self, p: *const f32) {
-        // SAFETY: a prefetch has no effect but on caches.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
-    }
-
-    #[inline(always)]
-    unsafe fn gather(self, base: *const f32, indices: *const u16) -> __m512 {
-        // SAFETY: the token proves AVX-512F; the caller vouches for 16 indices, and for the element at each.
-        unsafe { _mm512_i32gather_ps::<4>(_mm512_cvtepu16_epi32(_mm256_loadu_si256(indices.cast())), base) }
-    }
-
-    #[inline(always)]
-    unsafe fn lookup(self, table: &[f32; TABLE], labels: *const u8) -> __m512 {
-        // SAFETY: the token proves AVX-512F; the caller vouches for 16 labels; the table has two vectors.
-        unsafe {
-            let labels = _mm512_cvtepu8_epi32(_mm_loadu_si128(labels.cast()));
-            let (low, high) = (_mm512_loadu_ps(table.as_ptr()), _mm512_loadu_ps(table.as_ptr().add(16)));
-            _mm512_permutex2var_ps(low, labels, high)
-        }
+    fn max_bytes(self, a: __m256, b: __m256) -> __m256 {
+        // SAFETY: the token proves that AVX2 and FMA are available.
+        unsafe { _mm256_castsi256_ps(_mm256_max_epu8(_mm256_castps_si256(a), _mm256_castps_si256(b))) }
     }
 }

@@ -1,0 +1,196 @@
+//! Quantisation: a network whose products are those of integers, 8 bits by 7.
+//!
+//! What a layer reads is rounded to 256 evenly spaced values by an [`Op::FakeQuantize`], and its weight becomes integers of
+//! at most [`Op::MAX_QUANTIZED`] and a factor a row. Both are properties of the model: any engine gives the same answers,
+//! and one that multiplies integers gives them faster.
+
+mod error;
+mod grid;
+mod integers;
+
+pub use error::QuantizeError;
+
+use grid::{Grid, Spread};
+use hccr_runtime::{Model, Node, Op, Plan, Session, ValueId, Weight, WeightData, WeightId};
+use std::sync::Arc;
+
+/// The network `model`, of images, with all its layers in integers; `samples` are some hundred of its inputs, from the
+/// training set, row-major as [`Session::run`] takes them.
+///
+/// Behind each operation whose values a layer reads, directly or through pooling, stands one [`Op::FakeQuantize`]; pooling
+/// reads the rounded values, which gives what rounding the pooled ones would. Outputs that no layer reads are not rounded.
+/// The rounded range is the one with the least squared error in what the layers read of the samples.
+///
+/// Weights become a codebook of integers with the pattern that they had, a dense one a full pattern. A codebook keeps its
+/// labels, so that the file grows by no more than the factors: its centres are rounded to multiples of one step. Other
+/// weights have a step a row. The steps, which have the least squared error, go into the layer's `scale`. A weight much
+/// smaller than the largest becomes zero, and keeps its entry.
+///
+/// Batch normalisation should be folded and PRelu fused before: a layer's values are rounded where they leave it.
+///
+/// # Errors
+/// [`QuantizeError`] for sequences, without samples, for a model that is quantised already or does not take the samples,
+/// and where values or weights are too large.
+pub fn quantize(model: &Model, samples: &[Vec<f32>]) -> Result<Model, QuantizeError> {
+    model.validate()?;
+    if model.is_sequence() {
+        return Err(QuantizeError::Sequence);
+    }
+    if samples.is_empty() {
+        return Err(QuantizeError::NoSamples);
+    }
+    let rounded = rounded(model)?;
+    let grids = calibrate(model, &rounded, samples)?;
+    let mut quantized = insert(model, &rounded, &grids);
+    for node in 0..quantized.nodes.len() {
+        quantize_weight(&mut quantized, node);
+    }
+    quantized.validate()?;
+    Ok(quantized)
+}
+
+/// Whether an operation multiplies by a matrix.
+fn is_layer(op: &Op) -> bool {
+    matches!(op, Op::Conv2d { .. } | Op::Linear { .. })
+}
+
+/// Whether an operation's values are among those that it reads, or the same.
+fn passes(op: &Op) -> bool {
+    matches!(op, Op::MaxPool2d { .. } | Op::Flatten | Op::Dropout { .. } | Op::Identity)
+}
+
+/// For each value, whether a layer reads it or values taken from it.
+fn rounded(model: &Model) -> Result<Vec<bool>, QuantizeError> {
+    let mut rounded = vec![false; model.inputs.len() + model.nodes.len()];
+    for (i, node) in model.nodes.iter().enumerate().rev() {
+        let own = rounded[model.value_of(i).0 as usize];
+        if own && matches!(node.op, Op::FakeQuantize { .. }) {
+            return Err(QuantizeError::Quantized { layer: node.name.clone() });
+        }
+        if is_layer(&node.op) || own && passes(&node.op) {
+            rounded[node.input.0 as usize] = true;
+        }
+    }
+    Ok(rounded)
+}
+
+/// The value that `value` is taken from by operations that make no new ones.
+fn origin(model: &Model, mut value: ValueId) -> ValueId {
+    while let Some(node) = model.producer(value).map(|node| &model.nodes[node]).filter(|node| passes(&node.op)) {
+        value = node.input;
+    }
+    value
+}
+
+/// For each value that makes new values to be rounded, its grid.
+fn calibrate(model: &Model, rounded: &[bool], samples: &[Vec<f32>]) -> Result<Vec<Option<Grid>>, QuantizeError> {
+    let mut read: Vec<ValueId> = model.nodes.iter().filter(|n| is_layer(&n.op)).map(|n| n.input).collect();
+    read.sort_unstable();
+    read.dedup();
+    if read.is_empty() {
+        return Ok(vec![None; rounded.len()]);
+    }
+    let mut spreads = vec![Spread::default(); rounded.len()];
+    run(model, &read, samples, |sample, output, values| {
+        let origin = origin(model, read[output]);
+        spreads[origin.0 as usize].add(values, sample, samples.len());
+    })?;
+    let grid = |(i, spread): (usize, &Spread)| {
+        let value = ValueId(i as u32);
+        if !rounded[i] || origin(model, value) != value {
+            return Ok(None);
+        }
+        let name = |node: usize| model.nodes[node].name.clone();
+        let too_large = || QuantizeError::TooLarge { layer: model.producer(value).map_or("input".into(), name) };
+        spread.grid().ok_or_else(too_large).map(Some)
+    };
+    spreads.iter().enumerate().map(grid).collect()
+}
+
+/// Runs `model` on all samples, and gives `see` the number of the sample, and the number and elements of each of `values`.
+fn run(
+    model: &Model,
+    values: &[ValueId],
+    samples: &[Vec<f32>],
+    mut see: impl FnMut(usize, usize, &[f32]),
+) -> Result<(), QuantizeError> {
+    let observed = Model { outputs: values.to_vec(), labels: Vec::new(), ..model.clone() };
+    let mut session = Session::new(Arc::new(Plan::new(&observed)?));
+    for (i, sample) in samples.iter().enumerate() {
+        session.run(sample)?;
+        for output in 0..values.len() {
+            see(i, output, session.output(output).expect("one of the outputs"));
+        }
+    }
+    Ok(())
+}
+
+/// The model with the grids behind their values, which the layers read, and what passes values to them.
+fn insert(model: &Model, rounded: &[bool], grids: &[Option<Grid>]) -> Model {
+    let inputs = model.inputs.len();
+    let mut quantized = Model { nodes: Vec::new(), outputs: Vec::new(), ..model.clone() };
+    // Where each old value, and what is rounded of it, is found in the new graph.
+    let (mut plain, mut round) = (Vec::new(), Vec::new());
+    for (i, grid) in grids.iter().enumerate() {
+        let value = if i < inputs {
+            ValueId(i as u32)
+        } else {
+            let node = &model.nodes[i - inputs];
+            let input = node.input.0 as usize;
+            let reads_rounded = is_layer(&node.op) || rounded[i] && passes(&node.op);
+            let input = if reads_rounded { round[input] } else { plain[input] };
+            append(&mut quantized, Node { input, ..node.clone() })
+        };
+        plain.push(value);
+        let name = i.checked_sub(inputs).map_or("input", |node| &model.nodes[node].name);
+        round.push(grid.map_or(value, |grid| {
+            let op = Op::FakeQuantize { scale: grid.scale, zero_point: grid.zero_point };
+            append(&mut quantized, Node { name: format!("{name}.quantize"), op, input: value })
+        }));
+    }
+    quantized.outputs = model.outputs.iter().map(|output| plain[output.0 as usize]).collect();
+    quantized
+}
+
+/// Appends a node, and gives its value.
+fn append(model: &mut Model, node: Node) -> ValueId {
+    model.nodes.push(node);
+    model.value_of(model.nodes.len() - 1)
+}
+
+/// Puts integers in the place of the weight of `node`, where it is a layer, and their steps into its scale.
+fn quantize_weight(model: &mut Model, node: usize) {
+    let (Op::Conv2d { weight, scale, .. } | Op::Linear { weight, scale, .. }) = model.nodes[node].op else { return };
+    let (data, mut steps) = integers::integers(model.weight(weight));
+    if let Some(scale) = scale {
+        steps.iter_mut().zip(model.weight(scale).to_dense()).for_each(|(step, factor)| *step *= factor);
+    }
+    let (rows, shape) = (steps.len(), model.weight(weight).shape.clone());
+    let new_weight = replace(model, node, "weight", Some(weight), &shape, data);
+    let new_scale = replace(model, node, "scale", scale, &[rows], WeightData::Dense(steps));
+    if let Op::Conv2d { weight, scale, .. } | Op::Linear { weight, scale, .. } = &mut model.nodes[node].op {
+        (*weight, *scale) = (new_weight, Some(new_scale));
+    }
+}
+
+/// Puts `data` in the place of the weight `old` of `node`, or in a new weight where `node` has none or shares it.
+fn replace(
+    model: &mut Model,
+    node: usize,
+    what: &str,
+    old: Option<WeightId>,
+    shape: &[usize],
+    data: WeightData,
+) -> WeightId {
+    let uses = |id| model.nodes.iter().flat_map(|n| n.op.weights()).filter(|&used| used == id).count();
+    if let Some(id) = old.filter(|&id| uses(id) == 1) {
+        model.weights[id.0 as usize].data = data;
+        return id;
+    }
+    let mut name = format!("{}.{what}", model.nodes[node].name);
+    while model.weights.iter().any(|w| w.name == name) {
+        name.push('_');
+    }
+    model.weights.push(Weight { name, shape: shape.to_vec(), data });
+    WeightId(model.weights.len() as u32 - 1)
+}

@@ -1,0 +1,92 @@
+//! Many samples at once, on the caller's threads.
+
+use crate::error::RunError;
+use crate::plan::Plan;
+use crate::session::{Session, check_finite};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+/// Sessions of one [`Plan`] that share the samples of a batch.
+///
+/// The runtime starts no threads. [`Batch::jobs`] divides a batch into as many parts as there are sessions, for the caller to
+/// run wherever it likes; every sample has the bits that a [`Session`] alone would give it.
+///
+/// ```
+/// # use hccr_runtime::{Batch, ModelBuilder, Op, Plan};
+/// # use std::sync::Arc;
+/// # let mut network = ModelBuilder::new(&[3]);
+/// # network.push("softmax", Op::Softmax);
+/// # let plan = Arc::new(Plan::new(&network.finish(Vec::new()))?);
+/// let mut batch = Batch::new(plan, 2);
+/// let inputs = vec![0.5; 32 * 3]; // 32 samples of 3 elements
+/// let mut outputs = vec![0.0; 32 * 3];
+/// std::thread::scope(|scope| {
+///     for job in batch.jobs(&inputs, &mut outputs)? {
+///         scope.spawn(move || job.run()); // or a pool's own `spawn`
+///     }
+///     Ok::<_, hccr_runtime::RunError>(())
+/// })?;
+/// # assert!(outputs.iter().all(|p| (p - 1.0 / 3.0).abs() < 1e-6));
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+pub struct Batch {
+    sessions: Vec<Session>,
+}
+
+/// A part of a batch, with the session to run it.
+pub struct Job<'a> {
+    session: &'a mut Session,
+    /// Samples one after the other.
+    inputs: &'a [f32],
+    outputs: &'a mut [f32],
+}
+
+impl Batch {
+    /// As many sessions as `threads` (one for 0), each with memory of its own ([`Plan::arena_bytes`]).
+    pub fn new(plan: Arc<Plan>, threads: usize) -> Self {
+        Self { sessions: (0..threads.max(1)).map(|_| Session::new(Arc::clone(&plan))).collect() }
+    }
+
+    /// Divides a batch into jobs of nearly equal size, at most one a session. A sample's output is there when its job has run.
+    ///
+    /// # Shapes
+    /// `inputs` holds any number of samples of [`Plan::input_len`] elements; `outputs` as many first outputs of
+    /// [`Plan::output_len`].
+    ///
+    /// # Errors
+    /// [`RunError::InputShape`] and [`RunError::OutputShape`] for other lengths, [`RunError::NonFiniteInput`] for a NaN or an
+    /// infinity, [`RunError::IsASequence`] for a plan whose samples have no fixed length. No output is written then.
+    pub fn jobs<'a>(
+        &'a mut self,
+        inputs: &'a [f32],
+        outputs: &'a mut [f32],
+    ) -> Result<impl Iterator<Item = Job<'a>>, RunError> {
+        let plan = self.sessions[0].plan();
+        if plan.is_sequence() {
+            return Err(RunError::IsASequence);
+        }
+        let [input_len, output_len] = [plan.input_len(), plan.output_len()];
+        let samples = inputs.len().div_ceil(input_len);
+        if inputs.len() != samples * input_len {
+            return Err(RunError::InputShape { expected: samples * input_len, found: inputs.len() });
+        }
+        if outputs.len() != samples * output_len {
+            return Err(RunError::OutputShape { expected: samples * output_len, found: outputs.len() });
+        }
+        check_finite(inputs)?;
+        let share = samples.div_ceil(self.sessions.len()).max(1);
+        let parts = inputs.chunks(share * input_len).zip(outputs.chunks_mut(share * output_len));
+        Ok(self.sessions.iter_mut().zip(parts).map(|(session, (inputs, outputs))| Job { session, inputs, outputs }))
+    }
+}
+
+impl Job<'_> {
+    /// Runs the samples of the job, on the calling thread.
+    pub fn run(self) {
+        let Self { session, inputs, outputs } = self;
+        let [input_len, output_len] = [session.plan().input_len(), session.plan().output_len()];
+        for (input, output) in inputs.chunks_exact(input_len).zip(outputs.chunks_exact_mut(output_len)) {
+            output.copy_from_slice(session.run_checked(input, |_| ()));
+        }
+    }
+}

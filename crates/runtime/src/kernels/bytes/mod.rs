@@ -1,0 +1,225 @@
+//! Products of bytes: activations of 8 bits, as [`Op::FakeQuantize`](crate::model::Op::FakeQuantize) makes them, times weights
+//! that are integers of 7.
+//!
+//! Values stand in planes of *quads*, an element of the arena each: the bytes of four consecutive channels of a pixel, the
+//! first in the lowest bits. A quad is as wide as an `f32`, so that layouts, borders and flat pixels are those of all other
+//! kernels, with a quarter of the planes. An image of one channel stands in quads of four neighbours of a row instead.
+
+pub(crate) mod conv;
+pub(crate) mod linear;
+pub(crate) mod quantize;
+
+use super::Epilogue;
+use crate::isa::Isa;
+use crate::plan::{Nonzeros, Values};
+use alloc::vec::Vec;
+use core::ops::Range;
+
+/// How bytes stand for numbers: as `scale * (byte - zero_point)`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Quantization {
+    pub(crate) scale: f32,
+    pub(crate) zero_point: u8,
+}
+
+impl Quantization {
+    /// A quad of zeros.
+    pub(crate) fn zeros(self) -> f32 {
+        f32::from_bits(u32::from_le_bytes([self.zero_point; 4]))
+    }
+}
+
+/// Where a layer finds what it multiplies.
+pub(crate) struct Quads {
+    /// The quads of the input: where each stands, from where an output pixel does.
+    pub(crate) offsets: Vec<u32>,
+    /// For each column of the weight matrix, its byte of all of them.
+    pub(crate) places: Vec<u32>,
+}
+
+/// A matrix of integers, with a factor for each row.
+pub(crate) struct ByteMatrix {
+    /// The weights for each quad of the input, row-major.
+    quads: Vec<[i8; 4]>,
+    /// Quads of a row.
+    columns: usize,
+    scale: Vec<f32>,
+}
+
+impl ByteMatrix {
+    /// The entries of `matrix`, all of which are integers from -63 to 63, as `quads` places them.
+    pub(crate) fn new(matrix: &Nonzeros<'_>, quads: &Quads) -> Self {
+        let (pattern, columns) = (&matrix.pattern, quads.offsets.len());
+        let mut packed = alloc::vec![[0; 4]; pattern.rows() * columns];
+        let table = match &matrix.values {
+            Values::Own(_) => [0; 256],
+            Values::Shared { centres, .. } => centres.map(|centre| centre as i8),
+        };
+        for (row, packed) in packed.chunks_exact_mut(columns).enumerate() {
+            for i in pattern.row(row) {
+                let place = quads.places[pattern.indices[i] as usize] as usize;
+                packed[place / 4][place % 4] = match &matrix.values {
+                    Values::Own(values) => values[i] as i8,
+                    Values::Shared { labels, .. } => table[usize::from(labels[i])],
+                };
+            }
+        }
+        let scale = matrix.scale.map_or_else(|| alloc::vec![1.0; pattern.rows()], <[f32]>::to_vec);
+        Self { quads: packed, columns, scale }
+    }
+
+    pub(crate) fn rows(&self) -> usize {
+        self.scale.len()
+    }
+
+    /// For each `MR` consecutive rows, their weights for each quad of the input; what the last ones lack is zero.
+    pub(crate) fn blocks<const MR: usize>(&self) -> impl Iterator<Item = impl Iterator<Item = [i32; MR]>> {
+        (0..self.rows()).step_by(MR).map(|first| {
+            let rows: [_; MR] = core::array::from_fn(|m| self.row(first + m));
+            let weights = move |quad: usize| rows.map(|row| row.map_or(0, |row| to_bits(row[quad])));
+            (0..self.columns).map(weights)
+        })
+    }
+
+    /// The weights of a row; `None` beyond the last.
+    fn row(&self, row: usize) -> Option<&[[i8; 4]]> {
+        self.quads.chunks_exact(self.columns).nth(row)
+    }
+}
+
+/// What a layer does to a sum of integers: to a number, with scale and bias, then PRelu, then to a byte where one is wanted.
+///
+/// Numbers that are to be bytes are in units of the byte's scale, from its zero point on: PRelu commutes with the first, and
+/// the second goes into both of the lines that it is made of.
+pub(crate) struct ByteEpilogue {
+    /// What the sum starts at, so that a byte counts from its zero point.
+    start: Vec<i32>,
+    /// Factor and summand of a positive number.
+    rising: [Vec<f32>; 2],
+    /// The same of a negative one.
+    falling: [Vec<f32>; 2],
+    slope: Vec<f32>,
+    slopes: Slopes,
+    zero_point: f32,
+    makes_bytes: bool,
+}
+
+/// The slopes of a layer's PRelu.
+#[derive(Clone, Copy)]
+enum Slopes {
+    /// All are one: there is none.
+    One,
+    /// It is the larger of its two lines.
+    AtMostOne,
+    Any,
+}
+
+impl ByteEpilogue {
+    /// For inputs that `from` describes, outputs that `to` describes or that are `f32`, and [`Isa::DOT_OFFSET`].
+    pub(crate) fn new(
+        matrix: &ByteMatrix,
+        epilogue: &Epilogue,
+        from: Quantization,
+        to: Option<Quantization>,
+        dot_offset: i32,
+    ) -> Self {
+        let (unit, zero_point) = to.map_or((1.0, 0.0), |to| (1.0 / to.scale, f32::from(to.zero_point)));
+        let zero = dot_offset - i32::from(from.zero_point);
+        let sum = |row: &[[i8; 4]]| row.as_flattened().iter().map(|&w| i32::from(w)).sum::<i32>();
+        let factor = |row: usize| matrix.scale[row] * from.scale * unit;
+        let bias = |row: usize| epilogue.bias[row] * unit;
+        let slope = &epilogue.slope;
+        let rows = 0..matrix.rows();
+        let slopes = match () {
+            () if slope.iter().all(|&slope| slope == 1.0) => Slopes::One,
+            () if slope.iter().all(|&slope| slope <= 1.0) => Slopes::AtMostOne,
+            () => Slopes::Any,
+        };
+        Self {
+            start: matrix.quads.chunks_exact(matrix.columns).map(|row| zero * sum(row)).collect(),
+            rising: [rows.clone().map(factor).collect(), rows.clone().map(|row| bias(row) + zero_point).collect()],
+            falling: [
+                rows.clone().map(|row| slope[row] * factor(row)).collect(),
+                rows.map(|row| slope[row] * bias(row) + zero_point).collect(),
+            ],
+            slope: slope.clone(),
+            slopes,
+            zero_point,
+            makes_bytes: to.is_some(),
+        }
+    }
+
+    /// The same for outputs in the order of `rows`; anything for one that is not there.
+    pub(crate) fn reordered(&self, rows: &[usize]) -> Self {
+        fn pick<T: Copy + Default>(values: &[T], rows: &[usize]) -> Vec<T> {
+            rows.iter().map(|&row| values.get(row).copied().unwrap_or_default()).collect()
+        }
+        Self {
+            start: pick(&self.start, rows),
+            rising: [0, 1].map(|i| pick(&self.rising[i], rows)),
+            falling: [0, 1].map(|i| pick(&self.falling[i], rows)),
+            slope: pick(&self.slope, rows),
+            ..*self
+        }
+    }
+
+    /// What the sum of an output starts at.
+    #[inline(always)]
+    pub(crate) fn start(&self, output: usize) -> i32 {
+        self.start[output]
+    }
+
+    /// The same of as many outputs from `first` on as there are lanes.
+    #[inline(always)]
+    pub(crate) fn starts(&self, first: usize, lanes: usize) -> &[i32] {
+        &self.start[first..][..lanes]
+    }
+
+    /// Sums as numbers: of one output, or of consecutive ones from `output` on, one a lane.
+    #[inline(always)]
+    pub(crate) fn finish<I: Isa, const BY_LANE: bool>(&self, isa: I, output: usize, sum: I::F32) -> I::F32 {
+        let parameter = parameter::<I, BY_LANE>;
+        let [factor, bias] = &self.rising;
+        let up = isa.mul_add(sum, parameter(isa, factor, output), parameter(isa, bias, output));
+        match self.slopes {
+            Slopes::One => up,
+            Slopes::AtMostOne => {
+                let [factor, bias] = &self.falling;
+                isa.max(up, isa.mul_add(sum, parameter(isa, factor, output), parameter(isa, bias, output)))
+            }
+            Slopes::Any => {
+                let zero = isa.splat(self.zero_point);
+                let number = isa.add(up, isa.splat(-self.zero_point));
+                isa.add(isa.prelu(number, parameter(isa, &self.slope, output)), zero)
+            }
+        }
+    }
+
+    /// True where no larger sum becomes a smaller number.
+    #[inline(always)]
+    pub(crate) fn keeps_order(&self, outputs: Range<usize>) -> bool {
+        let factors = self.rising[0][outputs.clone()].iter().chain(&self.falling[0][outputs]);
+        factors.into_iter().all(|&factor| factor >= 0.0)
+    }
+
+    /// True where outputs are bytes.
+    pub(crate) fn makes_bytes(&self) -> bool {
+        self.makes_bytes
+    }
+}
+
+/// A parameter of one output in every lane, or those of consecutive ones.
+#[inline(always)]
+fn parameter<I: Isa, const BY_LANE: bool>(isa: I, values: &[f32], output: usize) -> I::F32 {
+    if BY_LANE {
+        // SAFETY: the slice has `LANES` elements.
+        unsafe { isa.load(values[output..][..I::LANES].as_ptr()) }
+    } else {
+        isa.splat(values[output])
+    }
+}
+
+/// Four weights as [`Isa::dot4`] takes them.
+fn to_bits(weights: [i8; 4]) -> i32 {
+    i32::from_le_bytes(weights.map(i8::cast_unsigned))
+}
