@@ -5,6 +5,7 @@
 
 use hccr_benches::{Rng, SEED, compare};
 use hccr_models::offline::{ThesisStage, thesis_network};
+use hccr_runtime::Plan;
 
 fn main() {
     let mut rng = Rng(2);
@@ -13,7 +14,7 @@ fn main() {
         ("baseline", ThesisStage::Baseline),
         ("low-rank", ThesisStage::LowRank),
         ("compressed", ThesisStage::Compressed),
-        ("blocks", ThesisStage::BlockCompressed { block: 4 }),
+        ("blocks", ThesisStage::BlockCompressed { block: Plan::BLOCK.into() }),
     ];
     compare(stages.map(|(name, stage)| (name, Box::new(move || thesis_network(stage, SEED)) as _)), &input);
 }

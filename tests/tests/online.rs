@@ -3,8 +3,8 @@
 mod toy_ink;
 
 use hccr_compress::{
-    Adw, AdwConfig, Budget, Centres, Cra, CraConfig, MatrixRanks, Sharing, SharingConfig, Strategy, Svd, SvdConfig,
-    Trainer, Training, cost,
+    Adw, AdwConfig, Block, Budget, Centres, Cra, CraConfig, MatrixRanks, Sharing, SharingConfig, Strategy, Svd,
+    SvdConfig, Trainer, Training, cost,
 };
 use hccr_graph_opt::optimize;
 use hccr_models::data::InkSet;
@@ -82,8 +82,13 @@ fn a_network_is_trained_compressed_and_recognises() {
     }
     let low_rank = file(&trainer);
 
-    let config =
-        CraConfig { layers: Vec::new(), grid: vec![0.4, 0.6, 0.8], block: 1, stop_drop: 0.2, max_sparsity: 0.95 };
+    let config = CraConfig {
+        layers: Vec::new(),
+        grid: vec![0.4, 0.6, 0.8],
+        block: Block::SINGLE,
+        stop_drop: 0.2,
+        max_sparsity: 0.95,
+    };
     let layers = trainer.layers();
     let mut cra = Cra::new(config, &layers).expect("a valid configuration");
     while !cra.is_done() {
@@ -94,8 +99,13 @@ fn a_network_is_trained_compressed_and_recognises() {
     let targets = cra.targets_for_budget(&layers, budget).expect("a budget within reach").ratios;
     let planned = cost(&layers, &targets).0;
 
-    let config =
-        AdwConfig { strategy: Strategy::Adaptive, targets, block: 1, training: training(200, 0.004), ramp_steps: 100 };
+    let config = AdwConfig {
+        strategy: Strategy::Adaptive,
+        targets,
+        block: Block::SINGLE,
+        training: training(200, 0.004),
+        ramp_steps: 100,
+    };
     prune_twice(Adw::new(config, &layers).expect("a valid configuration"), &mut trainer, &train, &dev);
     let pruned = file(&trainer);
 

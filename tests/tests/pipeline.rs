@@ -3,8 +3,8 @@
 mod toy;
 
 use hccr_compress::{
-    Adw, AdwConfig, Budget, Centres, Cra, CraConfig, Gslre, GslreConfig, Ranks, Sharing, SharingConfig, Strategy,
-    Trainer, Training, cost, quantize,
+    Adw, AdwConfig, Block, Budget, Centres, Cra, CraConfig, Gslre, GslreConfig, Ranks, Sharing, SharingConfig,
+    Strategy, Trainer, Training, cost, quantize,
 };
 use hccr_graph_opt::optimize;
 use hccr_models::data::ImageSet;
@@ -114,8 +114,13 @@ fn a_network_is_trained_compressed_and_recognises() {
     }
     let gslre = Stage::new("gslre", &trainer, test);
 
-    let config =
-        CraConfig { layers: Vec::new(), grid: vec![0.4, 0.6, 0.8], block: 1, stop_drop: 0.2, max_sparsity: 0.95 };
+    let config = CraConfig {
+        layers: Vec::new(),
+        grid: vec![0.4, 0.6, 0.8],
+        block: Block::SINGLE,
+        stop_drop: 0.2,
+        max_sparsity: 0.95,
+    };
     let layers = trainer.layers();
     let mut cra = Cra::new(config, &layers).expect("a valid configuration");
     while !cra.is_done() {
@@ -132,7 +137,7 @@ fn a_network_is_trained_compressed_and_recognises() {
     let config = AdwConfig {
         strategy: Strategy::Adaptive,
         targets: targets.clone(),
-        block: 1,
+        block: Block::SINGLE,
         training: training(40, 0.04),
         ramp_steps: 25,
     };

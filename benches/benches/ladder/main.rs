@@ -80,7 +80,8 @@ fn main() {
 fn offline() -> Vec<Rung> {
     let unfolded = unfolded(&thesis_network(ThesisStage::Baseline, SEED));
     let folded = hccr_graph_opt::optimize(&unfolded).expect("a valid model");
-    let stages = [ThesisStage::LowRank, ThesisStage::Compressed, ThesisStage::BlockCompressed { block: 4 }];
+    let in_blocks = ThesisStage::BlockCompressed { block: Plan::BLOCK.into() };
+    let stages = [ThesisStage::LowRank, ThesisStage::Compressed, in_blocks];
     let [low_rank, compressed, blocks] = stages.map(|stage| thesis_network(stage, SEED));
     let pruned = without_codebooks(&compressed);
     let mut rng = Rng(SEED);

@@ -48,7 +48,7 @@ fn write_all(dir: &Path, released: Option<&Path>) -> Result<()> {
     };
     let baseline = with_small_logits(thesis_network(ThesisStage::Baseline, SEED))?;
     let low_rank = with_small_logits(thesis_network(ThesisStage::LowRank, SEED))?;
-    let block = thesis_network(ThesisStage::BlockCompressed { block: Plan::BLOCK_ROWS }, SEED);
+    let block = thesis_network(ThesisStage::BlockCompressed { block: Plan::BLOCK.into() }, SEED);
     let pruned = full_size_network(OnlineStage::Compressed, SEED);
     // ONNX's LSTM has no factors: peers get a loop over the factors, and the operator with their products, and may take
     // the faster.

@@ -4,11 +4,11 @@
 //! to the layer's target; dropped weights stay zero, the others keep training (thesis). The shape of the climb is this
 //! project's choice, since the abstract leaves it open: cubic, fast while the dropped weights are small and slow near the
 //! target (Zhu and Gupta, arXiv 1710.01878). Two other strategies run through the same machine for comparison. Weights go
-//! one by one, or in blocks of output rows, whose zeros a runtime can make better use of.
+//! one by one, or in blocks, whose zeros a runtime can make better use of.
 
 use crate::error::{CompressError, InputError};
 use crate::layers::{check_block, check_names, find};
-use crate::magnitude::{Blocks, sparsity_of};
+use crate::magnitude::{Block, Blocks, sparsity_of};
 use crate::trainer::{Constraint, LayerInfo, Trainer};
 use crate::training::{Progress, Record, Training};
 use serde::{Deserialize, Serialize};
@@ -39,9 +39,8 @@ pub struct AdwConfig {
     pub strategy: Strategy,
     /// Layers to prune, each with the share of its weights to drop, 0 to 1.
     pub targets: Vec<(String, f32)>,
-    /// Consecutive output rows of a weight matrix that are dropped together, at one column; 1: each weight on its own. A
-    /// layer then loses its target at least, and less than a block more.
-    pub block: usize,
+    /// Which weights are dropped together. A layer loses its target at least, and less than a block more.
+    pub block: Block,
     /// The whole training; the thresholds move once an interval.
     pub training: Training,
     /// Mini-batches over which weights are dropped; the rest trains what is left.
@@ -93,8 +92,8 @@ impl Adw {
         Ok(Self { config, blocks, step: 0, thresholds: None, sparsity, history: Vec::new() })
     }
 
-    /// Output rows that are dropped together.
-    pub fn block(&self) -> usize {
+    /// Which weights are dropped together.
+    pub fn block(&self) -> Block {
         self.config.block
     }
 
@@ -224,7 +223,7 @@ mod tests {
         }
     }
 
-    fn run(strategy: Strategy, block: usize) -> (Adw, Drifting) {
+    fn run(strategy: Strategy, block: Block) -> (Adw, Drifting) {
         let training = Training { steps: 50, learning_rate: 0.1, warmup_steps: 0, interval: 4, evaluate_every: 20 };
         let config = AdwConfig { strategy, targets: vec![("fc".into(), 0.8)], block, training, ramp_steps: 30 };
         let mut trainer = Drifting::new();
@@ -237,7 +236,7 @@ mod tests {
 
     #[test]
     fn adaptive_sparsity_climbs_to_the_target() {
-        let (adw, trainer) = run(Strategy::Adaptive, 1);
+        let (adw, trainer) = run(Strategy::Adaptive, Block::SINGLE);
         let climb: Vec<f32> = adw.history().iter().map(|r| r.sparsity[0]).collect();
         assert!(climb[0] > 0.2 && climb[0] < 0.4, "{climb:?}");
         assert!(climb[..8].windows(2).all(|w| w[0] <= w[1]) && climb[3] < 0.8, "{climb:?}");
@@ -252,23 +251,24 @@ mod tests {
     fn blocks_climb_to_the_target_as_a_whole() {
         // Ten rows in blocks of 4, 4 and 2, in ten columns. Magnitudes rise from row to row: the first two blocks of each
         // column go, and nothing else.
-        let (adw, trainer) = run(Strategy::Adaptive, 4);
+        let block = Block { rows: 4, channels: 1 };
+        let (adw, trainer) = run(Strategy::Adaptive, block);
         let climb: Vec<f32> = adw.history().iter().map(|r| r.sparsity[0]).collect();
         assert!(climb.windows(2).all(|w| w[0] <= w[1]) && climb[0] < 0.4 && climb[7..].iter().all(|&s| s == 0.8));
-        assert_eq!((adw.block(), trainer.keep), (4, [[false; 80].as_slice(), [true; 20].as_slice()].concat()));
+        assert_eq!((adw.block(), trainer.keep), (block, [[false; 80].as_slice(), [true; 20].as_slice()].concat()));
         // Every threshold on the way dropped whole blocks of four.
         assert!(climb.iter().all(|s| ((s * 100.0).round() as usize).is_multiple_of(4)), "{climb:?}");
     }
 
     #[test]
     fn one_shot_is_at_the_target_from_the_start() {
-        let (adw, _) = run(Strategy::OneShot, 1);
+        let (adw, _) = run(Strategy::OneShot, Block::SINGLE);
         assert!(adw.history().iter().all(|r| r.sparsity[0] == 0.8));
     }
 
     #[test]
     fn a_fixed_threshold_stays_and_weights_drift_below_it() {
-        let (adw, trainer) = run(Strategy::FixedThreshold { alpha: 1.0, beta: 0.0, lambda: -0.005 }, 1);
+        let (adw, trainer) = run(Strategy::FixedThreshold { alpha: 1.0, beta: 0.0, lambda: -0.005 }, Block::SINGLE);
         // The mean magnitude is 0.505: at first the 50 weights up to 0.50 go, then those that training pulls below.
         assert_eq!(adw.history()[0].sparsity, [0.5]);
         let last = adw.sparsity().next().unwrap();
@@ -286,7 +286,7 @@ mod tests {
 
     #[test]
     fn bad_configurations_are_refused() {
-        let (adw, trainer) = run(Strategy::OneShot, 1);
+        let (adw, trainer) = run(Strategy::OneShot, Block::SINGLE);
         let refused = |change: fn(&mut AdwConfig)| {
             let mut config = adw.config.clone();
             change(&mut config);
@@ -295,7 +295,8 @@ mod tests {
         refused(|c| c.targets[0].1 = 1.01);
         refused(|c| c.targets[0].0 = "conv9".into());
         refused(|c| c.targets.push(("fc".into(), 0.5)));
-        refused(|c| c.block = 0);
+        refused(|c| c.block.rows = 0);
+        refused(|c| c.block.channels = 0);
         refused(|c| c.ramp_steps = 51);
         refused(|c| c.training.interval = 0);
         refused(|c| c.training.learning_rate = f32::NAN);

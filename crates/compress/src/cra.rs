@@ -6,7 +6,7 @@
 
 use crate::error::{CompressError, InputError};
 use crate::layers::{check_block, check_names, find};
-use crate::magnitude::{Blocks, dropped_weights};
+use crate::magnitude::{Block, Blocks, dropped_weights};
 use crate::trainer::{LayerInfo, LayerKind, Trainer};
 use crate::training::Progress;
 use serde::{Deserialize, Serialize};
@@ -18,8 +18,8 @@ pub struct CraConfig {
     pub layers: Vec<String>,
     /// Ratios of dropped weights to try, ascending, above 0 and at most 1.
     pub grid: Vec<f32>,
-    /// Consecutive output rows that are dropped together, as in [`AdwConfig::block`](crate::AdwConfig::block).
-    pub block: usize,
+    /// Which weights are dropped together, as in [`AdwConfig::block`](crate::AdwConfig::block).
+    pub block: Block,
     /// A layer's curve ends once the accuracy has fallen by this much (0.05: five points).
     pub stop_drop: f32,
     /// No layer is asked to lose a larger share of its weights than this.
@@ -261,7 +261,13 @@ mod tests {
     /// Two layers, the first ten times as costly a weight and far more sensitive, after one that is left alone.
     fn analysed() -> (Cra, [LayerInfo; 3]) {
         let layers = [layer("first", 10, 1), layer("a", 100, 10), layer("b", 1000, 1)];
-        let config = CraConfig { layers: vec![], grid: vec![0.5, 0.9], block: 1, stop_drop: 0.5, max_sparsity: 0.95 };
+        let config = CraConfig {
+            layers: vec![],
+            grid: vec![0.5, 0.9],
+            block: Block::SINGLE,
+            stop_drop: 0.5,
+            max_sparsity: 0.95,
+        };
         let mut cra = Cra::new(config, &layers).unwrap();
         cra.curves =
             vec![curve("a", &[(0.0, 0.9), (0.5, 0.8), (0.9, 0.3)]), curve("b", &[(0.0, 0.9), (0.5, 0.9), (0.9, 0.8)])];
@@ -328,7 +334,7 @@ mod tests {
         refused(|c| c.layers.push("conv9".into()));
         refused(|c| c.grid = vec![]);
         refused(|c| c.grid = vec![0.5, 0.5]);
-        refused(|c| c.block = 0);
+        refused(|c| c.block.channels = 0);
         refused(|c| c.max_sparsity = f32::NAN);
         refused(|c| c.stop_drop = -0.1);
     }

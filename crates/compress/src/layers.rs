@@ -1,6 +1,7 @@
 //! Layers by their names.
 
 use crate::error::InputError;
+use crate::magnitude::Block;
 use crate::trainer::LayerInfo;
 
 /// Finds a layer.
@@ -27,10 +28,10 @@ pub(crate) fn check_names<'a>(
     Ok(())
 }
 
-/// Checks the number of output rows of a block.
-pub(crate) fn check_block(rows: usize) -> Result<(), InputError> {
-    if rows == 0 {
-        return Err(InputError::config("block", "is 0, must be at least one output row"));
+/// Checks the shape of blocks.
+pub(crate) fn check_block(block: Block) -> Result<(), InputError> {
+    if block.rows == 0 || block.channels == 0 {
+        return Err(InputError::config("block", "has no rows or no channels, must have one of each at least"));
     }
     Ok(())
 }

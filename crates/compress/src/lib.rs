@@ -28,6 +28,7 @@ pub use cra::{Budget, Cra, CraConfig, RedundancyCurve, Targets, cost};
 pub use error::{CompressError, InputError};
 pub use gslre::{Gslre, GslreConfig, GslreRecord, Ranks};
 pub use lowrank::{Decomposition, LowRankPair, max_rank, rank_for_speedup};
+pub use magnitude::Block;
 pub use quantize::{QuantizeError, quantize};
 pub use sharing::{SharedLayer, Sharing, SharingConfig};
 pub use svd::{DecomposedLayer, MatrixRanks, Svd, SvdConfig};

@@ -3,23 +3,60 @@
 use crate::trainer::LayerInfo;
 use serde::{Deserialize, Serialize};
 
-/// How a layer's weights are pruned together: so many consecutive output rows at one column of the weight matrix, where a
-/// column is an input channel and a tap. Rows that do not fill the last block make a smaller one.
+/// The shape of a block of weights that are dropped together, or kept together: all weights that join so many consecutive
+/// output channels to so many consecutive input channels at one tap of the kernel.
+///
+/// Blocks start at multiples of the shape. What the last channels do not fill is a smaller block. Of a fully connected layer
+/// the channels are its features: blocks are tiles of the matrix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Block {
+    /// Consecutive output channels: rows of the weight matrix.
+    pub rows: usize,
+    /// Consecutive input channels; in a row of an Oihw weight they stand as far from one another as the kernel has taps.
+    pub channels: usize,
+}
+
+impl Block {
+    /// Each weight on its own.
+    pub const SINGLE: Self = Self { rows: 1, channels: 1 };
+
+    /// Place of the first weight of the block that the weight at `at` is in, in an Oihw weight of `shape`. A size of 0 counts
+    /// as 1.
+    pub fn first(self, [_, in_channels, height, width]: [usize; 4], at: usize) -> usize {
+        let taps = (height * width).max(1);
+        let columns = in_channels.max(1) * taps;
+        at - at / columns % self.rows.max(1) * columns - at % columns / taps % self.channels.max(1) * taps
+    }
+}
+
+impl Default for Block {
+    fn default() -> Self {
+        Self::SINGLE
+    }
+}
+
+impl From<[usize; 2]> for Block {
+    /// Output channels, input channels.
+    fn from([rows, channels]: [usize; 2]) -> Self {
+        Self { rows, channels }
+    }
+}
+
+/// The blocks of a layer's weight.
 ///
 /// A block's magnitude is the mean of its weights' magnitudes: the sum that Mao et al. (arXiv:1705.08922) take, made
 /// comparable between blocks of different sizes. That of a single weight is its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Blocks {
-    columns: usize,
-    /// Rows of a block.
-    rows: usize,
+    /// Of the weight, Oihw.
+    shape: [usize; 4],
+    block: Block,
 }
 
 impl Blocks {
-    /// Blocks of `rows` output rows, at least one, in the weight of `layer`.
-    pub(crate) fn new(layer: &LayerInfo, rows: usize) -> Self {
-        let columns: usize = layer.kind.weight_shape()[1..].iter().product();
-        Self { columns: columns.max(1), rows: rows.max(1) }
+    /// Blocks of the shape `block` in the weight of `layer`.
+    pub(crate) fn new(layer: &LayerInfo, block: Block) -> Self {
+        Self { shape: layer.kind.weight_shape(), block }
     }
 
     /// Keeps all but the smallest blocks of `weight`, as few as make up the share `sparsity` (0 to 1) of it; of equals, the
@@ -28,38 +65,37 @@ impl Blocks {
     /// A block of zeros is never kept, so that what was dropped once stays dropped.
     pub(crate) fn keep_largest(self, weight: &[f32], sparsity: f32) -> Vec<bool> {
         let dropped = dropped_weights(weight.len(), sparsity);
-        let magnitudes = self.magnitudes(weight);
-        // Magnitude and position of a block in one integer: the bits of a non-negative float sort as its value does.
-        let key = |(at, m): (usize, &f32)| (u64::from(m.to_bits()) << 32) | self.first(at) as u64;
-        let mut keys: Vec<u64> = magnitudes.iter().enumerate().map(key).collect();
-        let last_dropped = (dropped > 0).then(|| *keys.select_nth_unstable(dropped - 1).1);
-        magnitudes.iter().enumerate().map(|(at, m)| *m != 0.0 && Some(key((at, m))) > last_dropped).collect()
+        let keys = self.keys(weight);
+        let last_dropped = (dropped > 0).then(|| *keys.clone().select_nth_unstable(dropped - 1).1);
+        keys.into_iter().map(|key| magnitude(key) != 0.0 && Some(key) > last_dropped).collect()
     }
 
     /// Keeps the blocks of `weight` whose magnitude is above `threshold`.
     pub(crate) fn keep_above(self, weight: &[f32], threshold: f32) -> Vec<bool> {
-        self.magnitudes(weight).into_iter().map(|m| m > threshold).collect()
+        self.keys(weight).into_iter().map(|key| magnitude(key) > threshold).collect()
     }
 
-    /// For each weight the magnitude of its block.
-    fn magnitudes(self, weight: &[f32]) -> Vec<f32> {
-        let mut magnitudes = Vec::with_capacity(weight.len());
-        for rows in weight.chunks(self.columns.saturating_mul(self.rows)) {
-            let count = rows.len() / self.columns;
-            let mean = |column: usize| {
-                let column = rows[column..].iter().step_by(self.columns);
-                (column.map(|w| f64::from(w.abs())).sum::<f64>() / count as f64) as f32
-            };
-            let means: Vec<f32> = (0..self.columns).map(mean).collect();
-            (0..count).for_each(|_| magnitudes.extend_from_slice(&means));
+    /// For each weight the magnitude and the first place of its block, in one integer that sorts by both: the bits of a
+    /// non-negative float sort as its value does.
+    fn keys(self, weight: &[f32]) -> Vec<u64> {
+        let first: Vec<usize> = (0..weight.len()).map(|at| self.block.first(self.shape, at)).collect();
+        let mut sums = vec![(0.0, 0.0); weight.len()];
+        for (&first, w) in first.iter().zip(weight) {
+            let (sum, count) = &mut sums[first];
+            *sum += f64::from(w.abs());
+            *count += 1.0;
         }
-        magnitudes
+        let key = |first: usize| {
+            let (sum, count) = sums[first];
+            (u64::from(((sum / count) as f32).to_bits()) << 32) | first as u64
+        };
+        first.into_iter().map(key).collect()
     }
+}
 
-    /// The first weight of the block that the weight `at` is in.
-    fn first(self, at: usize) -> usize {
-        at - at / self.columns % self.rows * self.columns
-    }
+/// The magnitude in a key.
+fn magnitude(key: u64) -> f32 {
+    f32::from_bits((key >> 32) as u32)
 }
 
 /// Number of weights that a layer of `weights` loses at `sparsity`; where they go in blocks, at least.
@@ -78,8 +114,12 @@ mod tests {
     use super::*;
     use hccr_tensor::Rng;
 
+    fn blocks(shape: [usize; 4], block: [usize; 2]) -> Blocks {
+        Blocks { shape, block: block.into() }
+    }
+
     fn single(columns: usize) -> Blocks {
-        Blocks { columns, rows: 1 }
+        blocks([1, columns, 1, 1], [1, 1])
     }
 
     #[test]
@@ -124,7 +164,7 @@ mod tests {
              0.2, 0.0,
              0.1, -0.25,
         ];
-        let blocks = Blocks { columns: 2, rows: 2 };
+        let blocks = blocks([5, 2, 1, 1], [2, 1]);
         let kept = |sparsity| rows(blocks.keep_largest(&weight, sparsity));
         assert_eq!(kept(0.0), ["11", "11", "11", "11", "11"]);
         // The smallest block alone is one weight; two weights need another one, of two rows.
@@ -137,20 +177,50 @@ mod tests {
         assert_eq!(rows(blocks.keep_above(&weight, 0.27)), ["11", "11", "01", "01", "00"]);
     }
 
+    #[test]
+    fn channels_of_a_block_share_a_tap() {
+        // One row of three channels and a kernel of 1 x 2: channels 0 and 1 make a block at each tap, channel 2 is alone.
+        let weight = [0.1, 0.9, 0.3, -0.1, 0.3, -0.6];
+        let blocks = blocks([1, 3, 1, 2], [1, 2]);
+        let kept = |sparsity| rows(blocks.keep_largest(&weight, sparsity));
+        // The means: 0.2 and 0.5 of the pairs, 0.3 and 0.6 of the single ones.
+        assert_eq!(kept(0.3), ["01", "01", "11"]);
+        assert_eq!(kept(0.5), ["01", "01", "01"]);
+        assert_eq!(kept(0.6), ["00", "00", "01"]);
+    }
+
+    #[test]
+    fn blocks_start_at_multiples_of_their_shape() {
+        // Three rows of five channels, 2 x 1 taps; blocks of 2 x 3, with smaller ones at both ends.
+        #[rustfmt::skip]
+        let first = [
+             0,  1,  0,  1,  0,  1,  6,  7,  6,  7,
+             0,  1,  0,  1,  0,  1,  6,  7,  6,  7,
+            20, 21, 20, 21, 20, 21, 26, 27, 26, 27,
+        ];
+        let block = Block { rows: 2, channels: 3 };
+        assert_eq!((0..30).map(|at| block.first([3, 5, 2, 1], at)).collect::<Vec<_>>(), first);
+        assert!((0..30).all(|at| Block::default().first([3, 5, 2, 1], at) == at));
+        let (none, all) = (Block { rows: 0, channels: 0 }, Block { rows: usize::MAX, channels: usize::MAX });
+        assert!((0..30).all(|at| none.first([3, 5, 2, 1], at) == at && all.first([3, 5, 2, 1], at) == at % 2));
+    }
+
     /// At any share the mask is made of whole blocks, and no more of them than the share needs.
     #[test]
     fn masks_of_blocks_reach_the_share() {
         let mut rng = Rng::new(6, 0);
-        let (columns, height) = (7, 19);
-        let weight: Vec<f32> = (0..columns * height).map(|_| rng.normal()).collect();
-        for rows in [2, 4, 8, 19, 64] {
-            let blocks = Blocks { columns, rows };
+        let shape = [19, 7, 3, 1];
+        let weight: Vec<f32> = (0..shape.iter().product()).map(|_| rng.normal()).collect();
+        for block in [[2, 1], [4, 1], [4, 4], [1, 7], [19, 2], [64, 64]] {
+            let blocks = blocks(shape, block);
             for sparsity in [0.05, 0.3, 0.5, 0.77, 0.95] {
                 let keep = blocks.keep_largest(&weight, sparsity);
-                assert!((0..keep.len()).all(|at| keep[at] == keep[blocks.first(at)]), "blocks of {rows}");
+                let whole = (0..keep.len()).all(|at| keep[at] == keep[blocks.block.first(shape, at)]);
+                assert!(whole, "blocks of {block:?}");
                 let dropped = keep.iter().filter(|k| !**k).count();
                 let wanted = dropped_weights(weight.len(), sparsity);
-                assert!((wanted..wanted + rows.min(height)).contains(&dropped), "{dropped} for {wanted}, {rows} rows");
+                let largest = block[0].min(shape[0]) * block[1].min(shape[1]);
+                assert!((wanted..wanted + largest).contains(&dropped), "{dropped} for {wanted}, blocks of {block:?}");
             }
         }
     }

@@ -3,8 +3,8 @@
 mod toy;
 
 use hccr_compress::{
-    Adw, AdwConfig, Budget, Centres, CompressError, Cra, CraConfig, Decomposition, Gslre, GslreConfig, InputError,
-    MatrixRanks, Ranks, Sharing, SharingConfig, Strategy, Svd, SvdConfig, Trainer, Training, cost,
+    Adw, AdwConfig, Block, Budget, Centres, CompressError, Cra, CraConfig, Decomposition, Gslre, GslreConfig,
+    InputError, MatrixRanks, Ranks, Sharing, SharingConfig, Strategy, Svd, SvdConfig, Trainer, Training, cost,
     released_scheme_bytes, to_codebook,
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -56,7 +56,13 @@ fn gslre_config() -> GslreConfig {
 }
 
 fn cra_config() -> CraConfig {
-    CraConfig { layers: vec![], grid: vec![0.2, 0.4, 0.6, 0.7, 0.8, 0.9], block: 1, stop_drop: 0.3, max_sparsity: 0.95 }
+    CraConfig {
+        layers: vec![],
+        grid: vec![0.2, 0.4, 0.6, 0.7, 0.8, 0.9],
+        block: Block::SINGLE,
+        stop_drop: 0.3,
+        max_sparsity: 0.95,
+    }
 }
 
 struct Outcome {
@@ -79,8 +85,13 @@ fn whole_chain(interrupted: bool) -> Outcome {
     let (macs, nonzeros) = cost(&toy.layers(), &[]);
     let budget = Budget { nonzero_macs: macs / 2, nonzeros: Some(nonzeros / 3) };
     let targets = cra.targets_for_budget(&toy.layers(), budget).unwrap().ratios;
-    let config =
-        AdwConfig { strategy: Strategy::Adaptive, targets, block: 1, training: training(120, 0.05), ramp_steps: 70 };
+    let config = AdwConfig {
+        strategy: Strategy::Adaptive,
+        targets,
+        block: Block::SINGLE,
+        training: training(120, 0.05),
+        ramp_steps: 70,
+    };
     let adw = run!(Adw::new(config, &toy.layers()), &mut toy, interrupted);
 
     let layers = toy.layers().into_iter().map(|l| (l.name, Centres::Bits(4))).collect();
@@ -160,7 +171,8 @@ fn fixed_thresholds_survive_a_resume() {
         let mut toy = baseline();
         let strategy = Strategy::FixedThreshold { alpha: 0.5, beta: 0.5, lambda: 0.0 };
         let targets = vec![("conv2".into(), 0.0), ("fc".into(), 0.0)];
-        let config = AdwConfig { strategy, targets, block: 1, training: training(40, 0.05), ramp_steps: 30 };
+        let config =
+            AdwConfig { strategy, targets, block: Block::SINGLE, training: training(40, 0.05), ramp_steps: 30 };
         (run!(Adw::new(config, &toy.layers()), &mut toy, interrupted), toy)
     };
     let (adw, toy) = run(false);
@@ -169,37 +181,46 @@ fn fixed_thresholds_survive_a_resume() {
 }
 
 #[test]
-fn blocks_of_rows_are_analysed_and_pruned() {
-    let (block, columns) = (4, 36);
-    let run = |interrupted| {
-        let mut toy = baseline();
-        let before = toy.clone();
-        let cra = run!(Cra::new(CraConfig { block, ..cra_config() }, &toy.layers()), &mut toy, interrupted);
-        assert_eq!(toy, before, "the analysis left a trace");
-        let targets = vec![("conv2".into(), 0.6), ("fc".into(), 0.7)];
-        let config =
-            AdwConfig { strategy: Strategy::Adaptive, targets, block, training: training(80, 0.05), ramp_steps: 50 };
-        (cra, run!(Adw::new(config, &toy.layers()), &mut toy, interrupted), toy)
-    };
-    let (cra, adw, mut toy) = run(false);
+fn blocks_are_analysed_and_pruned() {
     let single = run!(Cra::new(cra_config(), &baseline().layers()), &mut baseline(), false);
-    assert!(cra.curves() != single.curves(), "the curves are those of single weights");
+    for block in [Block { rows: 4, channels: 1 }, Block { rows: 4, channels: 3 }] {
+        let (cra, adw, mut toy) = pruned_in_blocks(block, false);
+        assert!(cra.curves() != single.curves(), "the curves are those of single weights");
 
-    // conv2 has six rows: four at a time, then two; its zeros fill whole blocks, and its weights keep training.
-    let weight = toy.weight("conv2").unwrap();
-    for rows in weight.chunks(block * columns) {
-        for column in 0..columns {
-            let zeros = rows[column..].iter().step_by(columns).filter(|w| **w == 0.0).count();
-            assert!(zeros == 0 || zeros == rows.len() / columns, "{zeros} zeros in a block");
+        // Neither shape divides conv2, of six rows, four channels and nine taps. Its zeros fill whole blocks.
+        let weight = toy.weight("conv2").unwrap();
+        for (row, channel, tap) in (0..6).step_by(block.rows).flat_map(|row| {
+            (0..4).step_by(block.channels).flat_map(move |channel| (0..9).map(move |tap| (row, channel, tap)))
+        }) {
+            let rows = row..(row + block.rows).min(6);
+            let channels = channel..(channel + block.channels).min(4);
+            let size = rows.len() * channels.len();
+            let places = rows.flat_map(|row| channels.clone().map(move |channel| (row * 4 + channel) * 9 + tap));
+            let zeros = places.filter(|&at| weight[at] == 0.0).count();
+            assert!(zeros == 0 || zeros == size, "{zeros} zeros in a block of {size}");
         }
+        // Its weights keep training.
+        assert!(weight.iter().zip(baseline().weight("conv2").unwrap()).all(|(&now, then)| now == 0.0 || now != then));
+        for (layer, wanted) in [("conv2", 216 - 130), ("fc", 1080 - 756)] {
+            let kept = nonzeros(&toy, layer);
+            assert!(kept <= wanted && kept > wanted - block.rows * block.channels, "{layer}: {kept} of {wanted}");
+        }
+        let end = toy.evaluate().unwrap();
+        assert!(end > 0.9, "pruned in blocks of {block:?} it reads {end}");
+        assert_eq!((cra, adw, toy), pruned_in_blocks(block, true), "an interrupted run differs");
     }
-    for (layer, wanted) in [("conv2", 216 - 130), ("fc", 1080 - 756)] {
-        let kept = nonzeros(&toy, layer);
-        assert!(kept <= wanted && kept > wanted - block, "{layer}: {kept} of {wanted}");
-    }
-    let end = toy.evaluate().unwrap();
-    assert!(end > 0.9, "pruned in blocks it reads {end}");
-    assert_eq!((cra, adw, toy), run(true), "an interrupted run differs");
+}
+
+/// Analyses the baseline and prunes it, in blocks.
+fn pruned_in_blocks(block: Block, interrupted: bool) -> (Cra, Adw, Toy) {
+    let mut toy = baseline();
+    let before = toy.clone();
+    let cra = run!(Cra::new(CraConfig { block, ..cra_config() }, &toy.layers()), &mut toy, interrupted);
+    assert_eq!(toy, before, "the analysis left a trace");
+    let targets = vec![("conv2".into(), 0.6), ("fc".into(), 0.7)];
+    let config =
+        AdwConfig { strategy: Strategy::Adaptive, targets, block, training: training(80, 0.05), ramp_steps: 50 };
+    (cra, run!(Adw::new(config, &toy.layers()), &mut toy, interrupted), toy)
 }
 
 #[test]
@@ -207,7 +228,8 @@ fn rising_thresholds_beat_a_sudden_one() {
     let run = |strategy| {
         let mut toy = baseline();
         let targets = vec![("conv2".into(), 0.9), ("fc".into(), 0.93)];
-        let config = AdwConfig { strategy, targets, block: 1, training: training(100, 0.03), ramp_steps: 70 };
+        let config =
+            AdwConfig { strategy, targets, block: Block::SINGLE, training: training(100, 0.03), ramp_steps: 70 };
         let adw = run!(Adw::new(config, &toy.layers()), &mut toy, false);
         assert_eq!([nonzeros(&toy, "conv2"), nonzeros(&toy, "fc")], [216 - 194, 1080 - 1004]);
         adw.history().last().unwrap().record.dev_accuracy.unwrap()
@@ -222,8 +244,13 @@ fn matrices(ranks: MatrixRanks, interrupted: bool) -> (Svd, Adw, Toy) {
     let config = SvdConfig { ranks, training: training(40, 0.03) };
     let svd = run!(Svd::new(config, &toy.layers()), &mut toy, interrupted);
     let targets = vec![("fc_v".into(), 0.7), ("fc_u".into(), 0.3)];
-    let config =
-        AdwConfig { strategy: Strategy::Adaptive, targets, block: 1, training: training(40, 0.03), ramp_steps: 20 };
+    let config = AdwConfig {
+        strategy: Strategy::Adaptive,
+        targets,
+        block: Block::SINGLE,
+        training: training(40, 0.03),
+        ramp_steps: 20,
+    };
     let adw = run!(Adw::new(config, &toy.layers()), &mut toy, interrupted);
     (svd, adw, toy)
 }

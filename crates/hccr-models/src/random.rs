@@ -1,5 +1,6 @@
 //! Random weights, for networks that are only structure.
 
+use hccr_compress::Block;
 use hccr_runtime::model::Pattern;
 use hccr_runtime::{Weight, WeightData};
 use hccr_tensor::Rng;
@@ -9,8 +10,8 @@ use hccr_tensor::Rng;
 pub(crate) struct Compressed {
     /// Percent of the weights that are not zero.
     pub(crate) density: f32,
-    /// Consecutive rows that have their zeros in the same columns; 1: zeros stand anywhere.
-    pub(crate) block: usize,
+    /// Which weights are zero together.
+    pub(crate) block: Block,
     /// Non-zero centres of the codebook.
     pub(crate) centres: usize,
 }
@@ -24,16 +25,21 @@ pub(crate) fn weight(rng: &mut Rng, layer: &str, shape: &[usize], compressed: Op
         return Weight::dense(name, shape, (0..elements).map(|_| deviation * rng.normal()).collect());
     };
     // Exactly the density's number of blocks, at random places.
-    let blocks = shape[0].div_ceil(block) * columns;
+    let oihw = [shape[0], shape[1], shape[2..].iter().product(), 1];
+    let first: Vec<usize> = (0..elements).map(|at| block.first(oihw, at)).collect();
+    let mut blocks = (0..elements).filter(|&at| first[at] == at).count();
     let mut left = (blocks as f64 * f64::from(density) / 100.0).round() as usize;
-    let mask: Vec<bool> = (0..blocks)
-        .map(|i| {
-            let keep = rng.below(blocks - i) < left;
-            left -= usize::from(keep);
-            keep
-        })
-        .collect();
-    let pattern = Pattern::from_mask((0..elements).map(|i| mask[i / columns / block * columns + i % columns]), columns);
+    let mut mask = vec![false; elements];
+    for at in 0..elements {
+        if first[at] == at {
+            mask[at] = rng.below(blocks) < left;
+            left -= usize::from(mask[at]);
+            blocks -= 1;
+        } else {
+            mask[at] = mask[first[at]];
+        }
+    }
+    let pattern = Pattern::from_mask(mask, columns);
     // Centres at even distances from -3 to 3 deviations; labels drawn normally, as k-means finds them in trained layers.
     let at = |label: usize| (label as f32 / (count - 1) as f32 * 6.0 - 3.0) * deviation;
     let label = |z: f32| ((z + 3.0) / 6.0 * (count - 1) as f32).round().clamp(0.0, (count - 1) as f32) as u8;

@@ -4,8 +4,8 @@ use super::{Data, LowRank, Pipeline};
 use crate::progress::Metrics;
 use anyhow::{Context, Result, ensure};
 use hccr_compress::{
-    Adw, AdwConfig, Budget, Cra, CraConfig, LayerInfo, LayerKind, Progress, Sharing, SharingConfig, Strategy, Targets,
-    Trainer,
+    Adw, AdwConfig, Block, Budget, Cra, CraConfig, LayerInfo, LayerKind, Progress, Sharing, SharingConfig, Strategy,
+    Targets, Trainer,
 };
 use hccr_models::{Baseline, NetworkTrainer, Pruning, Recipe, SampleSet, TrainerState};
 use hccr_nn_train::checkpoint;
@@ -15,7 +15,7 @@ use serde_json::json;
 use std::path::Path;
 use std::time::Duration;
 
-/// The stages, in order; the last four prune the same network in different ways, for comparison, where the recipe has one.
+/// The stages, in order; the last five prune the same network in different ways, for comparison, where the recipe has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 enum Stage {
     Baseline,
@@ -24,6 +24,7 @@ enum Stage {
     Adw,
     Codebook,
     CompareAdaptive,
+    CompareAdaptiveRows,
     CompareAdaptiveBlock,
     CompareOneShot,
     CompareFixedThreshold,
@@ -31,7 +32,7 @@ enum Stage {
 }
 
 /// Names of the prunings that are compared, in the order of [`State::compared`].
-pub(super) const COMPARED: [&str; 4] = ["adaptive", "adaptive-block", "one-shot", "fixed-threshold"];
+pub(super) const COMPARED: [&str; 5] = ["adaptive", "adaptive-rows", "adaptive-block", "one-shot", "fixed-threshold"];
 
 /// Everything measured and made so far.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -139,9 +140,10 @@ impl<'a, P: Pipeline> Stages<'a, P> {
             Stage::Adw => Some("adw"),
             Stage::Codebook => Some("codebook"),
             Stage::CompareAdaptive => Some(COMPARED[0]),
-            Stage::CompareAdaptiveBlock => Some(COMPARED[1]),
-            Stage::CompareOneShot => Some(COMPARED[2]),
-            Stage::CompareFixedThreshold => Some(COMPARED[3]),
+            Stage::CompareAdaptiveRows => Some(COMPARED[1]),
+            Stage::CompareAdaptiveBlock => Some(COMPARED[2]),
+            Stage::CompareOneShot => Some(COMPARED[3]),
+            Stage::CompareFixedThreshold => Some(COMPARED[4]),
             Stage::Done => None,
         }
     }
@@ -187,24 +189,31 @@ impl<'a, P: Pipeline> Stages<'a, P> {
             Stage::Adw => {
                 let adw = match &mut state.adw {
                     Some(adw) => adw,
-                    none => none.insert(pruning(recipe.adw, Strategy::Adaptive, 1, &state.targets, &layers)?),
+                    none => {
+                        none.insert(pruning(recipe.adw, Strategy::Adaptive, Block::SINGLE, &state.targets, &layers)?)
+                    }
                 };
                 let progress = adw.advance(trainer)?;
                 metrics.write(&json!({"stage": "adw", "record": adw.history().last()}))?;
                 (progress, adw.is_done())
             }
             Stage::CompareAdaptive
+            | Stage::CompareAdaptiveRows
             | Stage::CompareAdaptiveBlock
             | Stage::CompareOneShot
             | Stage::CompareFixedThreshold => {
                 let number = stage as usize - Stage::CompareAdaptive as usize;
                 if state.compared.len() == number {
                     let strategy = match stage {
-                        Stage::CompareAdaptive | Stage::CompareAdaptiveBlock => Strategy::Adaptive,
                         Stage::CompareOneShot => Strategy::OneShot,
-                        _ => fixed_threshold(trainer, &state.targets)?,
+                        Stage::CompareFixedThreshold => fixed_threshold(trainer, &state.targets)?,
+                        _ => Strategy::Adaptive,
                     };
-                    let block = if stage == Stage::CompareAdaptiveBlock { Plan::BLOCK_ROWS } else { 1 };
+                    let block = match stage {
+                        Stage::CompareAdaptiveRows => Block { channels: 1, ..Plan::BLOCK.into() },
+                        Stage::CompareAdaptiveBlock => Plan::BLOCK.into(),
+                        _ => Block::SINGLE,
+                    };
                     let how = recipe.comparison.context("a comparison without a recipe")?;
                     state.compared.push(pruning(how, strategy, block, &state.targets, &layers)?);
                 }
@@ -253,7 +262,8 @@ impl<'a, P: Pipeline> Stages<'a, P> {
             Stage::Adw => Stage::Codebook,
             Stage::Codebook if self.pipeline.recipe().comparison.is_none() => Stage::Done,
             Stage::Codebook => Stage::CompareAdaptive,
-            Stage::CompareAdaptive => Stage::CompareAdaptiveBlock,
+            Stage::CompareAdaptive => Stage::CompareAdaptiveRows,
+            Stage::CompareAdaptiveRows => Stage::CompareAdaptiveBlock,
             Stage::CompareAdaptiveBlock => Stage::CompareOneShot,
             Stage::CompareOneShot => Stage::CompareFixedThreshold,
             Stage::CompareFixedThreshold | Stage::Done => Stage::Done,
@@ -302,11 +312,11 @@ fn budget(recipe: &Recipe, baseline: &[u8], steps: f64) -> Result<Budget> {
     })
 }
 
-/// A pruning to the targets, in blocks of so many rows.
+/// A pruning to the targets, in blocks of one shape.
 fn pruning(
     how: Pruning,
     strategy: Strategy,
-    block: usize,
+    block: Block,
     targets: &Option<Targets>,
     layers: &[LayerInfo],
 ) -> Result<Adw> {

@@ -10,6 +10,7 @@ use super::thesis::Figure;
 use super::types::{FullSize, Fused, Layer, PruningRun, Report};
 use super::{fused, released};
 use anyhow::Result;
+use hccr_compress::Block;
 
 const STYLE: &str = include_str!("style.css");
 
@@ -163,14 +164,17 @@ fn pruning(runs: &[PruningRun]) -> String {
     }
     let rows = runs.iter().map(|run| {
         let [zeros, dev, test] = [run.sparsity, run.dev_accuracy, run.test_accuracy].map(number::percent);
-        let pattern = if run.block == 1 { "single".into() } else { format!("{}×1", run.block) };
+        let pattern = match run.block {
+            Block::SINGLE => "single".into(),
+            Block { rows, channels } => format!("{rows}×{channels}"),
+        };
         let bytes = text(run.bytes.map(|bytes| bytes as f64), number::thousands);
         ("", vec![run.strategy.clone(), pattern, zeros, dev, test, bytes, text(run.min_ms, number::ms)])
     });
     table(&["", "pattern", "zeros %", "development top-1 %", "test top-1 %", "bytes", "min ms"], rows)
         + &paragraph(
-            "Pattern: output channels × inputs that lose their weights together. Neither shared values nor graph \
-                      optimisation are in these bytes and times.",
+            "Pattern: output channels × input channels, at one tap of the kernel, that lose their weights together. \
+             Neither shared values nor graph optimisation are in these bytes and times.",
         )
 }
 
@@ -364,6 +368,7 @@ mod tests {
             assert!(!html.contains(outside), "{outside}");
         }
         assert!(html.contains("1 min 33 s") && html.contains("23.8× smaller"));
+        assert!([">single<", ">4×1<", ">4×4<"].iter().all(|pattern| html.contains(pattern)));
     }
 
     #[test]

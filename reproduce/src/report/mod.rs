@@ -37,6 +37,7 @@ pub(crate) fn write(out: &Path, report: &types::Report, sheet: &[sheet::SheetIte
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hccr_compress::Block;
     use serde_json::Value;
 
     fn keys(value: &Value) -> Vec<&str> {
@@ -90,7 +91,7 @@ mod tests {
             }
         }
         for run in &mut report.pruning_comparison {
-            (run.block, run.bytes, run.min_ms) = (1, None, None);
+            (run.block, run.bytes, run.min_ms) = (Block::SINGLE, None, None);
         }
         assert_eq!(serde_json::from_value::<types::Report>(json).unwrap(), report);
     }

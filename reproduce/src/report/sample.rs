@@ -41,10 +41,11 @@ pub(crate) fn report() -> Report {
         released_scheme_bytes: Some(143_000),
         curves: Curves { training: training(), cra: cra(), adw: adw() },
         pruning_comparison: vec![
-            pruning("adaptive", 1, 0.975, 0.01),
-            pruning("adaptive-block", 4, 0.973, 0.02),
-            pruning("one-shot", 1, 0.968, 0.12),
-            pruning("fixed-threshold", 1, 0.971, 0.05),
+            pruning("adaptive", [1, 1], 0.975, 0.01),
+            pruning("adaptive-rows", [4, 1], 0.974, 0.02),
+            pruning("adaptive-block", [4, 4], 0.973, 0.02),
+            pruning("one-shot", [1, 1], 0.968, 0.12),
+            pruning("fixed-threshold", [1, 1], 0.971, 0.05),
         ],
         full_size: Some(FullSize {
             note: FullSize::NOTE.into(),
@@ -180,16 +181,16 @@ fn adw() -> AdwCurve {
     AdwCurve { layers, points: points.collect() }
 }
 
-fn pruning(strategy: &str, block: usize, end: f64, dip: f64) -> PruningRun {
+fn pruning(strategy: &str, block: [usize; 2], end: f64, dip: f64) -> PruningRun {
     let curve = (0..=20).map(|i| (20 * i, end - dip * (-(i as f64) / 4.0).exp()));
     PruningRun {
         strategy: strategy.into(),
-        block,
+        block: block.into(),
         sparsity: 0.74,
         accuracy_curve: curve.collect(),
         dev_accuracy: end,
         test_accuracy: end - 0.001,
-        bytes: Some(790_000 / block as u64),
+        bytes: Some(790_000 / block[0] as u64),
         min_ms: Some(1.2),
     }
 }

@@ -6,6 +6,7 @@
 
 use super::machine::{Machine, Versions};
 use super::thesis::Thesis;
+use hccr_compress::Block;
 use serde::{Deserialize, Serialize};
 
 /// Everything that one run measured.
@@ -167,11 +168,11 @@ pub(crate) struct AdwPoint {
 /// One way of pruning the same network to the same sparsity.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct PruningRun {
-    /// `adaptive`, `adaptive-block`, `one-shot` or `fixed-threshold`.
+    /// `adaptive`, `adaptive-rows`, `adaptive-block`, `one-shot` or `fixed-threshold`.
     pub(crate) strategy: String,
-    /// Consecutive output rows that lose their weights together, at one column; 1: each weight on its own.
-    #[serde(default = "single_weights")]
-    pub(crate) block: usize,
+    /// Which weights go together; not in the first reports, where each goes on its own.
+    #[serde(default)]
+    pub(crate) block: Block,
     /// Share of zeros reached.
     pub(crate) sparsity: f64,
     /// Step since pruning began, and accuracy on the development set.
@@ -184,11 +185,6 @@ pub(crate) struct PruningRun {
     /// Of the model file as pruning leaves it, batch normalisation not folded; not in the first reports.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) min_ms: Option<f64>,
-}
-
-/// The pattern of reports that do not name one.
-fn single_weights() -> usize {
-    1
 }
 
 /// A network of the thesis's size, with random weights.

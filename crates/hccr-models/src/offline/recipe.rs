@@ -1,7 +1,7 @@
 //! The configuration of the offline pipeline.
 
 use crate::recipe::{Recipe, Tier, pruning, scaled, schedule, simulator, training};
-use hccr_compress::{Centres, CraConfig, GslreConfig, Ranks};
+use hccr_compress::{Block, Centres, CraConfig, GslreConfig, Ranks};
 use hccr_nn_train::Sgd;
 
 /// The configuration of every stage of the offline pipeline. Where the thesis leaves a number open it is this project's own
@@ -42,7 +42,7 @@ impl OfflineRecipe {
                 cra: CraConfig {
                     layers: Vec::new(),
                     grid: vec![0.5, 0.7, 0.8, 0.9],
-                    block: 1,
+                    block: Block::SINGLE,
                     stop_drop: 0.1,
                     max_sparsity: 0.97,
                 },

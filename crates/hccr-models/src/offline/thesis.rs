@@ -5,7 +5,7 @@
 use crate::data::IMAGE_SIZE;
 use crate::data::gb2312::gb2312_level1;
 use crate::random::{Compressed, weight};
-use hccr_compress::{QuantizeError, quantize};
+use hccr_compress::{Block, QuantizeError, quantize};
 use hccr_runtime::shape::{Conv2dParams, LinearParams, Pool2dParams};
 use hccr_runtime::{Model, ModelBuilder, Op};
 use hccr_tensor::Rng;
@@ -21,18 +21,18 @@ pub enum ThesisStage {
     Compressed,
     /// As [`Compressed`](Self::Compressed), of the same densities, with the zeros in blocks.
     BlockCompressed {
-        /// Consecutive output channels that have their zeros at the same inputs.
-        block: usize,
+        /// Which weights are zero together.
+        block: Block,
     },
 }
 
 impl ThesisStage {
-    /// Output channels that have their zeros at the same inputs, where there are zeros.
-    fn block(self) -> Option<usize> {
+    /// Which weights are zero together, where there are zeros.
+    fn block(self) -> Option<Block> {
         match self {
             Self::Baseline | Self::LowRank => None,
-            Self::Compressed => Some(1),
-            Self::BlockCompressed { block } => Some(block.max(1)),
+            Self::Compressed => Some(Block::SINGLE),
+            Self::BlockCompressed { block } => Some(block),
         }
     }
 }
@@ -149,7 +149,7 @@ mod tests {
         assert_eq!((macs / 10_000, weights), (59_396, 10_850_144));
         let [macs, _, weights, _] = cost(ThesisStage::LowRank);
         assert_eq!((macs / 100_000, weights), (1_519, 8_157_920));
-        for stage in [ThesisStage::Compressed, ThesisStage::BlockCompressed { block: 8 }] {
+        for stage in [ThesisStage::Compressed, ThesisStage::BlockCompressed { block: [8, 4].into() }] {
             let [_, macs, _, nonzeros] = cost(stage);
             // The densities are printed to three digits.
             assert!((62_900_000..63_060_000).contains(&macs), "{stage:?}: {macs}");
@@ -171,13 +171,22 @@ mod tests {
 
     #[test]
     fn zeros_stand_in_blocks() {
-        let model = thesis_network(ThesisStage::BlockCompressed { block: 4 }, 1);
+        let model = thesis_network(ThesisStage::BlockCompressed { block: [4, 2].into() }, 1);
         let mut layers = 0;
         for weight in &model.weights {
             let WeightData::Codebook { pattern, .. } = &weight.data else { continue };
-            let columns = |row| &pattern.indices[pattern.row(row)];
+            let taps: usize = weight.shape[2..].iter().product();
+            // Places of the channels and taps that a row reads.
+            let places =
+                |row| pattern.indices[pattern.row(row)].iter().map(|&c| (c as usize / taps, c as usize % taps));
             for row in 0..weight.rows() {
-                assert_eq!(columns(row), columns(row - row % 4), "row {row} of {}", weight.name);
+                let mut pairs: Vec<_> = places(row).map(|(channel, tap)| (channel / 2, tap)).collect();
+                pairs.sort_unstable();
+                pairs.dedup();
+                let channels = weight.shape[1];
+                let filled = pairs.iter().map(|&(pair, _)| 2.min(channels - 2 * pair)).sum::<usize>();
+                assert_eq!(places(row).count(), filled, "row {row} of {}", weight.name);
+                assert!(places(row).eq(places(row - row % 4)), "row {row} of {}", weight.name);
             }
             layers += 1;
         }

@@ -2,7 +2,7 @@
 
 use super::Augmentation;
 use crate::recipe::{Recipe, Tier, pruning, scaled, schedule, simulator, training};
-use hccr_compress::{Centres, CraConfig, MatrixRanks, SvdConfig};
+use hccr_compress::{Block, Centres, CraConfig, MatrixRanks, SvdConfig};
 use hccr_nn_train::{Adam, Clipped};
 
 /// The configuration of every stage of the online pipeline. The thesis gives ratios, not sizes: the sizes are this
@@ -43,7 +43,7 @@ impl OnlineRecipe {
                 cra: CraConfig {
                     layers: Vec::new(),
                     grid: vec![0.5, 0.7, 0.8, 0.9],
-                    block: 1,
+                    block: Block::SINGLE,
                     stop_drop: 0.15,
                     max_sparsity: 0.97,
                 },

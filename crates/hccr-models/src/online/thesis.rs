@@ -4,6 +4,7 @@
 
 use crate::data::gb2312::gb2312_level1;
 use crate::random::{Compressed, weight};
+use hccr_compress::Block;
 use hccr_runtime::ink::FEATURES;
 use hccr_runtime::shape::{LinearParams, LstmParams, STEPS};
 use hccr_runtime::{Model, ModelBuilder, Op, WeightId};
@@ -40,7 +41,7 @@ struct Builder {
 
 impl Builder {
     fn matrix(&mut self, name: &str, shape: [usize; 2], density: f32) -> WeightId {
-        let compressed = self.compressed.then_some(Compressed { density, block: 1, centres: CENTRES });
+        let compressed = self.compressed.then_some(Compressed { density, block: Block::SINGLE, centres: CENTRES });
         self.model.weight(weight(&mut self.rng, name, &shape, compressed))
     }
 

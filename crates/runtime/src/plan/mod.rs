@@ -16,7 +16,7 @@ pub(crate) use matrix::{Nonzeros, Values};
 
 use crate::error::PlanError;
 use crate::isa::{IsaKind, Token};
-use crate::kernels::CHUNK;
+use crate::kernels::{CHUNK, bspmm};
 use crate::model::Model;
 use alloc::vec::Vec;
 use core::fmt;
@@ -47,11 +47,13 @@ struct Input {
 }
 
 impl Plan {
-    /// Consecutive rows of a convolution's weight matrix (output channels) in whose zeros its kernels find most to skip: they
-    /// load an input once for as many rows, as long as one of them has a weight there.
+    /// Consecutive output channels and consecutive input channels, at one tap of the kernel, whose weights the kernels skip
+    /// together where all of them are zero. Blocks start at multiples of these numbers.
     ///
-    /// Whoever prunes weights in blocks of so many rows at one column gets the fastest network for its number of weights.
-    pub const BLOCK_ROWS: usize = 4;
+    /// Products of `f32` load an input once for as many output channels, as long as one of them has a weight there; how many
+    /// input channels a block has does not matter to them. Products of 8-bit integers take as many input channels in one
+    /// instruction. Whoever prunes weights in such blocks gets the fastest network for its number of weights.
+    pub const BLOCK: [usize; 2] = [bspmm::MR, 4];
 
     /// Plans `model` for the fastest instruction set of this machine.
     ///
