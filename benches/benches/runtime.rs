@@ -4,8 +4,8 @@
 //! `taskset -c 1 cargo bench -p hccr-benches --bench runtime`. A word behind `--` selects networks by name.
 
 use hccr_benches::{Rng, SEED, compare};
-use hccr_models::offline::{ThesisStage, thesis_network};
-use hccr_runtime::Plan;
+use hccr_models::offline::{ThesisStage, quantized, thesis_network};
+use hccr_runtime::{Model, Plan};
 
 fn main() {
     let mut rng = Rng(2);
@@ -16,5 +16,10 @@ fn main() {
         ("compressed", ThesisStage::Compressed),
         ("blocks", ThesisStage::BlockCompressed { block: Plan::BLOCK.into() }),
     ];
-    compare(stages.map(|(name, stage)| (name, Box::new(move || thesis_network(stage, SEED)) as _)), &input);
+    let networks = stages.into_iter().flat_map(|(name, stage)| {
+        let network = move || thesis_network(stage, SEED);
+        let bytes = move || quantized(&network(), SEED).expect("a network of images");
+        [(name.to_owned(), Box::new(network) as Box<dyn Fn() -> Model>), (format!("{name}-int8"), Box::new(bytes))]
+    });
+    compare(networks, &input);
 }

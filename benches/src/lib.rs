@@ -1,6 +1,6 @@
 //! What the benchmarks of the runtime share: random weights, networks, and timing on every instruction set.
 
-use hccr_runtime::{IsaKind, Model, Plan, Session, Weight};
+use hccr_runtime::{IsaKind, Model, Op, Plan, Session, Weight};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -44,9 +44,10 @@ impl Rng {
 ///
 /// # Panics
 /// Where answers differ, or a network does not take the input.
-pub fn compare<'a>(networks: impl IntoIterator<Item = (&'a str, Box<dyn Fn() -> Model>)>, input: &[f32]) {
+pub fn compare<N: AsRef<str>>(networks: impl IntoIterator<Item = (N, Box<dyn Fn() -> Model>)>, input: &[f32]) {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
     for (name, network) in networks {
+        let name = name.as_ref();
         if !wanted.is_empty() && !wanted.iter().any(|w| name.contains(w.as_str())) {
             continue;
         }
@@ -62,9 +63,11 @@ pub fn compare<'a>(networks: impl IntoIterator<Item = (&'a str, Box<dyn Fn() -> 
                 reference = output;
                 continue;
             }
-            let largest = reference.iter().copied().fold(0.0, f32::max);
+            // Where values are rounded to bytes, another order of sums takes some of them to the other side of a step.
+            let rounds = model.nodes.iter().any(|node| matches!(node.op, Op::FakeQuantize { .. }));
+            let tolerance = if rounds { 3e-2 } else { 1e-4 } * reference.iter().copied().fold(0.0, f32::max);
             for (found, want) in output.iter().zip(&reference) {
-                assert!((found - want).abs() <= 1e-4 * largest, "{name} {isa}: {found} instead of {want}");
+                assert!((found - want).abs() <= tolerance, "{name} {isa}: {found} instead of {want}");
             }
             measure(name, &mut session, input, planned);
         }
