@@ -4,8 +4,9 @@
 mod common;
 
 use common::{Rng, run};
+use hccr_runtime::model::Pattern;
 use hccr_runtime::shape::{Conv2dParams, LinearParams, Pool2dParams};
-use hccr_runtime::{IsaKind, Model, ModelBuilder, Op, Plan, Weight, WeightId};
+use hccr_runtime::{IsaKind, Model, ModelBuilder, Op, Plan, Weight, WeightData, WeightId};
 
 /// The value of every node, for the input `x`.
 fn reference(model: &Model, x: &[f32]) -> Vec<f64> {
@@ -96,8 +97,17 @@ impl Random {
         let values: Vec<f32> = (0..shape.iter().product())
             .map(|_| if self.below(100) < density { self.below(127) as f32 - 63.0 } else { 0.0 })
             .collect();
-        let dense = self.below(2) == 0;
-        let weight = if dense { Weight::dense(name, shape, values) } else { Weight::sparse(name, shape, &values) };
+        let weight = match self.below(3) {
+            0 => Weight::dense(name, shape, values),
+            1 => Weight::sparse(name, shape, &values),
+            _ => {
+                let pattern = Pattern::from_mask(values.iter().map(|_| true), values.len() / shape[0]);
+                let centres = (-63..=63).map(|v| v as f32).collect();
+                let labels = values.iter().map(|v| (v + 63.0) as u8).collect();
+                let data = WeightData::Codebook { pattern, centres, labels };
+                Weight { name: name.into(), shape: shape.to_vec(), data }
+            }
+        };
         self.builder.weight(weight)
     }
 

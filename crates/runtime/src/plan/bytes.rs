@@ -3,7 +3,6 @@
 use super::choose::epilogue;
 use super::convolution::{first_input, pools_in_one_pass};
 use super::layout::Layout;
-use super::matrix::Matrix;
 use super::step::Task;
 use crate::isa::Token;
 use crate::kernels::FlatPlanes;
@@ -146,8 +145,8 @@ impl Layer {
             }
             _ => return None,
         };
-        let matrix = Matrix { weight: model.weight(weight), scale: scale.map(|id| model.weight(id).to_dense()) };
-        let matrix = ByteMatrix::new(&matrix.nonzeros(), &quads);
+        let scale = scale.map(|id| model.weight(id).to_dense());
+        let matrix = ByteMatrix::new(model.weight(weight), scale, &quads);
         let epilogue = ByteEpilogue::new(&matrix, &epilogue, quantization, to, token.dot_offset());
         Some(Self { matrix, epilogue, offsets: quads.offsets })
     }

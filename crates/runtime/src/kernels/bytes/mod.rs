@@ -11,7 +11,7 @@ pub(crate) mod quantize;
 
 use super::Epilogue;
 use crate::isa::Isa;
-use crate::plan::{Nonzeros, Values};
+use crate::model::{Pattern, Weight, WeightData};
 use alloc::vec::Vec;
 
 /// How bytes stand for numbers: as `scale * (byte - zero_point)`.
@@ -46,25 +46,29 @@ pub(crate) struct ByteMatrix {
 }
 
 impl ByteMatrix {
-    /// The entries of `matrix`, all of which are integers from -63 to 63, as `quads` places them.
-    pub(crate) fn new(matrix: &Nonzeros<'_>, quads: &Quads) -> Self {
-        let (pattern, columns) = (&matrix.pattern, quads.offsets.len());
-        let mut packed = alloc::vec![[0; 4]; pattern.rows() * columns];
-        let table = match &matrix.values {
-            Values::Own(_) => [0; 256],
-            Values::Shared { centres, .. } => centres.map(|centre| centre as i8),
-        };
-        for (row, packed) in packed.chunks_exact_mut(columns).enumerate() {
-            for i in pattern.row(row) {
-                let place = quads.places[pattern.indices[i] as usize] as usize;
-                packed[place / 4][place % 4] = match &matrix.values {
-                    Values::Own(values) => values[i] as i8,
-                    Values::Shared { labels, .. } => table[usize::from(labels[i])],
-                };
+    /// The entries of `weight`, all of which are integers from -63 to 63, as `quads` places them.
+    pub(crate) fn new(weight: &Weight, scale: Option<Vec<f32>>, quads: &Quads) -> Self {
+        let (rows, columns) = (weight.rows(), quads.offsets.len());
+        let mut packed = alloc::vec![[0; 4]; rows * columns];
+        match &weight.data {
+            WeightData::Dense(values) => {
+                let rows = values.chunks_exact(weight.columns()).zip(packed.chunks_exact_mut(columns));
+                for (values, packed) in rows {
+                    for (&value, &place) in values.iter().zip(&quads.places) {
+                        packed.as_flattened_mut()[place as usize] = value as i8;
+                    }
+                }
+            }
+            WeightData::Sparse { pattern, values } => {
+                scatter(&mut packed, columns, pattern, &quads.places, values, |&value| value as i8);
+            }
+            WeightData::Codebook { pattern, centres, labels } => {
+                let mut table = [0; 256];
+                table.iter_mut().zip(centres).for_each(|(integer, &centre)| *integer = centre as i8);
+                scatter(&mut packed, columns, pattern, &quads.places, labels, |&label| table[usize::from(label)]);
             }
         }
-        let scale = matrix.scale.map_or_else(|| alloc::vec![1.0; pattern.rows()], <[f32]>::to_vec);
-        Self { quads: packed, columns, scale }
+        Self { quads: packed, columns, scale: scale.unwrap_or_else(|| alloc::vec![1.0; rows]) }
     }
 
     pub(crate) fn rows(&self) -> usize {
@@ -83,6 +87,24 @@ impl ByteMatrix {
     /// The weights of a row; `None` beyond the last.
     fn row(&self, row: usize) -> Option<&[[i8; 4]]> {
         self.quads.chunks_exact(self.columns).nth(row)
+    }
+}
+
+/// Writes the entries of a pattern to their places in rows of `columns` quads.
+fn scatter<T>(
+    packed: &mut [[i8; 4]],
+    columns: usize,
+    pattern: &Pattern,
+    places: &[u32],
+    entries: &[T],
+    integer: impl Fn(&T) -> i8,
+) {
+    for (row, packed) in packed.chunks_exact_mut(columns).enumerate() {
+        let packed = packed.as_flattened_mut();
+        let range = pattern.row(row);
+        for (&column, entry) in pattern.indices[range.clone()].iter().zip(&entries[range]) {
+            packed[places[column as usize] as usize] = integer(entry);
+        }
     }
 }
 
