@@ -30,32 +30,18 @@ static ALLOCATOR: Counting = Counting;
 // The only test of this binary: another one would allocate on its own thread.
 #[test]
 fn a_run_allocates_nothing() {
-    let mut b = ModelBuilder::new(&[1, 12, 12]);
-    let dense = Conv2dParams::same(1, 8, [3, 3]);
-    let weight = b.dense("w1", &dense.weight_shape(), vec![0.5; 72]);
-    b.push("conv1", Op::Conv2d { params: dense, weight, scale: None, bias: None, prelu: None });
-    b.push("pool", Op::MaxPool2d { params: Pool2dParams::THESIS });
-    let sparse = Conv2dParams::same(8, 4, [3, 1]);
-    let values = (0..96).map(|i| f32::from(i % 5 == 0)).collect();
-    let weight = b.dense("w2", &sparse.weight_shape(), values);
-    b.push("conv2", Op::Conv2d { params: sparse, weight, scale: None, bias: None, prelu: None });
-    b.push("flatten", Op::Flatten);
-    for (name, step) in [("fc1", 1), ("fc2", 4)] {
-        let params = LinearParams { in_features: 144, out_features: 144 };
-        let values = (0..144 * 144).map(|i| f32::from(i % step == 0)).collect();
-        let weight = b.dense(name, &[144, 144], values);
-        b.push(name, Op::Linear { params, weight, scale: None, bias: None, prelu: None });
-    }
-    b.push("softmax", Op::Softmax);
-    let model = b.finish(Vec::new());
     for isa in IsaKind::available() {
-        let mut session = Session::new(Arc::new(Plan::with_isa(&model, isa).unwrap()));
-        let input = [0.25; 144];
-        let before = ALLOCATIONS.load(Ordering::Relaxed);
-        for _ in 0..3 {
-            session.run(&input).unwrap();
+        for model in [images(false), images(true)] {
+            let plan = Plan::with_isa(&model, isa).unwrap();
+            assert_eq!(plan.describe().contains("u8_gemv"), model.nodes.len() > 7, "{}", plan.describe());
+            let mut session = Session::new(Arc::new(plan));
+            let input = [0.25; 144];
+            let before = ALLOCATIONS.load(Ordering::Relaxed);
+            for _ in 0..3 {
+                session.run(&input).unwrap();
+            }
+            assert_eq!(ALLOCATIONS.load(Ordering::Relaxed), before, "{isa}");
         }
-        assert_eq!(ALLOCATIONS.load(Ordering::Relaxed), before, "{isa}");
 
         let mut session = Session::new(Arc::new(Plan::with_isa(&sequence(), isa).unwrap()));
         let mut state = SequenceState::default();
@@ -71,6 +57,39 @@ fn a_run_allocates_nothing() {
         }
         assert_eq!(ALLOCATIONS.load(Ordering::Relaxed), before, "{isa}");
     }
+}
+
+/// Layers with dense and sparse weights, in `f32` or all in bytes.
+fn images(bytes: bool) -> Model {
+    let mut b = ModelBuilder::new(&[1, 12, 12]);
+    let round = |b: &mut ModelBuilder| {
+        if bytes {
+            b.push("bytes", Op::FakeQuantize { scale: 0.25, zero_point: 3 });
+        }
+    };
+    round(&mut b);
+    let dense = Conv2dParams::same(1, 8, [3, 3]);
+    let weight = b.dense("w1", &dense.weight_shape(), vec![1.0; 72]);
+    b.push("conv1", Op::Conv2d { params: dense, weight, scale: None, bias: None, prelu: None });
+    round(&mut b);
+    b.push("pool", Op::MaxPool2d { params: Pool2dParams::THESIS });
+    let sparse = Conv2dParams::same(8, 4, [3, 1]);
+    let values = (0..96).map(|i| f32::from(i % 5 == 0)).collect();
+    let weight = b.dense("w2", &sparse.weight_shape(), values);
+    b.push("conv2", Op::Conv2d { params: sparse, weight, scale: None, bias: None, prelu: None });
+    round(&mut b);
+    b.push("flatten", Op::Flatten);
+    for (name, step) in [("fc1", 1), ("fc2", 4)] {
+        let params = LinearParams { in_features: 144, out_features: 144 };
+        let values = (0..144 * 144).map(|i| f32::from(i % step == 0)).collect();
+        let weight = b.dense(name, &[144, 144], values);
+        b.push(name, Op::Linear { params, weight, scale: None, bias: None, prelu: None });
+        if name == "fc1" {
+            round(&mut b);
+        }
+    }
+    b.push("softmax", Op::Softmax);
+    b.finish(Vec::new())
 }
 
 /// An LSTM with a dense and a sparse factor.
