@@ -24,8 +24,8 @@ use std::path::PathBuf;
 ///
 /// Without a command both pipelines run, the offline and then the online one, or only that for which files are given.
 /// Offline: character images -> baseline CNN -> GSLRE low-rank expansion -> CRA redundancy analysis and ADW pruning ->
-/// shared weights -> graph optimisation -> 8-bit integers -> report. Online: pen trajectories -> baseline LSTM -> SVD -> CRA and ADW -> shared
-/// weights -> graph optimisation -> report, with both recognisers fused.
+/// shared weights -> graph optimisation -> 8-bit integers -> report. Online: pen trajectories -> baseline LSTM -> SVD -> CRA
+/// and ADW -> shared weights -> graph optimisation -> report, with both recognisers fused.
 #[derive(Parser, Debug)]
 #[command(bin_name = "cargo xtask reproduce", version, args_conflicts_with_subcommands = true)]
 struct Cli {

@@ -1,5 +1,5 @@
 use crate::edit::merge_into_producers;
-use hccr_runtime::{Model, Op, Weight, WeightData, WeightId};
+use hccr_runtime::{Model, Op, WeightData, WeightId};
 
 /// Folds a `BatchNorm` into the convolution or fully connected layer before it.
 ///
@@ -47,9 +47,10 @@ fn fold(model: &mut Model, producer: usize, op: &Op) -> Option<()> {
     };
 
     let shape = model.weight(weight).shape.clone();
-    let new_weight = new_weight.map_or(weight, |data| replace(model, producer, "weight", Some(weight), &shape, data));
-    let new_factor = new_factor.map(|data| replace(model, producer, "scale", factor, &[rows], data));
-    let new_bias = replace(model, producer, "bias", bias, &[rows], WeightData::Dense(new_bias));
+    let new_weight =
+        new_weight.map_or(weight, |data| model.replace_weight(producer, "weight", Some(weight), &shape, data));
+    let new_factor = new_factor.map(|data| model.replace_weight(producer, "scale", factor, &[rows], data));
+    let new_bias = model.replace_weight(producer, "bias", bias, &[rows], WeightData::Dense(new_bias));
     if let Op::Conv2d { weight, scale, bias, .. } | Op::Linear { weight, scale, bias, .. } =
         &mut model.nodes[producer].op
     {
@@ -61,26 +62,4 @@ fn fold(model: &mut Model, producer: usize, op: &Op) -> Option<()> {
 /// The values as `f32`, or `None` where one of them is too large.
 fn finite(values: impl IntoIterator<Item = f64>) -> Option<Vec<f32>> {
     values.into_iter().map(|v| Some(v as f32).filter(|v| v.is_finite())).collect()
-}
-
-/// Puts `data` in the place of the weight `old` of `node`, or in a new weight where `node` has none or shares it.
-fn replace(
-    model: &mut Model,
-    node: usize,
-    what: &str,
-    old: Option<WeightId>,
-    shape: &[usize],
-    data: WeightData,
-) -> WeightId {
-    let uses = |id| model.nodes.iter().flat_map(|n| n.op.weights()).filter(|&used| used == id).count();
-    if let Some(id) = old.filter(|&id| uses(id) == 1) {
-        model.weights[id.0 as usize].data = data;
-        return id;
-    }
-    let mut name = format!("{}.{what}", model.nodes[node].name);
-    while model.weights.iter().any(|w| w.name == name) {
-        name.push('_');
-    }
-    model.weights.push(Weight { name, shape: shape.to_vec(), data });
-    WeightId(model.weights.len() as u32 - 1)
 }

@@ -11,7 +11,7 @@ mod integers;
 pub use error::QuantizeError;
 
 use grid::{Grid, Spread};
-use hccr_runtime::{Model, Node, Op, Plan, Session, ValueId, Weight, WeightData, WeightId};
+use hccr_runtime::{Model, Node, Op, Plan, Session, ValueId, WeightData};
 use std::sync::Arc;
 
 /// The network `model`, of images, with all its layers in integers; `samples` are some hundred of its inputs, from the
@@ -166,31 +166,9 @@ fn quantize_weight(model: &mut Model, node: usize) {
         steps.iter_mut().zip(model.weight(scale).to_dense()).for_each(|(step, factor)| *step *= factor);
     }
     let (rows, shape) = (steps.len(), model.weight(weight).shape.clone());
-    let new_weight = replace(model, node, "weight", Some(weight), &shape, data);
-    let new_scale = replace(model, node, "scale", scale, &[rows], WeightData::Dense(steps));
+    let new_weight = model.replace_weight(node, "weight", Some(weight), &shape, data);
+    let new_scale = model.replace_weight(node, "scale", scale, &[rows], WeightData::Dense(steps));
     if let Op::Conv2d { weight, scale, .. } | Op::Linear { weight, scale, .. } = &mut model.nodes[node].op {
         (*weight, *scale) = (new_weight, Some(new_scale));
     }
-}
-
-/// Puts `data` in the place of the weight `old` of `node`, or in a new weight where `node` has none or shares it.
-fn replace(
-    model: &mut Model,
-    node: usize,
-    what: &str,
-    old: Option<WeightId>,
-    shape: &[usize],
-    data: WeightData,
-) -> WeightId {
-    let uses = |id| model.nodes.iter().flat_map(|n| n.op.weights()).filter(|&used| used == id).count();
-    if let Some(id) = old.filter(|&id| uses(id) == 1) {
-        model.weights[id.0 as usize].data = data;
-        return id;
-    }
-    let mut name = format!("{}.{what}", model.nodes[node].name);
-    while model.weights.iter().any(|w| w.name == name) {
-        name.push('_');
-    }
-    model.weights.push(Weight { name, shape: shape.to_vec(), data });
-    WeightId(model.weights.len() as u32 - 1)
 }

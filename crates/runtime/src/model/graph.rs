@@ -1,7 +1,7 @@
 //! The graph.
 
 use super::op::Op;
-use super::weights::{Weight, WeightId};
+use super::weights::{Weight, WeightData, WeightId};
 use crate::shape::is_sequence;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -56,6 +56,32 @@ impl Model {
     /// Where a hand-made model names a weight that it does not have; a validated one never does.
     pub fn weight(&self, id: WeightId) -> &Weight {
         &self.weights[id.0 as usize]
+    }
+
+    /// Puts `data` in the place of the weight `old` of `node`, or in a new weight, named after the node and `what` it is to it,
+    /// where it has none or others use it too. Returns where it is; the node's operation is left to the caller.
+    ///
+    /// # Panics
+    /// Where a hand-made model has no such node or weight.
+    pub fn replace_weight(
+        &mut self,
+        node: usize,
+        what: &str,
+        old: Option<WeightId>,
+        shape: &[usize],
+        data: WeightData,
+    ) -> WeightId {
+        let uses = |id| self.nodes.iter().flat_map(|n| n.op.weights()).filter(|&used| used == id).count();
+        if let Some(id) = old.filter(|&id| uses(id) == 1) {
+            self.weights[id.0 as usize].data = data;
+            return id;
+        }
+        let mut name = alloc::format!("{}.{what}", self.nodes[node].name);
+        while self.weights.iter().any(|w| w.name == name) {
+            name.push('_');
+        }
+        self.weights.push(Weight { name, shape: shape.to_vec(), data });
+        WeightId(self.weights.len() as u32 - 1)
     }
 
     /// Number of weight elements of the layers' matrices, zeros included.

@@ -65,14 +65,11 @@ pub(super) fn storages(model: &Model, shapes: &[Vec<usize>]) -> Vec<Storage> {
         storages[output] = match node.op {
             Op::FakeQuantize { scale, zero_point } => {
                 let quantization = Quantization { scale, zero_point };
-                let rows_alone = |(reader, &multiplies): (_, &bool)| {
-                    let reader: &crate::model::Node = reader;
-                    reader.input.0 as usize != output
-                        || multiplies && matches!(reader.op, Op::Conv2d { params, .. } if params.kernel_size[1] <= 4)
-                };
+                let takes_rows = |op: &Op| matches!(op, Op::Conv2d { params, .. } if params.kernel_size[1] <= 4);
+                let mut readers = (0..model.nodes.len()).filter(|&i| model.nodes[i].input.0 as usize == output);
                 let one_channel = matches!(shapes[output][..], [1, _, _]);
                 let by_a_layer = node.input.0 as usize >= inputs && multiplies[input - inputs];
-                if one_channel && !by_a_layer && model.nodes.iter().zip(&multiplies).all(rows_alone) {
+                if one_channel && !by_a_layer && readers.all(|i| multiplies[i] && takes_rows(&model.nodes[i].op)) {
                     Storage::Pixels(quantization)
                 } else {
                     Storage::Quads(quantization)
