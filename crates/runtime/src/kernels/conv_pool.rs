@@ -4,7 +4,7 @@
 //! The first layer of a network makes its largest planes, several times the second-level cache: written once and read once
 //! they cost as much time as the products. Here only two rows of a few channels exist at a time.
 
-use super::bytes::{ByteEpilogue, ByteMatrix};
+use super::bytes::{ByteEpilogue, ByteMatrix, add_products};
 use super::conv::pack_panels;
 use super::pool::{self, Order};
 use super::{Aligned, Epilogue, LINE, tile};
@@ -319,30 +319,12 @@ impl Products for Quads {
         src: *const f32,
     ) -> [[I::F32; NV]; MR] {
         let weights = &self.weights[channel / MR * offsets.len()..][..offsets.len()];
-        let mut sums = [[isa.splat_i32(0); NV]; MR];
-        for m in 0..MR {
-            sums[m] = [isa.splat_i32(self.epilogue.start(channel + m)); NV];
-        }
+        let mut sums = self.epilogue.starts_of_quad::<I, NV>(isa, channel);
         for (&offset, weights) in offsets.iter().zip(weights) {
-            let mut x = [isa.splat_i32(0); NV];
-            for v in 0..NV {
-                // SAFETY: the caller vouches for the vectors.
-                x[v] = isa.bits(unsafe { isa.load(src.add(offset as usize + v * I::LANES)) });
-            }
-            for m in 0..MR {
-                let weight = isa.splat_i32(weights[m]);
-                for v in 0..NV {
-                    sums[m][v] = isa.dot4(sums[m][v], x[v], weight);
-                }
-            }
+            // SAFETY: the caller vouches for the vectors.
+            sums = unsafe { add_products(isa, sums, src.add(offset as usize), weights) };
         }
-        let mut numbers = [[isa.splat(0.0); NV]; MR];
-        for m in 0..MR {
-            for v in 0..NV {
-                numbers[m][v] = isa.to_f32(sums[m][v]);
-            }
-            numbers[m] = self.epilogue.finish::<I, false, NV>(isa, channel + m, numbers[m]);
-        }
+        let mut numbers = self.epilogue.finish_quad::<I, NV>(isa, channel, sums);
         for v in 0..NV {
             numbers[0][v] = isa.pack([numbers[0][v], numbers[1][v], numbers[2][v], numbers[3][v]]);
         }

@@ -2,7 +2,7 @@
 //! there.
 
 use super::super::{FlatPlanes, tile};
-use super::{ByteEpilogue, ByteMatrix};
+use super::{ByteEpilogue, ByteMatrix, add_products};
 use crate::isa::{Isa, Kernel};
 use alloc::vec::Vec;
 
@@ -102,31 +102,13 @@ unsafe fn channels_of_tile<I: Isa, const NV: usize>(isa: I, conv: &ByteConv, src
     let mut start = 0;
     for (group, &end) in conv.ends.iter().enumerate() {
         let (channel, end) = (group * MR, end as usize);
-        let mut sums = [[isa.splat_i32(0); NV]; MR];
-        for m in 0..MR {
-            sums[m] = [isa.splat_i32(conv.epilogue.start(channel + m)); NV];
-        }
+        let mut sums = conv.epilogue.starts_of_quad::<I, NV>(isa, channel);
         for block in &conv.blocks[start..end] {
-            let mut x = [isa.splat_i32(0); NV];
-            for v in 0..NV {
-                // SAFETY: the caller vouches for `NV` vectors at each offset of the input.
-                x[v] = isa.bits(unsafe { isa.load(src.add(block.offset as usize + v * I::LANES)) });
-            }
-            for m in 0..MR {
-                let weights = isa.splat_i32(block.weights[m]);
-                for v in 0..NV {
-                    sums[m][v] = isa.dot4(sums[m][v], x[v], weights);
-                }
-            }
+            // SAFETY: the caller vouches for `NV` vectors at each offset of the input.
+            sums = unsafe { add_products(isa, sums, src.add(block.offset as usize), &block.weights) };
         }
         start = end;
-        let mut outputs = [[isa.splat(0.0); NV]; MR];
-        for m in 0..MR {
-            for v in 0..NV {
-                outputs[m][v] = isa.to_f32(sums[m][v]);
-            }
-            outputs[m] = conv.epilogue.finish::<I, false, NV>(isa, channel + m, outputs[m]);
-        }
+        let outputs = conv.epilogue.finish_quad::<I, NV>(isa, channel, sums);
         // SAFETY: the caller vouches for the vectors of every plane of the output.
         unsafe {
             if conv.epilogue.makes_bytes() {

@@ -184,13 +184,35 @@ impl ByteEpilogue {
         }
     }
 
-    /// What the sum of an output starts at.
+    /// What the sums of the four outputs from `output` on start at, the same in each of `NV` vectors.
     #[inline(always)]
-    pub(crate) fn start(&self, output: usize) -> i32 {
-        self.start[output]
+    pub(crate) fn starts_of_quad<I: Isa, const NV: usize>(&self, isa: I, output: usize) -> [[I::I32; NV]; 4] {
+        let mut sums = [[isa.splat_i32(0); NV]; 4];
+        for m in 0..4 {
+            sums[m] = [isa.splat_i32(self.start[output + m]); NV];
+        }
+        sums
     }
 
-    /// The same of as many outputs from `first` on as there are lanes.
+    /// Such sums as numbers.
+    #[inline(always)]
+    pub(crate) fn finish_quad<I: Isa, const NV: usize>(
+        &self,
+        isa: I,
+        output: usize,
+        sums: [[I::I32; NV]; 4],
+    ) -> [[I::F32; NV]; 4] {
+        let mut numbers = [[isa.splat(0.0); NV]; 4];
+        for m in 0..4 {
+            for v in 0..NV {
+                numbers[m][v] = isa.to_f32(sums[m][v]);
+            }
+            numbers[m] = self.finish::<I, false, NV>(isa, output + m, numbers[m]);
+        }
+        numbers
+    }
+
+    /// What the sums start at of as many outputs from `first` on as there are lanes.
     #[inline(always)]
     pub(crate) fn starts(&self, first: usize, lanes: usize) -> &[i32] {
         &self.start[first..][..lanes]
@@ -238,6 +260,31 @@ impl ByteEpilogue {
     pub(crate) fn makes_bytes(&self) -> bool {
         self.makes_bytes
     }
+}
+
+/// `sums` of four outputs and `NV` vectors of pixels, and the products of the quads at `src` with the outputs' weights.
+///
+/// # Safety
+/// `src` points to `NV` readable vectors.
+#[inline(always)]
+pub(crate) unsafe fn add_products<I: Isa, const NV: usize>(
+    isa: I,
+    mut sums: [[I::I32; NV]; 4],
+    src: *const f32,
+    weights: &[i32; 4],
+) -> [[I::I32; NV]; 4] {
+    let mut x = [isa.splat_i32(0); NV];
+    for v in 0..NV {
+        // SAFETY: the caller vouches for the vectors.
+        x[v] = isa.bits(unsafe { isa.load(src.add(v * I::LANES)) });
+    }
+    for m in 0..4 {
+        let weight = isa.splat_i32(weights[m]);
+        for v in 0..NV {
+            sums[m][v] = isa.dot4(sums[m][v], x[v], weight);
+        }
+    }
+    sums
 }
 
 /// A parameter of one output in every lane, or those of consecutive ones.
