@@ -3,6 +3,7 @@
 
 mod args;
 mod int8;
+mod ladder;
 mod measure;
 mod offline;
 mod online;
@@ -55,6 +56,13 @@ enum Command {
     /// The thesis's own released network, on real characters: accuracy, bytes and milliseconds as released, repacked
     /// and in 8-bit integers
     Released(released::ReleasedArgs),
+    /// What each idea buys, from naive loops to compressed networks in the runtime: networks of the thesis's size with random
+    /// weights. Leaves ladder.json and ladder.svg
+    Ladder {
+        /// Directory of the two files
+        #[arg(long, value_name = "DIR", default_value = "target/reproduce/ladder")]
+        out: PathBuf,
+    },
     /// Prints the stage table of one or several reports of a pipeline as Markdown (several seeds: mean and spread)
     Table {
         /// report.json files
@@ -69,8 +77,8 @@ fn main() -> Result<()> {
         .with_writer(std::io::stderr)
         .init();
     let cli = Cli::parse();
-    let training = !matches!(cli.command, Some(Command::Released(_) | Command::Table { .. }));
-    if training {
+    let multiplies = !matches!(cli.command, Some(Command::Released(_) | Command::Table { .. }));
+    if multiplies {
         hccr_tensor::blas::use_one_thread()?;
     }
     match cli.command {
@@ -78,6 +86,7 @@ fn main() -> Result<()> {
         Some(Command::Offline(args)) => offline::run(&args, &Interrupt::catch()?).map(|_| ()),
         Some(Command::Online(args)) => online::run(&args, None, &Interrupt::catch()?),
         Some(Command::Released(args)) => released::run(&args),
+        Some(Command::Ladder { out }) => ladder::run(&out),
         Some(Command::Table { reports }) => {
             let read = |path: &PathBuf| {
                 let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;

@@ -1,6 +1,6 @@
 //! What a model is worth: accuracy, cost, size and speed, all measured in the runtime.
 
-use crate::report::types::{FullSize, FullSizeRow, Layer, Stage};
+use crate::report::types::{Layer, Stage};
 use anyhow::{Context, Result};
 use hccr_models::{SampleSet, answers};
 use hccr_nn_train::Evaluation;
@@ -104,27 +104,6 @@ pub(crate) fn macs(model: &Model, steps: f64) -> Result<[u64; 2]> {
     let costs = model.costs()?;
     let sum = |macs: fn(&LayerCost) -> u64| costs.iter().map(|c| macs(c) as f64 * c.runs(steps)).sum::<f64>();
     Ok([sum(|c| c.dense_macs), sum(|c| c.nonzero_macs)].map(|macs| macs.round() as u64))
-}
-
-/// The rows of networks that are only structure, timed on `set`.
-pub(crate) fn full_size(networks: &[(&str, Model)], set: &impl SampleSet) -> Result<FullSize> {
-    let row = |(name, model): &(&str, Model)| {
-        let bytes = model.to_bytes()?;
-        let [min_ms, median_ms] = time(&Arc::new(Plan::new(&Model::from_bytes(&bytes)?)?), set, |_| ())?;
-        let [dense_macs, nonzero_macs] = macs(model, set.mean_steps())?;
-        Ok(FullSizeRow {
-            name: (*name).into(),
-            weights: model.weight_elements() as u64,
-            nonzeros: model.weight_nonzeros() as u64,
-            dense_macs,
-            nonzero_macs,
-            bytes: bytes.len() as u64,
-            min_ms,
-            median_ms,
-        })
-    };
-    let rows = networks.iter().map(row).collect::<Result<_>>()?;
-    Ok(FullSize { note: FullSize::NOTE.into(), classes: 3755, rows })
 }
 
 /// One row for each convolution, fully connected layer and LSTM of the model file `bytes`.

@@ -1,12 +1,11 @@
-//! `cargo xtask bench`: the runtime's benchmarks and the ladder up to it, pinned to one core.
+//! `cargo xtask bench`: the runtime's benchmarks, pinned to one core.
 
 use crate::prepare;
 use anyhow::{Context, Result, ensure};
 use std::path::Path;
 use std::process::Command;
 
-const BENCH: [&str; 9] =
-    ["bench", "--package", "hccr-benches", "--bench", "runtime", "--bench", "sequence", "--bench", "ladder"];
+const BENCH: [&str; 7] = ["bench", "--package", "hccr-benches", "--bench", "runtime", "--bench", "sequence"];
 
 /// Runs the benchmarks of images and sequences on the networks whose names contain one of `networks`, or on all.
 pub(crate) fn run(root: &Path, networks: &[String]) -> Result<()> {

@@ -34,11 +34,10 @@ enum Cli {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
-    /// Time the runtime's layers on every instruction set, after holding the answers to the plain loops; and the ladder
-    /// from naive loops to compressed networks, whose table and plot go to target/tmp. The word `size` alone: the bytes of a
-    /// recogniser's binary; more than 600,000 without its model are an error.
+    /// Time the runtime's layers on every instruction set, after holding the answers to the plain loops. The word
+    /// `size` alone: the bytes of a recogniser's binary; more than 600,000 without its model are an error.
     Bench {
-        /// Only the networks whose names contain one of these words: baseline, low-rank, svd, compressed, blocks; ladder.
+        /// Only the networks whose names contain one of these words: baseline, low-rank, svd, compressed, blocks, int8.
         networks: Vec<String>,
     },
     /// Time the runtime beside onnxruntime, OpenVINO and ncnn on the same networks.

@@ -5,7 +5,7 @@ mod data;
 pub(crate) use data::simulator_in_words;
 
 use crate::args::{RunArgs, file_names};
-use crate::measure::full_size;
+use crate::ladder;
 use crate::pipeline::{self, Data, LowRank, Pipeline};
 use crate::progress::Interrupt;
 use crate::report::thesis::Thesis;
@@ -14,7 +14,7 @@ use anyhow::{Result, ensure};
 use clap::Args;
 use hccr_compress::{Gslre, LayerInfo};
 use hccr_models::data::ImageSet;
-use hccr_models::offline::{OfflineRecipe, ThesisStage, cnn9, mean_image, quantized, thesis_network};
+use hccr_models::offline::{OfflineRecipe, cnn9, mean_image};
 use hccr_models::{Recipe, TrainerState};
 use hccr_nn_train::Sgd;
 use hccr_tensor::Rng;
@@ -117,14 +117,8 @@ pub(crate) fn run(args: &OfflineArgs, interrupt: &Interrupt) -> Result<Vec<u8>> 
         command: offline.command(),
     };
     let mut results = pipeline::collect(&offline, config, Thesis::offline(), &data, &state)?;
-    let stages = [
-        ("baseline", ThesisStage::Baseline),
-        ("gslre", ThesisStage::LowRank),
-        ("adw-density", ThesisStage::Compressed),
-    ];
-    let mut networks = stages.map(|(name, stage)| (name, thesis_network(stage, *seed))).to_vec();
-    networks.push(("int8", quantized(&networks[2].1, *seed)?));
-    results.report.full_size = Some(full_size(&networks, &data.test)?);
+    eprintln!("climbing the ladder ...");
+    results.report.ladder = Some(ladder::offline(*seed)?);
     let notes = &mut results.report.notes;
     notes.push("MACs on padding count, as in the thesis; a time is of one character on one thread.".into());
     if !args.images.has_files() {

@@ -4,7 +4,7 @@ mod data;
 mod fused;
 
 use crate::args::{RunArgs, file_names};
-use crate::measure::full_size;
+use crate::ladder;
 use crate::pipeline::{self, Data, LowRank, Pipeline};
 use crate::progress::Interrupt;
 use crate::report::thesis::Thesis;
@@ -12,7 +12,7 @@ use crate::report::types::Config;
 use anyhow::{Context, Result};
 use clap::Args;
 use hccr_compress::{LayerInfo, Svd};
-use hccr_models::online::{OnlineRecipe, OnlineStage, SequenceSet, full_size_network, lstm2};
+use hccr_models::online::{OnlineRecipe, SequenceSet, lstm2};
 use hccr_models::{Recipe, SampleSet, TrainerState};
 use hccr_nn_train::{Adam, Clipped};
 use hccr_runtime::ink::render;
@@ -130,10 +130,8 @@ pub(crate) fn run(args: &OnlineArgs, offline: Option<&[u8]>, interrupt: &Interru
         command: online.command(),
     };
     let mut results = pipeline::collect(&online, config, Thesis::online(), &data, &state)?;
-    let stages =
-        [("baseline", OnlineStage::Baseline), ("svd", OnlineStage::LowRank), ("adw-density", OnlineStage::Compressed)];
-    let networks = stages.map(|(name, stage)| (name, full_size_network(stage, *seed)));
-    results.report.full_size = Some(full_size(&networks, &data.test)?);
+    eprintln!("climbing the ladder ...");
+    results.report.ladder = Some(ladder::online(*seed)?);
     let (dev, test) = (data.dev.inks(), data.test.inks());
     let notes = &mut results.report.notes;
     notes.push(format!(

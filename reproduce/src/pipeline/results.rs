@@ -103,7 +103,7 @@ pub(crate) fn collect<P: Pipeline>(
         released_scheme_bytes: Some(released_bytes(&codebook)),
         curves: curves(P::LOW_RANK, state),
         pruning_comparison: comparison(P::LOW_RANK, state, &data.test)?,
-        full_size: None,
+        ladder: None,
         released: None,
         fused: None,
         times: state.seconds.iter().map(|(s, t)| WallTime { stage: s.clone(), seconds: *t }).collect(),

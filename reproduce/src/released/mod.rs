@@ -180,7 +180,7 @@ fn measure(args: &ReleasedArgs, file_bytes: usize, model: &Model, set: &ImageSet
         released_scheme_bytes: None,
         curves: Curves::default(),
         pruning_comparison: Vec::new(),
-        full_size: None,
+        ladder: None,
         fused: None,
         released: Some(Released {
             load_ms: repack::load_ms(&repacked.file)?,

@@ -7,8 +7,8 @@ use super::plots;
 use super::sheet::SheetItem;
 use super::table::{self, Figures};
 use super::thesis::Figure;
-use super::types::{FullSize, Fused, Layer, PruningRun, Report};
-use super::{fused, released};
+use super::types::{Fused, Ladder, Layer, PruningRun, Report};
+use super::{fused, ladder, released};
 use anyhow::Result;
 use hccr_compress::Block;
 
@@ -35,7 +35,7 @@ pub(crate) fn page(report: &Report, sheet: &[SheetItem]) -> Result<String> {
         Some(released) => section("Most confused pairs", &(released::confused_pairs(released) + &samples(sheet)?)),
         None => section("Samples", &samples(sheet)?),
     };
-    body += &section("The thesis's network at full size", &full_size(report));
+    body += &section("From naive loops to integers", &report.ladder.as_ref().map_or(String::new(), rungs));
     body += &section("What was run", &run(report));
     body += &section("How to read this", &caveats(report));
     Ok(format!(
@@ -253,14 +253,11 @@ fn samples(sheet: &[SheetItem]) -> Result<String> {
     Ok(html)
 }
 
-fn full_size(report: &Report) -> String {
-    let Some(FullSize { note, classes, .. }) = &report.full_size else { return String::new() };
-    format!("<p class=\"mark\">{}</p>\n", escape(&capital(note)))
-        + &figures_table(&table::full_size(report))
-        + &paragraph(&format!(
-            "A network of the thesis's size with its {classes} classes and with random weights: bytes, MACs and times are \
-             real, and it recognises nothing."
-        ))
+fn rungs(climbed: &Ladder) -> String {
+    format!("<p class=\"mark\">{}</p>\n", escape(&capital(&climbed.note)))
+        + &figures_table(&ladder::table(climbed))
+        + &figures(&[ladder::plot(climbed)])
+        + &paragraph(&ladder::note(climbed))
 }
 
 fn run(report: &Report) -> String {
@@ -351,11 +348,11 @@ mod tests {
         assert!(page(&report, &[]).unwrap().contains("Structure only, untrained"));
         report.stages.clear();
         report.layers.clear();
-        report.full_size = None;
+        report.ladder = None;
         report.pruning_comparison.clear();
         report.curves = Default::default();
         let html = page(&report, &[]).unwrap();
-        for absent in ["Layers", "Samples", "Ways of pruning", "at full size", "Against the thesis", "NaN"] {
+        for absent in ["Layers", "Samples", "Ways of pruning", "From naive loops", "Against the thesis", "NaN"] {
             assert!(!html.contains(absent), "{absent}");
         }
         assert!(html.contains("What was run"));

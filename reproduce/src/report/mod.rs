@@ -1,5 +1,6 @@
 //! The report of a run: `report.json`, a self-contained `report.html`, the table on the terminal and the one in README.
 
+pub(crate) mod ladder;
 pub(crate) mod machine;
 pub(crate) mod sheet;
 pub(crate) mod table;
@@ -69,7 +70,7 @@ mod tests {
             ]
         );
         assert!(json["stages"].is_array() && json["layers"].is_array() && json["thesis"].is_object());
-        assert_eq!(json["full_size"]["note"], "structure only, untrained");
+        assert_eq!(json["ladder"]["note"], "structure only, untrained");
         assert_eq!(keys(&json["fused"]), ["fused", "offline", "online", "weight"]);
         assert_eq!(keys(&json["fused"]["online"]), ["joined", "plain", "shuffled"]);
     }

@@ -47,16 +47,7 @@ pub(crate) fn report() -> Report {
             pruning("one-shot", [1, 1], 0.968, 0.12),
             pruning("fixed-threshold", [1, 1], 0.971, 0.05),
         ],
-        full_size: Some(FullSize {
-            note: FullSize::NOTE.into(),
-            classes: 3755,
-            rows: vec![
-                full("baseline", 10_850_144, 10_850_144, 593_960_000, 593_960_000, 43_500_000, 22.0),
-                full("gslre", 8_157_920, 8_157_920, 152_000_000, 152_000_000, 32_700_000, 8.0),
-                full("adw-density", 8_157_920, 2_138_992, 152_000_000, 62_980_000, 1_900_000, 4.6),
-                full("int8", 8_157_920, 2_135_000, 152_000_000, 62_850_000, 1_890_000, 2.1),
-            ],
-        }),
+        ladder: Some(ladder()),
         released: None,
         fused: Some(Fused {
             online: accuracies([0.978, 0.41, 0.88]),
@@ -87,7 +78,7 @@ pub(crate) fn released() -> Report {
         released_scheme_bytes: None,
         curves: Curves::default(),
         pruning_comparison: Vec::new(),
-        full_size: None,
+        ladder: None,
         released: Some(Released {
             load_ms: 15.5,
             bytes_ratio: 21.28,
@@ -195,25 +186,19 @@ fn pruning(strategy: &str, block: [usize; 2], end: f64, dip: f64) -> PruningRun 
     }
 }
 
-fn full(
-    name: &str,
-    weights: u64,
-    nonzeros: u64,
-    dense_macs: u64,
-    nonzero_macs: u64,
-    bytes: u64,
-    min_ms: f64,
-) -> FullSizeRow {
-    FullSizeRow {
+pub(crate) fn ladder() -> Ladder {
+    let rungs = [("naive loops", false, 1000.0), ("low-rank", true, 10.0), ("zeros in blocks", true, 2.0)];
+    let rung = |(name, in_runtime, min_ms): (&str, bool, f64)| Rung {
         name: name.into(),
-        weights,
-        nonzeros,
-        dense_macs,
-        nonzero_macs,
-        bytes,
+        in_runtime,
+        nonzeros: 8_157_920,
+        nonzero_macs: 152_000_000,
+        bytes: 32_700_000,
         min_ms,
         median_ms: 1.05 * min_ms,
-    }
+        runs: 3,
+    };
+    Ladder::new(None, rungs.map(rung).into())
 }
 
 fn accuracies([plain, shuffled, joined]: [f64; 3]) -> InkAccuracy {

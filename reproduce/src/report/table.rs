@@ -2,8 +2,8 @@
 
 use super::number::{self, NONE};
 use super::thesis::{Figure, ThesisStage};
-use super::types::{FullSizeRow, Fused, Report, Stage};
-use super::{fused, released};
+use super::types::{Fused, Report, Stage};
+use super::{fused, ladder, released};
 
 /// A row's figures; what is not known is `None`. Units as in [`Stage`].
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -46,21 +46,6 @@ impl From<&ThesisStage> for Figures {
             nonzero_macs: value(stage.nonzero_macs),
             bytes: value(stage.bytes),
             median_ms: value(stage.ms),
-            ..Self::default()
-        }
-    }
-}
-
-impl From<&FullSizeRow> for Figures {
-    fn from(row: &FullSizeRow) -> Self {
-        Self {
-            weights: Some(row.weights as f64),
-            nonzeros: Some(row.nonzeros as f64),
-            dense_macs: Some(row.dense_macs as f64),
-            nonzero_macs: Some(row.nonzero_macs as f64),
-            bytes: Some(row.bytes as f64),
-            min_ms: Some(row.min_ms),
-            median_ms: Some(row.median_ms),
             ..Self::default()
         }
     }
@@ -189,8 +174,11 @@ impl Table {
         text
     }
 
-    fn markdown(&self) -> String {
-        let mut text = format!("| | {} |\n|---{}|\n", self.head.join(" | "), "|---:".repeat(self.head.len()));
+    /// With `corner` above the names.
+    pub(crate) fn markdown(&self, corner: &str) -> String {
+        let space = if corner.is_empty() { "" } else { " " };
+        let head = self.head.join(" | ");
+        let mut text = format!("|{space}{corner} | {head} |\n|---{}|\n", "|---:".repeat(self.head.len()));
         for (name, cells) in &self.rows {
             text += &format!("| {} | {} |\n", name.replace('|', "\\|"), cells.join(" | "));
         }
@@ -226,12 +214,6 @@ pub(crate) fn stages(report: &Report) -> Table {
     with_thesis(&[report])
 }
 
-/// The full-size network's stages; empty where the run did not build it.
-pub(crate) fn full_size(report: &Report) -> Table {
-    let rows = report.full_size.iter().flat_map(|full| &full.rows);
-    Table::of_run(rows.map(|row| (row.name.clone(), row.into())).collect())
-}
-
 /// What the run prints at its end.
 pub(crate) fn terminal(report: &Report) -> String {
     let config = &report.config;
@@ -254,9 +236,9 @@ pub(crate) fn terminal(report: &Report) -> String {
     if let Some(fused) = &report.fused {
         text += &fused::terminal(fused);
     }
-    if let Some(full) = &report.full_size {
-        text += &format!("\nA network of the thesis's size, {} classes ({}):\n\n", full.classes, full.note);
-        text += &full_size(report).terminal();
+    if let Some(climbed) = &report.ladder {
+        text += &format!("\nWhat each idea buys, {}:\n\n", climbed.note);
+        text += &format!("{}\n{}\n", ladder::table(climbed).terminal(), ladder::note(climbed));
     }
     text
 }
@@ -264,9 +246,9 @@ pub(crate) fn terminal(report: &Report) -> String {
 /// The stages of one pipeline's runs as Markdown: mean, and lowest to highest value, over the reports (one a seed), with
 /// the thesis's stages below; then the recognisers and kinds of ink, where the reports have them.
 pub(crate) fn markdown(reports: &[Report]) -> String {
-    let stages = with_thesis(&reports.iter().collect::<Vec<_>>()).markdown();
+    let stages = with_thesis(&reports.iter().collect::<Vec<_>>()).markdown("");
     let runs: Vec<&Fused> = reports.iter().filter_map(|report| report.fused.as_ref()).collect();
-    if runs.is_empty() { stages } else { stages + "\n" + &fused::table(&runs).markdown() }
+    if runs.is_empty() { stages } else { stages + "\n" + &fused::table(&runs).markdown("") }
 }
 
 fn with_thesis(reports: &[&Report]) -> Table {
@@ -346,8 +328,7 @@ mod tests {
         let fused = ["fused", "98.50", "96.00", "95.00"];
         assert!(text.lines().any(|line| line.split_whitespace().eq(fused)), "{text}");
         assert!(text.contains("thesis: compressed"));
-        assert!(!full_size(&report).head.contains(&"top-1 %"));
-        assert!(full_size(&report).head.contains(&"bytes"));
+        assert!(text.contains("zeros in blocks"));
     }
 
     #[test]

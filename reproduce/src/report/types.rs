@@ -33,7 +33,9 @@ pub(crate) struct Report {
     pub(crate) released_scheme_bytes: Option<u64>,
     pub(crate) curves: Curves,
     pub(crate) pruning_comparison: Vec<PruningRun>,
-    pub(crate) full_size: Option<FullSize>,
+    /// Not in the first reports, nor in that of the released network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) ladder: Option<Ladder>,
     /// What only the report of the thesis's released network has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) released: Option<Released>,
@@ -187,32 +189,54 @@ pub(crate) struct PruningRun {
     pub(crate) min_ms: Option<f64>,
 }
 
-/// A network of the thesis's size, with random weights.
+/// What each idea buys, from naive loops to compressed networks in the runtime, on networks of the thesis's size with random
+/// weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct FullSize {
-    /// Always [`FullSize::NOTE`]: no accuracy belongs to these figures.
+pub(crate) struct Ladder {
+    /// Always [`Ladder::NOTE`]: no accuracy belongs to these figures.
     pub(crate) note: String,
     pub(crate) classes: usize,
-    pub(crate) rows: Vec<FullSizeRow>,
+    /// Steps of the input, where it is a sequence.
+    pub(crate) steps: Option<usize>,
+    /// Each on top of those before.
+    pub(crate) rungs: Vec<Rung>,
 }
 
-impl FullSize {
+impl Ladder {
     /// What must stand beside the figures.
     pub(crate) const NOTE: &str = "structure only, untrained";
+
+    /// The ladder of such rungs.
+    pub(crate) fn new(steps: Option<usize>, rungs: Vec<Rung>) -> Self {
+        Self { note: Self::NOTE.into(), classes: 3755, steps, rungs }
+    }
 }
 
-/// One stage of the full-size network.
+/// One rung of the ladder, on one thread.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct FullSizeRow {
-    /// `baseline`, `gslre` or `svd`, `adw-density`, or `int8`.
+pub(crate) struct Rung {
     pub(crate) name: String,
-    pub(crate) weights: u64,
+    /// Whether the runtime runs it: loops or BLAS otherwise.
+    pub(crate) in_runtime: bool,
     pub(crate) nonzeros: u64,
-    pub(crate) dense_macs: u64,
+    /// For one input.
     pub(crate) nonzero_macs: u64,
     pub(crate) bytes: u64,
     pub(crate) min_ms: f64,
     pub(crate) median_ms: f64,
+    pub(crate) runs: u64,
+}
+
+/// Both networks' ladders, measured on their own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Ladders {
+    pub(crate) machine: Machine,
+    /// Instruction set of the runtime's kernels.
+    pub(crate) isa: String,
+    pub(crate) commit: String,
+    pub(crate) versions: Versions,
+    pub(crate) offline: Ladder,
+    pub(crate) online: Ladder,
 }
 
 /// The thesis's released network, repacked.

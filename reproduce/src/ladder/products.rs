@@ -8,7 +8,7 @@ use std::array::from_fn;
 
 /// How a program computes convolutions and products with matrices.
 #[derive(Clone, Copy, PartialEq)]
-pub(crate) enum Products {
+pub(super) enum Products {
     /// The sums as the formula has them, one product after the other.
     Naive,
     /// Several sums side by side, in loops that the compiler turns into vector instructions.
@@ -19,7 +19,7 @@ pub(crate) enum Products {
 
 impl Products {
     /// `y = weight * x` with the convolution `p`, for `x` of `size`.
-    pub(crate) fn convolve(
+    pub(super) fn convolve(
         self,
         p: &Conv2dParams,
         weight: &[f32],
@@ -44,7 +44,7 @@ impl Products {
     }
 
     /// `y = weight * x` for each row of `x`, which has `columns` elements.
-    pub(crate) fn multiply(self, weight: &[f32], columns: usize, x: &[f32], y: &mut [f32]) {
+    pub(super) fn multiply(self, weight: &[f32], columns: usize, x: &[f32], y: &mut [f32]) {
         let rows = weight.len() / columns;
         let dot: fn(&[f32], &[f32]) -> f32 = match self {
             Self::Naive => |a, b| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>(),

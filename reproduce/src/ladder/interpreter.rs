@@ -1,12 +1,12 @@
 //! A network run operation by operation, each a pass over its values: what a program without the runtime does.
 
-use crate::products::Products;
+use super::products::Products;
 use hccr_runtime::shape::{LstmParams, Pool2dParams, STEPS};
-use hccr_runtime::{Model, Op, ValueId, WeightId};
+use hccr_runtime::{LoadError, Model, Op, ValueId, WeightId};
 use hccr_tensor::Scalar;
 
 /// Runs a model that is a chain. Its memory is allocated beforehand, its weights are dense.
-pub(crate) struct Interpreter<'a> {
+pub(super) struct Interpreter<'a> {
     model: &'a Model,
     products: Products,
     weights: Vec<Vec<f32>>,
@@ -18,18 +18,21 @@ pub(crate) struct Interpreter<'a> {
 
 impl<'a> Interpreter<'a> {
     /// For inputs of `steps` steps, where the model takes sequences.
-    pub(crate) fn new(model: &'a Model, products: Products, steps: usize) -> Self {
-        let mut shapes = model.validate().expect("a valid model");
+    ///
+    /// # Errors
+    /// Where the model is not valid.
+    pub(super) fn new(model: &'a Model, products: Products, steps: usize) -> Result<Self, LoadError> {
+        let mut shapes = model.validate()?;
         for shape in &mut shapes {
             shape.iter_mut().filter(|d| **d == STEPS).for_each(|d| *d = steps);
         }
         let weights = model.weights.iter().map(|w| w.to_dense()).collect();
         let values = shapes.iter().map(|shape| vec![0.0; shape.iter().product()]).collect();
-        Self { model, products, weights, shapes, values, scratch: Vec::new() }
+        Ok(Self { model, products, weights, shapes, values, scratch: Vec::new() })
     }
 
     /// The logits of `input`.
-    pub(crate) fn run(&mut self, input: &[f32]) -> &[f32] {
+    pub(super) fn run(&mut self, input: &[f32]) -> &[f32] {
         self.values[0].copy_from_slice(input);
         let mut node = 0;
         while node < self.model.nodes.len() {

@@ -1,0 +1,267 @@
+//! The thesis's ladder: what each idea buys, from naive loops to compressed networks in the runtime, on one thread.
+//!
+//! The networks have the thesis's size and random weights. The logits of every rung are held to those of the naive loops on
+//! the same weights before it is timed.
+
+mod interpreter;
+mod products;
+
+use crate::report;
+use crate::report::machine::{Machine, Versions, commit};
+use crate::report::types::{Ladder, Ladders, Rung};
+use anyhow::{Result, ensure};
+use hccr_models::offline::{ThesisStage, quantized, thesis_network};
+use hccr_models::online::{OnlineStage, full_size_network};
+use hccr_runtime::ink::FEATURES;
+use hccr_runtime::{IsaKind, Model, ModelBuilder, Op, Plan, Session, Weight, WeightData};
+use hccr_tensor::Rng;
+use interpreter::Interpreter;
+use products::Products;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Of the networks' weights, where no run has another.
+const SEED: u64 = 1;
+/// Steps of the online networks' input: about as many as a character has.
+const STEPS: usize = 50;
+/// A rung is timed for so long, and so often at least.
+const TIMED: Duration = Duration::from_millis(500);
+const MIN_RUNS: usize = 3;
+/// Largest difference between logits, as a share of the largest.
+const TOLERANCE: f32 = 1e-4;
+/// The same where values are rounded to bytes: sums in another order fall to the other side of a step now and then.
+const ROUNDED_TOLERANCE: f32 = 3e-2;
+
+/// What runs a rung's model: loops or BLAS around [`Products`], or the runtime.
+#[derive(Clone, Copy)]
+enum Engine {
+    Plain(Products),
+    Runtime,
+}
+
+/// One rung, before it is timed.
+struct Step<'a> {
+    name: &'static str,
+    engine: Engine,
+    model: &'a Model,
+    /// The weights are not those of the rung before.
+    new_weights: bool,
+}
+
+/// Climbs both ladders, prints their tables, and writes `ladder.json` and `ladder.svg` into the directory `out`.
+pub(crate) fn run(out: &Path) -> Result<()> {
+    let ladders = Ladders {
+        machine: Machine::detect(),
+        // The fastest, which plans take.
+        isa: IsaKind::available().last().map_or("none", |isa| isa.name()).into(),
+        commit: commit(),
+        versions: Versions::detect(),
+        offline: offline(SEED)?,
+        online: online(SEED)?,
+    };
+    println!("{}", report::ladder::markdown(&ladders));
+    report::ladder::write(out, &ladders)?;
+    println!("figures and plot: {}", out.display());
+    Ok(())
+}
+
+/// The ladder of the offline network, for one image.
+pub(crate) fn offline(seed: u64) -> Result<Ladder> {
+    let unfolded = unfolded(&thesis_network(ThesisStage::Baseline, seed), seed);
+    let folded = hccr_graph_opt::optimize(&unfolded)?;
+    let in_blocks = ThesisStage::BlockCompressed { block: Plan::BLOCK.into() };
+    let stages = [ThesisStage::LowRank, ThesisStage::Compressed, in_blocks];
+    let [low_rank, compressed, blocks] = stages.map(|stage| thesis_network(stage, seed));
+    let pruned = without_codebooks(&compressed);
+    let [bytes, bytes_in_blocks] = [quantized(&compressed, seed)?, quantized(&blocks, seed)?];
+    let mut rng = Rng::new(seed, 0x1add);
+    // Ink on a background of zeros.
+    let image: Vec<f32> = (0..96 * 96).map(|_| rng.range(-255.0, 255.0).max(0.0)).collect();
+    let step = |name, engine, model, new_weights| Step { name, engine, model, new_weights };
+    let steps = [
+        step("naive loops", Engine::Plain(Products::Naive), &unfolded, true),
+        step("unrolled and vectorised", Engine::Plain(Products::Vectorised), &unfolded, false),
+        step("BLAS: im2col and OpenBLAS", Engine::Plain(Products::Blas), &unfolded, false),
+        step("batch norm, PReLU and pools fused", Engine::Plain(Products::Blas), &folded, false),
+        step("the runtime's kernels", Engine::Runtime, &folded, false),
+        step("low-rank", Engine::Runtime, &low_rank, true),
+        step("pruned", Engine::Runtime, &pruned, true),
+        step("codebooks", Engine::Runtime, &compressed, false),
+        step("zeros in blocks", Engine::Runtime, &blocks, true),
+        step("8-bit integers, zeros anywhere", Engine::Runtime, &bytes, true),
+        step("8-bit integers, zeros in blocks", Engine::Runtime, &bytes_in_blocks, true),
+    ];
+    Ok(Ladder::new(None, climb(&steps, &image, 1)?))
+}
+
+/// The ladder of the online network, for one sequence.
+pub(crate) fn online(seed: u64) -> Result<Ladder> {
+    let stages = [OnlineStage::Baseline, OnlineStage::LowRank, OnlineStage::Compressed];
+    let [baseline, low_rank, compressed] = stages.map(|stage| full_size_network(stage, seed));
+    let pruned = without_codebooks(&compressed);
+    let mut rng = Rng::new(seed, 0x1adf);
+    let rows: Vec<f32> = (0..STEPS * FEATURES).map(|_| rng.range(-1.0, 1.0)).collect();
+    let step = |name, engine, model, new_weights| Step { name, engine, model, new_weights };
+    let steps = [
+        step("naive loops", Engine::Plain(Products::Naive), &baseline, true),
+        step("unrolled and vectorised", Engine::Plain(Products::Vectorised), &baseline, false),
+        step("BLAS: OpenBLAS", Engine::Plain(Products::Blas), &baseline, false),
+        step("the runtime's kernels", Engine::Runtime, &baseline, false),
+        step("low-rank", Engine::Runtime, &low_rank, true),
+        step("pruned", Engine::Runtime, &pruned, true),
+        step("codebooks", Engine::Runtime, &compressed, false),
+    ];
+    Ok(Ladder::new(Some(STEPS), climb(&steps, &rows, STEPS)?))
+}
+
+/// The model as it is trained: each PReLU an operation of its own, behind a batch normalisation.
+fn unfolded(model: &Model, seed: u64) -> Model {
+    let mut rng = Rng::new(seed, 0x1ade);
+    let mut b = ModelBuilder::new(&model.inputs[0]);
+    for weight in &model.weights {
+        b.weight(weight.clone());
+    }
+    for node in &model.nodes {
+        let mut op = node.op.clone();
+        let slope = match &mut op {
+            Op::Conv2d { prelu, .. } | Op::Linear { prelu, .. } => prelu.take(),
+            _ => None,
+        };
+        b.push(&node.name, op);
+        let Some(slope) = slope else { continue };
+        let channels = model.weight(slope).elements();
+        let mut around = |name: &str, middle: f32| {
+            let values = (0..channels).map(|_| rng.range(middle - 0.2, middle + 0.2)).collect();
+            b.dense(format!("{}.{name}", node.name), &[channels], values)
+        };
+        let (mean, scale) = (around("mean", 0.0), around("scale", 1.0));
+        b.push(format!("{}.norm", node.name), Op::BatchNorm { mean, scale, shift: None });
+        b.push(format!("{}.prelu", node.name), Op::PRelu { slope });
+    }
+    b.finish(model.labels.clone())
+}
+
+/// The model with the values of its codebooks written out.
+fn without_codebooks(model: &Model) -> Model {
+    let mut model = model.clone();
+    for weight in &mut model.weights {
+        if let WeightData::Codebook { .. } = weight.data {
+            *weight = Weight::sparse(weight.name.clone(), &weight.shape, &weight.to_dense());
+        }
+    }
+    model
+}
+
+/// Holds the logits of each rung to those of the naive loops on the same weights, and times it. `length` is the number of
+/// steps of `input`, where the networks read sequences.
+fn climb(steps: &[Step], input: &[f32], length: usize) -> Result<Vec<Rung>> {
+    let mut want = Vec::new();
+    let mut rungs = Vec::new();
+    for Step { name, engine, model, new_weights } in steps {
+        if *new_weights {
+            want = Interpreter::new(model, Products::Naive, length)?.run(input).to_vec();
+        }
+        let mut run = forward(*engine, model, length)?;
+        let rounds = model.nodes.iter().any(|node| matches!(node.op, Op::FakeQuantize { .. }));
+        let largest = want.iter().fold(0.0, |most: f32, v| most.max(v.abs()));
+        let tolerance = if rounds { ROUNDED_TOLERANCE } else { TOLERANCE } * largest;
+        for (found, want) in run(input)?.iter().zip(&want) {
+            ensure!((found - want).abs() <= tolerance, "{name}: a logit is {found} instead of {want}");
+        }
+        let mut times = time(|| run(input).map(drop))?;
+        times.sort_unstable();
+        let [min_ms, median_ms] = [times[0], times[times.len() / 2]].map(|time| 1e3 * time.as_secs_f64());
+        let macs = model.costs()?.iter().map(|cost| cost.nonzero_macs * cost.runs(length as f64) as u64).sum();
+        rungs.push(Rung {
+            name: (*name).into(),
+            in_runtime: matches!(engine, Engine::Runtime),
+            nonzeros: model.weight_nonzeros() as u64,
+            nonzero_macs: macs,
+            bytes: model.to_bytes()?.len() as u64,
+            min_ms,
+            median_ms,
+            runs: times.len() as u64,
+        });
+    }
+    Ok(rungs)
+}
+
+/// From an input to the logits.
+type Forward<'a> = Box<dyn FnMut(&[f32]) -> Result<Vec<f32>> + 'a>;
+
+/// What answers an input with its logits.
+fn forward(engine: Engine, model: &Model, length: usize) -> Result<Forward<'_>> {
+    Ok(match engine {
+        Engine::Plain(products) => {
+            let mut interpreter = Interpreter::new(model, products, length)?;
+            Box::new(move |input| Ok(interpreter.run(input).to_vec()))
+        }
+        Engine::Runtime => {
+            let mut session = Session::new(Arc::new(Plan::new(model)?));
+            Box::new(move |input| Ok(session.run(input)?.to_vec()))
+        }
+    })
+}
+
+/// The times of as many runs as [`TIMED`] and [`MIN_RUNS`] ask for.
+fn time(mut run: impl FnMut() -> Result<()>) -> Result<Vec<Duration>> {
+    let (begin, mut times) = (Instant::now(), Vec::new());
+    while times.len() < MIN_RUNS || begin.elapsed() < TIMED {
+        let start = Instant::now();
+        run()?;
+        times.push(start.elapsed());
+    }
+    Ok(times)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hccr_runtime::shape::{Conv2dParams, LinearParams, Pool2dParams};
+
+    /// A convolution with its PReLU, a pooling and a fully connected layer.
+    fn model(seed: u64) -> Model {
+        let mut rng = Rng::new(seed, 0);
+        let mut values = |n: usize| (0..n).map(|_| rng.range(-1.0, 1.0)).collect();
+        let mut b = ModelBuilder::new(&[2, 6, 6]);
+        let params = Conv2dParams::same(2, 4, [3, 3]);
+        let weight = b.dense("conv.weight", &params.weight_shape(), values(72));
+        let [bias, slope] = ["bias", "slope"].map(|name| b.dense(format!("conv.{name}"), &[4], values(4)));
+        b.push("conv", Op::Conv2d { params, weight, scale: None, bias: Some(bias), prelu: Some(slope) });
+        b.push("pool", Op::MaxPool2d { params: Pool2dParams::THESIS });
+        b.push("flatten", Op::Flatten);
+        let weight = b.dense("fc.weight", &[5, 36], values(180));
+        b.push(
+            "fc",
+            Op::Linear {
+                params: LinearParams { in_features: 36, out_features: 5 },
+                weight,
+                scale: None,
+                bias: None,
+                prelu: None,
+            },
+        );
+        b.finish(Vec::new())
+    }
+
+    #[test]
+    fn every_engine_climbs_and_another_network_does_not() {
+        let (model, other) = (model(1), model(2));
+        let (trained, mut rng) = (unfolded(&model, 1), Rng::new(3, 0));
+        let input: Vec<f32> = (0..72).map(|_| rng.range(-1.0, 1.0)).collect();
+        let step = |engine, model, new_weights| Step { name: "rung", engine, model, new_weights };
+        let plain = |products, new_weights| step(Engine::Plain(products), &trained, new_weights);
+        let [naive, vectorised, blas] =
+            [(Products::Naive, true), (Products::Vectorised, false), (Products::Blas, false)]
+                .map(|(p, new)| plain(p, new));
+        let folded = hccr_graph_opt::optimize(&trained).unwrap();
+        let runtime = step(Engine::Runtime, &folded, false);
+        let rungs = climb(&[naive, vectorised, blas, runtime], &input, 1).unwrap();
+        assert_eq!(rungs.iter().map(|rung| rung.in_runtime).collect::<Vec<_>>(), [false, false, false, true]);
+        assert!(rungs.iter().all(|rung| rung.nonzero_macs == 72 * 36 + 180 && rung.runs >= MIN_RUNS as u64));
+
+        let steps = [plain(Products::Naive, true), step(Engine::Runtime, &other, false)];
+        assert!(climb(&steps, &input, 1).unwrap_err().to_string().contains("instead of"));
+    }
+}
