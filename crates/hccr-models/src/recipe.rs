@@ -3,7 +3,7 @@
 use crate::Baseline;
 use crate::data::gb2312::gb2312_level1;
 use crate::data::simulator::{SimulatorConfig, SplitSize};
-use hccr_compress::{Centres, CraConfig, Training};
+use hccr_compress::{Block, Centres, CraConfig, Training};
 use hccr_nn_train::{Decay, Schedule};
 
 /// How much work a reproduction is.
@@ -35,6 +35,8 @@ pub struct Recipe {
     pub weights_ratio: f64,
     /// Adaptive drop-weight.
     pub adw: Pruning,
+    /// Which weights it drops together.
+    pub block: Block,
     /// Centres of convolutions and of matrices.
     pub centres: [Centres; 2],
     /// Fine-tuning of the centres.

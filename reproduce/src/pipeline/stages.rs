@@ -190,7 +190,7 @@ impl<'a, P: Pipeline> Stages<'a, P> {
                 let adw = match &mut state.adw {
                     Some(adw) => adw,
                     none => {
-                        none.insert(pruning(recipe.adw, Strategy::Adaptive, Block::SINGLE, &state.targets, &layers)?)
+                        none.insert(pruning(recipe.adw, Strategy::Adaptive, recipe.block, &state.targets, &layers)?)
                     }
                 };
                 let progress = adw.advance(trainer)?;

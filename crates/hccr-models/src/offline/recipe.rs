@@ -49,6 +49,7 @@ impl OfflineRecipe {
                 macs_ratio: if tier == Tier::Smoke { 4.0 } else { 9.2 },
                 weights_ratio: if tier == Tier::Smoke { 4.0 } else { 6.2 },
                 adw: pruning(adw, 0.02, 8),
+                block: Block::SINGLE,
                 centres: [Centres::Bits(5), Centres::Bits(4)],
                 sharing: training(sharing, 0.003, 2),
                 comparison: Some(pruning(comparison, 0.02, 6)),

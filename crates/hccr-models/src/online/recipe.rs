@@ -50,6 +50,7 @@ impl OnlineRecipe {
                 macs_ratio: if tier == Tier::Smoke { 6.0 } else { 31.5 },
                 weights_ratio: if tier == Tier::Smoke { 4.0 } else { 20.0 },
                 adw: pruning(adw, 0.002, 8),
+                block: Block::SINGLE,
                 centres: [Centres::Bits(5), Centres::Bits(4)],
                 sharing: training(sharing, 3e-4, 2),
                 comparison: None,
