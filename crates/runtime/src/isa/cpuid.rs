@@ -19,9 +19,11 @@ pub(super) fn has(feature: &str) -> bool {
     let (leaf7, kept) = unsafe { (__cpuid_count(7, 0), _xgetbv(0)) };
     let (present, needed) = match feature {
         "fma" => (leaf1.ecx & 1 << 12, YMM),
+        "popcnt" => (leaf1.ecx & 1 << 23, 0),
         "avx2" => (leaf7.ebx & 1 << 5, YMM),
         "avx512f" => (leaf7.ebx & 1 << 16, ZMM),
         "avx512bw" => (leaf7.ebx & 1 << 30, ZMM),
+        "avx512vbmi2" => (leaf7.ecx & 1 << 6, ZMM),
         "avx512vnni" => (leaf7.ecx & 1 << 11, ZMM),
         _ => (0, 0),
     };
@@ -36,9 +38,11 @@ mod tests {
     #[cfg(feature = "std")]
     fn agrees_with_std() {
         assert_eq!(has("fma"), std::arch::is_x86_feature_detected!("fma"));
+        assert_eq!(has("popcnt"), std::arch::is_x86_feature_detected!("popcnt"));
         assert_eq!(has("avx2"), std::arch::is_x86_feature_detected!("avx2"));
         assert_eq!(has("avx512f"), std::arch::is_x86_feature_detected!("avx512f"));
         assert_eq!(has("avx512bw"), std::arch::is_x86_feature_detected!("avx512bw"));
+        assert_eq!(has("avx512vbmi2"), std::arch::is_x86_feature_detected!("avx512vbmi2"));
         assert_eq!(has("avx512vnni"), std::arch::is_x86_feature_detected!("avx512vnni"));
         assert!(!has("no such feature"));
     }

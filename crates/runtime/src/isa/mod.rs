@@ -26,7 +26,7 @@ pub enum IsaKind {
     Scalar,
     /// x86-64 with AVX2 and FMA: 8 lanes of `f32`.
     Avx2,
-    /// x86-64 with AVX-512 F, BW and VNNI: 16 lanes of `f32`.
+    /// x86-64 with AVX-512 F, BW, VNNI and VBMI2, as from Ice Lake and Zen 4 on: 16 lanes of `f32`.
     Avx512,
     /// AArch64 with NEON: 4 lanes of `f32`.
     Neon,
@@ -97,6 +97,13 @@ macro_rules! tokens {
                 }
             }
 
+            /// See [`Isa::EXPANDS`].
+            pub(crate) fn expands(self) -> bool {
+                match self {
+                    $($(#[$has])? Self::$kind(_) => <$proof>::EXPANDS,)*
+                }
+            }
+
             pub(crate) fn enter<K: Kernel>(self, kernel: K) {
                 match self {
                     $($(#[$has])? Self::$kind(isa) => isa.enter(kernel),)*
@@ -143,6 +150,8 @@ pub(crate) trait Isa: Copy {
     const LANES: usize;
     /// What [`Isa::dot4`] takes away from each byte of `x` before it multiplies.
     const DOT_OFFSET: i32 = 0;
+    /// True where [`Isa::compress`] and [`Isa::expand`] are instructions; others have neither.
+    const EXPANDS: bool = false;
 
     /// Runs `kernel` compiled for this instruction set.
     fn enter<K: Kernel>(self, kernel: K);
@@ -201,6 +210,20 @@ pub(crate) trait Isa: Copy {
     fn to_f32(self, v: Self::I32) -> Self::F32;
     /// `sum` and four products of each lane: quads `x` less [`Isa::DOT_OFFSET`], times four signed bytes from -63 to 63.
     fn dot4(self, sum: Self::I32, x: Self::I32, w: Self::I32) -> Self::I32;
+    /// Writes the bytes of `v` that are not zero, one after the other, and then anything; the mask of those bytes.
+    ///
+    /// # Safety
+    /// `to` points to `4 * LANES` writable bytes.
+    unsafe fn compress(self, _v: Self::I32, _to: *mut u8) -> u64 {
+        unreachable!("the instruction set has no such instruction")
+    }
+    /// The vector that [`Isa::compress`] gave `mask` for, from what it wrote.
+    ///
+    /// # Safety
+    /// `bytes` points to `4 * LANES` readable bytes.
+    unsafe fn expand(self, _mask: u64, _bytes: *const u8) -> Self::I32 {
+        unreachable!("the instruction set has no such instruction")
+    }
     /// Quads of four vectors of numbers, each rounded, ties to even, and 0 below 0 and 255 above 255.
     fn pack(self, parts: [Self::F32; 4]) -> Self::F32;
     /// The larger bytes of quads.

@@ -4,8 +4,8 @@ use super::has;
 use crate::isa::{Isa, Kernel, TABLE};
 use core::arch::x86_64::*;
 
-/// Proof that AVX-512 is available, with products of bytes (VNNI), which all but its first generation have; and with it AVX2 and
-/// FMA.
+/// Proof that AVX-512 is available, with products of bytes (VNNI) and masks that leave bytes out (VBMI2), as it is from Ice Lake
+/// and Zen 4 on; and with it AVX2, FMA and POPCNT.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Avx512 {
     _private: (),
@@ -13,7 +13,8 @@ pub(crate) struct Avx512 {
 
 impl Avx512 {
     pub(crate) fn new() -> Option<Self> {
-        has!("avx512f", "avx512bw", "avx512vnni", "avx2", "fma").then_some(Self { _private: () })
+        has!("avx512f", "avx512bw", "avx512vnni", "avx512vbmi2", "avx2", "fma", "popcnt")
+            .then_some(Self { _private: () })
     }
 }
 
@@ -21,9 +22,10 @@ impl Isa for Avx512 {
     type F32 = __m512;
     type I32 = __m512i;
     const LANES: usize = 16;
+    const EXPANDS: bool = true;
 
     fn enter<K: Kernel>(self, kernel: K) {
-        #[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx2,fma")]
+        #[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx512vbmi2,avx2,fma,popcnt")]
         fn door<K: Kernel>(isa: Avx512, kernel: K) {
             kernel.run(isa);
         }
@@ -148,6 +150,23 @@ impl Isa for Avx512 {
     fn dot4(self, sum: __m512i, x: __m512i, w: __m512i) -> __m512i {
         // SAFETY: the token proves that AVX-512 is available.
         unsafe { _mm512_dpbusd_epi32(sum, x, w) }
+    }
+
+    #[inline(always)]
+    unsafe fn compress(self, v: __m512i, to: *mut u8) -> u64 {
+        // SAFETY: the token proves AVX-512; the caller vouches for 64 writable bytes.
+        unsafe {
+            let mask = _mm512_test_epi8_mask(v, v);
+            _mm512_storeu_si512(to.cast(), _mm512_maskz_compress_epi8(mask, v));
+            mask
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn expand(self, mask: u64, bytes: *const u8) -> __m512i {
+        // SAFETY: the token proves AVX-512; the caller vouches for 64 readable bytes.
+        // To load and expand in one instruction was measured a tenth slower.
+        unsafe { _mm512_maskz_expand_epi8(mask, _mm512_loadu_si512(bytes.cast())) }
     }
 
     #[inline(always)]
