@@ -129,8 +129,8 @@ impl Random {
         self.builder.push(name, Op::Conv2d { params, weight, scale, bias, prelu });
     }
 
-    fn linear(&mut self, name: &str, [in_features, out_features]: [usize; 2]) {
-        let weight = self.weight(name, &[out_features, in_features], 60);
+    fn linear(&mut self, name: &str, [in_features, out_features]: [usize; 2], density: usize) {
+        let weight = self.weight(name, &[out_features, in_features], density);
         let [scale, bias, prelu] = self.epilogue(out_features);
         let params = LinearParams { in_features, out_features };
         self.builder.push(name, Op::Linear { params, weight, scale, bias, prelu });
@@ -208,17 +208,61 @@ fn a_whole_network_stays_bytes() {
         random.builder.push("pool", Op::MaxPool2d { params: Pool2dParams::THESIS });
         random.builder.push("flat", Op::Flatten).push("drop", Op::Dropout { probability: 0.5 });
         let hidden = 1 + random.below(150);
-        random.linear("fc1", [channels * 8 * 15, hidden]);
+        let densities = [[100, 100], [60, 100], [100, 20], [10, 60]][seed as usize % 4];
+        random.linear("fc1", [channels * 8 * 15, hidden], densities[0]);
         random.round("fc1.bytes", 256.0);
         let outputs = 2 + random.below(150);
-        random.linear("fc2", [hidden, outputs]);
+        random.linear("fc2", [hidden, outputs], densities[1]);
         let input = random.input(17 * 31);
         let model = random.builder.finish(vec![]);
-        let kernels = ["u8_quantize", "u8_conv_pool", "u8_gemv"];
+        let kernels = ["u8_quantize", "u8_conv_pool"];
         assert!(check(&model, &input, &kernels, &format!("seed {seed}")));
         let table = Plan::new(&model).unwrap().describe();
         assert!(!table.contains("f32_"), "{table}");
         assert_eq!(Model::from_bytes(&model.to_bytes().unwrap()), Ok(model));
+    }
+}
+
+/// Of any share of zeros, and of any size; where there is an instruction for it, zeros are left out.
+#[test]
+fn fully_connected_layers_of_any_density() {
+    let sizes = [[1, 1], [3, 2], [4, 64], [5, 65], [17, 63], [64, 300], [130, 129], [333, 200]];
+    for (seed, density) in [0, 1, 5, 14, 35, 60, 75, 85, 95, 100].into_iter().cycle().take(60).enumerate() {
+        let [inputs, outputs] = sizes[seed % sizes.len()];
+        let mut random = Random::new(seed as u64, &[inputs]);
+        random.round("in", 0.125);
+        random.linear("fc1", [inputs, outputs], density);
+        random.round("bytes", 64.0);
+        random.linear("fc2", [outputs, inputs], density);
+        let input = random.input(inputs);
+        let model = random.builder.finish(vec![]);
+        check(&model, &input, &["u8_quantize"], &format!("{inputs} to {outputs}, {density} %"));
+        for isa in IsaKind::available() {
+            let table = Plan::with_isa(&model, isa).unwrap().describe();
+            let [dense, sparse] = ["u8_gemv", "u8_spmv"].map(|kernel| table.matches(kernel).count());
+            assert_eq!(dense + sparse, 2, "{table}");
+            match density {
+                0..=60 if isa == IsaKind::Avx512 && inputs * outputs > 100 => assert_eq!(sparse, 2, "{table}"),
+                0..95 if isa == IsaKind::Avx512 => {}
+                _ => assert_eq!(dense, 2, "{isa}, {density} %\n{table}"),
+            }
+        }
+    }
+}
+
+/// Rows of zeros, and one weight at every place.
+#[test]
+fn rows_of_zeros_and_single_weights() {
+    let (inputs, outputs) = (19, 150);
+    let input = Random::new(3, &[]).input(inputs);
+    for place in (0..inputs * outputs).step_by(37) {
+        let mut builder = ModelBuilder::new(&[inputs]);
+        builder.push("in", Op::FakeQuantize { scale: 0.125, zero_point: 130 });
+        let values: Vec<f32> = (0..inputs * outputs).map(|i| if i == place { -63.0 } else { 0.0 }).collect();
+        let weight = builder.dense("weight", &[outputs, inputs], values);
+        let params = LinearParams { in_features: inputs, out_features: outputs };
+        builder.push("fc", Op::Linear { params, weight, scale: None, bias: None, prelu: None });
+        check(&builder.finish(vec![]), &input, &[], &format!("weight {place}"));
     }
 }
 

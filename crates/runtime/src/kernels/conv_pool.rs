@@ -295,7 +295,7 @@ pub(crate) struct Quads {
 }
 
 impl Quads {
-    pub(crate) fn new(matrix: &ByteMatrix, epilogue: &ByteEpilogue) -> Self {
+    pub(crate) fn new(matrix: &ByteMatrix<'_>, epilogue: &ByteEpilogue) -> Self {
         let rows: Vec<usize> = (0..matrix.rows().next_multiple_of(MR)).collect();
         Self { weights: matrix.blocks().flatten().collect(), epilogue: epilogue.reordered(&rows) }
     }

@@ -55,6 +55,12 @@ impl Aligned {
     pub(crate) fn zeros(len: usize) -> Self {
         Self { lines: alloc::vec![Line([0.0; LINE]); len.div_ceil(LINE)], len }
     }
+
+    /// The same as bytes of quads.
+    pub(crate) fn as_quads_mut(&mut self) -> &mut [[i8; 4]] {
+        // SAFETY: every four bytes are an `f32`, which has the size of a quad, no less alignment, and no bits that it may not have.
+        unsafe { core::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.len) }
+    }
 }
 
 impl Deref for Aligned {

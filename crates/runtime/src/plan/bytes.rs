@@ -7,7 +7,7 @@ use super::step::Task;
 use crate::isa::Token;
 use crate::kernels::FlatPlanes;
 use crate::kernels::bytes::conv::ByteConv;
-use crate::kernels::bytes::linear::ByteLinear;
+use crate::kernels::bytes::linear::{ByteLinear, Form};
 use crate::kernels::bytes::{ByteEpilogue, ByteMatrix, Quads, Quantization};
 use crate::kernels::conv_pool::{self, ConvPool};
 use crate::model::{Model, Op, Weight, WeightData};
@@ -19,6 +19,10 @@ const MAX_COLUMNS: usize = 1 << 16;
 
 /// How many times as many vectors a pass over rows may take where it does the pooling too.
 const MORE_VECTORS: f64 = 1.3;
+
+/// The density below which reading a mask and the weights that are not zero beats reading all weights, as measured: 0.5 of the
+/// time at a density of 0.35, 0.8 at 0.7, all of it at 0.9.
+const NONZEROS_BELOW: f64 = 0.8;
 
 /// What the elements of a value are.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -110,17 +114,17 @@ fn are_integers(weight: &Weight) -> bool {
 }
 
 /// A layer that reads bytes, as its kernels pack it.
-struct Layer {
-    matrix: ByteMatrix,
+struct Layer<'a> {
+    matrix: ByteMatrix<'a>,
     epilogue: ByteEpilogue,
     /// Where the quads stand that it reads.
     offsets: Vec<u32>,
 }
 
-impl Layer {
+impl<'a> Layer<'a> {
     /// `None` for what has no kernel for bytes, or does not get any.
     fn new(
-        model: &Model,
+        model: &'a Model,
         op: &Op,
         from: Storage,
         to: Option<Quantization>,
@@ -143,9 +147,10 @@ impl Layer {
             _ => return None,
         };
         let scale = scale.map(|id| model.weight(id).to_dense());
-        let matrix = ByteMatrix::new(model.weight(weight), scale, &quads);
+        let Quads { offsets, places } = quads;
+        let matrix = ByteMatrix::new(model.weight(weight), scale, offsets.len(), places);
         let epilogue = ByteEpilogue::new(&matrix, &epilogue, quantization, to, token.dot_offset());
-        Some(Self { matrix, epilogue, offsets: quads.offsets })
+        Some(Self { matrix, epilogue, offsets })
     }
 }
 
@@ -160,7 +165,10 @@ pub(super) fn task(
 ) -> Option<Task> {
     let Layer { matrix, epilogue, offsets } = Layer::new(model, op, from, to, src, token)?;
     Some(match op {
-        Op::Linear { .. } => Task::ByteLinear(ByteLinear::new(&matrix, offsets, &epilogue, token.lanes())),
+        Op::Linear { .. } => {
+            let form = if token.expands() && matrix.density() < NONZEROS_BELOW { Form::Nonzeros } else { Form::Dense };
+            Task::ByteLinear(ByteLinear::new(&matrix, offsets, &epilogue, form, token))
+        }
         _ => {
             let planes =
                 FlatPlanes { offsets, dst_plane: dst.plane_stride, dst_origin: dst.origin(), pixels: dst.pixels() };

@@ -127,7 +127,7 @@ impl Task {
             Self::ByteConv(_) => {
                 format!("u8_conv_{}x{}_{isa}", bytes::conv::MR, bytes::conv::nr_vectors(lanes) * lanes)
             }
-            Self::ByteLinear(_) => format!("u8_gemv_{}x1_{isa}", bytes::linear::PANEL * lanes),
+            Self::ByteLinear(linear) => format!("u8_{}_{}x1_{isa}", linear.kind(), bytes::linear::PANEL * lanes),
             Self::Pointwise(pointwise::Pointwise::Copy) => "f32_copy".into(),
             Self::Pointwise(pointwise::Pointwise::SubtractMean(_)) => "f32_subtract".into(),
             Self::Pointwise(pointwise::Pointwise::BatchNorm { .. }) => "f32_batchnorm".into(),

@@ -33,7 +33,7 @@ pub(crate) struct ByteConv {
 
 impl ByteConv {
     /// Packs `matrix`, whose quads stand at the offsets of `planes`.
-    pub(crate) fn new(matrix: &ByteMatrix, epilogue: &ByteEpilogue, planes: FlatPlanes) -> Self {
+    pub(crate) fn new(matrix: &ByteMatrix<'_>, epilogue: &ByteEpilogue, planes: FlatPlanes) -> Self {
         let out_channels = matrix.rows();
         let (mut blocks, mut ends) = (Vec::new(), Vec::new());
         for rows in matrix.blocks() {

@@ -11,7 +11,7 @@ pub(crate) mod quantize;
 
 use super::Epilogue;
 use crate::isa::Isa;
-use crate::model::{Pattern, Weight, WeightData};
+use crate::model::{Weight, WeightData};
 use alloc::vec::Vec;
 
 /// How bytes stand for numbers: as `scale * (byte - zero_point)`.
@@ -36,74 +36,89 @@ pub(crate) struct Quads {
     pub(crate) places: Vec<u32>,
 }
 
-/// A matrix of integers, with a factor for each row.
-pub(crate) struct ByteMatrix {
-    /// The weights for each quad of the input, row-major.
-    quads: Vec<[i8; 4]>,
-    /// Quads of a row.
-    columns: usize,
+/// A matrix of integers from -63 to 63, with a factor for each row.
+pub(crate) struct ByteMatrix<'a> {
+    weight: &'a Weight,
+    /// The integer of each label, where there are any.
+    integers: [i8; 256],
     scale: Vec<f32>,
+    /// Quads of the input.
+    quads: usize,
+    /// For each column, its byte of all of them.
+    places: Vec<u32>,
 }
 
-impl ByteMatrix {
-    /// The entries of `weight`, all of which are integers from -63 to 63, as `quads` places them.
-    pub(crate) fn new(weight: &Weight, scale: Option<Vec<f32>>, quads: &Quads) -> Self {
-        let (rows, columns) = (weight.rows(), quads.offsets.len());
-        let mut packed = alloc::vec![[0; 4]; rows * columns];
-        match &weight.data {
-            WeightData::Dense(values) => {
-                let rows = values.chunks_exact(weight.columns()).zip(packed.chunks_exact_mut(columns));
-                for (values, packed) in rows {
-                    for (&value, &place) in values.iter().zip(&quads.places) {
-                        packed.as_flattened_mut()[place as usize] = value as i8;
-                    }
-                }
-            }
-            WeightData::Sparse { pattern, values } => {
-                scatter(&mut packed, columns, pattern, &quads.places, values, |&value| value as i8);
-            }
-            WeightData::Codebook { pattern, centres, labels } => {
-                let mut table = [0; 256];
-                table.iter_mut().zip(centres).for_each(|(integer, &centre)| *integer = centre as i8);
-                scatter(&mut packed, columns, pattern, &quads.places, labels, |&label| table[usize::from(label)]);
-            }
+impl<'a> ByteMatrix<'a> {
+    /// The entries of `weight`, for `quads` quads of the input, which hold the columns at these bytes.
+    pub(crate) fn new(weight: &'a Weight, scale: Option<Vec<f32>>, quads: usize, places: Vec<u32>) -> Self {
+        let mut integers = [0; 256];
+        if let WeightData::Codebook { centres, .. } = &weight.data {
+            integers.iter_mut().zip(centres).for_each(|(integer, &centre)| *integer = centre as i8);
         }
-        Self { quads: packed, columns, scale: scale.unwrap_or_else(|| alloc::vec![1.0; rows]) }
+        let scale = scale.unwrap_or_else(|| alloc::vec![1.0; weight.rows()]);
+        Self { weight, integers, scale, quads, places }
     }
 
     pub(crate) fn rows(&self) -> usize {
         self.scale.len()
     }
 
+    /// Entries that are not zero.
+    pub(crate) fn nnz(&self) -> usize {
+        self.weight.nnz()
+    }
+
+    /// The share of such entries.
+    pub(crate) fn density(&self) -> f64 {
+        self.nnz() as f64 / self.weight.elements() as f64
+    }
+
     /// For each `MR` consecutive rows, their weights for each quad of the input; what the last ones lack is zero.
     pub(crate) fn blocks<const MR: usize>(&self) -> impl Iterator<Item = impl Iterator<Item = [i32; MR]>> {
         (0..self.rows()).step_by(MR).map(|first| {
-            let rows: [_; MR] = core::array::from_fn(|m| self.row(first + m));
-            let weights = move |quad: usize| rows.map(|row| row.map_or(0, |row| to_bits(row[quad])));
-            (0..self.columns).map(weights)
+            let mut block = alloc::vec![[[0; 4]; MR]; self.quads];
+            self.pack(&core::array::from_fn::<_, MR, _>(|m| first + m), block.as_flattened_mut());
+            block.into_iter().map(|weights| weights.map(|weights| i32::from_le_bytes(weights.map(i8::cast_unsigned))))
         })
     }
 
-    /// The weights of a row; `None` beyond the last.
-    fn row(&self, row: usize) -> Option<&[[i8; 4]]> {
-        self.quads.chunks_exact(self.columns).nth(row)
+    /// Writes the weights of `rows` to `panel`, `[quads of the input][rows]`, which is zero before. A row that is not there
+    /// leaves it so.
+    fn pack(&self, rows: &[usize], panel: &mut [[i8; 4]]) {
+        for (i, &row) in rows.iter().enumerate().filter(|(_, row)| **row < self.rows()) {
+            self.for_each(row, |column, weight| {
+                let place = self.places[column] as usize;
+                panel[place / 4 * rows.len() + i][place % 4] = weight;
+            });
+        }
     }
-}
 
-/// Writes the entries of a pattern to their places in rows of `columns` quads.
-fn scatter<T>(
-    packed: &mut [[i8; 4]],
-    columns: usize,
-    pattern: &Pattern,
-    places: &[u32],
-    entries: &[T],
-    integer: impl Fn(&T) -> i8,
-) {
-    for (row, packed) in packed.chunks_exact_mut(columns).enumerate() {
-        let packed = packed.as_flattened_mut();
-        let range = pattern.row(row);
-        for (&column, entry) in pattern.indices[range.clone()].iter().zip(&entries[range]) {
-            packed[places[column as usize] as usize] = integer(entry);
+    /// The sum of a row.
+    fn sum(&self, row: usize) -> i32 {
+        let mut sum = 0;
+        self.for_each(row, |_, weight| sum += i32::from(weight));
+        sum
+    }
+
+    /// Goes through the columns of a row that have an entry.
+    #[inline]
+    fn for_each(&self, row: usize, mut entry: impl FnMut(usize, i8)) {
+        match &self.weight.data {
+            WeightData::Dense(values) => {
+                let columns = self.places.len();
+                let row = &values[row * columns..][..columns];
+                row.iter().enumerate().for_each(|(column, &value)| entry(column, value as i8));
+            }
+            WeightData::Sparse { pattern, values } => {
+                let (range, indices) = (pattern.row(row), &pattern.indices);
+                let row = indices[range.clone()].iter().zip(&values[range]);
+                row.for_each(|(&column, &value)| entry(column as usize, value as i8));
+            }
+            WeightData::Codebook { pattern, labels, .. } => {
+                let (range, indices) = (pattern.row(row), &pattern.indices);
+                let row = indices[range.clone()].iter().zip(&labels[range]);
+                row.for_each(|(&column, &label)| entry(column as usize, self.integers[usize::from(label)]));
+            }
         }
     }
 }
@@ -138,7 +153,7 @@ enum Slopes {
 impl ByteEpilogue {
     /// For inputs that `from` describes, outputs that `to` describes or that are `f32`, and [`Isa::DOT_OFFSET`].
     pub(crate) fn new(
-        matrix: &ByteMatrix,
+        matrix: &ByteMatrix<'_>,
         epilogue: &Epilogue,
         from: Quantization,
         to: Option<Quantization>,
@@ -146,7 +161,6 @@ impl ByteEpilogue {
     ) -> Self {
         let (unit, zero_point) = to.map_or((1.0, 0.0), |to| (1.0 / to.scale, f32::from(to.zero_point)));
         let zero = dot_offset - i32::from(from.zero_point);
-        let sum = |row: &[[i8; 4]]| row.as_flattened().iter().map(|&w| i32::from(w)).sum::<i32>();
         let factor = |row: usize| matrix.scale[row] * from.scale * unit;
         let bias = |row: usize| epilogue.bias[row] * unit;
         let slope = &epilogue.slope;
@@ -157,7 +171,7 @@ impl ByteEpilogue {
             () => Slopes::Any,
         };
         Self {
-            start: matrix.quads.chunks_exact(matrix.columns).map(|row| zero * sum(row)).collect(),
+            start: rows.clone().map(|row| zero * matrix.sum(row)).collect(),
             rising: [rows.clone().map(factor).collect(), rows.clone().map(|row| bias(row) + zero_point).collect()],
             falling: [
                 rows.clone().map(|row| slope[row] * factor(row)).collect(),
@@ -296,9 +310,4 @@ fn parameter<I: Isa, const BY_LANE: bool>(isa: I, values: &[f32], output: usize)
     } else {
         isa.splat(values[output])
     }
-}
-
-/// Four weights as [`Isa::dot4`] takes them.
-fn to_bits(weights: [i8; 4]) -> i32 {
-    i32::from_le_bytes(weights.map(i8::cast_unsigned))
 }
