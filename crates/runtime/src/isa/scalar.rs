@@ -17,6 +17,7 @@ impl Isa for Scalar {
     type I32 = [i32; 4];
     const LANES: usize = 4;
 
+    #[inline(never)]
     fn enter<K: Kernel>(self, kernel: K) {
         kernel.run(self);
     }
