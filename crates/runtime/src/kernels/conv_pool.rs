@@ -129,11 +129,11 @@ impl<P: Products> Kernel for Pass<'_, P> {
                         let (above, down) = (above.as_mut_ptr().add(x), down.as_mut_ptr().add(x));
                         match count {
                             1 => rows_of_tile::<I, P, 1>(isa, conv, channel, y, x, src, above, down),
-                            2 => rows_of_tile::<I, P, 2>(isa, conv, channel, y, x, src, above, down),
+                            3 if most > 2 => rows_of_tile::<I, P, 3>(isa, conv, channel, y, x, src, above, down),
                             4 if most > 3 => rows_of_tile::<I, P, 4>(isa, conv, channel, y, x, src, above, down),
                             5 if most > 3 => rows_of_tile::<I, P, 5>(isa, conv, channel, y, x, src, above, down),
                             6 if most > 3 => rows_of_tile::<I, P, 6>(isa, conv, channel, y, x, src, above, down),
-                            _ => rows_of_tile::<I, P, 3>(isa, conv, channel, y, x, src, above, down),
+                            _ => rows_of_tile::<I, P, 2>(isa, conv, channel, y, x, src, above, down),
                         }
                     }
                 }
