@@ -4,7 +4,7 @@ use super::choose::epilogue;
 use super::convolution::{first_input, pools_in_one_pass};
 use super::layout::Layout;
 use super::step::Task;
-use crate::isa::Token;
+use crate::isa::{Token, round};
 use crate::kernels::FlatPlanes;
 use crate::kernels::bytes::conv::ByteConv;
 use crate::kernels::bytes::linear::{ByteLinear, Form};
@@ -110,7 +110,9 @@ fn are_integers(weight: &Weight) -> bool {
         WeightData::Codebook { centres, .. } => centres,
     };
     let most = f32::from(Op::MAX_QUANTIZED);
-    weight.columns() <= MAX_COLUMNS && values.iter().all(|v| (-most..=most).contains(v) && *v == f32::from(*v as i8))
+    // Without branches within a chunk the compiler takes many values at a time.
+    let are = |chunk: &[f32]| chunk.iter().fold(true, |are, &v| are & (v.abs() <= most) & (round(v) == v));
+    weight.columns() <= MAX_COLUMNS && values.chunks(1024).all(are)
 }
 
 /// A layer that reads bytes, as its kernels pack it.
@@ -122,7 +124,7 @@ struct Layer<'a> {
 }
 
 impl<'a> Layer<'a> {
-    /// `None` for what has no kernel for bytes, or does not get any.
+    /// `None` for what gets no bytes, and for what passes them on: a layer gets them only where it multiplies them.
     fn new(
         model: &'a Model,
         op: &Op,
@@ -131,7 +133,7 @@ impl<'a> Layer<'a> {
         src: &Layout,
         token: Token,
     ) -> Option<Self> {
-        let quantization = from.quantization().filter(|_| multiplies_bytes(model, op))?;
+        let quantization = from.quantization()?;
         let (weight, scale, epilogue, quads) = match *op {
             Op::Conv2d { params, weight, scale, bias, prelu } => {
                 let quads = match from {
