@@ -1,6 +1,7 @@
 //! Many samples at once, on the caller's threads.
 
 use crate::error::RunError;
+use crate::kernels::{Aligned, GROUP};
 use crate::plan::Plan;
 use crate::session::{Session, check_finite};
 use alloc::sync::Arc;
@@ -9,7 +10,8 @@ use alloc::vec::Vec;
 /// Sessions of one [`Plan`] that share the samples of a batch.
 ///
 /// The runtime starts no threads. [`Batch::jobs`] divides a batch into as many parts as there are sessions, for the caller to
-/// run wherever it likes; every sample has the bits that a [`Session`] alone would give it.
+/// run wherever it likes; every sample has the bits that a [`Session`] alone would give it. A part takes its samples through
+/// the fully connected layers behind the last convolution in groups of eight, which read the weights once.
 ///
 /// ```
 /// # use hccr_runtime::{Batch, ModelBuilder, Op, Plan};
@@ -30,21 +32,29 @@ use alloc::vec::Vec;
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
 pub struct Batch {
-    sessions: Vec<Session>,
+    workers: Vec<Worker>,
+}
+
+/// A session, and memory for a group of samples.
+struct Worker {
+    session: Session,
+    group: Aligned,
 }
 
 /// A part of a batch, with the session to run it.
 pub struct Job<'a> {
-    session: &'a mut Session,
+    worker: &'a mut Worker,
     /// Samples one after the other.
     inputs: &'a [f32],
     outputs: &'a mut [f32],
 }
 
 impl Batch {
-    /// As many sessions as `threads` (one for 0), each with memory of its own ([`Plan::arena_bytes`]).
+    /// As many sessions as `threads` (one for 0), each with memory of its own: [`Plan::arena_bytes`], and for each sample of a
+    /// group what its fully connected layers read and write.
     pub fn new(plan: Arc<Plan>, threads: usize) -> Self {
-        Self { sessions: (0..threads.max(1)).map(|_| Session::new(Arc::clone(&plan))).collect() }
+        let worker = |_| Worker { session: Session::new(Arc::clone(&plan)), group: Aligned::zeros(plan.group_len()) };
+        Self { workers: (0..threads.max(1)).map(worker).collect() }
     }
 
     /// Divides a batch into jobs of nearly equal size, at most one a session. A sample's output is there when its job has run.
@@ -61,7 +71,7 @@ impl Batch {
         inputs: &'a [f32],
         outputs: &'a mut [f32],
     ) -> Result<impl Iterator<Item = Job<'a>>, RunError> {
-        let plan = self.sessions[0].plan();
+        let plan = self.workers[0].session.plan();
         if plan.is_sequence() {
             return Err(RunError::IsASequence);
         }
@@ -74,19 +84,23 @@ impl Batch {
             return Err(RunError::OutputShape { expected: samples * output_len, found: outputs.len() });
         }
         check_finite(inputs)?;
-        let share = samples.div_ceil(self.sessions.len()).max(1);
+        let share = samples.div_ceil(self.workers.len()).max(1);
         let parts = inputs.chunks(share * input_len).zip(outputs.chunks_mut(share * output_len));
-        Ok(self.sessions.iter_mut().zip(parts).map(|(session, (inputs, outputs))| Job { session, inputs, outputs }))
+        Ok(self.workers.iter_mut().zip(parts).map(|(worker, (inputs, outputs))| Job { worker, inputs, outputs }))
     }
 }
 
 impl Job<'_> {
     /// Runs the samples of the job, on the calling thread.
     pub fn run(self) {
-        let Self { session, inputs, outputs } = self;
+        let Self { worker: Worker { session, group }, inputs, outputs } = self;
         let [input_len, output_len] = [session.plan().input_len(), session.plan().output_len()];
-        for (input, output) in inputs.chunks_exact(input_len).zip(outputs.chunks_exact_mut(output_len)) {
-            output.copy_from_slice(session.run_checked(input, |_| ()));
+        for (inputs, outputs) in inputs.chunks(GROUP * input_len).zip(outputs.chunks_mut(GROUP * output_len)) {
+            if inputs.len() == input_len {
+                outputs.copy_from_slice(session.run_checked(inputs, |_| ()));
+            } else {
+                session.run_group(inputs.chunks_exact(input_len), outputs.chunks_exact_mut(output_len), group);
+            }
         }
     }
 }

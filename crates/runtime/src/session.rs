@@ -88,6 +88,16 @@ impl Session {
         &self.arena[self.plan.output_range(0)]
     }
 
+    /// Runs a group of samples of a network that reads no sequence; see [`Plan::execute_group`].
+    pub(crate) fn run_group<'a>(
+        &mut self,
+        inputs: impl Iterator<Item = &'a [f32]>,
+        outputs: impl Iterator<Item = &'a mut [f32]>,
+        group: &mut [f32],
+    ) {
+        self.plan.execute_group(inputs, outputs, &mut self.arena, group);
+    }
+
     /// The output `index` of the last run or [`Session::finish`] (zeros before the first), or `None` where the model has
     /// fewer. Until the next [`Session::push`], which needs the memory.
     pub fn output(&self, index: usize) -> Option<&[f32]> {

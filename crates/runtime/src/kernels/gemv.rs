@@ -1,12 +1,13 @@
-//! Dense fully connected layer: a matrix in panels of rows times a vector.
+//! Dense fully connected layer: a matrix in panels of rows times a vector, or several.
 
 use super::shared::{self, LAST, Shared, Vectors};
-use super::{Aligned, Epilogue};
+use super::{Aligned, Epilogue, Sample};
 use crate::isa::{Isa, Kernel, MAX_LANES, TABLE};
 use crate::plan::Nonzeros;
 use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
+use core::array::from_fn;
 
 /// Outputs of a panel.
 pub(crate) const MR: usize = 4 * MAX_LANES;
@@ -94,20 +95,20 @@ impl DenseLinear {
         }
     }
 
-    /// The pass over `src`, into `dst`, from the first panel to the last, or the other way round: the answer is the same.
-    pub(crate) fn kernel<'a>(&'a self, src: &'a [f32], dst: &'a mut [f32], backwards: bool) -> impl Kernel + 'a {
-        Pass { linear: self, src, dst, backwards }
+    /// The pass over `samples`, from the first panel to the last, or the other way round. Neither changes an answer, nor does it
+    /// matter which samples go together.
+    pub(crate) fn kernel<'a, const N: usize>(&'a self, samples: [Sample<'a>; N], backwards: bool) -> impl Kernel + 'a {
+        Pass { linear: self, samples, backwards }
     }
 }
 
-struct Pass<'a> {
+struct Pass<'a, const N: usize> {
     linear: &'a DenseLinear,
-    src: &'a [f32],
-    dst: &'a mut [f32],
+    samples: [Sample<'a>; N],
     backwards: bool,
 }
 
-impl Kernel for Pass<'_> {
+impl<const N: usize> Kernel for Pass<'_, N> {
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
         match &self.linear.weights {
@@ -117,69 +118,74 @@ impl Kernel for Pass<'_> {
     }
 }
 
-impl Pass<'_> {
+impl<const N: usize> Pass<'_, N> {
     #[inline(always)]
-    fn panels<I: Isa>(self, isa: I, weights: impl Vectors) {
-        let linear = self.linear;
-        let src = &self.src[..linear.in_features];
-        let dst = &mut self.dst[..linear.out_features];
-        let panels = linear.out_features.div_ceil(MR);
+    fn panels<I: Isa>(mut self, isa: I, weights: impl Vectors) {
+        let panels = self.linear.out_features.div_ceil(MR);
         for i in 0..panels {
-            let i = if self.backwards { panels - 1 - i } else { i };
-            let end = (i * MR + MR).min(linear.out_features);
-            let out = &mut dst[i * MR..end];
-            let scale = &linear.scale[i * MR..][..MR];
-            let bias = &linear.epilogue.bias[i * MR..][..MR];
-            let slope = &linear.epilogue.slope[i * MR..][..MR];
-            let mut sums = [0.0; MR];
-            // A whole panel goes to where it belongs, the last one through memory of its own.
-            let whole = out.len() == MR;
-            let to = if whole { &mut *out } else { &mut sums[..] };
-            let mut part = 0;
-            while part < MR {
-                // SAFETY: a panel has `MR` weights an input, and `scale`, `bias`, `slope` and `to` have `MR` elements;
-                // `part + 4 * LANES <= MR`, as `LANES` divides `MAX_LANES`.
-                unsafe { four_vectors(isa, src, weights, i * MR * src.len(), part, [scale, bias, slope], to) };
-                part += 4 * I::LANES;
+            let panel = if self.backwards { panels - 1 - i } else { i };
+            let end = (panel * MR + MR).min(self.linear.out_features);
+            for first in (panel * MR..end).step_by(4 * I::LANES) {
+                // As many sums as there are registers for.
+                match (N, I::LANES) {
+                    (1, _) => self.outputs::<I, 1>(isa, weights, first),
+                    (_, MAX_LANES) => self.outputs::<I, 4>(isa, weights, first),
+                    _ => self.outputs::<I, 2>(isa, weights, first),
+                }
             }
-            if !whole {
-                out.copy_from_slice(&sums[..out.len()]);
+        }
+    }
+
+    /// Four vectors of outputs from `first` on, of all samples, `S` at a time.
+    #[inline(always)]
+    fn outputs<I: Isa, const S: usize>(&mut self, isa: I, weights: impl Vectors, first: usize) {
+        let linear = self.linear;
+        let [scale, bias, slope] = [&linear.scale, &linear.epilogue.bias, &linear.epilogue.slope];
+        let outputs = (linear.out_features - first).min(4 * I::LANES);
+        for samples in self.samples.chunks_exact_mut(S) {
+            let sources = from_fn(|s| &samples[s].src[..linear.in_features]);
+            let at = first / MR * MR * linear.in_features + first % MR;
+            // SAFETY: a panel has `MR` weights an input, and `first` is a multiple of `4 * LANES`, which divides `MR`.
+            let sums = unsafe { sums::<I, S>(isa, sources, weights, at) };
+            for (Sample { dst, .. }, sums) in samples.iter_mut().zip(sums) {
+                let mut values = [0.0; MR];
+                for (v, sum) in sums.into_iter().enumerate() {
+                    let at = first + v * I::LANES;
+                    // SAFETY: there are a scale, a bias and a slope for each row of each panel; `4 * LANES` is at most `MR`.
+                    unsafe {
+                        let y = isa.mul_add(sum, isa.load(scale.as_ptr().add(at)), isa.load(bias.as_ptr().add(at)));
+                        let y = isa.prelu(y, isa.load(slope.as_ptr().add(at)));
+                        isa.store(values.as_mut_ptr().add(v * I::LANES), y);
+                    }
+                }
+                dst[first..first + outputs].copy_from_slice(&values[..outputs]);
             }
         }
     }
 }
 
-/// Four vectors of outputs from `part` of the panel at `panel` on.
+/// The products of four vectors of rows, whose weights begin at `at`, with each of `sources`.
 ///
 /// # Safety
-/// The panel has `MR` weights an element of `src`; `scale`, `bias`, `slope` and `to` have `MR` elements, and
-/// `part + 4 * LANES <= MR`.
+/// There are weights from `at` on for each element of `sources`, `MR` apart.
 #[inline(always)]
-unsafe fn four_vectors<I: Isa>(
+unsafe fn sums<I: Isa, const S: usize>(
     isa: I,
-    src: &[f32],
+    sources: [&[f32]; S],
     weights: impl Vectors,
-    panel: usize,
-    part: usize,
-    [scale, bias, slope]: [&[f32]; 3],
-    to: &mut [f32],
-) {
-    let mut acc = [isa.splat(0.0); 4];
-    let mut at = panel + part;
-    for &x in src {
-        let x = isa.splat(x);
-        for v in 0..4 {
-            // SAFETY: the caller vouches for the panel's size.
-            acc[v] = unsafe { isa.mul_add(x, weights.vector(isa, at + v * I::LANES), acc[v]) };
+    mut at: usize,
+) -> [[I::F32; 4]; S] {
+    let mut sums = [[isa.splat(0.0); 4]; S];
+    for column in 0..sources[0].len() {
+        // SAFETY: the caller vouches for the weights.
+        let weights: [I::F32; 4] = from_fn(|v| unsafe { weights.vector(isa, at + v * I::LANES) });
+        for s in 0..S {
+            let x = isa.splat(sources[s][column]);
+            for v in 0..4 {
+                sums[s][v] = isa.mul_add(x, weights[v], sums[s][v]);
+            }
         }
         at += MR;
     }
-    for v in 0..4 {
-        let at = part + v * I::LANES;
-        // SAFETY: the caller vouches for `part + 4 * LANES <= MR`, the length of all four.
-        unsafe {
-            let y = isa.mul_add(acc[v], isa.load(scale.as_ptr().add(at)), isa.load(bias.as_ptr().add(at)));
-            isa.store(to.as_mut_ptr().add(at), isa.prelu(y, isa.load(slope.as_ptr().add(at))));
-        }
-    }
+    sums
 }

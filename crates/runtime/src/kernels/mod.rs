@@ -34,6 +34,15 @@ use core::ops::{Deref, DerefMut};
 /// weights costs about as much for four vectors of steps as for one; most characters fit into one chunk.
 pub(crate) const CHUNK: usize = 64;
 
+/// Most samples of a batch whose fully connected layers run together: weights then come from memory once for all of them.
+pub(crate) const GROUP: usize = 8;
+
+/// An input of a kernel that takes several, and where its output goes.
+pub(crate) struct Sample<'a> {
+    pub(crate) src: &'a [f32],
+    pub(crate) dst: &'a mut [f32],
+}
+
 /// Elements in a cache line.
 pub(crate) const LINE: usize = 16;
 

@@ -5,6 +5,7 @@ use super::bytes::{self, Storage};
 use super::choose::{pooled_task, task};
 use super::layout::Layout;
 use super::step::{Step, Task};
+use super::tail::Tail;
 use super::values::{MAX_ELEMENTS, Value, lay_out};
 use super::{Input, Plan};
 use crate::error::PlanError;
@@ -90,6 +91,7 @@ impl Plan {
         }
         Ok(Self {
             token,
+            tail: Tail::new(&steps, &buffers, &placed),
             arena_len,
             state_len: placed[..carried_buffers].last().map_or(0, |range| range.end),
             chunk_steps,

@@ -9,6 +9,7 @@ mod layout;
 mod lower;
 mod matrix;
 mod step;
+mod tail;
 mod values;
 
 pub(crate) use layout::Layout;
@@ -22,6 +23,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Range;
 use step::Step;
+use tail::Tail;
 
 /// A model with packed weights, chosen kernels and an arena laid out: immutable, and shared by any number of
 /// [`Session`](crate::Session)s through an [`Arc`](alloc::sync::Arc).
@@ -38,6 +40,7 @@ pub struct Plan {
     state_len: usize,
     inputs: Vec<Input>,
     outputs: Vec<Range<usize>>,
+    tail: Tail,
 }
 
 /// Where an input of the model goes.
@@ -120,7 +123,15 @@ impl Plan {
     }
 
     /// Runs every step over `arena`; `input` has [`Plan::input_len`] elements.
-    pub(crate) fn execute(&self, mut input: &[f32], arena: &mut [f32], mut after_step: impl FnMut(&str)) {
+    pub(crate) fn execute(&self, input: &[f32], arena: &mut [f32], mut after_step: impl FnMut(&str)) {
+        self.place_input(input, arena);
+        for step in &self.steps {
+            step.run(self.token, arena, usize::MAX);
+            after_step(&step.layer);
+        }
+    }
+
+    fn place_input(&self, mut input: &[f32], arena: &mut [f32]) {
         for Input { arena: range, layout } in &self.inputs {
             let planes = &mut arena[range.clone()];
             for channel in 0..layout.channels {
@@ -131,10 +142,6 @@ impl Plan {
                 }
             }
             layout.clear_border(planes);
-        }
-        for step in &self.steps {
-            step.run(self.token, arena, usize::MAX);
-            after_step(&step.layer);
         }
     }
 

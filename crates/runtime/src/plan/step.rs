@@ -6,12 +6,14 @@ use crate::kernels::bytes::quantize::{self, Neighbours};
 use crate::kernels::conv_pool::ConvPool;
 use crate::kernels::product::Product;
 use crate::kernels::{
-    bspmm, bytes, conv, conv_pool, gemv, lstm, over_time, pointwise, pool, sell, softmax, spmm, strided, winograd,
+    GROUP, Sample, bspmm, bytes, conv, conv_pool, gemv, lstm, over_time, pointwise, pool, sell, softmax, spmm, strided,
+    winograd,
 };
 use crate::model::LayerCost;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::array::from_fn;
 use core::ops::Range;
 
 /// Runs one kernel from one buffer of the arena to another.
@@ -78,7 +80,7 @@ impl Step {
             }
             Task::ByteConv(conv) => token.enter(conv.kernel(src, dst)),
             Task::ByteConvPool(conv) => token.enter(conv.kernel(src, dst, scratch)),
-            Task::ByteLinear(linear) => token.enter(linear.kernel(src, dst)),
+            Task::ByteLinear(linear) => token.enter(linear.kernel([Sample { src, dst }])),
             Task::MaxPool(pool) => token.enter(pool.kernel(src, dst)),
             Task::Pointwise(op) => op.run(src, &self.src_layout, dst, &self.dst_layout),
             Task::Softmax => {
@@ -92,6 +94,25 @@ impl Step {
             Task::Mean => over_time::mean(src, steps, &mut dst[..self.dst_layout.channels]),
         }
         self.dst_layout.clear_border(dst);
+    }
+}
+
+impl Step {
+    /// Runs the kernel for a group of samples, each of which has its own `stride` elements of `arenas`.
+    pub(crate) fn run_group(&self, token: Token, arenas: &mut [f32], stride: usize) {
+        let samples = |arenas| {
+            let mut arenas = <[f32]>::chunks_exact_mut(arenas, stride);
+            from_fn(|_| {
+                let arena = arenas.next().expect("a group has as many");
+                let [src, dst] = arena.get_disjoint_mut([self.src.clone(), self.dst.clone()]).expect("planned apart");
+                Sample { src, dst }
+            })
+        };
+        match &self.task {
+            Task::Linear(product) => product.run_group(token, samples(arenas)),
+            Task::ByteLinear(linear) => token.enter(linear.kernel::<GROUP>(samples(arenas))),
+            _ => arenas.chunks_exact_mut(stride).for_each(|arena| self.run(token, arena, usize::MAX)),
+        }
     }
 }
 
@@ -138,6 +159,12 @@ impl Task {
             Self::AddUp => "f32_sum".into(),
             Self::Mean => "f32_mean".into(),
         }
+    }
+
+    /// True for what makes vectors of vectors.
+    pub(crate) const fn is_over_vectors(&self) -> bool {
+        use Task::{ByteLinear, Linear, Pointwise, Quantize, Softmax};
+        matches!(self, Linear(_) | ByteLinear(_) | Pointwise(_) | Quantize(_) | Softmax)
     }
 
     /// Elements of working memory, if it needs any.

@@ -1,10 +1,11 @@
-//! Fully connected layer over quads: a matrix in panels of rows times a vector. Memory bounds it: where there is an instruction
+//! Fully connected layer over quads: a matrix in panels of rows times a vector, or several. Memory bounds it: where there is an instruction
 //! for that, zeros are left out.
 
-use super::super::Aligned;
+use super::super::{Aligned, Sample};
 use super::{ByteEpilogue, ByteMatrix};
 use crate::isa::{Isa, Kernel, MAX_LANES, Token};
 use alloc::vec::Vec;
+use core::array::from_fn;
 
 /// Vectors of outputs in a panel: those whose bytes make a vector of quads.
 pub(crate) const PANEL: usize = 4;
@@ -93,9 +94,9 @@ impl ByteLinear {
         }
     }
 
-    /// The pass over `src`, into `dst`.
-    pub(crate) fn kernel<'a>(&'a self, src: &'a [f32], dst: &'a mut [f32]) -> impl Kernel + 'a {
-        Pass { linear: self, src, dst }
+    /// The pass over `samples`.
+    pub(crate) fn kernel<'a, const N: usize>(&'a self, samples: [Sample<'a>; N]) -> impl Kernel + 'a {
+        Pass { linear: self, samples }
     }
 }
 
@@ -122,7 +123,7 @@ impl Kernel for Compress<'_> {
 }
 
 /// Weights that are read from the first to the last, a vector at a time.
-trait Vectors {
+trait Vectors: Copy {
     /// The next ones.
     ///
     /// # Safety
@@ -130,6 +131,7 @@ trait Vectors {
     unsafe fn next<I: Isa>(&mut self, isa: I) -> I::I32;
 }
 
+#[derive(Clone, Copy)]
 struct Dense(*const f32);
 
 impl Vectors for Dense {
@@ -144,6 +146,7 @@ impl Vectors for Dense {
     }
 }
 
+#[derive(Clone, Copy)]
 struct Nonzeros {
     masks: *const u64,
     bytes: *const u8,
@@ -163,13 +166,12 @@ impl Vectors for Nonzeros {
     }
 }
 
-struct Pass<'a> {
+struct Pass<'a, const N: usize> {
     linear: &'a ByteLinear,
-    src: &'a [f32],
-    dst: &'a mut [f32],
+    samples: [Sample<'a>; N],
 }
 
-impl Kernel for Pass<'_> {
+impl<const N: usize> Kernel for Pass<'_, N> {
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
         match &self.linear.weights {
@@ -182,65 +184,93 @@ impl Kernel for Pass<'_> {
     }
 }
 
-impl Pass<'_> {
+impl<const N: usize> Pass<'_, N> {
     #[inline(always)]
-    fn panels<I: Isa>(self, isa: I, mut weights: impl Vectors) {
-        let Self { linear, src, dst } = self;
+    fn panels<I: Isa>(mut self, isa: I, mut weights: impl Vectors) {
+        let linear = self.linear;
         // The unchecked accesses rest on these.
         assert_eq!(I::LANES, linear.lanes, "packed for another instruction set");
-        assert!(linear.offsets.iter().all(|&offset| (offset as usize) < src.len()), "input shorter than planned");
-        for i in 0..linear.out_features.div_ceil(PANEL * I::LANES) {
-            let at = i * PANEL * I::LANES;
-            // SAFETY: each panel has `PANEL` vectors for each offset, and each offset lies within `src`.
-            let outputs = unsafe { outputs_of_panel(isa, linear, at, &mut weights, src.as_ptr()) };
-            let mut values = [[0.0; MAX_LANES]; PANEL];
-            let left = linear.out_features - at;
-            if linear.epilogue.makes_bytes() {
-                // SAFETY: `LANES` is at most `MAX_LANES`.
-                unsafe { isa.store(values[0].as_mut_ptr(), isa.pack(outputs)) };
-                let out = &mut dst[i * I::LANES..][..left.div_ceil(PANEL).min(I::LANES)];
-                out.copy_from_slice(&values[0][..out.len()]);
-            } else {
-                let out = dst[at..linear.out_features].chunks_mut(I::LANES);
-                for ((out, values), output) in out.zip(&mut values).zip(outputs) {
-                    // SAFETY: as above.
-                    unsafe { isa.store(values.as_mut_ptr(), output) };
-                    out.copy_from_slice(&values[..out.len()]);
+        let farthest = linear.offsets.iter().copied().max().unwrap_or(0) as usize;
+        assert!(self.samples.iter().all(|sample| farthest < sample.src.len()), "input shorter than planned");
+        for panel in 0..linear.out_features.div_ceil(PANEL * I::LANES) {
+            // As many sums as there are registers for.
+            weights = match (N, I::LANES) {
+                (1, _) => self.panel::<I, 1, _>(isa, weights, panel),
+                (_, MAX_LANES) => self.panel::<I, 4, _>(isa, weights, panel),
+                _ => self.panel::<I, 2, _>(isa, weights, panel),
+            };
+        }
+    }
+
+    /// The outputs of a panel, whose weights come next, of all samples, `S` at a time; gives the weights behind it.
+    #[inline(always)]
+    fn panel<I: Isa, const S: usize, V: Vectors>(&mut self, isa: I, weights: V, panel: usize) -> V {
+        let linear = self.linear;
+        let at = panel * PANEL * I::LANES;
+        let left = linear.out_features - at;
+        let mut behind = weights;
+        for samples in self.samples.chunks_exact_mut(S) {
+            behind = weights;
+            let sources = from_fn(|s| samples[s].src.as_ptr());
+            // SAFETY: each panel has `PANEL` vectors for each offset, and each offset lies within each source.
+            let outputs = unsafe { outputs_of_panel::<I, S>(isa, linear, at, &mut behind, sources) };
+            for (Sample { dst, .. }, outputs) in samples.iter_mut().zip(outputs) {
+                let mut values = [[0.0; MAX_LANES]; PANEL];
+                if linear.epilogue.makes_bytes() {
+                    // SAFETY: `LANES` is at most `MAX_LANES`.
+                    unsafe { isa.store(values[0].as_mut_ptr(), isa.pack(outputs)) };
+                    let out = &mut dst[panel * I::LANES..][..left.div_ceil(PANEL).min(I::LANES)];
+                    out.copy_from_slice(&values[0][..out.len()]);
+                } else {
+                    let out = dst[at..linear.out_features].chunks_mut(I::LANES);
+                    for ((out, values), output) in out.zip(&mut values).zip(outputs) {
+                        // SAFETY: as above.
+                        unsafe { isa.store(values.as_mut_ptr(), output) };
+                        out.copy_from_slice(&values[..out.len()]);
+                    }
                 }
             }
         }
+        behind
     }
 }
 
-/// `PANEL` vectors of outputs, from position `at` on.
+/// `PANEL` vectors of outputs of each sample, from position `at` on.
 ///
 /// # Safety
-/// There are `PANEL` vectors of `weights` left for each offset, and `src` points to a quad at each.
+/// There are `PANEL` vectors of `weights` left for each offset, and each of `sources` points to a quad at each.
 #[inline(always)]
-unsafe fn outputs_of_panel<I: Isa>(
+unsafe fn outputs_of_panel<I: Isa, const S: usize>(
     isa: I,
     linear: &ByteLinear,
     at: usize,
     weights: &mut impl Vectors,
-    src: *const f32,
-) -> [I::F32; PANEL] {
-    let mut sums = [isa.splat_i32(0); PANEL];
+    sources: [*const f32; S],
+) -> [[I::F32; PANEL]; S] {
+    let mut sums = [[isa.splat_i32(0); PANEL]; S];
     for v in 0..PANEL {
         // SAFETY: the epilogue has a value for each lane of each panel.
-        sums[v] = isa.bits(unsafe { isa.load(linear.epilogue.starts(at + v * I::LANES, I::LANES).as_ptr().cast()) });
+        let start = unsafe { isa.load(linear.epilogue.starts(at + v * I::LANES, I::LANES).as_ptr().cast()) };
+        (0..S).for_each(|s| sums[s][v] = isa.bits(start));
     }
     for &offset in &linear.offsets {
-        // SAFETY: the caller vouches for the quad and for the weights.
+        // SAFETY: the caller vouches for the quads and for the weights.
         unsafe {
-            let x = isa.splat_i32((*src.add(offset as usize)).to_bits().cast_signed());
-            for v in 0..PANEL {
-                sums[v] = isa.dot4(sums[v], x, weights.next(isa));
+            let weights: [I::I32; PANEL] = from_fn(|_| weights.next(isa));
+            for s in 0..S {
+                let x = isa.splat_i32((*sources[s].add(offset as usize)).to_bits().cast_signed());
+                for v in 0..PANEL {
+                    sums[s][v] = isa.dot4(sums[s][v], x, weights[v]);
+                }
             }
         }
     }
-    let mut outputs = [isa.splat(0.0); PANEL];
-    for v in 0..PANEL {
-        [outputs[v]] = linear.epilogue.finish::<I, true, 1>(isa, at + v * I::LANES, [isa.to_f32(sums[v])]);
+    let mut outputs = [[isa.splat(0.0); PANEL]; S];
+    for s in 0..S {
+        for v in 0..PANEL {
+            let sum = isa.to_f32(sums[s][v]);
+            [outputs[s][v]] = linear.epilogue.finish::<I, true, 1>(isa, at + v * I::LANES, [sum]);
+        }
     }
     outputs
 }
