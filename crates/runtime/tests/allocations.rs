@@ -1,7 +1,7 @@
 //! A run allocates nothing, nor does a step of a sequence.
 
 use hccr_runtime::shape::{Conv2dParams, LinearParams, LstmParams, Pool2dParams, STEPS};
-use hccr_runtime::{IsaKind, Model, ModelBuilder, Op, Plan, SequenceState, Session};
+use hccr_runtime::{Batch, IsaKind, Job, Model, ModelBuilder, Op, Plan, SequenceState, Session};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -36,11 +36,14 @@ fn a_run_allocates_nothing() {
             let (table, is_bytes) = (plan.describe(), model.nodes.len() > 7);
             assert_eq!(table.contains("u8_gemv"), is_bytes, "{table}");
             assert_eq!(table.contains("u8_spmv"), is_bytes && isa == IsaKind::Avx512, "{table}");
-            let mut session = Session::new(Arc::new(plan));
+            let plan = Arc::new(plan);
+            let mut session = Session::new(Arc::clone(&plan));
             let input = [0.25; 144];
+            let (mut batch, inputs, mut outputs) = (Batch::new(plan, 2), [0.25; 11 * 144], [0.0; 11 * 144]);
             let before = ALLOCATIONS.load(Ordering::Relaxed);
             for _ in 0..3 {
                 session.run(&input).unwrap();
+                batch.jobs(&inputs, &mut outputs).unwrap().for_each(Job::run);
             }
             assert_eq!(ALLOCATIONS.load(Ordering::Relaxed), before, "{isa}");
         }

@@ -81,7 +81,9 @@ fn codebook(name: &str, shape: &[usize], values: &[f32]) -> Weight {
 #[test]
 fn every_sample_has_the_bits_of_a_run_alone() {
     for isa in IsaKind::available() {
-        for (model, kinds) in [(network(), &[][..]), (images(false), &["f32_gemv_64", "f32_gemv_u8"]), (images(true), &["u8_gemv"])] {
+        for (model, kinds) in
+            [(network(), &[][..]), (images(false), &["f32_gemv_64", "f32_gemv_u8"]), (images(true), &["u8_gemv"])]
+        {
             let plan = Arc::new(Plan::with_isa(&model, isa).unwrap());
             assert!(kinds.iter().all(|kind| plan.describe().contains(kind)), "{}", plan.describe());
             let mut session = Session::new(Arc::clone(&plan));
