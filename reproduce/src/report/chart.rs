@@ -43,6 +43,8 @@ pub(crate) struct Plot {
     pub(crate) title: String,
     pub(crate) caption: String,
     pub(crate) svg: String,
+    /// Width and height.
+    pub(crate) size: [f64; 2],
     pub(crate) legend: Vec<Key>,
 }
 
@@ -232,7 +234,8 @@ impl Chart {
         root.present()?;
         drop(chart);
         drop(root);
-        Ok(Some(Plot { title: self.title.into(), caption: self.caption.clone(), svg, legend: self.legend() }))
+        let size = [SIZE.0, SIZE.1].map(f64::from);
+        Ok(Some(Plot { title: self.title.into(), caption: self.caption.clone(), svg, size, legend: self.legend() }))
     }
 
     fn places(&self, points: &[(f64, f64)]) -> Vec<(f64, f64)> {

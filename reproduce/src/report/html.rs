@@ -256,7 +256,7 @@ fn samples(sheet: &[SheetItem]) -> Result<String> {
 fn rungs(climbed: &Ladder) -> String {
     format!("<p class=\"mark\">{}</p>\n", escape(&capital(&climbed.note)))
         + &figures_table(&ladder::table(climbed))
-        + &figures(&[ladder::plot(climbed)])
+        + &figures(&[ladder::plot(&[("", climbed)])])
         + &paragraph(&ladder::note(climbed))
 }
 

@@ -53,13 +53,15 @@ pub(crate) fn note(ladder: &Ladder) -> String {
     )
 }
 
-/// The ladder for the report's page.
-pub(crate) fn plot(ladder: &Ladder) -> Plot {
+/// The ladders as bars, one below the other; a name may be empty.
+pub(crate) fn plot(ladders: &[(&str, &Ladder)]) -> Plot {
     let key = |label: &str, fill: &str| Key { label: label.into(), colour: fill.into(), mark: "dot" };
+    let (svg, height) = bars(ladders);
     Plot {
         title: "What each idea buys".into(),
         caption: "Shortest time of each rung.".into(),
-        svg: bars(&[("", ladder)]),
+        svg,
+        size: [WIDTH, height],
         legend: vec![key("loops and BLAS", FILLS[0]), key("the runtime", FILLS[1])],
     }
 }
@@ -70,8 +72,9 @@ pub(crate) fn plot(ladder: &Ladder) -> Plot {
 /// Where a file cannot be written.
 pub(crate) fn write(out: &Path, ladders: &Ladders) -> Result<()> {
     std::fs::create_dir_all(out).with_context(|| format!("cannot make the directory {}", out.display()))?;
-    let both = [("offline", &ladders.offline), ("online", &ladders.online)];
-    for (name, text) in [("ladder.json", serde_json::to_string_pretty(ladders)? + "\n"), ("ladder.svg", bars(&both))] {
+    for (name, text) in
+        [("ladder.json", serde_json::to_string_pretty(ladders)? + "\n"), ("ladder.svg", picture(ladders))]
+    {
         let path = out.join(name);
         std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
     }
@@ -83,8 +86,13 @@ pub(crate) fn markdown(ladders: &Ladders) -> String {
     format!("{}\n{}", table(&ladders.offline).markdown("offline"), table(&ladders.online).markdown("online"))
 }
 
-/// One set of bars below the other, over one logarithmic scale, in SVG. An empty name takes no room.
-fn bars(ladders: &[(&str, &Ladder)]) -> String {
+/// The picture of both ladders, as a file of its own.
+fn picture(ladders: &Ladders) -> String {
+    plot(&[("offline", &ladders.offline), ("online", &ladders.online)]).standalone()
+}
+
+/// One set of bars below the other, over one logarithmic scale, in SVG, and its height. An empty name takes no room.
+fn bars(ladders: &[(&str, &Ladder)]) -> (String, f64) {
     let times = || ladders.iter().flat_map(|(_, ladder)| &ladder.rungs).map(|rung| rung.min_ms.log10());
     let (low, high) = (times().fold(f64::MAX, f64::min).floor(), times().fold(f64::MIN, f64::max));
     let x = |exponent: f64| BARS[0] + (exponent - low) / (high - low) * (BARS[1] - BARS[0]);
@@ -118,7 +126,7 @@ fn bars(ladders: &[(&str, &Ladder)]) -> String {
             y += ROW;
         }
     }
-    svg + "</g>\n</svg>\n"
+    (svg + "</g>\n</svg>\n", height)
 }
 
 fn text([x, y]: [f64; 2], anchor: &str, style: &str, text: &str) -> String {
@@ -142,7 +150,7 @@ mod tests {
     #[test]
     fn bars_grow_with_time_and_stay_on_the_picture() {
         let ladder = sample::ladder();
-        let svg = bars(&[("offline", &ladder), ("online", &ladder)]);
+        let (svg, height) = bars(&[("offline", &ladder), ("online", &ladder)]);
         let attribute = |name: &str, line: &str| -> Option<f64> {
             line.split_once(&format!("{name}=\""))?.1.split_once('"')?.0.parse().ok()
         };
@@ -151,7 +159,6 @@ mod tests {
         let widths: Vec<f64> = bars.iter().map(|line| attribute("width", line).unwrap()).collect();
         assert!(widths[0] > widths[1] && widths[1] > widths[2] && widths[2] > 0.0, "{widths:?}");
         assert!(widths.iter().all(|width| BARS[0] + width <= BARS[1] + 0.1));
-        let height = attribute("height", &svg).unwrap();
         assert!(bars.iter().all(|line| attribute("y", line).unwrap() < height));
     }
 
@@ -164,6 +171,6 @@ mod tests {
         for table in markdown(&ladders).split("\n\n") {
             assert!(text.contains(table.trim_end()), "fill in what `cargo xtask reproduce ladder` prints:\n{table}");
         }
-        assert_eq!(read("images/ladder.svg"), bars(&[("offline", &ladders.offline), ("online", &ladders.online)]));
+        assert_eq!(read("images/ladder.svg"), picture(&ladders));
     }
 }

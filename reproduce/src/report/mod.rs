@@ -12,6 +12,7 @@ mod fused;
 mod html;
 mod markup;
 mod number;
+mod picture;
 mod plots;
 mod released;
 #[cfg(test)]
@@ -20,14 +21,20 @@ mod sample;
 use anyhow::{Context, Result};
 use std::path::Path;
 
-/// Writes `report.json` and `report.html` into the directory `out`, which is made where it is missing.
+/// Writes `report.json`, `report.html` and the plots into the directory `out`, which is made where it is missing.
 ///
 /// # Errors
-/// Where a file cannot be written, or a sample is not a 96 x 96 image.
+/// Where a file cannot be written, a plot cannot be drawn, or a sample is not a 96 x 96 image.
 pub(crate) fn write(out: &Path, report: &types::Report, sheet: &[sheet::SheetItem]) -> Result<()> {
-    std::fs::create_dir_all(out).with_context(|| format!("cannot make the directory {}", out.display()))?;
-    let files =
-        [("report.json", serde_json::to_string_pretty(report)? + "\n"), ("report.html", html::page(report, sheet)?)];
+    let pictures = out.join("plots");
+    std::fs::create_dir_all(&pictures).with_context(|| format!("cannot make the directory {}", pictures.display()))?;
+    let mut files = vec![
+        ("report.json".to_owned(), serde_json::to_string_pretty(report)? + "\n"),
+        ("report.html".to_owned(), html::page(report, sheet)?),
+    ];
+    let mut plots = plots::all(report)?;
+    plots.extend(report.ladder.iter().map(|climbed| ladder::plot(&[("", climbed)])));
+    files.extend(plots.iter().map(|plot| (format!("plots/{}.svg", plot.file_name()), plot.standalone())));
     for (name, text) in files {
         let path = out.join(name);
         std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;

@@ -1,0 +1,93 @@
+//! Plots as files of their own, for documents other than the report's page.
+
+use super::chart::{Key, Plot};
+use super::markup::escape;
+
+/// Height of a line of the legend, and what a letter takes of its width.
+const LINE: f64 = 22.0;
+const LETTER: f64 = 7.5;
+/// Left and right of all.
+const MARGIN: f64 = 16.0;
+/// Width of a key's mark, with the gap behind it.
+const MARK: f64 = 26.0;
+
+impl Plot {
+    /// The name of its file, without an ending.
+    pub(crate) fn file_name(&self) -> String {
+        let words = self.title.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+        words.map(str::to_lowercase).collect::<Vec<_>>().join("-")
+    }
+
+    /// The plot on white, with its legend below, in SVG.
+    pub(crate) fn standalone(&self) -> String {
+        let [width, height] = self.size;
+        let mut keys = String::new();
+        let (mut x, mut y) = (MARGIN, height + 0.7 * LINE);
+        for key in self.legend.iter().filter(|_| self.legend.len() > 1) {
+            let needed = MARK + LETTER * key.label.chars().count() as f64 + MARGIN;
+            if x > MARGIN && x + needed > width {
+                (x, y) = (MARGIN, y + LINE);
+            }
+            keys += &mark(key, [x, y]);
+            x += needed;
+        }
+        let bottom = if keys.is_empty() { height } else { y + 0.6 * LINE };
+        format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{bottom:.0}\" viewBox=\"0 0 {width} {bottom:.0}\">\n\
+             <rect width=\"100%\" height=\"100%\" fill=\"#FFFFFF\"/>\n{}\n\
+             <g font-family=\"sans-serif\" font-size=\"14\" fill=\"#4A515C\">\n{keys}</g>\n</svg>\n",
+            self.svg.trim()
+        )
+    }
+}
+
+fn mark(Key { label, colour, mark }: &Key, [x, y]: [f64; 2]) -> String {
+    let (middle, end, colour) = (x + 10.0, x + 20.0, escape(colour));
+    let sign = match *mark {
+        "dot" => format!("<circle cx=\"{middle:.1}\" cy=\"{y:.1}\" r=\"5\" fill=\"{colour}\"/>"),
+        _ => {
+            let dashes = if *mark == "dashed" { " stroke-dasharray=\"6 4\"" } else { "" };
+            format!("<path d=\"M{x:.1} {y:.1}H{end:.1}\" stroke=\"{colour}\" stroke-width=\"3\"{dashes}/>")
+        }
+    };
+    format!("{sign}<text x=\"{:.1}\" y=\"{:.1}\">{}</text>\n", x + MARK, y + 5.0, escape(label))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{plots, sample, types::Report};
+    use std::path::Path;
+
+    #[test]
+    fn a_legend_names_each_line_and_stays_on_the_picture() {
+        for plot in plots::all(&sample::report()).unwrap() {
+            let svg = plot.standalone();
+            let names = plot.legend.iter().filter(|key| svg.contains(&format!(">{}</text>", key.label))).count();
+            assert_eq!(names, if plot.legend.len() > 1 { plot.legend.len() } else { 0 }, "{}", plot.title);
+            let (keys, [width, _]) = (svg.rsplit_once("<g ").unwrap().1, plot.size);
+            let places =
+                keys.lines().filter_map(|line| line.split_once("<text x=\"")?.1.split_once('"')?.0.parse().ok());
+            assert!(places.into_iter().all(|x: f64| x < width));
+        }
+    }
+
+    #[test]
+    fn readme_has_the_plots_of_the_committed_run() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap_or_else(|e| panic!("{path}: {e}"));
+        let report: Report = serde_json::from_str(&read("docs/results/offline-default-seed1.json")).unwrap();
+        let readme = read("README.md");
+        let plots = plots::all(&report).unwrap();
+        let shown = |name: &str| readme.contains(&format!("(docs/images/{name}.svg)"));
+        let shown: Vec<_> = plots.iter().filter(|plot| shown(&plot.file_name())).collect();
+        assert_eq!(shown.len(), 2, "README shows plots of the run");
+        for plot in shown {
+            let name = plot.file_name();
+            assert_eq!(
+                read(&format!("docs/images/{name}.svg")),
+                plot.standalone(),
+                "copy {name}.svg from the run's plots"
+            );
+        }
+    }
+}
