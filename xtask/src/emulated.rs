@@ -33,7 +33,7 @@ pub(crate) const TARGETS: [Target; 2] = [
         ],
         // Two tests of sequences would take the emulator longer than all others.
         arguments: "test -p hccr-runtime --target aarch64-unknown-linux-gnu --lib --test kernels --test bytes --test plan \
-                    --test sequence -- --skip a_long_sequence --skip the_bits_do_not_depend",
+                    --test batch --test sequence -- --skip a_long_sequence --skip the_bits_do_not_depend",
         needs: &[
             Need {
                 what: "the Rust target aarch64-unknown-linux-gnu",
@@ -68,7 +68,7 @@ pub(crate) const TARGETS: [Target; 2] = [
             ("RUSTFLAGS", "-C target-feature=+simd128"),
         ],
         arguments: "test -p hccr-runtime --target wasm32-unknown-unknown --lib --test kernels --test bytes --test plan \
-                    --test sequence",
+                    --test batch --test sequence",
         needs: &[
             Need {
                 what: "the Rust target wasm32-unknown-unknown",

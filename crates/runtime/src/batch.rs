@@ -50,8 +50,8 @@ pub struct Job<'a> {
 }
 
 impl Batch {
-    /// As many sessions as `threads` (one for 0), each with memory of its own: [`Plan::arena_bytes`], and for each sample of a
-    /// group what its fully connected layers read and write.
+    /// As many sessions as `threads` (one for 0), each with memory of its own: [`Plan::arena_bytes`] and
+    /// [`Plan::group_bytes`].
     pub fn new(plan: Arc<Plan>, threads: usize) -> Self {
         let worker = |_| Worker { session: Session::new(Arc::clone(&plan)), group: Aligned::zeros(plan.group_len()) };
         Self { workers: (0..threads.max(1)).map(worker).collect() }
@@ -96,11 +96,7 @@ impl Job<'_> {
         let Self { worker: Worker { session, group }, inputs, outputs } = self;
         let [input_len, output_len] = [session.plan().input_len(), session.plan().output_len()];
         for (inputs, outputs) in inputs.chunks(GROUP * input_len).zip(outputs.chunks_mut(GROUP * output_len)) {
-            if inputs.len() == input_len {
-                outputs.copy_from_slice(session.run_checked(inputs, |_| ()));
-            } else {
-                session.run_group(inputs.chunks_exact(input_len), outputs.chunks_exact_mut(output_len), group);
-            }
+            session.run_group(inputs.chunks_exact(input_len), outputs.chunks_exact_mut(output_len), group);
         }
     }
 }

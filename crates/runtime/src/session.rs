@@ -91,7 +91,7 @@ impl Session {
     /// Runs a group of samples of a network that reads no sequence; see [`Plan::execute_group`].
     pub(crate) fn run_group<'a>(
         &mut self,
-        inputs: impl Iterator<Item = &'a [f32]>,
+        inputs: impl ExactSizeIterator<Item = &'a [f32]>,
         outputs: impl Iterator<Item = &'a mut [f32]>,
         group: &mut [f32],
     ) {

@@ -300,18 +300,25 @@ fn values_that_others_read_stay_numbers() {
 /// The largest sums that bytes and weights can make.
 #[test]
 fn extremes_do_not_overflow() {
-    for (weight, zero_point) in [(63.0, 0), (-63.0, 0), (63.0, 255), (-63.0, 255)] {
-        let mut builder = ModelBuilder::new(&[256, 2, 2]);
-        builder.push("in", Op::FakeQuantize { scale: 1.0, zero_point });
-        let weight = builder.dense("weight", &[2, 256, 1, 1], vec![weight; 512]);
-        let params = Conv2dParams::same(256, 2, [1, 1]);
-        builder.push("conv", Op::Conv2d { params, weight, scale: None, bias: None, prelu: None });
-        let model = builder.finish(vec![]);
-        let value = if zero_point == 0 { 1e9 } else { -1e9 };
-        let want: Vec<f32> = reference(&model, &[value; 1024]).iter().map(|&v| v as f32).collect();
-        assert_eq!(want[0].abs(), 255.0 * 63.0 * 256.0);
-        for isa in IsaKind::available() {
-            assert_eq!(run(&model, isa, &[value; 1024]), want, "{isa}");
+    // The longest sums that integers take, and the shortest ones that they do not.
+    for (columns, takes) in [(1 << 16, true), ((1 << 16) + 1, false)] {
+        for (weight, zero_point) in [(63.0, 0), (-63.0, 0), (63.0, 255), (-63.0, 255)] {
+            let mut builder = ModelBuilder::new(&[columns]);
+            builder.push("in", Op::FakeQuantize { scale: 1.0, zero_point });
+            let weight = builder.dense("weight", &[1, columns], vec![weight; columns]);
+            let params = LinearParams { in_features: columns, out_features: 1 };
+            builder.push("fc", Op::Linear { params, weight, scale: None, bias: None, prelu: None });
+            let model = builder.finish(vec![]);
+            let input = vec![if zero_point == 0 { 1e9 } else { -1e9 }; columns];
+            let want: Vec<f32> = reference(&model, &input).iter().map(|&v| v as f32).collect();
+            assert_eq!(want[0].abs(), (255 * 63 * columns) as f32);
+            for isa in IsaKind::available() {
+                let table = Plan::with_isa(&model, isa).unwrap().describe();
+                assert_eq!(table.contains("u8_gemv"), takes, "{table}");
+                if takes {
+                    assert_eq!(run(&model, isa, &input), want, "{isa}");
+                }
+            }
         }
     }
 }

@@ -54,11 +54,6 @@ fn is_layer(op: &Op) -> bool {
     matches!(op, Op::Conv2d { .. } | Op::Linear { .. })
 }
 
-/// Whether an operation's values are among those that it reads, or the same.
-fn passes(op: &Op) -> bool {
-    matches!(op, Op::MaxPool2d { .. } | Op::Flatten | Op::Dropout { .. } | Op::Identity)
-}
-
 /// For each value, whether a layer reads it or values taken from it.
 fn rounded(model: &Model) -> Result<Vec<bool>, QuantizeError> {
     let mut rounded = vec![false; model.inputs.len() + model.nodes.len()];
@@ -67,7 +62,7 @@ fn rounded(model: &Model) -> Result<Vec<bool>, QuantizeError> {
         if own && matches!(node.op, Op::FakeQuantize { .. }) {
             return Err(QuantizeError::Quantized { layer: node.name.clone() });
         }
-        if is_layer(&node.op) || own && passes(&node.op) {
+        if is_layer(&node.op) || own && node.op.keeps_values() {
             rounded[node.input.0 as usize] = true;
         }
     }
@@ -76,7 +71,7 @@ fn rounded(model: &Model) -> Result<Vec<bool>, QuantizeError> {
 
 /// The value that `value` is taken from by operations that make no new ones.
 fn origin(model: &Model, mut value: ValueId) -> ValueId {
-    while let Some(node) = model.producer(value).map(|node| &model.nodes[node]).filter(|node| passes(&node.op)) {
+    while let Some(node) = model.producer(value).map(|node| &model.nodes[node]).filter(|node| node.op.keeps_values()) {
         value = node.input;
     }
     value
@@ -137,7 +132,7 @@ fn insert(model: &Model, rounded: &[bool], grids: &[Option<Grid>]) -> Model {
         } else {
             let node = &model.nodes[i - inputs];
             let input = node.input.0 as usize;
-            let reads_rounded = is_layer(&node.op) || rounded[i] && passes(&node.op);
+            let reads_rounded = is_layer(&node.op) || rounded[i] && node.op.keeps_values();
             let input = if reads_rounded { round[input] } else { plain[input] };
             append(&mut quantized, Node { input, ..node.clone() })
         };

@@ -95,16 +95,22 @@ impl DenseLinear {
         }
     }
 
-    /// The pass over `samples`, from the first panel to the last, or the other way round. Neither changes an answer, nor does it
-    /// matter which samples go together.
-    pub(crate) fn kernel<'a, const N: usize>(&'a self, samples: [Sample<'a>; N], backwards: bool) -> impl Kernel + 'a {
-        Pass { linear: self, samples, backwards }
+    /// The pass over the first `count` of `samples`, from the first panel to the last, or the other way round. Neither changes an
+    /// answer, nor does it matter which samples go together. Some of the others may get an output, too.
+    pub(crate) fn kernel<'a, const N: usize>(
+        &'a self,
+        samples: [Sample<'a>; N],
+        count: usize,
+        backwards: bool,
+    ) -> impl Kernel + 'a {
+        Pass { linear: self, samples, count, backwards }
     }
 }
 
 struct Pass<'a, const N: usize> {
     linear: &'a DenseLinear,
     samples: [Sample<'a>; N],
+    count: usize,
     backwards: bool,
 }
 
@@ -142,7 +148,7 @@ impl<const N: usize> Pass<'_, N> {
         let linear = self.linear;
         let [scale, bias, slope] = [&linear.scale, &linear.epilogue.bias, &linear.epilogue.slope];
         let outputs = (linear.out_features - first).min(4 * I::LANES);
-        for samples in self.samples.chunks_exact_mut(S) {
+        for samples in self.samples[..self.count.next_multiple_of(S)].chunks_exact_mut(S) {
             let sources = from_fn(|s| &samples[s].src[..linear.in_features]);
             let at = first / MR * MR * linear.in_features + first % MR;
             // SAFETY: a panel has `MR` weights an input, and `first` is a multiple of `4 * LANES`, which divides `MR`.

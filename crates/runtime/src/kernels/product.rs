@@ -1,9 +1,9 @@
 //! A matrix times a vector, with or without zeros.
 
+use super::Sample;
 use super::gemv::DenseLinear;
 use super::sell::SlicedLinear;
 use super::spmv::SparseLinear;
-use super::{GROUP, Sample};
 use crate::isa::Token;
 
 /// A matrix to multiply vectors with.
@@ -18,20 +18,9 @@ impl Product {
     /// not finds the last part of it still there; the answer is the same.
     pub(crate) fn run(&self, token: Token, src: &[f32], dst: &mut [f32], backwards: bool) {
         match self {
-            Self::Dense(linear) => token.enter(linear.kernel([Sample { src, dst }], backwards)),
+            Self::Dense(linear) => token.enter(linear.kernel([Sample { src, dst }], 1, backwards)),
             Self::Sparse(linear) => token.enter(linear.kernel(src, dst)),
             Self::Sliced(linear) => token.enter(linear.kernel(src, dst)),
-        }
-    }
-
-    /// The products with a group of samples. Only dense matrices are read once for all of them: where zeros are left out, the
-    /// inputs bound the time, not the weights.
-    pub(crate) fn run_group(&self, token: Token, samples: [Sample<'_>; GROUP]) {
-        match self {
-            Self::Dense(linear) => token.enter(linear.kernel(samples, false)),
-            Self::Sparse(_) | Self::Sliced(_) => {
-                samples.into_iter().for_each(|Sample { src, dst }| self.run(token, src, dst, false));
-            }
         }
     }
 

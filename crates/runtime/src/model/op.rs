@@ -155,6 +155,11 @@ impl Op {
         ids.into_iter().flatten()
     }
 
+    /// True where every value of the output is one of the input's: whatever was rounded before is still.
+    pub const fn keeps_values(&self) -> bool {
+        matches!(self, Self::MaxPool2d { .. } | Self::Flatten | Self::Dropout { .. } | Self::Identity)
+    }
+
     /// The weights that the operation reads, as references, so that a pass can renumber them.
     pub fn weights_mut(&mut self) -> impl Iterator<Item = &mut WeightId> {
         let refs: [Option<&mut WeightId>; 4] = match self {

@@ -56,7 +56,7 @@ pub(super) fn storages(model: &Model, shapes: &[Vec<usize>]) -> Vec<Storage> {
     }
     for (i, node) in model.nodes.iter().enumerate().rev() {
         let (input, output) = (node.input.0 as usize, inputs + i);
-        let takes = multiplies[i] || passes_bytes_on(&node.op) && wanted(&readers, &takers, output);
+        let takes = multiplies[i] || node.op.keeps_values() && wanted(&readers, &takers, output);
         readers[input] += 1;
         takers[input] += usize::from(takes);
     }
@@ -79,7 +79,7 @@ pub(super) fn storages(model: &Model, shapes: &[Vec<usize>]) -> Vec<Storage> {
                     Storage::Quads(quantization)
                 }
             }
-            ref op if passes_bytes_on(op) => storages[input],
+            ref op if op.keeps_values() => storages[input],
             _ => Storage::Numbers,
         };
     }
@@ -88,11 +88,6 @@ pub(super) fn storages(model: &Model, shapes: &[Vec<usize>]) -> Vec<Storage> {
 
 fn wanted(readers: &[usize], takers: &[usize], value: usize) -> bool {
     readers[value] > 0 && readers[value] == takers[value]
-}
-
-/// True for what gives bytes where it gets bytes.
-fn passes_bytes_on(op: &Op) -> bool {
-    matches!(op, Op::MaxPool2d { .. } | Op::Flatten | Op::Dropout { .. } | Op::Identity)
 }
 
 /// True for a layer that has a kernel for bytes, and weights that are integers small enough for it.

@@ -91,7 +91,7 @@ impl Plan {
         }
         Ok(Self {
             token,
-            tail: Tail::new(&steps, &buffers, &placed),
+            tail: Tail::of(&steps, &buffers, &placed),
             arena_len,
             state_len: placed[..carried_buffers].last().map_or(0, |range| range.end),
             chunk_steps,

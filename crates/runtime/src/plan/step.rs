@@ -80,7 +80,7 @@ impl Step {
             }
             Task::ByteConv(conv) => token.enter(conv.kernel(src, dst)),
             Task::ByteConvPool(conv) => token.enter(conv.kernel(src, dst, scratch)),
-            Task::ByteLinear(linear) => token.enter(linear.kernel([Sample { src, dst }])),
+            Task::ByteLinear(linear) => token.enter(linear.kernel([Sample { src, dst }], 1)),
             Task::MaxPool(pool) => token.enter(pool.kernel(src, dst)),
             Task::Pointwise(op) => op.run(src, &self.src_layout, dst, &self.dst_layout),
             Task::Softmax => {
@@ -98,9 +98,9 @@ impl Step {
 }
 
 impl Step {
-    /// Runs the kernel for a group of samples, each of which has its own `stride` elements of `arenas`.
-    pub(crate) fn run_group(&self, token: Token, arenas: &mut [f32], stride: usize) {
-        let samples = |arenas| {
+    /// Runs the kernel for the first `samples` of a group, each of which has its own `stride` elements of `arenas`.
+    pub(crate) fn run_group(&self, token: Token, arenas: &mut [f32], stride: usize, samples: usize) {
+        let all = |arenas| {
             let mut arenas = <[f32]>::chunks_exact_mut(arenas, stride);
             from_fn(|_| {
                 let arena = arenas.next().expect("a group has as many");
@@ -109,10 +109,21 @@ impl Step {
             })
         };
         match &self.task {
-            Task::Linear(product) => product.run_group(token, samples(arenas)),
-            Task::ByteLinear(linear) => token.enter(linear.kernel::<GROUP>(samples(arenas))),
-            _ => arenas.chunks_exact_mut(stride).for_each(|arena| self.run(token, arena, usize::MAX)),
+            Task::Linear(Product::Dense(linear)) => token.enter(linear.kernel::<GROUP>(all(arenas), samples, false)),
+            Task::ByteLinear(linear) => token.enter(linear.kernel::<GROUP>(all(arenas), samples)),
+            _ => {
+                let arenas = arenas.chunks_exact_mut(stride).take(samples);
+                arenas.for_each(|arena| self.run(token, arena, usize::MAX));
+            }
         }
+    }
+
+    /// True for what makes vectors of vectors.
+    pub(crate) const fn is_over_vectors(&self) -> bool {
+        use Task::{ByteLinear, Linear, Pointwise, Quantize, Softmax};
+        let layout = &self.dst_layout;
+        let makes_vectors = matches!(self.task, Linear(_) | ByteLinear(_) | Pointwise(_) | Quantize(_) | Softmax);
+        makes_vectors && layout.height == 1 && layout.width == 1
     }
 }
 
@@ -161,10 +172,10 @@ impl Task {
         }
     }
 
-    /// True for what makes vectors of vectors.
-    pub(crate) const fn is_over_vectors(&self) -> bool {
-        use Task::{ByteLinear, Linear, Pointwise, Quantize, Softmax};
-        matches!(self, Linear(_) | ByteLinear(_) | Pointwise(_) | Quantize(_) | Softmax)
+    /// True for what reads its weights once for a group of samples. Where zeros of `f32` are left out, the inputs bound the time,
+    /// not the weights.
+    pub(crate) const fn takes_groups(&self) -> bool {
+        matches!(self, Self::Linear(Product::Dense(_)) | Self::ByteLinear(_))
     }
 
     /// Elements of working memory, if it needs any.

@@ -94,9 +94,9 @@ impl ByteLinear {
         }
     }
 
-    /// The pass over `samples`.
-    pub(crate) fn kernel<'a, const N: usize>(&'a self, samples: [Sample<'a>; N]) -> impl Kernel + 'a {
-        Pass { linear: self, samples }
+    /// The pass over the first `count` of `samples`; some of the others may get an output, too.
+    pub(crate) fn kernel<'a, const N: usize>(&'a self, samples: [Sample<'a>; N], count: usize) -> impl Kernel + 'a {
+        Pass { linear: self, samples, count }
     }
 }
 
@@ -169,6 +169,7 @@ impl Vectors for Nonzeros {
 struct Pass<'a, const N: usize> {
     linear: &'a ByteLinear,
     samples: [Sample<'a>; N],
+    count: usize,
 }
 
 impl<const N: usize> Kernel for Pass<'_, N> {
@@ -209,7 +210,7 @@ impl<const N: usize> Pass<'_, N> {
         let at = panel * PANEL * I::LANES;
         let left = linear.out_features - at;
         let mut behind = weights;
-        for samples in self.samples.chunks_exact_mut(S) {
+        for samples in self.samples[..self.count.next_multiple_of(S)].chunks_exact_mut(S) {
             behind = weights;
             let sources = from_fn(|s| samples[s].src.as_ptr());
             // SAFETY: each panel has `PANEL` vectors for each offset, and each offset lies within each source.
