@@ -10,13 +10,17 @@
 //!
 //! The transform's constants enlarge rounding errors: outputs are within 2e-5 of the largest one for 4x4 tiles.
 
+mod rows;
 mod transforms;
+mod weights;
 
 use super::{Aligned, Epilogue, LINE, LINE_COST};
-use crate::isa::{Isa, Kernel, MAX_LANES};
+use crate::isa::{Isa, Kernel};
 use crate::plan::Layout;
 use core::ops::Range;
+use rows::{channels_to_rows, write_parts, write_rows};
 use transforms::{Four, POINTS, Two, kernel_points, line_inputs, line_outputs, square_inputs, square_outputs};
+use weights::transform_weights;
 
 /// Vectors of output channels of a panel.
 const PANEL: usize = 2;
@@ -156,63 +160,6 @@ impl WinogradConv {
         assert!(last + across + POINTS <= src.len(), "input planes shorter than planned");
         assert!(self.dst.elements().is_some_and(|n| n <= dst.len()), "output planes too short");
         assert!(self.scratch_len() <= scratch.len(), "working memory too short");
-    }
-}
-
-/// What the output channels of a panel have at one place, side by side: loops over them are vectorised.
-type Row = [f64; PANEL * MAX_LANES];
-
-/// The transforms of kernels (Oihw) at the points down and across, in panels of output channels, of which there are
-/// `outputs` with those that fill vectors up.
-fn transform_weights(
-    weights: &[f32],
-    [down, across]: [&[[f64; 3]]; 2],
-    [in_channels, out_channels, outputs]: [usize; 3],
-    lanes: usize,
-) -> Aligned {
-    let [height, width] = [down, across].map(|points| if points.len() > 1 { 3 } else { 1 });
-    let mut packed = Aligned::zeros(down.len() * across.len() * in_channels * outputs);
-    let mut rest = &mut packed[..];
-    for first in (0..outputs).step_by(PANEL * lanes) {
-        let panel = (outputs - first).min(PANEL * lanes);
-        // Taps by column, then by row.
-        let mut taps: [[Row; 3]; 3] = [[[0.0; _]; _]; _];
-        let mut columns: [Row; 3] = [[0.0; _]; _];
-        let (now, later) = rest.split_at_mut(down.len() * across.len() * in_channels * panel);
-        rest = later;
-        for channel in 0..in_channels {
-            for i in 0..panel.min(out_channels - first) {
-                let kernel = &weights[((first + i) * in_channels + channel) * height * width..][..height * width];
-                for (y, kernel) in kernel.chunks_exact(width).enumerate() {
-                    for (column, &tap) in taps.iter_mut().zip(kernel) {
-                        column[y][i] = f64::from(tap);
-                    }
-                }
-            }
-            let mut points = now.chunks_exact_mut(in_channels * panel);
-            for down in down {
-                for (column, taps) in columns.iter_mut().zip(&taps[..width]) {
-                    combine(down, &taps[..height], column, |sum| sum);
-                }
-                for (across, point) in across.iter().zip(&mut points) {
-                    combine(across, &columns[..width], &mut point[channel * panel..][..panel], |sum| sum as f32);
-                }
-            }
-        }
-    }
-    packed
-}
-
-/// The sums of three rows times their factors; a row alone stays as it is.
-#[inline]
-fn combine<T>(by: &[f64; 3], rows: &[Row], sums: &mut [T], of: impl Fn(f64) -> T) {
-    match rows {
-        [a, b, c] => {
-            for (((sum, a), b), c) in sums.iter_mut().zip(a).zip(b).zip(c) {
-                *sum = of(by[0] * a + by[1] * b + by[2] * c);
-            }
-        }
-        _ => sums.iter_mut().zip(rows.as_flattened()).for_each(|(sum, &a)| *sum = of(a)),
     }
 }
 
@@ -425,71 +372,4 @@ unsafe fn transform_outputs<I: Isa>(
             }
         }
     }
-}
-
-/// Writes rows of `COLUMNS` pixels of `channels` channels.
-///
-/// # Safety
-/// `to` points to the first pixel of the first channel, whose planes and rows are `strides` apart.
-#[inline(always)]
-unsafe fn write_rows<const COLUMNS: usize>(
-    rows: &[f32; PIXELS * MAX_LANES],
-    channels: usize,
-    to: *mut f32,
-    [plane_stride, row_stride]: [usize; 2],
-) {
-    for (c, pixels) in rows.as_chunks::<PIXELS>().0.iter().enumerate().take(channels) {
-        for (y, row) in pixels.as_chunks::<COLUMNS>().0.iter().enumerate() {
-            // SAFETY: the caller vouches for the rows.
-            unsafe { *to.add(c * plane_stride + y * row_stride).cast() = *row };
-        }
-    }
-}
-
-/// Writes the first `count` pixels of `height` rows of `channels` channels.
-///
-/// # Safety
-/// As for [`write_rows`].
-#[inline(always)]
-unsafe fn write_parts(
-    rows: &[f32; PIXELS * MAX_LANES],
-    channels: usize,
-    to: *mut f32,
-    [plane_stride, row_stride]: [usize; 2],
-    height: usize,
-    count: usize,
-) {
-    for c in 0..channels {
-        for y in 0..height {
-            // SAFETY: the caller vouches for the rows; the parts are those of `count` in binary.
-            unsafe {
-                let mut from = rows.as_ptr().add(c * PIXELS + y * (PIXELS / height));
-                let mut to = to.add(c * plane_stride + y * row_stride);
-                for part in [8, 4, 2, 1] {
-                    if count & part > 0 {
-                        from.copy_to_nonoverlapping(to, part);
-                        (from, to) = (from.add(part), to.add(part));
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// From a vector of channels a pixel to `PIXELS` pixels a channel.
-#[inline(always)]
-fn channels_to_rows<I: Isa>(isa: I, mut pixels: [I::F32; PIXELS]) -> [f32; PIXELS * MAX_LANES] {
-    // Each pass rotates the bits of an element's position, pixel before lane, by one.
-    for _ in 0..I::LANES.ilog2() {
-        let before = pixels;
-        for i in 0..PIXELS / 2 {
-            (pixels[i], pixels[i + PIXELS / 2]) = isa.deinterleave(before[2 * i], before[2 * i + 1]);
-        }
-    }
-    let mut rows = [0.0; PIXELS * MAX_LANES];
-    for i in 0..PIXELS {
-        // SAFETY: `LANES` is at most `MAX_LANES`.
-        unsafe { isa.store(rows.as_mut_ptr().add(i * I::LANES), pixels[i]) };
-    }
-    rows
 }
