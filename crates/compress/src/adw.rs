@@ -21,7 +21,8 @@ pub enum Strategy {
     /// Each jumps at the start to where its layer's target is met.
     OneShot,
     /// Each is fixed from the trained weights `w` of its layer: `alpha * mean |w| + beta * std(w) + lambda` (the rule
-    /// before ADW). The targets play no part; what falls below the threshold during training is dropped as well.
+    /// before ADW). The targets play no part; what falls below the threshold while weights are
+    /// dropped ([`AdwConfig::ramp_steps`]) goes as well.
     FixedThreshold {
         /// Factor of the mean magnitude.
         alpha: f32,

@@ -1,8 +1,8 @@
 //! Quantisation: a network whose products are those of integers, 8 bits by 7.
 //!
 //! What a layer reads is rounded to 256 evenly spaced values by an [`Op::FakeQuantize`], and its weight becomes integers of
-//! at most [`Op::MAX_QUANTIZED`] and a factor a row. Both are properties of the model: any engine gives the same answers,
-//! and one that multiplies integers gives them faster.
+//! at most [`Op::MAX_QUANTIZED`] and a factor a row. Both are properties of the model: any engine gives the same answers (up to
+//! values that other sums take to the next step), and one that multiplies integers gives them faster.
 
 mod error;
 mod grid;

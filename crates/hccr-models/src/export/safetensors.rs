@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 /// The weights of `model` as a safetensors file: `f32`, dense, named `node.weight`, `node.bias`, `node.slope`,
 /// `node.mean`, `node.scale`, `node.shift`, `node.project`, `node.recurrent`. The metadata entry `labels` holds the characters of the classes.
+/// It holds weights alone: where values are rounded ([`Op::FakeQuantize`](hccr_runtime::Op::FakeQuantize)) is not in it.
 ///
 /// # Errors
 /// [`ExportError::Model`] where the model is not valid.

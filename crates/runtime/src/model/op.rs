@@ -80,7 +80,8 @@ pub enum Op {
     /// Nothing.
     Identity,
     /// The nearest of 256 values that stand `scale` apart, one of them zero, as 8 bits hold them:
-    /// `y = scale * (round(clamp(x / scale + zero_point, 0, 255)) - zero_point)`, ties to even.
+    /// `y = scale * (round(clamp(x / scale + zero_point, 0, 255)) - zero_point)`, ties to even. Kernels multiply by `1 / scale`:
+    /// what lies in the middle between two values, up to rounding, may go to either.
     ///
     /// Where this is what a [`Op::Conv2d`] or [`Op::Linear`] reads, and the layer's weight holds integers from
     /// -[`Op::MAX_QUANTIZED`] to [`Op::MAX_QUANTIZED`] (with a `scale`, most likely), the products are those of integers.

@@ -53,8 +53,9 @@ impl Recognizer {
         &self.classifier.labels
     }
 
-    /// The plan that runs.
-    pub fn plan(&self) -> &Plan {
+    /// The plan that runs, to share: a [`Batch`](crate::Batch) of it takes many images, each as
+    /// [`normalize`](crate::preprocess::normalize) makes it.
+    pub fn plan(&self) -> &Arc<Plan> {
         self.classifier.session.plan()
     }
 

@@ -48,8 +48,8 @@ impl InkRecognizer {
         &self.classifier.labels
     }
 
-    /// The plan that runs.
-    pub fn plan(&self) -> &Plan {
+    /// The plan that runs, to share.
+    pub fn plan(&self) -> &Arc<Plan> {
         self.classifier.session.plan()
     }
 
