@@ -5,6 +5,7 @@ use crate::error::{PlanError, RunError};
 use crate::model::Model;
 use crate::plan::Plan;
 use crate::preprocess::{GrayImage, normalize};
+use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 

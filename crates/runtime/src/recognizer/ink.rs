@@ -6,6 +6,7 @@ use crate::ink::{FEATURES, Point, WritingBox, normalize, normalize_in};
 use crate::model::Model;
 use crate::plan::Plan;
 use crate::shape::STEPS;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// Recognises one character an ink, all strokes at once; [`InkSession`](crate::InkSession) does it while they are written.
