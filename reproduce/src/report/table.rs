@@ -2,8 +2,9 @@
 
 use super::number::{self, NONE};
 use super::thesis::{Figure, ThesisStage};
-use super::types::{Fused, Report, Stage};
+use super::types::{Config, Fused, Report, Stage};
 use super::{fused, ladder, released};
+use anyhow::{Result, ensure};
 
 /// A row's figures; what is not known is `None`. Units as in [`Stage`].
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -243,6 +244,25 @@ pub(crate) fn terminal(report: &Report) -> String {
     text
 }
 
+/// Refuses reports whose mean would say nothing: of other pipelines, tiers, classes, networks or stages.
+///
+/// # Errors
+/// Where one differs from the first.
+pub(crate) fn check_alike(reports: &[Report]) -> Result<()> {
+    let Some((first, others)) = reports.split_first() else { return Ok(()) };
+    let kind = |report: &Report| {
+        let stages: Vec<&str> = report.stages.iter().map(|stage| stage.name.as_str()).collect();
+        let Config { tier, classes, .. } = &report.config;
+        let network = report.config.network();
+        format!("{} pipeline, tier {tier}, {classes} classes, {network}, stages {}", report.pipeline, stages.join(" "))
+    };
+    for (i, report) in others.iter().enumerate() {
+        let (this, that) = (kind(first), kind(report));
+        ensure!(this == that, "report {} cannot be averaged with the first one: {that}; the first: {this}", i + 2);
+    }
+    Ok(())
+}
+
 /// The stages of one pipeline's runs as Markdown: mean, and lowest to highest value, over the reports (one a seed), with
 /// the thesis's stages below; then the recognisers and kinds of ink, where the reports have them.
 pub(crate) fn markdown(reports: &[Report]) -> String {
@@ -316,6 +336,18 @@ mod tests {
         // The drop belongs to each seed: 97.55 % from each baseline.
         assert!(row("| gslre").starts_with("| gslre | 97.55 | 0.35 (-0.55 to 1.15) |"));
         assert_eq!(markdown(&[]), "| |  |\n|---|\n");
+    }
+
+    #[test]
+    fn unlike_reports_have_no_mean() {
+        let (mut other, mut fewer) = (sample::report(), sample::report());
+        other.seed = 7;
+        assert!(check_alike(&[sample::report(), other]).is_ok() && check_alike(&[]).is_ok());
+        fewer.stages.pop();
+        for unlike in [sample::released(), fewer] {
+            let error = check_alike(&[sample::report(), sample::report(), unlike]).unwrap_err().to_string();
+            assert!(error.starts_with("report 3 cannot be averaged"), "{error}");
+        }
     }
 
     #[test]
