@@ -3,6 +3,7 @@
 use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
 use hccr_models::Tier;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// Flags of every run.
@@ -72,12 +73,6 @@ impl RunArgs {
         }
     }
 
-    /// The flags that go on with this run.
-    pub(crate) fn resume_flags(&self) -> String {
-        let out = self.out.iter().map(|out| format!(" --out {}", out.display()));
-        format!("--resume{}", out.collect::<String>())
-    }
-
     /// The command that repeats the run: all flags that change its figures, `flags` being those of the pipeline alone.
     pub(crate) fn command(&self, pipeline: &str, flags: &[(&str, String)]) -> String {
         let mut command = String::from("cargo xtask reproduce");
@@ -103,8 +98,42 @@ impl RunArgs {
     }
 }
 
+/// The command that goes on with a run whose arguments were these: the same again, with `--resume`.
+pub(crate) fn resuming_command(arguments: impl IntoIterator<Item = OsString>) -> String {
+    let mut words: Vec<String> = arguments.into_iter().map(|word| quoted(&word.to_string_lossy())).collect();
+    if !words.iter().any(|word| word == "--resume") {
+        words.push("--resume".into());
+    }
+    format!("cargo xtask reproduce {}", words.join(" "))
+}
+
+/// The word as a shell reads it back.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "_-+=./,:@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) { word.into() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
 /// The names of files, for a command that is repeated elsewhere: where they lie differs from machine to machine.
 pub(crate) fn file_names(paths: &[PathBuf]) -> String {
     let names: Vec<_> = paths.iter().map(|p| p.file_name().unwrap_or_default().to_string_lossy()).collect();
     names.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_that_goes_on_is_the_one_that_was_given() {
+        let command = |words: &[&str]| resuming_command(words.iter().map(OsString::from));
+        assert_eq!(
+            command(&["--width", "0.5", "--zeros", "blocks"]),
+            "cargo xtask reproduce --width 0.5 --zeros blocks --resume"
+        );
+        assert_eq!(command(&["online", "--resume"]), "cargo xtask reproduce online --resume");
+        assert_eq!(
+            command(&["offline", "--gnt-train", "/data/my files/it's.zip"]),
+            r"cargo xtask reproduce offline --gnt-train '/data/my files/it'\''s.zip' --resume"
+        );
+    }
 }

@@ -105,13 +105,16 @@ fn both(BothArgs { mut run, images, ink }: BothArgs, interrupt: &Interrupt) -> R
     let (has_images, has_ink) = (images.has_files(), ink.has_files());
     let alone = has_images != has_ink;
     run.is_one_of_two = !alone;
+    if !run.resume && !alone {
+        pipeline::forget(&run.out("online"))?;
+    }
     let mut offline = None;
     if has_images || !alone {
         offline = Some(offline::run(&OfflineArgs { run: run.clone(), images }, interrupt)?);
     }
     if has_ink || !alone {
         // A run that was stopped in the offline pipeline has not begun this one.
-        run.resume &= alone || run.out("online").join("checkpoint").exists();
+        run.resume &= alone || pipeline::checkpoint(&run.out("online")).exists();
         // Networks trained on different files know different characters.
         let offline = offline.as_deref().filter(|_| !has_ink);
         online::run(&OnlineArgs { run, ink, offline_model: None }, offline, interrupt)?;

@@ -1,5 +1,6 @@
 //! What a long run shows and writes while it goes on: progress bars, the metrics file, and the wish to stop.
 
+use crate::args::resuming_command;
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
@@ -35,17 +36,29 @@ pub(crate) fn counting(bar: &ProgressBar) -> impl Fn(usize, usize) + Sync + '_ {
     }
 }
 
-/// Set once the user has asked to stop.
+/// Whether the user has asked to stop, and whether that would lose anything.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Interrupt(Arc<AtomicBool>);
+pub(crate) struct Interrupt(Arc<Flags>);
+
+#[derive(Debug, Default)]
+struct Flags {
+    asked: AtomicBool,
+    saved: AtomicBool,
+}
 
 impl Interrupt {
-    /// Catches Ctrl-C: the first one asks the run to save its state and stop, a second one ends it at once.
+    /// Catches Ctrl-C: the first one asks the run to save its state and stop, a second one ends it at once, as does the first one
+    /// where all is saved.
     pub(crate) fn catch() -> Result<Self> {
         let interrupt = Self::default();
-        let flag = interrupt.clone();
+        let flags = interrupt.0.clone();
         let handler = move || {
-            if flag.0.swap(true, Ordering::Relaxed) {
+            if flags.saved.load(Ordering::Relaxed) {
+                let command = resuming_command(std::env::args_os().skip(1));
+                eprintln!("\nstopped after training, before all was measured; go on with: {command}");
+                std::process::exit(130);
+            }
+            if flags.asked.swap(true, Ordering::Relaxed) {
                 std::process::exit(130);
             }
             eprintln!("\nsaving the state; Ctrl-C again to stop without");
@@ -55,7 +68,12 @@ impl Interrupt {
     }
 
     pub(crate) fn is_set(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.asked.load(Ordering::Relaxed)
+    }
+
+    /// Says whether there is nothing to save: a run that only measures can end at any time.
+    pub(crate) fn set_saved(&self, saved: bool) {
+        self.0.saved.store(saved, Ordering::Relaxed);
     }
 }
 
@@ -71,10 +89,11 @@ impl Metrics {
     pub(crate) fn open(path: &Path, bytes: u64) -> Result<Self> {
         let open = || {
             let file = OpenOptions::new().create(true).append(true).open(path)?;
-            file.set_len(bytes.min(file.metadata()?.len()))?;
-            Ok::<_, std::io::Error>(file)
+            let bytes = bytes.min(file.metadata()?.len());
+            file.set_len(bytes)?;
+            Ok::<_, std::io::Error>((file, bytes))
         };
-        let file = open().with_context(|| format!("cannot write {}", path.display()))?;
+        let (file, bytes) = open().with_context(|| format!("cannot write {}", path.display()))?;
         Ok(Self { file, bytes })
     }
 
@@ -90,5 +109,27 @@ impl Metrics {
     /// Bytes written so far.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metrics_go_on_where_the_checkpoint_or_the_file_ends() {
+        let path = std::env::temp_dir().join(format!("hccr-metrics-{}", std::process::id()));
+        let write = |bytes: u64, number: u32| {
+            let mut metrics = Metrics::open(&path, bytes).unwrap();
+            metrics.write(&number).unwrap();
+            metrics.bytes()
+        };
+        assert_eq!(write(0, 1), 2);
+        assert_eq!(write(2, 22), 5);
+        assert_eq!(write(2, 3), 4); // cut behind the first line
+        assert_eq!(write(100, 4), 6); // shorter than the checkpoint says
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(text, "1\n3\n4\n");
     }
 }

@@ -9,7 +9,7 @@ pub(crate) use low_rank::LowRank;
 pub(crate) use results::collect;
 pub(crate) use stages::State;
 
-use crate::args::RunArgs;
+use crate::args::{RunArgs, resuming_command};
 use crate::progress::{Interrupt, Metrics, bar, finish};
 use anyhow::{Context, Result, bail};
 use hccr_compress::LayerInfo;
@@ -17,6 +17,8 @@ use hccr_models::{Recipe, SampleSet, TrainerState};
 use hccr_nn_train::Optimizer;
 use serde::{Serialize, de::DeserializeOwned};
 use stages::Stages;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Time between two checkpoints.
@@ -66,10 +68,14 @@ pub(crate) fn run<P: Pipeline>(
     data_seconds: f64,
     interrupt: &Interrupt,
 ) -> Result<State<P::Optimizer>> {
-    let (args, command) = (pipeline.run_args(), pipeline.command());
+    let args = pipeline.run_args();
     let out = args.out(P::NAME);
     std::fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
-    let checkpoint = out.join("checkpoint");
+    let checkpoint = checkpoint(&out);
+    if !args.resume {
+        forget(&out)?;
+    }
+    interrupt.set_saved(false);
     let mut stages =
         if args.resume { Stages::resume(&checkpoint, pipeline, data)? } else { Stages::start(pipeline, data)? };
     stages.record_seconds("data", data_seconds);
@@ -77,6 +83,8 @@ pub(crate) fn run<P: Pipeline>(
     let mut saved = Instant::now();
     while let Some(name) = stages.current() {
         let bar = bar(name, 0);
+        // Of a stage that was interrupted, its first parts.
+        let before = stages.seconds(name);
         let (start, first_step) = (Instant::now(), stages.steps());
         while stages.current() == Some(name) {
             let progress = stages.advance(&mut metrics)?;
@@ -87,17 +95,35 @@ pub(crate) fn run<P: Pipeline>(
             let rate = if samples > 0 { format!(", {rate:.0} samples/s") } else { String::new() };
             bar.set_message(progress.message + &rate);
             if interrupt.is_set() || saved.elapsed() > CHECKPOINT_EVERY {
+                stages.record_seconds(name, before + start.elapsed().as_secs_f64());
                 stages.save(&checkpoint, metrics.bytes())?;
                 saved = Instant::now();
             }
             if interrupt.is_set() {
                 bar.abandon();
-                bail!("stopped; go on with: {command} {}", args.resume_flags());
+                bail!("stopped; go on with: {}", resuming_command(std::env::args_os().skip(1)));
             }
         }
-        stages.record_seconds(name, start.elapsed().as_secs_f64());
+        stages.record_seconds(name, before + start.elapsed().as_secs_f64());
         finish(&bar, name, &stages.summary(start.elapsed()));
     }
     stages.save(&checkpoint, metrics.bytes())?;
+    interrupt.set_saved(true);
     Ok(stages.into_state())
+}
+
+/// Where a run in the directory `out` saves its state.
+pub(crate) fn checkpoint(out: &Path) -> PathBuf {
+    out.join("checkpoint")
+}
+
+/// Removes the state of an earlier run in the directory `out`: what is resumed there is never that run.
+pub(crate) fn forget(out: &Path) -> Result<()> {
+    let checkpoint = checkpoint(out);
+    match std::fs::remove_file(&checkpoint) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove the state of an earlier run, {}", checkpoint.display()))
+        }
+        _ => Ok(()),
+    }
 }

@@ -54,7 +54,7 @@ pub(crate) struct State<O> {
     before_pruning: Option<TrainerState<O>>,
     /// Model file after each stage, by its name in the report.
     pub(super) models: Vec<(String, Vec<u8>)>,
-    /// Wall time of each stage; that of a resumed one is its last part's.
+    /// Wall time of each stage, of all its parts where it was interrupted.
     pub(super) seconds: Vec<(String, f64)>,
 }
 
@@ -124,6 +124,11 @@ impl<'a, P: Pipeline> Stages<'a, P> {
     /// Mini-batches trained so far, since the start or since the comparison went back to the network before pruning.
     pub(super) fn steps(&self) -> u64 {
         self.trainer.state().steps
+    }
+
+    /// Wall time of a stage so far.
+    pub(super) fn seconds(&self, stage: &str) -> f64 {
+        self.state.seconds.iter().filter(|(name, _)| name == stage).map(|(_, seconds)| seconds).sum()
     }
 
     pub(super) fn record_seconds(&mut self, stage: &str, seconds: f64) {
