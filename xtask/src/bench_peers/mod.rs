@@ -5,7 +5,7 @@
 mod engine;
 mod python;
 
-use crate::{prepare, reproduce};
+use crate::{cores, prepare, reproduce};
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use engine::Engine;
@@ -32,7 +32,8 @@ pub(crate) struct PeersArgs {
     /// Timed runs of each engine on each network, in ten rounds in which the engines take turns
     #[arg(long, default_value_t = 200)]
     runs: usize,
-    /// The CPU core that the engines share; the batch gets the one before it as well [default: the last]
+    /// The CPU core that the engines share; the batch gets the one before it as well [default: the last
+    /// one allowed]
     #[arg(long)]
     core: Option<usize>,
     /// The thesis's released network (params_compress.bin) as cnn9-compressed, not its structure with random weights
@@ -46,9 +47,10 @@ pub(crate) struct PeersArgs {
 /// Builds, installs, times, and writes `bench-peers/report.json` in the target directory.
 pub(crate) fn run(root: &Path, args: &PeersArgs) -> Result<()> {
     ensure!(cfg!(target_os = "linux"), "bench-peers pins processes and counts threads as only Linux allows");
-    let available = std::thread::available_parallelism()?.get();
-    let core = args.core.unwrap_or(available - 1);
-    ensure!(core < available, "core {core} of {available}: the first is 0");
+    let allowed = cores::allowed()?;
+    let core = args.core.or(allowed.last().copied()).context("no core is allowed")?;
+    let among = format!("core {core} is not among those that this process may run on: {allowed:?}");
+    let cores = cores::downwards(core, allowed).context(among)?;
     let target = reproduce::target(root);
     let dir = target.join("bench-peers");
     fs::create_dir_all(&dir)?;
@@ -66,7 +68,8 @@ pub(crate) fn run(root: &Path, args: &PeersArgs) -> Result<()> {
     for network in write_networks(&binary, &dir, args)? {
         let name = text(&network, "name")?;
         println!("\n{name}");
-        let (candidates, mut failed) = start(&network, core, &binary, [&python, &peers.join("peer.py")], names, &log)?;
+        let (candidates, mut failed) =
+            start(&network, &cores, &binary, [&python, &peers.join("peer.py")], names, &log)?;
         let engines = measure(candidates, args.runs, &mut failed);
         // A form that failed does not matter where another one of the same engine runs.
         failed.retain(|failure| engines.iter().all(|engine| engine.name != failure.name));
@@ -111,10 +114,11 @@ fn write_networks(binary: &Path, dir: &Path, args: &PeersArgs) -> Result<Vec<Val
     Ok(networks)
 }
 
-/// Starts every engine on `network`, peers once for each form of it and each way of sharing a batch.
+/// Starts every engine on `network`, peers once for each form of it and each way of sharing a batch. They get the first
+/// of `cores`, as many as threads.
 fn start(
     network: &Value,
-    core: usize,
+    cores: &[usize],
     binary: &Path,
     peer: [&Path; 2],
     names: &[&'static str],
@@ -125,9 +129,8 @@ fn start(
     let (batch, threads) = (number("batch")?, number("threads")?);
     let list = |key: &str| network[key].as_array().context("a network without a list");
     let shape: Vec<String> = list("shape")?.iter().map(Value::to_string).collect();
-    let available = std::thread::available_parallelism()?.get();
-    ensure!(threads <= available, "{} needs {threads} cores, and there are {available}", path("name")?);
-    let cores: Vec<String> = (0..threads).map(|i| ((core + available - i) % available).to_string()).collect();
+    ensure!(threads <= cores.len(), "{} needs {threads} cores, and there are {}", path("name")?, cores.len());
+    let cores = cores[..threads].iter().map(usize::to_string).collect::<Vec<_>>().join(",");
     let forms = list("forms")?;
     let tolerance = |form: &Value| form["tolerance"].as_f64().context("a form without a tolerance");
     let own = forms.first().context("a network without a form")?;
@@ -164,7 +167,7 @@ fn start(
             ensure!(difference <= tolerance, "its answer differs by {difference}, where {tolerance:.1e} is allowed");
             Ok(engine)
         };
-        match Engine::start(name, &form, &program, &cores.join(","), threads, log).and_then(agrees) {
+        match Engine::start(name, &form, &program, &cores, threads, log).and_then(agrees) {
             Ok(engine) => engines.push(engine),
             Err(error) => failed.push(Failure { name, form, reason: format!("{error:#}") }),
         }
