@@ -45,6 +45,9 @@ pub(crate) struct PeersArgs {
 }
 
 /// Builds, installs, times, and writes `bench-peers/report.json` in the target directory.
+///
+/// # Errors
+/// Where something cannot be built, installed or written; and, once the report is written, where the runtime itself failed.
 pub(crate) fn run(root: &Path, args: &PeersArgs) -> Result<()> {
     ensure!(cfg!(target_os = "linux"), "bench-peers pins processes and counts threads as only Linux allows");
     let allowed = cores::allowed()?;
@@ -64,7 +67,7 @@ pub(crate) fn run(root: &Path, args: &PeersArgs) -> Result<()> {
     let binary = build(root, &target)?;
     let log = File::create(dir.join("engines.log"))?;
 
-    let mut reported = Vec::new();
+    let (mut reported, mut own_failures) = (Vec::new(), Vec::new());
     for network in write_networks(&binary, &dir, args)? {
         let name = text(&network, "name")?;
         println!("\n{name}");
@@ -74,11 +77,15 @@ pub(crate) fn run(root: &Path, args: &PeersArgs) -> Result<()> {
         // A form that failed does not matter where another one of the same engine runs.
         failed.retain(|failure| engines.iter().all(|engine| engine.name != failure.name));
         print_table(&engines, &failed);
+        let own = failed.iter().filter(|failure| failure.name == OURS);
+        own_failures.extend(own.map(|failure| format!("{OURS} failed on {name}: {}", failure.reason)));
         reported.push(report(&network, &engines, &failed));
     }
     let path = dir.join("report.json");
-    fs::write(&path, serde_json::to_string_pretty(&json!({ "machine": machine(), "networks": reported }))? + "\n")?;
+    let report = json!({ "commit": commit(root), "machine": machine(), "networks": reported });
+    fs::write(&path, serde_json::to_string_pretty(&report)? + "\n")?;
     println!("\nWritten to {}; what the engines print themselves is in engines.log beside it", path.display());
+    ensure!(own_failures.is_empty(), "{}", own_failures.join("\n"));
     Ok(())
 }
 
@@ -102,7 +109,9 @@ fn build(root: &Path, target: &Path) -> Result<PathBuf> {
 /// Writes the networks, and returns what the binary says about those that are wanted.
 fn write_networks(binary: &Path, dir: &Path, args: &PeersArgs) -> Result<Vec<Value>> {
     let output = Command::new(binary).arg("write").arg(dir.join("networks")).args(&args.released_model).output()?;
-    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr).trim());
+    let said = String::from_utf8_lossy(&output.stderr);
+    // It starts as this program's own will.
+    ensure!(output.status.success(), "{}", said.trim().trim_start_matches("Error: "));
     let lines = String::from_utf8(output.stdout)?;
     let mut networks: Vec<Value> = lines.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
     let names: BTreeSet<String> = networks.iter().map(|network| text(network, "name")).collect::<Result<_>>()?;
@@ -231,21 +240,29 @@ fn print_table(engines: &[Engine], failed: &[Failure]) {
 fn report(network: &Value, engines: &[Engine], failed: &[Failure]) -> Value {
     let timed = engines.iter().map(|engine| {
         json!({
-            "name": engine.name, "version": engine.version, "min_ms": engine.min_ms(), "median_ms": engine.median_ms(),
-            "runs": engine.times_ms.len(), "max_abs_diff": engine.max_abs_diff,
+            "name": engine.name, "form": engine.form, "version": engine.version, "min_ms": engine.min_ms(),
+            "median_ms": engine.median_ms(), "runs": engine.times_ms.len(), "max_abs_diff": engine.max_abs_diff,
         })
     });
     let mut seen = BTreeSet::new();
     let failed = failed.iter().filter(|failure| seen.insert(failure.name)).map(|failure| {
         json!({
-            "name": failure.name, "version": null, "min_ms": null, "median_ms": null, "runs": 0, "max_abs_diff": null,
-            "error": failure.reason,
+            "name": failure.name, "form": failure.form, "version": null, "min_ms": null, "median_ms": null, "runs": 0,
+            "max_abs_diff": null, "error": failure.reason,
         })
     });
     json!({
         "name": network["name"], "batch": network["batch"], "threads": network["threads"],
         "engines": timed.chain(failed).collect::<Vec<_>>(),
     })
+}
+
+/// Short hash of the checkout's commit, `-dirty` where a tracked file differs; none outside a checkout.
+fn commit(root: &Path) -> Option<String> {
+    let output =
+        Command::new("git").args(["describe", "--always", "--dirty", "--exclude=*"]).current_dir(root).output();
+    let output = output.ok().filter(|output| output.status.success())?;
+    Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 /// This machine, without anything that names a host or a user.
