@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 
 const RUNS: usize = 30;
 
+/// See [`tolerance`].
+const ROUNDED_SHARE: f32 = 3e-2;
+
 /// Steps of the sequences that are timed: about as many as a character has.
 pub const SEQUENCE_LENGTH: usize = 50;
 
@@ -39,6 +42,19 @@ impl Rng {
     }
 }
 
+/// By how much another answer of `model` may differ from `logits`: by `share` of the largest. Where values are rounded it is
+/// more, since sums in another order take some of them to the other side of a step.
+pub fn tolerance(model: &Model, logits: &[f32], share: f32) -> f32 {
+    let rounds = model.nodes.iter().any(|node| matches!(node.op, Op::FakeQuantize { .. }));
+    let share = if rounds { ROUNDED_SHARE } else { share };
+    share * largest(logits)
+}
+
+/// The largest magnitude of `values`.
+pub fn largest(values: &[f32]) -> f32 {
+    values.iter().fold(0.0, |most, value| most.max(value.abs()))
+}
+
 /// Times each of the networks, or those that the command line names, on `input` with every instruction set, after
 /// holding its answer to the scalar one.
 ///
@@ -63,9 +79,7 @@ pub fn compare<N: AsRef<str>>(networks: impl IntoIterator<Item = (N, Box<dyn Fn(
                 reference = output;
                 continue;
             }
-            // Where values are rounded to bytes, another order of sums takes some of them to the other side of a step.
-            let rounds = model.nodes.iter().any(|node| matches!(node.op, Op::FakeQuantize { .. }));
-            let tolerance = if rounds { 3e-2 } else { 1e-4 } * reference.iter().copied().fold(0.0, f32::max);
+            let tolerance = tolerance(&model, &reference, 1e-4);
             for (found, want) in output.iter().zip(&reference) {
                 assert!((found - want).abs() <= tolerance, "{name} {isa}: {found} instead of {want}");
             }
@@ -105,5 +119,16 @@ fn measure(name: &str, session: &mut Session, input: &[f32], planned: Duration) 
             Some(&least) => println!("  {:>8.3} ms  {line}", ms(least)),
             None => println!("               {line}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn negative_logits_have_a_tolerance() {
+        let exact = Model::default();
+        assert_eq!(tolerance(&exact, &[-8.0, -2.0, 4.0], 0.5), 4.0);
     }
 }

@@ -1,6 +1,6 @@
 //! `cargo xtask bench`: the runtime's benchmarks, pinned to one core.
 
-use crate::prepare;
+use crate::{cores, prepare};
 use anyhow::{Context, Result, ensure};
 use std::path::Path;
 use std::process::Command;
@@ -10,12 +10,13 @@ const BENCH: [&str; 7] = ["bench", "--package", "hccr-benches", "--bench", "runt
 /// Runs the benchmarks of images and sequences on the networks whose names contain one of `networks`, or on all.
 pub(crate) fn run(root: &Path, networks: &[String]) -> Result<()> {
     let core_type = prepare::prepare()?;
-    // Built on all cores, and run on the last.
+    // Built on all cores, and run on the last that is allowed.
     let built = Command::new("cargo").args(BENCH).arg("--no-run").current_dir(root).status();
     ensure!(built.context("cannot start cargo")?.success(), "the benchmarks do not build");
     let mut command = Command::new("cargo");
     if cfg!(target_os = "linux") {
-        let last = std::thread::available_parallelism()?.get() - 1;
+        let allowed = cores::allowed()?;
+        let last = allowed.last().context("no core is allowed")?;
         command = Command::new("taskset");
         command.args(["-c", &last.to_string(), "cargo"]);
     }

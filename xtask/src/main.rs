@@ -5,6 +5,7 @@
 
 mod bench;
 mod bench_peers;
+mod cores;
 mod emulated;
 mod prepare;
 mod reproduce;

@@ -14,6 +14,12 @@ pub(crate) fn run(root: &Path, fast: bool) -> Result<()> {
     let mut steps = Steps { root, core_type, done: Vec::new(), skipped: Vec::new() };
     steps.cargo("formatting", &[], "fmt --all --check")?;
     steps.cargo("lints", &[], "clippy --workspace --all-targets -- -D warnings")?;
+    steps.cargo("minimal example: formatting", &[], &format!("fmt {MINIMAL} --check"))?;
+    steps.cargo(
+        "minimal example: lints",
+        &[],
+        &format!("clippy {MINIMAL} --target-dir target/minimal -- -D warnings"),
+    )?;
     steps.cargo("tests", &[], "test --workspace")?;
     for target in &TARGETS {
         steps.emulated(target)?;
@@ -36,6 +42,9 @@ pub(crate) fn run(root: &Path, fast: bool) -> Result<()> {
     steps.summary();
     Ok(())
 }
+
+/// The example that is a workspace of its own.
+const MINIMAL: &str = "--manifest-path crates/runtime/examples/minimal/Cargo.toml";
 
 const TREE: &str = "cargo tree -p hccr-runtime -e normal";
 

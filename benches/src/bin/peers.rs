@@ -6,7 +6,7 @@
 //! ```
 
 use anyhow::{Context, Result, bail, ensure};
-use hccr_benches::{Rng, SEED, SEQUENCE_LENGTH};
+use hccr_benches::{Rng, SEED, SEQUENCE_LENGTH, largest, tolerance};
 use hccr_models::export::onnx;
 use hccr_models::offline::{ThesisStage, quantized, thesis_network};
 use hccr_models::online::{OnlineStage, full_size_network};
@@ -20,10 +20,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Answers agree where they differ by less than this share of the largest logit.
+/// Answers agree where they differ by at most this share of the largest logit.
 const TOLERANCE: f32 = 1e-3;
-/// The same where values are rounded: sums in another order fall to other sides of a step now and then.
-const ROUNDED_TOLERANCE: f32 = 3e-2;
 
 fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -98,10 +96,6 @@ fn input(model: &Model, batch: usize) -> (Vec<usize>, Vec<f32>) {
     (shape, values)
 }
 
-fn largest(values: &[f32]) -> f32 {
-    values.iter().fold(0.0, |most, value| most.max(value.abs()))
-}
-
 /// Writes one network with an input and its logits, and says what was written. `others` are models of the same function, or
 /// nearly, for the peers alone; each is held to its own logits.
 fn write(dir: &Path, name: &str, model: &Model, others: &[(&str, &Model)], [batch, threads]: [usize; 2]) -> Result<()> {
@@ -123,9 +117,7 @@ fn write(dir: &Path, name: &str, model: &Model, others: &[(&str, &Model)], [batc
         let (onnx, logits) = (file(&format!("{form}onnx")), file(&format!("{form}logits")));
         save(&onnx, &onnx::to_bytes(model)?)?;
         save(&logits, &to_bytes(&answers))?;
-        let rounds = model.nodes.iter().any(|node| matches!(node.op, Op::FakeQuantize { .. }));
-        let tolerance = if rounds { ROUNDED_TOLERANCE } else { TOLERANCE } * largest(&answers);
-        Ok(json!({ "onnx": onnx, "logits": logits, "tolerance": tolerance }))
+        Ok(json!({ "onnx": onnx, "logits": logits, "tolerance": tolerance(model, &answers, TOLERANCE) }))
     });
     let forms = forms.collect::<Result<Vec<_>>>()?;
     let line = json!({
@@ -187,6 +179,7 @@ fn serve(model: &Path, input: &Path, logits: &Path, batch: usize, threads: usize
     let mut runtime = Runtime::new(plan, threads);
     let mut output = vec![0.0; want.len()];
     runtime.run(&input, &mut output)?;
+    ensure!(output.iter().all(|value| value.is_finite()), "its answer is not finite");
     let differences: Vec<f32> = output.iter().zip(&want).map(|(found, want)| found - want).collect();
     let difference = largest(&differences);
     println!("{}", json!({ "version": env!("CARGO_PKG_VERSION"), "max_abs_diff": difference }));

@@ -71,7 +71,9 @@ pub fn save<S: Serialize>(path: &Path, state: &S) -> Result<(), CheckpointError>
         file.sync_all()?;
         fs::rename(&beside, path)
     };
-    write().map_err(|source| CheckpointError::Io { path: path.into(), source })
+    write().map_err(|source| CheckpointError::Io { path: path.into(), source })?;
+    tracing::debug!(path = %path.display(), bytes = HEADER_BYTES + body.len(), "saved");
+    Ok(())
 }
 
 /// Reads what [`save`] wrote.
@@ -101,7 +103,10 @@ pub fn load<S: DeserializeOwned>(path: &Path) -> Result<S, CheckpointError> {
     }
     let config = bincode::config::standard().with_limit::<MAX_BYTES>();
     match bincode::serde::decode_from_slice(body, config) {
-        Ok((state, read)) if read == body.len() => Ok(state),
+        Ok((state, read)) if read == body.len() => {
+            tracing::info!(path = %path.display(), "loaded");
+            Ok(state)
+        }
         Ok(_) => Err(invalid("it holds another kind of state")),
         Err(e) => Err(invalid(&format!("it holds another kind of state ({e})"))),
     }

@@ -1,5 +1,6 @@
 //! One engine on one network: a process of its own, pinned, that runs when it is told to.
 
+use crate::cores;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -112,8 +113,7 @@ impl Engine {
             let nanos = stat.split_whitespace().next().and_then(|n| n.parse().ok()).context("no schedstat")?;
             threads.insert(id, Duration::from_nanos(nanos));
             let status = fs::read_to_string(path.join("status")).unwrap_or_default();
-            let allowed = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
-            let allowed = allowed.map_or(self.cores.as_str(), str::trim);
+            let allowed = cores::allowed_list(&status).unwrap_or(&self.cores);
             ensure!(within(allowed, &self.cores), "a thread left core {} for {allowed}", self.cores);
         }
         Ok(threads)
@@ -162,15 +162,7 @@ fn share_of_others(mut busy: Vec<f64>, threads: usize) -> f64 {
 
 /// True where each core of the list `inner` (such as `0-1,3`) is in `outer`.
 fn within(inner: &str, outer: &str) -> bool {
-    let cores = |list: &str| -> Option<Vec<usize>> {
-        let mut cores = Vec::new();
-        for range in list.split(',') {
-            let (first, last) = range.split_once('-').unwrap_or((range, range));
-            cores.extend(first.parse().ok()?..=last.parse::<usize>().ok()?);
-        }
-        Some(cores)
-    };
-    match (cores(inner), cores(outer)) {
+    match (cores::parse(inner), cores::parse(outer)) {
         (Some(inner), Some(outer)) => inner.iter().all(|core| outer.contains(core)),
         _ => false,
     }

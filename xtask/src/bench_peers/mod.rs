@@ -5,7 +5,7 @@
 mod engine;
 mod python;
 
-use crate::{prepare, reproduce};
+use crate::{cores, prepare, reproduce};
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use engine::Engine;
@@ -32,7 +32,8 @@ pub(crate) struct PeersArgs {
     /// Timed runs of each engine on each network, in ten rounds in which the engines take turns
     #[arg(long, default_value_t = 200)]
     runs: usize,
-    /// The CPU core that the engines share; the batch gets the one before it as well [default: the last]
+    /// The CPU core that the engines share; the batch gets the one before it as well [default: the last
+    /// one allowed]
     #[arg(long)]
     core: Option<usize>,
     /// The thesis's released network (params_compress.bin) as cnn9-compressed, not its structure with random weights
@@ -44,11 +45,15 @@ pub(crate) struct PeersArgs {
 }
 
 /// Builds, installs, times, and writes `bench-peers/report.json` in the target directory.
+///
+/// # Errors
+/// Where something cannot be built, installed or written; and, once the report is written, where the runtime itself failed.
 pub(crate) fn run(root: &Path, args: &PeersArgs) -> Result<()> {
     ensure!(cfg!(target_os = "linux"), "bench-peers pins processes and counts threads as only Linux allows");
-    let available = std::thread::available_parallelism()?.get();
-    let core = args.core.unwrap_or(available - 1);
-    ensure!(core < available, "core {core} of {available}: the first is 0");
+    let allowed = cores::allowed()?;
+    let core = args.core.or(allowed.last().copied()).context("no core is allowed")?;
+    let among = format!("core {core} is not among those that this process may run on: {allowed:?}");
+    let cores = cores::downwards(core, allowed).context(among)?;
     let target = reproduce::target(root);
     let dir = target.join("bench-peers");
     fs::create_dir_all(&dir)?;
@@ -62,20 +67,25 @@ pub(crate) fn run(root: &Path, args: &PeersArgs) -> Result<()> {
     let binary = build(root, &target)?;
     let log = File::create(dir.join("engines.log"))?;
 
-    let mut reported = Vec::new();
+    let (mut reported, mut own_failures) = (Vec::new(), Vec::new());
     for network in write_networks(&binary, &dir, args)? {
         let name = text(&network, "name")?;
         println!("\n{name}");
-        let (candidates, mut failed) = start(&network, core, &binary, [&python, &peers.join("peer.py")], names, &log)?;
+        let (candidates, mut failed) =
+            start(&network, &cores, &binary, [&python, &peers.join("peer.py")], names, &log)?;
         let engines = measure(candidates, args.runs, &mut failed);
         // A form that failed does not matter where another one of the same engine runs.
         failed.retain(|failure| engines.iter().all(|engine| engine.name != failure.name));
         print_table(&engines, &failed);
+        let own = failed.iter().filter(|failure| failure.name == OURS);
+        own_failures.extend(own.map(|failure| format!("{OURS} failed on {name}: {}", failure.reason)));
         reported.push(report(&network, &engines, &failed));
     }
     let path = dir.join("report.json");
-    fs::write(&path, serde_json::to_string_pretty(&json!({ "machine": machine(), "networks": reported }))? + "\n")?;
+    let report = json!({ "commit": commit(root), "machine": machine(), "networks": reported });
+    fs::write(&path, serde_json::to_string_pretty(&report)? + "\n")?;
     println!("\nWritten to {}; what the engines print themselves is in engines.log beside it", path.display());
+    ensure!(own_failures.is_empty(), "{}", own_failures.join("\n"));
     Ok(())
 }
 
@@ -99,7 +109,9 @@ fn build(root: &Path, target: &Path) -> Result<PathBuf> {
 /// Writes the networks, and returns what the binary says about those that are wanted.
 fn write_networks(binary: &Path, dir: &Path, args: &PeersArgs) -> Result<Vec<Value>> {
     let output = Command::new(binary).arg("write").arg(dir.join("networks")).args(&args.released_model).output()?;
-    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr).trim());
+    let said = String::from_utf8_lossy(&output.stderr);
+    // It starts as this program's own will.
+    ensure!(output.status.success(), "{}", said.trim().trim_start_matches("Error: "));
     let lines = String::from_utf8(output.stdout)?;
     let mut networks: Vec<Value> = lines.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
     let names: BTreeSet<String> = networks.iter().map(|network| text(network, "name")).collect::<Result<_>>()?;
@@ -111,10 +123,11 @@ fn write_networks(binary: &Path, dir: &Path, args: &PeersArgs) -> Result<Vec<Val
     Ok(networks)
 }
 
-/// Starts every engine on `network`, peers once for each form of it and each way of sharing a batch.
+/// Starts every engine on `network`, peers once for each form of it and each way of sharing a batch. They get the first
+/// of `cores`, as many as threads.
 fn start(
     network: &Value,
-    core: usize,
+    cores: &[usize],
     binary: &Path,
     peer: [&Path; 2],
     names: &[&'static str],
@@ -125,9 +138,8 @@ fn start(
     let (batch, threads) = (number("batch")?, number("threads")?);
     let list = |key: &str| network[key].as_array().context("a network without a list");
     let shape: Vec<String> = list("shape")?.iter().map(Value::to_string).collect();
-    let available = std::thread::available_parallelism()?.get();
-    ensure!(threads <= available, "{} needs {threads} cores, and there are {available}", path("name")?);
-    let cores: Vec<String> = (0..threads).map(|i| ((core + available - i) % available).to_string()).collect();
+    ensure!(threads <= cores.len(), "{} needs {threads} cores, and there are {}", path("name")?, cores.len());
+    let cores = cores[..threads].iter().map(usize::to_string).collect::<Vec<_>>().join(",");
     let forms = list("forms")?;
     let tolerance = |form: &Value| form["tolerance"].as_f64().context("a form without a tolerance");
     let own = forms.first().context("a network without a form")?;
@@ -164,7 +176,7 @@ fn start(
             ensure!(difference <= tolerance, "its answer differs by {difference}, where {tolerance:.1e} is allowed");
             Ok(engine)
         };
-        match Engine::start(name, &form, &program, &cores.join(","), threads, log).and_then(agrees) {
+        match Engine::start(name, &form, &program, &cores, threads, log).and_then(agrees) {
             Ok(engine) => engines.push(engine),
             Err(error) => failed.push(Failure { name, form, reason: format!("{error:#}") }),
         }
@@ -228,21 +240,29 @@ fn print_table(engines: &[Engine], failed: &[Failure]) {
 fn report(network: &Value, engines: &[Engine], failed: &[Failure]) -> Value {
     let timed = engines.iter().map(|engine| {
         json!({
-            "name": engine.name, "version": engine.version, "min_ms": engine.min_ms(), "median_ms": engine.median_ms(),
-            "runs": engine.times_ms.len(), "max_abs_diff": engine.max_abs_diff,
+            "name": engine.name, "form": engine.form, "version": engine.version, "min_ms": engine.min_ms(),
+            "median_ms": engine.median_ms(), "runs": engine.times_ms.len(), "max_abs_diff": engine.max_abs_diff,
         })
     });
     let mut seen = BTreeSet::new();
     let failed = failed.iter().filter(|failure| seen.insert(failure.name)).map(|failure| {
         json!({
-            "name": failure.name, "version": null, "min_ms": null, "median_ms": null, "runs": 0, "max_abs_diff": null,
-            "error": failure.reason,
+            "name": failure.name, "form": failure.form, "version": null, "min_ms": null, "median_ms": null, "runs": 0,
+            "max_abs_diff": null, "error": failure.reason,
         })
     });
     json!({
         "name": network["name"], "batch": network["batch"], "threads": network["threads"],
         "engines": timed.chain(failed).collect::<Vec<_>>(),
     })
+}
+
+/// Short hash of the checkout's commit, `-dirty` where a tracked file differs; none outside a checkout.
+fn commit(root: &Path) -> Option<String> {
+    let output =
+        Command::new("git").args(["describe", "--always", "--dirty", "--exclude=*"]).current_dir(root).output();
+    let output = output.ok().filter(|output| output.status.success())?;
+    Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 /// This machine, without anything that names a host or a user.
