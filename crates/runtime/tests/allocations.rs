@@ -39,7 +39,7 @@ fn a_run_allocates_nothing() {
             let plan = Arc::new(plan);
             let mut session = Session::new(Arc::clone(&plan));
             let input = [0.25; 144];
-            let (mut batch, inputs, mut outputs) = (Batch::new(plan, 2), [0.25; 11 * 144], [0.0; 11 * 144]);
+            let (mut batch, inputs, mut outputs) = (Batch::new(plan, 2), [0.25; 19 * 144], [0.0; 19 * 144]);
             let before = ALLOCATIONS.load(Ordering::Relaxed);
             for _ in 0..3 {
                 session.run(&input).unwrap();

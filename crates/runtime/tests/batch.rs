@@ -109,7 +109,7 @@ fn every_sample_has_the_bits_of_a_run_alone() {
             assert!(kinds.iter().all(|kind| plan.describe().contains(kind)), "{}", plan.describe());
             let mut session = Session::new(Arc::clone(&plan));
             let [input_len, output_len] = [plan.input_len(), plan.output_len()];
-            for (threads, samples) in [(0, 3), (1, 1), (1, 8), (1, 9), (2, 5), (2, 17), (3, 2), (4, 32), (5, 0)] {
+            for (threads, samples) in [(0, 3), (1, 1), (1, 16), (1, 17), (2, 5), (2, 35), (3, 2), (4, 32), (5, 0)] {
                 let inputs = Rng(samples as u64).values(input_len * samples);
                 let mut outputs = vec![f32::NAN; output_len * samples];
                 let mut batch = Batch::new(Arc::clone(&plan), threads);
@@ -144,7 +144,7 @@ fn a_group_does_not_see_the_one_before() {
     };
     let few = Rng(2).values(3 * input_len);
     let alone = run(&few);
-    run(&Rng(3).values(8 * input_len));
+    run(&Rng(3).values(16 * input_len));
     assert_eq!(run(&few), alone);
 }
 

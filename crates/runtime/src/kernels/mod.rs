@@ -35,7 +35,7 @@ use core::ops::{Deref, DerefMut};
 pub(crate) const CHUNK: usize = 64;
 
 /// Most samples of a batch whose fully connected layers run together: weights then come from memory once for all of them.
-pub(crate) const GROUP: usize = 8;
+pub(crate) const GROUP: usize = 16;
 
 /// An input of a kernel that takes several, and where its output goes.
 pub(crate) struct Sample<'a> {
