@@ -9,10 +9,10 @@ use alloc::vec::Vec;
 
 /// Sessions of one [`Plan`] that share the samples of a batch.
 ///
-/// The runtime starts no threads. [`Batch::jobs`] divides a batch into as many parts as there are sessions, for the caller to
-/// run wherever it likes; every sample has the bits that a [`Session`] alone would give it. Behind the last
-/// convolution, a part takes its samples through the network in groups of up to sixteen: dense fully connected layers, and those in 8 bits,
-/// then read their weights once a group.
+/// The runtime starts no threads. [`Batch::jobs`] divides a batch into as many parts as there are sessions, for the caller
+/// to run wherever it likes; every sample has the bits that a [`Session`] alone would give it. Behind the last convolution,
+/// a part takes its samples through the network in groups of up to sixteen: dense fully connected layers, and those in 8
+/// bits, then read their weights once a group.
 ///
 /// ```
 /// # use hccr_runtime::{Batch, ModelBuilder, Op, Plan};
