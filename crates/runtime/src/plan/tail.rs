@@ -3,6 +3,7 @@
 use super::Plan;
 use super::arena::Lifetime;
 use super::step::Step;
+use super::values::MAX_ELEMENTS;
 use crate::kernels::{GROUP, LINE};
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -30,7 +31,8 @@ impl Tail {
         let carried: Vec<_> = buffers.iter().zip(placed).filter(|(b, _)| lives(b)).map(|(_, r)| r.clone()).collect();
         let used = steps[first..].iter().flat_map(|step| [&step.src, &step.dst, &step.scratch]);
         let len = used.chain(&carried).map(|range| range.end).max()?.next_multiple_of(LINE);
-        Some(Self { first, carried, len })
+        // A group may take no more memory than the values of a plan.
+        (len <= MAX_ELEMENTS / GROUP).then_some(Self { first, carried, len })
     }
 }
 

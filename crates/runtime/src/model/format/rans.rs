@@ -8,7 +8,7 @@ use crate::error::LoadError;
 use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
-use core::hint::select_unpredictable;
+use core::hint::{black_box, select_unpredictable};
 
 const PROBABILITY_BITS: u32 = 12;
 const TOTAL: u32 = 1 << PROBABILITY_BITS;
@@ -250,7 +250,8 @@ fn window<'a>(stream: &'a [u8], at: usize, end: &'a mut [u8; WINDOW]) -> &'a [u8
 /// first `used` words of `window` are taken.
 ///
 /// In 64 bits, though states stay below 2^32: the compiler would otherwise put neighbouring states into one SSE
-/// register, and shuffling them in and out for the table takes longer than all the rest.
+/// register, and shuffling them in and out for the table takes longer than all the rest. The black box keeps it from doing so
+/// with AVX-512, in programs that are compiled for it.
 #[inline(always)]
 fn step(state: &mut u64, table: &DecodeTable, window: &[u8; WINDOW], used: &mut usize) -> u8 {
     let slot = (*state % u64::from(TOTAL)) as usize;
@@ -260,7 +261,7 @@ fn step(state: &mut u64, table: &DecodeTable, window: &[u8; WINDOW], used: &mut 
     let refill = x < u64::from(LOW);
     let at = 2 * (*used % STATES);
     let word = u64::from(u16::from_le_bytes([window[at], window[at + 1]]));
-    *state = select_unpredictable(refill, x << 16 | word, x);
+    *state = black_box(select_unpredictable(refill, x << 16 | word, x));
     *used += usize::from(refill);
     table.symbols[slot]
 }
