@@ -2,15 +2,12 @@
 
 use super::OfflineArgs;
 use crate::args::file_names;
-use crate::pipeline::Data;
+use crate::pipeline::{DEV_SHARE, Data, set_aside};
 use crate::progress::{bar, counting, finish};
 use anyhow::{Context, Result, ensure};
 use hccr_models::data::{CasiaFilter, CasiaLimits, ImageSet, SimulatorConfig, Split, load_gnt, simulate};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-
-/// One of so many writers of the training files is set aside for development.
-const DEV_SHARE: usize = 16;
 
 /// More than HWDB1.0, 1.1 and 1.2 hold together.
 const MAX_IMAGES: usize = 1 << 22;
@@ -62,13 +59,8 @@ fn from_gnt(args: &OfflineArgs) -> Result<Data<ImageSet>> {
         all = all.subset(&kept);
         all.classes.truncate(most);
     }
-    let writers: BTreeSet<u32> = all.writers.iter().copied().collect();
-    ensure!(
-        writers.len() >= 2,
-        "the training files hold one writer (file): give at least two, so that one can be set aside for development"
-    );
-    // Every sixteenth writer, and at least one.
-    let dev_writers: BTreeSet<u32> = writers.iter().copied().skip(1).step_by(DEV_SHARE).collect();
+    let writers = all.writers.iter().collect::<BTreeSet<_>>().len();
+    let dev_writers = set_aside(&all.writers, DEV_SHARE)?;
     let (dev, train) = all.split_by_writer(|w| dev_writers.contains(&w));
     let test = read("test set", &args.images.gnt_test, Some(train.classes.clone()))?;
     let description = format!(
@@ -76,7 +68,7 @@ fn from_gnt(args: &OfflineArgs) -> Result<Data<ImageSet>> {
          its figures cannot be compared with published ones unless the files are the whole of HWDB1.0 and 1.1 and the \
          ICDAR-2013 competition set",
         file_names(&args.images.gnt_train),
-        writers.len(),
+        writers,
         dev_writers.len(),
         file_names(&args.images.gnt_test),
         train.classes.len()

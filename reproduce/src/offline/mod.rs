@@ -122,6 +122,9 @@ pub(crate) fn run(args: &OfflineArgs, interrupt: &Interrupt) -> Result<Vec<u8>> 
         recipe.common.block = Plan::BLOCK.into();
     }
     let offline = Offline { args, recipe };
+    if !args.run.resume {
+        pipeline::forget(&args.run.out(Offline::NAME))?;
+    }
     let started = Instant::now();
     let data = data::load(args, &offline.recipe.common.data)?;
     let state = pipeline::run(&offline, &data, started.elapsed().as_secs_f64(), interrupt)?;

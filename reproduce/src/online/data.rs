@@ -3,7 +3,7 @@
 use super::{InkArgs, OnlineArgs};
 use crate::args::file_names;
 use crate::offline::simulator_in_words;
-use crate::pipeline::Data;
+use crate::pipeline::{DEV_SHARE, Data, set_aside};
 use crate::progress::{bar, counting, finish};
 use anyhow::{Context, Result, ensure};
 use hccr_models::data::simulator::SplitSize;
@@ -14,9 +14,6 @@ use std::path::PathBuf;
 
 /// One of so many writers of the files is set aside for testing, where no others are given.
 const TEST_SHARE: usize = 5;
-
-/// One of so many writers of the training files is set aside for development.
-const DEV_SHARE: usize = 16;
 
 /// More than OLHWDB1.0, 1.1 and 1.2 hold together.
 const MAX_INKS: usize = 1 << 22;
@@ -61,19 +58,15 @@ fn from_pot(args: &OnlineArgs, simulator: &SimulatorConfig) -> Result<([InkSet; 
         all.classes.truncate(most);
     }
     let (all, test) = if pot_test.is_empty() {
-        let writers = chosen(&all, TEST_SHARE);
+        let writers = set_aside(&all.writers, TEST_SHARE)?;
         let (test, others) = all.split_by_writer(|w| writers.contains(&w));
         (others, test)
     } else {
         let test = read("test set", pot_test, Some(all.classes.clone()))?;
         (all, test)
     };
-    let dev_writers = chosen(&all, DEV_SHARE);
+    let dev_writers = set_aside(&all.writers, DEV_SHARE)?;
     let (dev, mut train) = all.split_by_writer(|w| dev_writers.contains(&w));
-    ensure!(
-        !train.is_empty() && !dev.is_empty() && !test.is_empty(),
-        "the files hold too few writers (files) to set some aside for development and some for testing"
-    );
     let writers = |set: &InkSet| set.writers.iter().collect::<BTreeSet<_>>().len();
     let mut description = format!(
         "POT files: {} ({} writers to train on, {} for development, {} to test on); {} classes",
@@ -98,12 +91,6 @@ fn from_pot(args: &OnlineArgs, simulator: &SimulatorConfig) -> Result<([InkSet; 
     description += ". A subset: its figures cannot be compared with published ones unless the files are the whole of \
                     OLHWDB1.0 and 1.1 and the ICDAR-2013 competition set";
     Ok(([train, dev, test], description))
-}
-
-/// Every so many-th writer of `set`.
-fn chosen(set: &InkSet, share: usize) -> BTreeSet<u32> {
-    let writers: BTreeSet<u32> = set.writers.iter().copied().collect();
-    writers.into_iter().skip(1).step_by(share).collect()
 }
 
 /// Both sets, the real one repeated until it is about as large as the simulated one: what is dropped of an ink in training

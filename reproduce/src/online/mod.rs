@@ -113,6 +113,9 @@ pub(crate) fn run(args: &OnlineArgs, offline: Option<&[u8]>, interrupt: &Interru
         recipe.dropout = 0.3;
     }
     let online = Online { args, recipe };
+    if !args.run.resume {
+        pipeline::forget(&args.run.out(Online::NAME))?;
+    }
     let started = Instant::now();
     let data = data::load(args, &online.recipe)?;
     // Before training, not after it.

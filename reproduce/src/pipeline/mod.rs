@@ -4,10 +4,12 @@
 mod low_rank;
 mod results;
 mod stages;
+mod writers;
 
 pub(crate) use low_rank::LowRank;
 pub(crate) use results::collect;
 pub(crate) use stages::State;
+pub(crate) use writers::{DEV_SHARE, set_aside};
 
 use crate::args::{RunArgs, resuming_command};
 use crate::progress::{Interrupt, Metrics, bar, finish};
@@ -72,9 +74,6 @@ pub(crate) fn run<P: Pipeline>(
     let out = args.out(P::NAME);
     std::fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
     let checkpoint = checkpoint(&out);
-    if !args.resume {
-        forget(&out)?;
-    }
     interrupt.set_saved(false);
     let mut stages =
         if args.resume { Stages::resume(&checkpoint, pipeline, data)? } else { Stages::start(pipeline, data)? };
@@ -125,5 +124,25 @@ pub(crate) fn forget(out: &Path) -> Result<()> {
             Err(error).with_context(|| format!("cannot remove the state of an earlier run, {}", checkpoint.display()))
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_forgotten_run_cannot_be_resumed() {
+        let out = std::env::temp_dir().join(format!("hccr-forget-{}", std::process::id()));
+        forget(&out).unwrap(); // nothing to forget
+        std::fs::create_dir_all(&out).unwrap();
+        std::fs::write(checkpoint(&out), "state").unwrap();
+        forget(&out).unwrap();
+        assert!(!checkpoint(&out).exists());
+        // A directory in its place cannot be removed as a file.
+        std::fs::create_dir(checkpoint(&out)).unwrap();
+        let error = format!("{:#}", forget(&out).unwrap_err());
+        std::fs::remove_dir_all(&out).unwrap();
+        assert!(error.contains(&checkpoint(&out).display().to_string()), "{error}");
     }
 }
