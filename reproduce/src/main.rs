@@ -106,7 +106,7 @@ fn both(BothArgs { mut run, images, ink }: BothArgs, interrupt: &Interrupt) -> R
     let alone = has_images != has_ink;
     run.is_one_of_two = !alone;
     if !run.resume && !alone {
-        pipeline::forget(&run.out("online"))?;
+        pipeline::set_state_aside(&run.out("online"))?;
     }
     let mut offline = None;
     if has_images || !alone {

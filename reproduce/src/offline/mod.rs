@@ -123,7 +123,7 @@ pub(crate) fn run(args: &OfflineArgs, interrupt: &Interrupt) -> Result<Vec<u8>> 
     }
     let offline = Offline { args, recipe };
     if !args.run.resume {
-        pipeline::forget(&args.run.out(Offline::NAME))?;
+        pipeline::set_state_aside(&args.run.out(Offline::NAME))?;
     }
     let started = Instant::now();
     let data = data::load(args, &offline.recipe.common.data)?;

@@ -114,7 +114,7 @@ pub(crate) fn run(args: &OnlineArgs, offline: Option<&[u8]>, interrupt: &Interru
     }
     let online = Online { args, recipe };
     if !args.run.resume {
-        pipeline::forget(&args.run.out(Online::NAME))?;
+        pipeline::set_state_aside(&args.run.out(Online::NAME))?;
     }
     let started = Instant::now();
     let data = data::load(args, &online.recipe)?;

@@ -116,15 +116,18 @@ pub(crate) fn checkpoint(out: &Path) -> PathBuf {
     out.join("checkpoint")
 }
 
-/// Removes the state of an earlier run in the directory `out`: what is resumed there is never that run.
-pub(crate) fn forget(out: &Path) -> Result<()> {
-    let checkpoint = checkpoint(out);
-    match std::fs::remove_file(&checkpoint) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("cannot remove the state of an earlier run, {}", checkpoint.display()))
+/// Moves the state of an earlier run in the directory `out` aside, to `checkpoint.old`: what is resumed there is never that
+/// run, and who forgot to resume it has lost nothing.
+pub(crate) fn set_state_aside(out: &Path) -> Result<()> {
+    let (checkpoint, old) = (checkpoint(out), out.join("checkpoint.old"));
+    match std::fs::rename(&checkpoint, &old) {
+        Ok(()) => eprintln!("the state of an earlier run is now {}", old.display()),
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => {
+            return Err(error).with_context(|| format!("cannot move an earlier run's {}", checkpoint.display()));
         }
-        _ => Ok(()),
     }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -132,16 +135,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_forgotten_run_cannot_be_resumed() {
-        let out = std::env::temp_dir().join(format!("hccr-forget-{}", std::process::id()));
-        forget(&out).unwrap(); // nothing to forget
+    fn an_earlier_run_is_kept_and_not_resumed() {
+        let out = std::env::temp_dir().join(format!("hccr-aside-{}", std::process::id()));
+        set_state_aside(&out).unwrap(); // nothing there
         std::fs::create_dir_all(&out).unwrap();
         std::fs::write(checkpoint(&out), "state").unwrap();
-        forget(&out).unwrap();
+        set_state_aside(&out).unwrap();
         assert!(!checkpoint(&out).exists());
-        // A directory in its place cannot be removed as a file.
-        std::fs::create_dir(checkpoint(&out)).unwrap();
-        let error = format!("{:#}", forget(&out).unwrap_err());
+        assert_eq!(std::fs::read_to_string(out.join("checkpoint.old")).unwrap(), "state");
+        // A file cannot take the place of a directory.
+        std::fs::remove_file(out.join("checkpoint.old")).unwrap();
+        std::fs::create_dir(out.join("checkpoint.old")).unwrap();
+        std::fs::write(checkpoint(&out), "state").unwrap();
+        let error = format!("{:#}", set_state_aside(&out).unwrap_err());
         std::fs::remove_dir_all(&out).unwrap();
         assert!(error.contains(&checkpoint(&out).display().to_string()), "{error}");
     }
