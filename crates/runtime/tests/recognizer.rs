@@ -3,6 +3,7 @@
 use hccr_runtime::preprocess::{GrayImage, normalize};
 use hccr_runtime::shape::LinearParams;
 use hccr_runtime::{LoadError, Model, ModelBuilder, Op, PlanError, Recognizer, RunError, Weight};
+use std::sync::Arc;
 
 const SIZE: usize = 8;
 const PIXELS: usize = SIZE * SIZE;
@@ -87,7 +88,7 @@ fn clones_share_the_plan_and_work_on_threads() {
     let workers: Vec<_> = (0..4)
         .map(|_| {
             let mut clone = recognizer.clone();
-            assert!(std::ptr::eq(clone.plan(), recognizer.plan()));
+            assert!(Arc::ptr_eq(clone.plan(), recognizer.plan()));
             std::thread::spawn(move || clone.recognize(&image(false), SIZE, SIZE, 3).unwrap())
         })
         .collect();
