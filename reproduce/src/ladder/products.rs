@@ -95,6 +95,7 @@ fn convolve_naively(p: &Conv2dParams, weight: &[f32], (x, [h, w]): (&[f32], [usi
 
 /// Four output channels by eight pixels at a time, on a copy of the input with its border: every tap is then a flat offset.
 /// Pixels of the border are computed too, and left out. For convolutions of stride 1 that keep the size.
+#[inline(never)]
 fn convolve_unrolled(
     p: &Conv2dParams,
     weight: &[f32],
@@ -124,7 +125,7 @@ fn convolve_unrolled(
         for start in (0..h * row).step_by(LANES) {
             let mut sums = [[0.0; LANES]; OUTPUTS];
             for (tap, offset) in offsets.iter().enumerate() {
-                let x: [f32; LANES] = from_fn(|l| padded[start + offset..][..LANES][l]);
+                let Some(x) = padded[start + offset..].first_chunk::<LANES>() else { unreachable!("padded for it") };
                 for (sums, weight) in sums.iter_mut().zip(weight) {
                     for (sum, x) in sums.iter_mut().zip(x) {
                         *sum += weight[tap] * x;
