@@ -125,12 +125,10 @@ fn convolve_unrolled(
         for start in (0..h * row).step_by(LANES) {
             let mut sums = [[0.0; LANES]; OUTPUTS];
             for (tap, offset) in offsets.iter().enumerate() {
-                let Some(x) = padded[start + offset..].first_chunk::<LANES>() else { unreachable!("padded for it") };
-                for (sums, weight) in sums.iter_mut().zip(weight) {
-                    for (sum, x) in sums.iter_mut().zip(x) {
-                        *sum += weight[tap] * x;
-                    }
-                }
+                let x: &[f32; LANES] = padded[start + offset..].first_chunk().expect("padded for it");
+                let weight = weight.map(|weight| weight[tap]);
+                // One output after the other: across outputs the compiler would have to turn the vectors.
+                sums = from_fn(|o| from_fn(|l| sums[o][l] + weight[o] * x[l]));
             }
             for l in 0..LANES {
                 let (oy, ox) = ((start + l) / row, (start + l) % row);
