@@ -6,6 +6,7 @@
 mod interpreter;
 mod products;
 
+use crate::measure::macs;
 use crate::report;
 use crate::report::machine::{Machine, Versions, commit};
 use crate::report::types::{Ladder, Ladders, Rung};
@@ -49,6 +50,10 @@ struct Step<'a> {
     new_weights: bool,
 }
 
+fn step<'a>(name: &'static str, engine: Engine, model: &'a Model, new_weights: bool) -> Step<'a> {
+    Step { name, engine, model, new_weights }
+}
+
 /// Climbs both ladders, prints their tables, and writes `ladder.json` and `ladder.svg` into the directory `out`.
 pub(crate) fn run(out: &Path) -> Result<()> {
     let ladders = Ladders {
@@ -78,7 +83,6 @@ pub(crate) fn offline(seed: u64) -> Result<Ladder> {
     let mut rng = Rng::new(seed, 0x1add);
     // Ink on a background of zeros.
     let image: Vec<f32> = (0..96 * 96).map(|_| rng.range(-255.0, 255.0).max(0.0)).collect();
-    let step = |name, engine, model, new_weights| Step { name, engine, model, new_weights };
     let steps = [
         step("naive loops", Engine::Plain(Products::Naive), &unfolded, true),
         step("unrolled and vectorised", Engine::Plain(Products::Vectorised), &unfolded, false),
@@ -102,7 +106,6 @@ pub(crate) fn online(seed: u64) -> Result<Ladder> {
     let pruned = without_codebooks(&compressed);
     let mut rng = Rng::new(seed, 0x1adf);
     let rows: Vec<f32> = (0..STEPS * FEATURES).map(|_| rng.range(-1.0, 1.0)).collect();
-    let step = |name, engine, model, new_weights| Step { name, engine, model, new_weights };
     let steps = [
         step("naive loops", Engine::Plain(Products::Naive), &baseline, true),
         step("unrolled and vectorised", Engine::Plain(Products::Vectorised), &baseline, false),
@@ -172,12 +175,12 @@ fn climb(steps: &[Step], input: &[f32], length: usize) -> Result<Vec<Rung>> {
         let mut times = time(|| run(input).map(drop))?;
         times.sort_unstable();
         let [min_ms, median_ms] = [times[0], times[times.len() / 2]].map(|time| 1e3 * time.as_secs_f64());
-        let macs = model.costs()?.iter().map(|cost| cost.nonzero_macs * cost.runs(length as f64) as u64).sum();
+        let [_, nonzero_macs] = macs(model, length as f64)?;
         rungs.push(Rung {
             name: (*name).into(),
             in_runtime: matches!(engine, Engine::Runtime),
             nonzeros: model.weight_nonzeros() as u64,
-            nonzero_macs: macs,
+            nonzero_macs,
             bytes: model.to_bytes()?.len() as u64,
             min_ms,
             median_ms,
@@ -250,18 +253,17 @@ mod tests {
         let (model, other) = (model(1), model(2));
         let (trained, mut rng) = (unfolded(&model, 1), Rng::new(3, 0));
         let input: Vec<f32> = (0..72).map(|_| rng.range(-1.0, 1.0)).collect();
-        let step = |engine, model, new_weights| Step { name: "rung", engine, model, new_weights };
-        let plain = |products, new_weights| step(Engine::Plain(products), &trained, new_weights);
+        let plain = |products, new_weights| step("rung", Engine::Plain(products), &trained, new_weights);
         let [naive, vectorised, blas] =
             [(Products::Naive, true), (Products::Vectorised, false), (Products::Blas, false)]
                 .map(|(p, new)| plain(p, new));
         let folded = hccr_graph_opt::optimize(&trained).unwrap();
-        let runtime = step(Engine::Runtime, &folded, false);
+        let runtime = step("rung", Engine::Runtime, &folded, false);
         let rungs = climb(&[naive, vectorised, blas, runtime], &input, 1).unwrap();
         assert_eq!(rungs.iter().map(|rung| rung.in_runtime).collect::<Vec<_>>(), [false, false, false, true]);
         assert!(rungs.iter().all(|rung| rung.nonzero_macs == 72 * 36 + 180 && rung.runs >= MIN_RUNS as u64));
 
-        let steps = [plain(Products::Naive, true), step(Engine::Runtime, &other, false)];
+        let steps = [plain(Products::Naive, true), step("rung", Engine::Runtime, &other, false)];
         assert!(climb(&steps, &input, 1).unwrap_err().to_string().contains("instead of"));
     }
 }

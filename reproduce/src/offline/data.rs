@@ -2,7 +2,7 @@
 
 use super::OfflineArgs;
 use crate::args::file_names;
-use crate::pipeline::{DEV_SHARE, Data, set_aside};
+use crate::pipeline::{DEV_SHARE, Data, held_out_writers};
 use crate::progress::{bar, counting, finish};
 use anyhow::{Context, Result, ensure};
 use hccr_models::data::{CasiaFilter, CasiaLimits, ImageSet, SimulatorConfig, Split, load_gnt, simulate};
@@ -60,7 +60,7 @@ fn from_gnt(args: &OfflineArgs) -> Result<Data<ImageSet>> {
         all.classes.truncate(most);
     }
     let writers = all.writers.iter().collect::<BTreeSet<_>>().len();
-    let dev_writers = set_aside(&all.writers, DEV_SHARE)?;
+    let dev_writers = held_out_writers(&all.writers, DEV_SHARE)?;
     let (dev, train) = all.split_by_writer(|w| dev_writers.contains(&w));
     let test = read("test set", &args.images.gnt_test, Some(train.classes.clone()))?;
     let description = format!(

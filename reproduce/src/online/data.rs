@@ -3,7 +3,7 @@
 use super::{InkArgs, OnlineArgs};
 use crate::args::file_names;
 use crate::offline::simulator_in_words;
-use crate::pipeline::{DEV_SHARE, Data, set_aside};
+use crate::pipeline::{DEV_SHARE, Data, held_out_writers};
 use crate::progress::{bar, counting, finish};
 use anyhow::{Context, Result, ensure};
 use hccr_models::data::simulator::SplitSize;
@@ -58,14 +58,14 @@ fn from_pot(args: &OnlineArgs, simulator: &SimulatorConfig) -> Result<([InkSet; 
         all.classes.truncate(most);
     }
     let (all, test) = if pot_test.is_empty() {
-        let writers = set_aside(&all.writers, TEST_SHARE)?;
+        let writers = held_out_writers(&all.writers, TEST_SHARE)?;
         let (test, others) = all.split_by_writer(|w| writers.contains(&w));
         (others, test)
     } else {
         let test = read("test set", pot_test, Some(all.classes.clone()))?;
         (all, test)
     };
-    let dev_writers = set_aside(&all.writers, DEV_SHARE)?;
+    let dev_writers = held_out_writers(&all.writers, DEV_SHARE)?;
     let (dev, mut train) = all.split_by_writer(|w| dev_writers.contains(&w));
     let writers = |set: &InkSet| set.writers.iter().collect::<BTreeSet<_>>().len();
     let mut description = format!(

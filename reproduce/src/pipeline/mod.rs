@@ -9,7 +9,7 @@ mod writers;
 pub(crate) use low_rank::LowRank;
 pub(crate) use results::collect;
 pub(crate) use stages::State;
-pub(crate) use writers::{DEV_SHARE, set_aside};
+pub(crate) use writers::{DEV_SHARE, held_out_writers};
 
 use crate::args::{RunArgs, resuming_command};
 use crate::progress::{Interrupt, Metrics, bar, finish};

@@ -4,7 +4,7 @@ use super::chart::{Key, Plot};
 use super::number;
 use super::table::Table;
 use super::types::{Ladder, Ladders, Rung};
-use anyhow::{Context, Result};
+use anyhow::Result;
 use std::path::Path;
 
 const WIDTH: f64 = 620.0;
@@ -71,14 +71,8 @@ pub(crate) fn plot(ladders: &[(&str, &Ladder)]) -> Plot {
 /// # Errors
 /// Where a file cannot be written.
 pub(crate) fn write(out: &Path, ladders: &Ladders) -> Result<()> {
-    std::fs::create_dir_all(out).with_context(|| format!("cannot make the directory {}", out.display()))?;
-    for (name, text) in
-        [("ladder.json", serde_json::to_string_pretty(ladders)? + "\n"), ("ladder.svg", picture(ladders))]
-    {
-        let path = out.join(name);
-        std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
-    }
-    Ok(())
+    let json = serde_json::to_string_pretty(ladders)? + "\n";
+    super::write_files(out, [("ladder.json".into(), json), ("ladder.svg".into(), picture(ladders))])
 }
 
 /// Both ladders as Markdown.
@@ -164,13 +158,11 @@ mod tests {
 
     #[test]
     fn performance_md_shows_the_committed_ladder() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
-        let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap_or_else(|e| panic!("{path}: {e}"));
-        let ladders: Ladders = serde_json::from_str(&read("results/ladder.json")).unwrap();
-        let text = read("performance.md");
+        let ladders: Ladders = serde_json::from_str(&sample::committed("docs/results/ladder.json")).unwrap();
+        let text = sample::committed("docs/performance.md");
         for table in markdown(&ladders).split("\n\n") {
             assert!(text.contains(table.trim_end()), "fill in what `cargo xtask reproduce ladder` prints:\n{table}");
         }
-        assert_eq!(read("images/ladder.svg"), picture(&ladders));
+        assert_eq!(sample::committed("docs/images/ladder.svg"), picture(&ladders));
     }
 }

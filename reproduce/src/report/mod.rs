@@ -26,8 +26,6 @@ use std::path::Path;
 /// # Errors
 /// Where a file cannot be written, a plot cannot be drawn, or a sample is not a 96 x 96 image.
 pub(crate) fn write(out: &Path, report: &types::Report, sheet: &[sheet::SheetItem]) -> Result<()> {
-    let pictures = out.join("plots");
-    std::fs::create_dir_all(&pictures).with_context(|| format!("cannot make the directory {}", pictures.display()))?;
     let mut files = vec![
         ("report.json".to_owned(), serde_json::to_string_pretty(report)? + "\n"),
         ("report.html".to_owned(), html::page(report, sheet)?),
@@ -35,8 +33,16 @@ pub(crate) fn write(out: &Path, report: &types::Report, sheet: &[sheet::SheetIte
     let mut plots = plots::all(report)?;
     plots.extend(report.ladder.iter().map(|climbed| ladder::plot(&[("", climbed)])));
     files.extend(plots.iter().map(|plot| (format!("plots/{}.svg", plot.file_name()), plot.standalone())));
+    write_files(out, files)
+}
+
+/// Writes files of these names and contents into the directory `out`, which is made where it is missing, with those below it.
+fn write_files(out: &Path, files: impl IntoIterator<Item = (String, String)>) -> Result<()> {
     for (name, text) in files {
         let path = out.join(name);
+        let directory = path.parent().unwrap_or(out);
+        std::fs::create_dir_all(directory)
+            .with_context(|| format!("cannot make the directory {}", directory.display()))?;
         std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(())

@@ -56,7 +56,6 @@ fn mark(Key { label, colour, mark }: &Key, [x, y]: [f64; 2]) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::{plots, sample, types::Report};
-    use std::path::Path;
 
     #[test]
     fn a_legend_names_each_line_and_stays_on_the_picture() {
@@ -73,10 +72,9 @@ mod tests {
 
     #[test]
     fn readme_has_the_plots_of_the_committed_run() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap_or_else(|e| panic!("{path}: {e}"));
-        let report: Report = serde_json::from_str(&read("docs/results/offline-default-seed1.json")).unwrap();
-        let readme = read("README.md");
+        let report = sample::committed("docs/results/offline-default-seed1.json");
+        let report: Report = serde_json::from_str(&report).unwrap();
+        let readme = sample::committed("README.md");
         let plots = plots::all(&report).unwrap();
         let shown = |name: &str| readme.contains(&format!("(docs/images/{name}.svg)"));
         let shown: Vec<_> = plots.iter().filter(|plot| shown(&plot.file_name())).collect();
@@ -84,7 +82,7 @@ mod tests {
         for plot in shown {
             let name = plot.file_name();
             assert_eq!(
-                read(&format!("docs/images/{name}.svg")),
+                sample::committed(&format!("docs/images/{name}.svg")),
                 plot.standalone(),
                 "copy {name}.svg from the run's plots"
             );

@@ -1,8 +1,14 @@
-//! A made-up report for tests.
+//! A made-up report for tests, and committed ones.
 
 use super::machine::{Machine, Versions};
 use super::thesis::Thesis;
 use super::types::*;
+
+/// A file of the repository, such as a report in `docs/results`.
+pub(crate) fn committed(path: &str) -> String {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    std::fs::read_to_string(root.join(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
+}
 
 pub(crate) fn report() -> Report {
     Report {

@@ -312,12 +312,11 @@ mod tests {
 
     #[test]
     fn readme_shows_the_committed_reports() {
-        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap_or_else(|e| panic!("{path}: {e}"));
-        let readme = read("README.md");
+        let readme = sample::committed("README.md");
         for pipeline in ["offline", "online"] {
             let path = |seed| format!("docs/results/{pipeline}-default-seed{seed}.json");
-            let reports: Vec<Report> = [1, 2, 3].map(|seed| serde_json::from_str(&read(&path(seed))).unwrap()).into();
+            let report = |seed| serde_json::from_str(&sample::committed(&path(seed))).unwrap();
+            let reports: Vec<Report> = [1, 2, 3].map(report).into();
             let (_, rest) = readme.split_once(&format!("<!-- {pipeline}:begin -->\n")).expect("the table's first mark");
             let (table, _) = rest.split_once(&format!("<!-- {pipeline}:end -->")).expect("the table's last mark");
             assert_eq!(table, markdown(&reports), "fill in what `cargo xtask reproduce table` prints");

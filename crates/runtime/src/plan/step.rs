@@ -95,9 +95,7 @@ impl Step {
         }
         self.dst_layout.clear_border(dst);
     }
-}
 
-impl Step {
     /// Runs the kernel for the first `samples` of a group, each of which has its own `stride` elements of `arenas`.
     pub(crate) fn run_group(&self, token: Token, arenas: &mut [f32], stride: usize, samples: usize) {
         let all = |arenas| {

@@ -1,5 +1,5 @@
-//! Fully connected layer over quads: a matrix in panels of rows times a vector, or several. Memory bounds it: where there is an instruction
-//! for that, zeros are left out.
+//! Fully connected layer over quads: a matrix in panels of rows times a vector, or several. Memory bounds it: where there is
+//! an instruction for that, zeros are left out.
 
 use super::super::{Aligned, Sample};
 use super::{ByteEpilogue, ByteMatrix};
