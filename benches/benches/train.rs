@@ -7,8 +7,8 @@ use hccr_models::offline::cnn9;
 use hccr_nn_train::layers::{Linear, Lstm, MeanOverTime};
 use hccr_nn_train::sequence::bucketed_batches;
 use hccr_nn_train::{Adam, Batch, Clipped, Layer, Network, Sgd, StepStats};
+use hccr_random::Rng;
 use hccr_runtime::shape::LinearParams;
-use hccr_tensor::Rng;
 use std::time::Instant;
 
 const BATCH: usize = 128;

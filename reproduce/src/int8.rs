@@ -2,11 +2,11 @@
 
 use anyhow::Result;
 use hccr_compress::quantize;
+use hccr_data::SplitSize;
+use hccr_data::{ImageSet, SimulatorConfig, Split, simulate};
 use hccr_models::SampleSet;
-use hccr_models::data::simulator::SplitSize;
-use hccr_models::data::{ImageSet, SimulatorConfig, Split, simulate};
+use hccr_random::Rng;
 use hccr_runtime::Model;
-use hccr_tensor::Rng;
 
 /// Samples that ranges are measured on.
 const SAMPLES: usize = 300;

@@ -4,16 +4,16 @@
 mod toy;
 
 use hccr_compress::{Centres, Codebook, Constraint, LayerKind, LowRankPair, Trainer};
+use hccr_data::ImageSet;
 use hccr_graph_opt::{PASSES, optimize};
 use hccr_models::TrainerState;
-use hccr_models::data::ImageSet;
 use hccr_models::offline::OfflineTrainer;
 use hccr_nn_train::Sgd;
 use hccr_nn_train::layers::{Conv2d, Flatten, Linear, NormPReluPool};
 use hccr_nn_train::{Batch, Layer, Mode, Network};
+use hccr_random::Rng;
 use hccr_runtime::shape::{Conv2dParams, LinearParams, Pool2dParams};
 use hccr_runtime::{IsaKind, Model, Op, Plan, Session, WeightData};
-use hccr_tensor::Rng;
 use std::sync::{Arc, OnceLock};
 
 /// Largest difference allowed, as a share of the sample's largest logit.

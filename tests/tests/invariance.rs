@@ -5,12 +5,12 @@
 
 mod toy_ink;
 
-use hccr_models::data::gb2312::{class_of_tag, tag_of_char};
-use hccr_models::data::simulator::{PenPoint, Writer};
-use hccr_models::data::strokes;
+use hccr_data::gb2312::{class_of_tag, tag_of_char};
+use hccr_data::strokes;
+use hccr_data::{PenPoint, Writer};
+use hccr_random::Rng;
 use hccr_runtime::InkRecognizer;
 use hccr_runtime::ink::Point;
-use hccr_tensor::Rng;
 use toy_ink::SEED;
 
 type Ink = Vec<Vec<Point>>;

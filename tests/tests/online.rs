@@ -6,8 +6,8 @@ use hccr_compress::{
     Adw, AdwConfig, Block, Budget, Centres, Cra, CraConfig, MatrixRanks, Sharing, SharingConfig, Strategy, Svd,
     SvdConfig, Trainer, Training, cost,
 };
+use hccr_data::InkSet;
 use hccr_graph_opt::optimize;
-use hccr_models::data::InkSet;
 use hccr_models::online::{OnlineTrainer, SequenceSet};
 use hccr_models::{SampleSet, TrainerState};
 use hccr_nn_train::{Adam, Clipped, checkpoint};

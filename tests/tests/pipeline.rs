@@ -6,8 +6,8 @@ use hccr_compress::{
     Adw, AdwConfig, Block, Budget, Centres, Cra, CraConfig, Gslre, GslreConfig, Ranks, Sharing, SharingConfig,
     Strategy, Trainer, Training, cost, quantize,
 };
+use hccr_data::ImageSet;
 use hccr_graph_opt::optimize;
-use hccr_models::data::ImageSet;
 use hccr_models::offline::OfflineTrainer;
 use hccr_models::{Baseline, SampleSet, TrainerState};
 use hccr_nn_train::{Decay, Schedule, Sgd, checkpoint, evaluate};

@@ -3,10 +3,11 @@
 //! as a codebook.
 
 use hccr_compress::to_codebook;
+use hccr_random::Rng;
 use hccr_runtime::shape::{Conv2dParams, LinearParams};
 use hccr_runtime::{IsaKind, ModelBuilder, Op, Plan, Session, Weight, WeightData, WeightId};
 use hccr_tensor::sparse::{csr_from_dense, csr_times_dense};
-use hccr_tensor::{Rng, Window, im2col};
+use hccr_tensor::{Window, im2col};
 use std::sync::Arc;
 
 const DENSITIES: [f32; 5] = [0.0, 0.05, 0.3, 0.7, 1.0];

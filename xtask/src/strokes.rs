@@ -9,7 +9,7 @@ const VERSION: u32 = 1;
 
 /// Fetches the package with `npm pack`, and writes `strokes.bin` and `LICENSE` under `root/datasets/strokes`.
 ///
-/// The file's form is described where it is read, in `hccr_models::data::strokes`.
+/// The file's form is described where it is read, in `hccr_data::strokes`.
 pub(crate) fn run(root: &Path) -> Result<()> {
     let work = root.join("target/strokes");
     if work.exists() {

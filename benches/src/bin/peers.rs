@@ -7,10 +7,10 @@
 
 use anyhow::{Context, Result, bail, ensure};
 use hccr_benches::{Rng, SEED, SEQUENCE_LENGTH, largest, tolerance};
-use hccr_models::export::onnx;
+use hccr_interchange::onnx;
+use hccr_interchange::scut;
 use hccr_models::offline::{ThesisStage, quantized, thesis_network};
 use hccr_models::online::{OnlineStage, full_size_network};
-use hccr_models::scut;
 use hccr_runtime::ink::FEATURES;
 use hccr_runtime::shape::LstmParams;
 use hccr_runtime::{Batch, Model, Op, Plan, RunError, Session, Weight, WeightData, WeightId};

@@ -127,7 +127,7 @@ fn check_finite(weight: &[f32]) -> Result<(), InputError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hccr_tensor::Rng;
+    use hccr_random::Rng;
     use proptest::prelude::*;
 
     fn sparse_normals(n: usize, density: f32) -> Vec<f32> {

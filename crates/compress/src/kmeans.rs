@@ -193,7 +193,7 @@ fn lloyd(sorted: &[f32], sums: &Sums, mut starts: Vec<usize>) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hccr_tensor::Rng;
+    use hccr_random::Rng;
 
     fn normals(n: usize) -> Vec<f32> {
         let mut rng = Rng::new(5, 0);

@@ -134,8 +134,8 @@ pub fn rank_for_speedup(c: usize, n: usize, width: usize, speedup: f64) -> usize
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hccr_random::Rng;
     use hccr_runtime::shape::LinearParams;
-    use hccr_tensor::Rng;
 
     const PARAMS: Conv2dParams = Conv2dParams::same(4, 5, [3, 3]);
     const KIND: LayerKind = LayerKind::Conv2d(PARAMS);

@@ -112,7 +112,7 @@ pub(crate) fn sparsity_of(keep: &[bool]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hccr_tensor::Rng;
+    use hccr_random::Rng;
 
     fn blocks(shape: [usize; 4], block: [usize; 2]) -> Blocks {
         Blocks { shape, block: block.into() }

@@ -1,10 +1,10 @@
 //! Quantisation of small networks.
 
 use hccr_compress::{QuantizeError, quantize, to_codebook};
+use hccr_random::Rng;
 use hccr_runtime::model::{ModelBuilder, Node, Op, ValueId, Weight, WeightData, WeightId};
 use hccr_runtime::shape::{Conv2dParams, LinearParams, Pool2dParams, STEPS};
 use hccr_runtime::{Model, Plan, Session};
-use hccr_tensor::Rng;
 use std::sync::Arc;
 
 const SIDE: usize = 8;

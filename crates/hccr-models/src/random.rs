@@ -1,9 +1,9 @@
 //! Random weights, for networks that are only structure.
 
 use hccr_compress::Block;
+use hccr_random::Rng;
 use hccr_runtime::model::Pattern;
 use hccr_runtime::{Weight, WeightData};
-use hccr_tensor::Rng;
 
 /// What pruning and weight sharing leave of a weight.
 #[derive(Clone, Copy, Debug)]

@@ -1,9 +1,9 @@
 //! How long and how hard the stages work that both pipelines have.
 
 use crate::Baseline;
-use crate::data::gb2312::gb2312_level1;
-use crate::data::simulator::{SimulatorConfig, SplitSize};
 use hccr_compress::{Block, Centres, CraConfig, Training};
+use hccr_data::gb2312::gb2312_level1;
+use hccr_data::{SimulatorConfig, SplitSize};
 use hccr_nn_train::{Decay, Schedule};
 
 /// How much work a reproduction is.

@@ -1,7 +1,7 @@
 //! What training and measuring need of a data set, of images or of sequences.
 
 use hccr_nn_train::{Batch, Network};
-use hccr_tensor::Rng;
+use hccr_random::Rng;
 
 /// Labelled samples of known characters.
 pub trait SampleSet: Sync {

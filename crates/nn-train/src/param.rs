@@ -1,6 +1,7 @@
 //! Trainable parameters.
 
-use hccr_tensor::{Rng, Scalar};
+use hccr_random::Rng;
+use hccr_tensor::Scalar;
 use serde::{Deserialize, Serialize};
 
 /// What the values of a parameter must keep to.

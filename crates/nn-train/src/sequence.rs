@@ -1,7 +1,8 @@
 //! Mini-batches of sequences of different lengths.
 
 use crate::batch::{Batch, Chunk};
-use hccr_tensor::{Rng, Scalar};
+use hccr_random::Rng;
+use hccr_tensor::Scalar;
 use rayon::prelude::*;
 use std::ops::Range;
 

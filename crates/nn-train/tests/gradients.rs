@@ -4,8 +4,8 @@ use hccr_nn_train::batch::{Batch, CHUNK_IMAGES, Chunk};
 use hccr_nn_train::layers::{Conv2d, Dropout, Flatten, Linear, Lstm, MeanOverTime, NormPReluPool};
 use hccr_nn_train::sequence::CHUNK_SEQUENCES;
 use hccr_nn_train::{Layer, Mode, Network, softmax_cross_entropy};
+use hccr_random::Rng;
 use hccr_runtime::shape::{Conv2dParams, LinearParams, Pool2dParams};
-use hccr_tensor::Rng;
 
 const MODE: Mode = Mode::Train { seed: 7 };
 

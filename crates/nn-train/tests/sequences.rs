@@ -7,9 +7,9 @@ use hccr_nn_train::{
     Adam, Batch, Clipped, Constraint, Layer, Mode, Network, NetworkError, Optimizer, Sgd, checkpoint,
     evaluate_sequences,
 };
+use hccr_random::Rng;
 use hccr_runtime::shape::LinearParams;
 use hccr_runtime::{IsaKind, Model, Plan, Session, WeightData};
-use hccr_tensor::Rng;
 use std::sync::Arc;
 
 const CLASSES: usize = 4;

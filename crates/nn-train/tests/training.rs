@@ -5,8 +5,8 @@ mod common;
 use hccr_nn_train::batch::Batch;
 use hccr_nn_train::layers::{Conv2d, Dropout, Flatten, Linear, NormPReluPool};
 use hccr_nn_train::{Constraint, Layer, Network, Sgd, checkpoint};
+use hccr_random::Rng;
 use hccr_runtime::shape::{Conv2dParams, LinearParams, Pool2dParams};
-use hccr_tensor::Rng;
 
 const SGD: Sgd = Sgd { momentum: 0.9, weight_decay: 1e-3 };
 

@@ -133,7 +133,7 @@ pub fn col2im<T: Scalar>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Rng;
+    use hccr_random::Rng;
 
     fn windows() -> Vec<Window> {
         let mut windows = Vec::new();

@@ -1,4 +1,4 @@
-//! Dense and sparse arrays, matrix products, im2col, SVD and random numbers for training.
+//! Dense and sparse arrays, matrix products, im2col and SVD for training.
 //!
 //! The only crate that knows BLAS. Its default feature `openblas` links the system's OpenBLAS;
 //! `default-features = false` leaves the backend to the final binary.
@@ -11,13 +11,11 @@ mod activation;
 pub mod blas;
 mod im2col;
 mod matrix;
-mod rng;
 mod scalar;
 pub mod sparse;
 mod svd;
 
 pub use im2col::{Window, col2im, im2col};
 pub use matrix::{Transpose, gemm};
-pub use rng::Rng;
 pub use scalar::Scalar;
 pub use svd::{Svd, SvdError, svd};

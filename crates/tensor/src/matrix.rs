@@ -39,7 +39,7 @@ pub fn gemm<T: Scalar>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Rng;
+    use hccr_random::Rng;
 
     #[test]
     fn agrees_with_plain_loops_in_every_orientation() {

@@ -34,7 +34,8 @@ pub fn csr_times_dense<T: Scalar + MulAcc>(a: &CsMat<T>, b: &[T], n: usize) -> V
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Rng, Transpose, gemm};
+    use crate::{Transpose, gemm};
+    use hccr_random::Rng;
 
     #[test]
     fn keeps_the_non_zeros_in_order() {

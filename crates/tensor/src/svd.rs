@@ -78,7 +78,7 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Rng;
+    use hccr_random::Rng;
 
     fn assert_close(a: &Array2<f64>, b: &Array2<f64>) {
         assert_eq!(a.dim(), b.dim());

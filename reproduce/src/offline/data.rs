@@ -5,7 +5,7 @@ use crate::args::file_names;
 use crate::pipeline::{DEV_SHARE, Data, held_out_writers};
 use crate::progress::{bar, counting, finish};
 use anyhow::{Context, Result, ensure};
-use hccr_models::data::{CasiaFilter, CasiaLimits, ImageSet, SimulatorConfig, Split, load_gnt, simulate};
+use hccr_data::{CasiaFilter, CasiaLimits, ImageSet, SimulatorConfig, Split, load_gnt, simulate};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 

@@ -13,12 +13,12 @@ use crate::report::types::Config;
 use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
 use hccr_compress::{Gslre, LayerInfo};
-use hccr_models::data::ImageSet;
+use hccr_data::ImageSet;
 use hccr_models::offline::{OfflineRecipe, cnn9, mean_image};
 use hccr_models::{Recipe, TrainerState};
 use hccr_nn_train::Sgd;
+use hccr_random::Rng;
 use hccr_runtime::Plan;
-use hccr_tensor::Rng;
 use std::path::PathBuf;
 use std::time::Instant;
 

@@ -2,7 +2,7 @@
 
 use crate::report::types::{Fused, InkAccuracy};
 use anyhow::{Context, Result, ensure};
-use hccr_models::data::InkSet;
+use hccr_data::InkSet;
 use hccr_models::online::{joined, shuffled};
 use hccr_runtime::ink::render;
 use hccr_runtime::{InkRecognizer, Recognizer, fuse};

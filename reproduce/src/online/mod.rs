@@ -15,9 +15,9 @@ use hccr_compress::{LayerInfo, Svd};
 use hccr_models::online::{OnlineRecipe, SequenceSet, lstm2};
 use hccr_models::{Recipe, SampleSet, TrainerState};
 use hccr_nn_train::{Adam, Clipped};
+use hccr_random::Rng;
 use hccr_runtime::ink::render;
 use hccr_runtime::preprocess::{GrayImage, normalize};
-use hccr_tensor::Rng;
 use std::path::PathBuf;
 use std::time::Instant;
 

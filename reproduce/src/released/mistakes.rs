@@ -1,8 +1,8 @@
 //! Who is misread, and what for what.
 
 use crate::report::types::{ConfusedPair, WriterAccuracy};
+use hccr_data::ImageSet;
 use hccr_models::Answer;
-use hccr_models::data::ImageSet;
 use hccr_nn_train::Evaluation;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};

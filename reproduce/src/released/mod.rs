@@ -14,8 +14,9 @@ use crate::report::thesis::Thesis;
 use crate::report::types::{Config, Curves, Released, Report, Stage, Threads, WallTime};
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use hccr_models::data::{CasiaFilter, ImageSet, load_gnt};
-use hccr_models::{Answer, answers, export, scut};
+use hccr_data::{CasiaFilter, ImageSet, load_gnt};
+use hccr_interchange::{onnx, safetensors, scut};
+use hccr_models::{Answer, answers};
 use hccr_runtime::{Model, Plan};
 use mistakes::{Mistakes, confused_pairs, writers};
 use repack::Repacked;
@@ -72,8 +73,8 @@ pub(crate) fn run(args: &ReleasedArgs) -> Result<()> {
     write(&args.out, "repacked.hccr", &results.repacked)?;
     write(&args.out, "int8.hccr", &results.int8)?;
     if args.export {
-        write(&args.out, "model.onnx", &export::onnx::to_bytes(&model)?)?;
-        write(&args.out, "model.safetensors", &export::safetensors::to_bytes(&model)?)?;
+        write(&args.out, "model.onnx", &onnx::to_bytes(&model)?)?;
+        write(&args.out, "model.safetensors", &safetensors::to_bytes(&model)?)?;
     }
     println!("{}", report::table::terminal(&results.report));
     println!("report: {}", args.out.join("report.html").display());

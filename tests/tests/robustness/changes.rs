@@ -1,6 +1,6 @@
 //! What images of characters go through in the world, one change at a time.
 
-use hccr_tensor::Rng;
+use hccr_random::Rng;
 
 /// A grey image, row-major, 255 white.
 #[derive(Clone)]

@@ -7,13 +7,11 @@
 mod changes;
 
 use changes::{CHANGES, Scan};
-use hccr_models::data::{
-    CasiaFilter, IMAGE_SIZE, ImageSet, SimulatorConfig, Split, load_gnt, simulate, simulator::SplitSize,
-};
-use hccr_models::scut::import;
+use hccr_data::{CasiaFilter, IMAGE_SIZE, ImageSet, SimulatorConfig, Split, SplitSize, load_gnt, simulate};
+use hccr_interchange::scut::import;
+use hccr_random::Rng;
 use hccr_runtime::Recognizer;
 use hccr_runtime::preprocess::{GrayImage, normalize};
-use hccr_tensor::Rng;
 use std::path::PathBuf;
 
 /// One in so many of the real characters is measured.

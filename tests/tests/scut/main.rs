@@ -9,9 +9,9 @@ mod reference;
 mod released;
 mod writer;
 
-use hccr_models::scut::import;
+use hccr_interchange::scut::import;
+use hccr_random::Rng;
 use hccr_runtime::{Model, Op, Plan, Session, WeightData};
-use hccr_tensor::Rng;
 use reference::Reference;
 use std::sync::Arc;
 use writer::Release;

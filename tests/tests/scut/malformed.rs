@@ -2,9 +2,9 @@
 
 use crate::peak::peak_bytes;
 use crate::writer::Release;
-use hccr_models::scut::{MAX_BYTES, ScutError, import};
+use hccr_interchange::scut::{MAX_BYTES, ScutError, import};
+use hccr_random::Rng;
 use hccr_runtime::{Plan, Session};
-use hccr_tensor::Rng;
 use std::sync::Arc;
 
 /// Most bytes that an import may hold at a time.
@@ -66,7 +66,10 @@ fn every_prefix_is_refused() {
 
 #[test]
 fn large_files_are_refused() {
-    assert_eq!(import(&vec![0; MAX_BYTES + 1]), Err(ScutError::TooLarge { bytes: MAX_BYTES + 1 }));
+    assert_eq!(
+        import(&vec![0; MAX_BYTES + 1]),
+        Err(ScutError::TooLarge { bytes: MAX_BYTES + 1, max_bytes: MAX_BYTES })
+    );
 }
 
 /// A file that fills the whole size with the shortest pairs: the most memory that a byte can ask for.

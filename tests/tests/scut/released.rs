@@ -3,8 +3,8 @@
 use crate::largest_difference;
 use crate::malformed::import_mutated;
 use crate::reference::Reference;
-use hccr_models::data::{CasiaFilter, load_gnt};
-use hccr_models::scut::import;
+use hccr_data::{CasiaFilter, load_gnt};
+use hccr_interchange::scut::import;
 use std::path::PathBuf;
 
 /// The path that the environment variable `name` holds.

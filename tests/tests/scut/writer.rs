@@ -1,6 +1,6 @@
 //! Writes small networks in the format of the thesis's release, and knows what they hold.
 
-use hccr_tensor::Rng;
+use hccr_random::Rng;
 
 /// A file in the release's format and the dense weights that its blobs stand for.
 pub(crate) struct Release {

@@ -1,11 +1,12 @@
 //! A toy to train in seconds: six simulated characters and the narrowest network.
 
+use hccr_data::SplitSize;
+use hccr_data::{ImageSet, SimulatorConfig, Split, simulate};
 use hccr_models::TrainerState;
-use hccr_models::data::simulator::SplitSize;
-use hccr_models::data::{ImageSet, SimulatorConfig, Split, simulate};
 use hccr_models::offline::{cnn9, mean_image};
 use hccr_nn_train::Sgd;
-use hccr_tensor::{Rng, blas};
+use hccr_random::Rng;
+use hccr_tensor::blas;
 
 /// Channel multiplier: 8 to 32 channels.
 const WIDTH: f32 = 0.084;

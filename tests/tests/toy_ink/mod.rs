@@ -1,10 +1,11 @@
 //! A toy to train in seconds: ten simulated characters and a small LSTM.
 
-use hccr_models::data::simulator::{SimulatorConfig, Split, SplitSize, simulate_ink};
+use hccr_data::{SimulatorConfig, Split, SplitSize, simulate_ink};
 use hccr_models::online::{Augmentation, OnlineTrainer, SequenceSet, lstm2};
 use hccr_models::{Baseline, TrainerState};
 use hccr_nn_train::{Adam, Clipped, Decay, Schedule};
-use hccr_tensor::{Rng, blas};
+use hccr_random::Rng;
+use hccr_tensor::blas;
 
 pub(crate) const SEED: u64 = 7;
 const CLASSES: usize = 10;

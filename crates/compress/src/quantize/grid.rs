@@ -72,7 +72,7 @@ impl Spread {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hccr_tensor::Rng;
+    use hccr_random::Rng;
 
     fn spread(elements: &[f32]) -> Spread {
         let mut spread = Spread::default();

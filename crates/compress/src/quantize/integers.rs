@@ -68,7 +68,7 @@ fn best_step(values: &[(f32, u32)]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hccr_tensor::Rng;
+    use hccr_random::Rng;
 
     #[test]
     fn rows_have_steps_of_their_own() {

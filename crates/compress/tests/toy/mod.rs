@@ -1,8 +1,8 @@
 //! A trainer of its own: three layers in plain loops, on images of random patterns.
 
 use hccr_compress::{Constraint, LayerInfo, LayerKind, LowRankPair, TrainStats, Trainer};
+use hccr_random::Rng;
 use hccr_runtime::shape::{Conv2dParams, LinearParams};
-use hccr_tensor::Rng;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 

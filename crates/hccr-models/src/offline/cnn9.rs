@@ -1,10 +1,11 @@
 //! The thesis's offline network, HCCR-CNN9Layer, at any width.
 
-use crate::data::IMAGE_SIZE;
+use hccr_data::IMAGE_SIZE;
 use hccr_nn_train::layers::{Conv2d, Dropout, Flatten, Linear, NormPReluPool};
 use hccr_nn_train::{Layer, Network, NetworkError};
+use hccr_random::Rng;
 use hccr_runtime::shape::{Conv2dParams, LinearParams, Pool2dParams};
-use hccr_tensor::{Rng, Scalar};
+use hccr_tensor::Scalar;
 
 /// Name, output channels at full width, and whether a max pooling follows.
 const CONVOLUTIONS: [(&str, usize, bool); 7] = [

@@ -1,6 +1,6 @@
 //! The mean image of a training set.
 
-use crate::data::ImageSet;
+use hccr_data::ImageSet;
 
 /// Levels that a mean image is rounded to, so that it travels in a few kilobytes.
 const LEVELS: f32 = 32.0;

@@ -1,6 +1,7 @@
 //! Offline recognition: images of characters.
 
 mod cnn9;
+mod images;
 mod mean;
 mod recipe;
 mod thesis;
@@ -11,4 +12,4 @@ pub use recipe::OfflineRecipe;
 pub use thesis::{ThesisStage, quantized, thesis_network};
 
 /// Trains an offline network.
-pub type OfflineTrainer<'a> = crate::NetworkTrainer<'a, crate::data::ImageSet, hccr_nn_train::Sgd>;
+pub type OfflineTrainer<'a> = crate::NetworkTrainer<'a, hccr_data::ImageSet, hccr_nn_train::Sgd>;

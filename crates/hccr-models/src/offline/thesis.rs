@@ -2,13 +2,13 @@
 //!
 //! It shows what the network costs (bytes, multiply-accumulates, time); untrained, it recognises nothing.
 
-use crate::data::IMAGE_SIZE;
-use crate::data::gb2312::gb2312_level1;
 use crate::random::{Compressed, weight};
 use hccr_compress::{Block, QuantizeError, quantize};
+use hccr_data::IMAGE_SIZE;
+use hccr_data::gb2312::gb2312_level1;
+use hccr_random::Rng;
 use hccr_runtime::shape::{Conv2dParams, LinearParams, Pool2dParams};
 use hccr_runtime::{Model, ModelBuilder, Op};
-use hccr_tensor::Rng;
 
 /// Which form of the thesis's network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

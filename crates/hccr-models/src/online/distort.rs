@@ -1,7 +1,7 @@
 //! Inks written in another way: what an online network must not depend on, and what it must bear.
 
-use crate::data::InkSet;
-use hccr_tensor::Rng;
+use hccr_data::InkSet;
+use hccr_random::Rng;
 
 /// The same inks with the strokes of each in a random order.
 pub fn shuffled(inks: &InkSet, seed: u64) -> InkSet {

@@ -2,9 +2,9 @@
 
 use hccr_nn_train::layers::{Dropout, Linear, Lstm, MeanOverTime};
 use hccr_nn_train::{Layer, Network, NetworkError};
+use hccr_random::Rng;
 use hccr_runtime::ink::FEATURES;
 use hccr_runtime::shape::LinearParams;
-use hccr_tensor::Rng;
 
 /// Two LSTM layers over the steps of an ink, the mean of their outputs over time, and a fully connected layer.
 ///

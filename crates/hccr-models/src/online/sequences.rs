@@ -1,12 +1,12 @@
 //! Inks as the network reads them.
 
 use crate::SampleSet;
-use crate::data::InkSet;
+use hccr_data::InkSet;
 use hccr_nn_train::sequence::bucketed_batches;
 use hccr_nn_train::{Batch, Network};
+use hccr_random::Rng;
 use hccr_runtime::RunError;
 use hccr_runtime::ink::{FEATURES, Point, normalize};
-use hccr_tensor::Rng;
 
 /// How training changes an ink, anew each time, before it is normalised.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

@@ -2,13 +2,13 @@
 //!
 //! It shows what such a network costs (bytes, multiply-accumulates, time); untrained, it recognises nothing.
 
-use crate::data::gb2312::gb2312_level1;
 use crate::random::{Compressed, weight};
 use hccr_compress::Block;
+use hccr_data::gb2312::gb2312_level1;
+use hccr_random::Rng;
 use hccr_runtime::ink::FEATURES;
 use hccr_runtime::shape::{LinearParams, LstmParams, STEPS};
 use hccr_runtime::{Model, ModelBuilder, Op, WeightId};
-use hccr_tensor::Rng;
 
 /// Which form of the full-size online network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

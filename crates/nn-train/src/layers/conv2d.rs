@@ -3,8 +3,9 @@
 use super::{Mode, sum_in_order};
 use crate::batch::{Batch, Chunk, Spare};
 use crate::param::Param;
+use hccr_random::Rng;
 use hccr_runtime::shape::Conv2dParams;
-use hccr_tensor::{Rng, Scalar, Transpose, Window, col2im, gemm, im2col};
+use hccr_tensor::{Scalar, Transpose, Window, col2im, gemm, im2col};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;

@@ -2,7 +2,8 @@
 
 use super::Mode;
 use crate::batch::Batch;
-use hccr_tensor::{Rng, Scalar};
+use hccr_random::Rng;
+use hccr_tensor::Scalar;
 use serde::{Deserialize, Serialize};
 
 /// Sets each element to zero with a probability in training and scales the others up, so that nothing is left to do

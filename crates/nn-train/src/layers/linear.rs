@@ -3,8 +3,9 @@
 use super::{Mode, sum_in_order};
 use crate::batch::{Batch, Chunk};
 use crate::param::Param;
+use hccr_random::Rng;
 use hccr_runtime::shape::LinearParams;
-use hccr_tensor::{Rng, Scalar, Transpose, gemm};
+use hccr_tensor::{Scalar, Transpose, gemm};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 

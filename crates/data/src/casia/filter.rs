@@ -1,0 +1,116 @@
+//! Which records are wanted, and which class they are.
+
+use super::error::{CasiaError, CasiaReason};
+use crate::gb2312::{char_of_tag, tag_of_char};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What to do with a record that is none of the wanted characters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OtherTags {
+    /// Pass over it.
+    #[default]
+    Skip,
+    /// Stop with an error.
+    Refuse,
+}
+
+/// What archives may unpack to, and how much is kept. Counted while unpacking: what headers claim is not trusted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CasiaLimits {
+    /// The bytes of one member.
+    pub member_bytes: u64,
+    /// The bytes of all members of all archives.
+    pub total_bytes: u64,
+    /// The characters that are kept; an image takes 9216 bytes of memory.
+    pub samples: usize,
+}
+
+impl Default for CasiaLimits {
+    /// 512 MiB a member, 8 GiB in all, a million characters: each of HWDB's archives, but not all of them at once.
+    fn default() -> Self {
+        Self { member_bytes: 512 << 20, total_bytes: 8 << 30, samples: 1_000_000 }
+    }
+}
+
+/// What to take from GNT or POT files.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CasiaFilter {
+    /// The classes, in this order; without them, all GB2312 characters found, in code order. A test set wants the
+    /// classes of its training set.
+    pub classes: Option<Vec<char>>,
+    /// What to do with other characters (without `classes`: ASCII symbols).
+    pub others: OtherTags,
+    /// What archives may unpack to, and how much is kept.
+    pub limits: CasiaLimits,
+}
+
+/// Chooses among records, and labels those chosen.
+pub(crate) struct Labeller<'a> {
+    filter: &'a CasiaFilter,
+    /// The label of each wanted tag.
+    wanted: Option<BTreeMap<[u8; 2], u16>>,
+    tags: Vec<[u8; 2]>,
+    writers: Vec<u32>,
+}
+
+/// The labels, writers and classes of the records chosen.
+pub(crate) struct Labels {
+    pub(crate) labels: Vec<u16>,
+    pub(crate) writers: Vec<u32>,
+    pub(crate) classes: Vec<char>,
+}
+
+impl<'a> Labeller<'a> {
+    pub(crate) fn new(filter: &'a CasiaFilter) -> Result<Self, CasiaError> {
+        let wanted = filter.classes.as_deref().map(labels_of).transpose()?;
+        Ok(Self { filter, wanted, tags: Vec::new(), writers: Vec::new() })
+    }
+
+    /// The number of records chosen.
+    pub(crate) fn len(&self) -> usize {
+        self.tags.len()
+    }
+
+    /// Whether the next record is chosen.
+    pub(crate) fn chooses(&mut self, writer: u32, tag: [u8; 2]) -> Result<bool, CasiaReason> {
+        let is_wanted = match &self.wanted {
+            Some(labels) => labels.contains_key(&tag),
+            None => char_of_tag(tag).is_some(),
+        };
+        if !is_wanted {
+            return match self.filter.others {
+                OtherTags::Skip => Ok(false),
+                OtherTags::Refuse => Err(CasiaReason::Unwanted(tag)),
+            };
+        }
+        if self.len() == self.filter.limits.samples {
+            return Err(CasiaReason::Samples(self.filter.limits.samples));
+        }
+        self.tags.push(tag);
+        self.writers.push(writer);
+        Ok(true)
+    }
+
+    pub(crate) fn finish(self) -> Labels {
+        let (labels, classes) = match (self.wanted, &self.filter.classes) {
+            (Some(labels), Some(classes)) => (labels, classes.clone()),
+            _ => {
+                let found: BTreeSet<[u8; 2]> = self.tags.iter().copied().collect();
+                let labels = found.iter().zip(0..).map(|(&tag, label)| (tag, label)).collect();
+                (labels, found.into_iter().filter_map(char_of_tag).collect())
+            }
+        };
+        Labels { labels: self.tags.iter().map(|tag| labels[tag]).collect(), writers: self.writers, classes }
+    }
+}
+
+fn labels_of(classes: &[char]) -> Result<BTreeMap<[u8; 2], u16>, CasiaError> {
+    let mut labels = BTreeMap::new();
+    for (&class, label) in classes.iter().zip(0..) {
+        let tag = tag_of_char(class).ok_or(CasiaError::Class(class))?;
+        if labels.insert(tag, label).is_some() {
+            return Err(CasiaError::Class(class));
+        }
+    }
+    Ok(labels)
+}

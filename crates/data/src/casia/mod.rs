@@ -1,0 +1,16 @@
+//! What the files of CASIA's handwriting data have in common, whether they hold images (`gnt`) or pen trajectories
+//! (`pot`): they are records one after another, one a character, in files one a writer, in folders and archives.
+
+mod error;
+mod filter;
+mod walk;
+
+pub use error::{CasiaError, CasiaReason};
+pub use filter::{CasiaFilter, CasiaLimits, OtherTags};
+
+pub(crate) use error::{MAX_SIDE, RecordError};
+pub(crate) use filter::Labeller;
+pub(crate) use walk::{read_body, read_header, visit};
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,180 @@
+//! Finds the records in files, folders and archives.
+
+use super::{
+    error::{CasiaError, CasiaReason, RecordError},
+    filter::CasiaLimits,
+};
+use std::{
+    fs::{self, File},
+    io::{self, BufReader, Cursor, Read, Seek},
+    path::{Path, PathBuf},
+};
+use zip::ZipArchive;
+
+/// The signature of a zip archive. As the size of a first GNT record it would be far too large; a first POT record would
+/// have a tag that is no GB2312 code.
+const ZIP: [u8; 4] = *b"PK\x03\x04";
+/// How deep folders and archives may lie in each other.
+const MAX_DEPTH: usize = 8;
+
+/// Reads the next record of a file, `None` at its end. It allocates no more than about twice the bytes that it reads.
+type ReadRecord<T> = fn(&mut dyn Read) -> Result<Option<T>, RecordError>;
+
+/// Calls `each` with every record of the files in `paths` (files, folders, zip archives), and with the number of the file it
+/// is in: counted from 0 over all files, folders in the order of names, archives in their own. Hidden files inside folders
+/// and archives are passed over.
+///
+/// # Errors
+/// [`CasiaError`] at the first file of which `read` refuses a record, or what `each` returns: a reason is completed with
+/// file and offset.
+pub(crate) fn visit<T>(
+    paths: &[PathBuf],
+    limits: &CasiaLimits,
+    read: ReadRecord<T>,
+    each: &mut dyn FnMut(u32, T) -> Result<(), CasiaReason>,
+) -> Result<(), CasiaError> {
+    let mut walk = Walk { limits, left: limits.total_bytes, files: 0, read, each };
+    paths.iter().try_for_each(|path| walk.path(path, 0))
+}
+
+/// The header of the next record, `None` at the end of the file.
+pub(crate) fn read_header<const N: usize>(reader: &mut dyn Read) -> Result<Option<[u8; N]>, RecordError> {
+    let bytes = read_up_to(reader, N)?;
+    match bytes.first_chunk() {
+        Some(&header) => Ok(Some(header)),
+        None if bytes.is_empty() => Ok(None),
+        None => Err(CasiaReason::TruncatedHeader { expected: N, found: bytes.len() }.into()),
+    }
+}
+
+/// What follows a header that asks for `expected` bytes.
+pub(crate) fn read_body(reader: &mut dyn Read, expected: usize) -> Result<Vec<u8>, RecordError> {
+    let body = read_up_to(reader, expected)?;
+    let found = body.len();
+    if found == expected { Ok(body) } else { Err(CasiaReason::TruncatedBody { expected, found }.into()) }
+}
+
+/// The next `bytes` bytes, or as many as there are before the end.
+fn read_up_to(reader: &mut dyn Read, bytes: usize) -> io::Result<Vec<u8>> {
+    let mut read = Vec::new();
+    reader.take(bytes as u64).read_to_end(&mut read)?;
+    Ok(read)
+}
+
+struct Walk<'a, T> {
+    limits: &'a CasiaLimits,
+    /// The bytes that may still be unpacked.
+    left: u64,
+    files: u32,
+    read: ReadRecord<T>,
+    each: &'a mut dyn FnMut(u32, T) -> Result<(), CasiaReason>,
+}
+
+impl<T> Walk<'_, T> {
+    fn path(&mut self, path: &Path, depth: usize) -> Result<(), CasiaError> {
+        let name = path.display().to_string();
+        let io = |error| CasiaError::Io { file: name.clone(), error };
+        if depth > MAX_DEPTH {
+            return Err(CasiaError::TooDeep { file: name });
+        }
+        if fs::metadata(path).map_err(io)?.is_dir() {
+            let entries = fs::read_dir(path).and_then(|dir| dir.map(|e| Ok(e?.path())).collect::<io::Result<Vec<_>>>());
+            let mut entries = entries.map_err(io)?;
+            entries.sort();
+            entries.retain(|entry| !is_hidden(&entry.to_string_lossy()));
+            return entries.iter().try_for_each(|entry| self.path(entry, depth + 1));
+        }
+        let mut reader = BufReader::with_capacity(1 << 16, File::open(path).map_err(io)?);
+        let start = read_up_to(&mut reader, ZIP.len()).map_err(io)?;
+        reader.rewind().map_err(io)?;
+        if start == ZIP { self.archive(reader, &name, depth) } else { self.records(reader, &name) }
+    }
+
+    fn archive<R: Read + Seek>(&mut self, reader: R, name: &str, depth: usize) -> Result<(), CasiaError> {
+        let io = |file: &str, error: zip::result::ZipError| CasiaError::Io { file: file.into(), error: error.into() };
+        if depth > MAX_DEPTH {
+            return Err(CasiaError::TooDeep { file: name.into() });
+        }
+        let mut archive = ZipArchive::new(reader).map_err(|e| io(name, e))?;
+        for i in 0..archive.len() {
+            let member = archive.by_index(i).map_err(|e| io(name, e))?;
+            if member.is_dir() || is_hidden(member.name()) {
+                continue;
+            }
+            let name = format!("{name}/{}", member.name());
+            let (limits, mut left) = (self.limits, self.left);
+            let mut reader = Metered { reader: member, read: 0, left: &mut left, limits };
+            let failed = |error: io::Error| RecordError::from(error).at(&name, 0);
+            let start = read_up_to(&mut reader, ZIP.len()).map_err(failed)?;
+            let result = if start == ZIP {
+                let mut bytes = start;
+                reader.read_to_end(&mut bytes).map_err(failed)?;
+                self.left = left;
+                self.archive(Cursor::new(bytes), &name, depth + 1)
+            } else {
+                let result = self.records(BufReader::with_capacity(1 << 16, Cursor::new(start).chain(reader)), &name);
+                self.left = left;
+                result
+            };
+            result?;
+        }
+        Ok(())
+    }
+
+    fn records<R: Read>(&mut self, reader: R, name: &str) -> Result<(), CasiaError> {
+        let mut reader = Counted { reader, read: 0 };
+        loop {
+            let offset = reader.read;
+            match (self.read)(&mut reader).map_err(|error| error.at(name, offset))? {
+                Some(record) => (self.each)(self.files, record).map_err(|e| RecordError::from(e).at(name, offset))?,
+                None if offset == 0 => return Err(RecordError::from(CasiaReason::NoRecords).at(name, 0)),
+                None => break,
+            }
+        }
+        self.files += 1;
+        Ok(())
+    }
+}
+
+/// A reader that knows where it is.
+struct Counted<R> {
+    reader: R,
+    read: u64,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.reader.read(buffer)?;
+        self.read += n as u64;
+        Ok(n)
+    }
+}
+
+/// Names that systems add to folders and archives: `.DS_Store`, `__MACOSX/...`.
+fn is_hidden(name: &str) -> bool {
+    let last = name.rsplit(['/', '\\']).next().unwrap_or(name);
+    last.starts_with('.') || name.starts_with("__MACOSX")
+}
+
+/// A member of an archive, within limits.
+struct Metered<'a, R> {
+    reader: R,
+    read: u64,
+    left: &'a mut u64,
+    limits: &'a CasiaLimits,
+}
+
+impl<R: Read> Read for Metered<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.reader.read(buffer)?;
+        self.read += n as u64;
+        if self.read > self.limits.member_bytes {
+            return Err(io::Error::other(CasiaReason::MemberBytes(self.limits.member_bytes)));
+        }
+        *self.left = self
+            .left
+            .checked_sub(n as u64)
+            .ok_or_else(|| io::Error::other(CasiaReason::TotalBytes(self.limits.total_bytes)))?;
+        Ok(n)
+    }
+}

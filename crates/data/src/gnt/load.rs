@@ -1,0 +1,76 @@
+//! GNT files as an [`ImageSet`].
+
+use super::record::{Record, read_record};
+use crate::{
+    IMAGE_SIZE, ImageSet,
+    casia::{self, CasiaError, CasiaFilter, CasiaReason, Labeller},
+};
+use hccr_runtime::preprocess::{GrayImage, normalize};
+use rayon::prelude::*;
+use std::path::PathBuf;
+
+/// Records are normalised together once they hold so many bytes.
+const BATCH_BYTES: usize = 8 << 20;
+
+/// Loads the GNT files in `paths` (files, folders, zip archives), normalised. An image's writer is the number of its file,
+/// counted from 0 over all files, folders in the order of names, archives in their own: in HWDB, one writer wrote each.
+/// Hidden files inside folders and archives are passed over.
+///
+/// `progress` hears how many images have been loaded, now and then.
+///
+/// # Errors
+/// [`CasiaError`] for data that is malformed in any way, an image without ink included, or beyond the limits.
+pub fn load_gnt(paths: &[PathBuf], filter: &CasiaFilter, progress: &dyn Fn(usize)) -> Result<ImageSet, CasiaError> {
+    let mut labeller = Labeller::new(filter)?;
+    let mut loader = Loader::default();
+    casia::visit(paths, &filter.limits, read_record, &mut |writer, record| {
+        if !labeller.chooses(writer, record.tag)? {
+            return Ok(());
+        }
+        if record.pixels.iter().all(|&grey| grey == 255) {
+            return Err(CasiaReason::Blank);
+        }
+        loader.push(record);
+        if loader.batch_bytes >= BATCH_BYTES {
+            loader.normalize_batch();
+            progress(labeller.len());
+        }
+        Ok(())
+    })?;
+    loader.normalize_batch();
+    progress(labeller.len());
+
+    let labels = labeller.finish();
+    let mut set = ImageSet::new(IMAGE_SIZE, labels.classes);
+    (set.labels, set.writers, set.pixels) = (labels.labels, labels.writers, loader.pixels);
+    Ok(set)
+}
+
+#[derive(Default)]
+struct Loader {
+    pixels: Vec<u8>,
+    /// The last records, not normalised yet.
+    batch: Vec<Record>,
+    batch_bytes: usize,
+}
+
+impl Loader {
+    fn push(&mut self, record: Record) {
+        self.batch_bytes += record.pixels.len();
+        self.batch.push(record);
+    }
+
+    fn normalize_batch(&mut self) {
+        const LEN: usize = IMAGE_SIZE * IMAGE_SIZE;
+        let start = self.pixels.len();
+        self.pixels.resize(start + self.batch.len() * LEN, 0);
+        self.pixels[start..].par_chunks_exact_mut(LEN).zip(&self.batch).for_each(|(out, record)| {
+            // Neither step can fail: sides and bytes of a record agree, and there is ink.
+            if let Ok(image) = GrayImage::new(&record.pixels, record.width, record.height) {
+                let _ = normalize(image, IMAGE_SIZE, out);
+            }
+        });
+        self.batch.clear();
+        self.batch_bytes = 0;
+    }
+}

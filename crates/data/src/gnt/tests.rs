@@ -1,0 +1,150 @@
+use super::*;
+use crate::{
+    CasiaError, CasiaFilter, CasiaLimits, CasiaReason, IMAGE_SIZE, ImageSet, OtherTags,
+    casia::MAX_SIDE,
+    casia::tests::{self, mutations, with_file, zip},
+    gb2312::tag_of_char,
+};
+use hccr_runtime::preprocess::{GrayImage, normalize};
+use proptest::prelude::*;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// A record of a `width x height` image of `c`, black except for a white first pixel.
+fn record(c: char, width: u16, height: u16) -> Vec<u8> {
+    let tag = tag_of_char(c).unwrap_or([c as u8, 0]);
+    let mut bytes = (u32::from(width) * u32::from(height) + 10).to_le_bytes().to_vec();
+    bytes.extend(tag);
+    bytes.extend(width.to_le_bytes());
+    bytes.extend(height.to_le_bytes());
+    bytes.push(255);
+    bytes.resize(10 + usize::from(width) * usize::from(height), 0);
+    bytes
+}
+
+fn file(chars: &str) -> Vec<u8> {
+    chars.chars().zip(3..).flat_map(|(c, width)| record(c, width, 5)).collect()
+}
+
+fn load(path: &Path, filter: &CasiaFilter) -> Result<ImageSet, CasiaError> {
+    load_gnt(&[path.to_path_buf()], filter, &|_| {})
+}
+
+/// Loads `bytes` as a file of its own.
+fn load_bytes(bytes: &[u8], filter: &CasiaFilter) -> Result<ImageSet, CasiaError> {
+    with_file(bytes, |path| load(path, filter))
+}
+
+/// Why `bytes` is refused, and at which offset.
+fn refusal(bytes: &[u8], filter: &CasiaFilter) -> (u64, CasiaReason) {
+    tests::refusal(load_bytes(bytes, filter))
+}
+
+fn wanting(classes: &str) -> CasiaFilter {
+    CasiaFilter { classes: Some(classes.chars().collect()), ..CasiaFilter::default() }
+}
+
+#[test]
+fn files_folders_and_archives_nest() {
+    let dir = tempfile::tempdir().expect("temporary folder");
+    let at = |name: &str| -> PathBuf { dir.path().join(name) };
+    fs::create_dir(at("b")).expect("folder");
+    let inner = zip(&[("no-extension", &file("丁")), ("__MACOSX/x", b"junk")]);
+    fs::write(at("a.dat"), file("一丁")).expect("write");
+    fs::write(at("b/1.gnt"), zip(&[("0/inner", &inner), ("1", &file("一七"))])).expect("write");
+    fs::write(at("b/.hidden"), b"junk").expect("write");
+    let set = load(dir.path(), &CasiaFilter::default()).expect("loads");
+    assert_eq!(set.classes, ['丁', '七', '一'], "in code order");
+    assert_eq!(set.labels, [2, 0, 0, 2, 1]);
+    assert_eq!(set.writers, [0, 0, 1, 2, 2]);
+
+    let image = record('丁', 4, 5).split_off(10);
+    let mut expected = vec![0; IMAGE_SIZE * IMAGE_SIZE];
+    normalize(GrayImage::new(&image, 4, 5).expect("image"), IMAGE_SIZE, &mut expected).expect("ink");
+    assert_eq!(set.image(1), expected);
+}
+
+#[test]
+fn classes_are_a_subset_in_the_order_given() {
+    let bytes = [file("一丁七"), record('A', 3, 3)].concat();
+    let set = load_bytes(&bytes, &wanting("七万一")).expect("loads");
+    assert_eq!((set.classes, set.labels), (vec!['七', '万', '一'], vec![2, 0]));
+    assert_eq!(load_bytes(&bytes, &CasiaFilter::default()).expect("loads").len(), 3, "symbols are passed over");
+
+    let refuse = CasiaFilter { others: OtherTags::Refuse, ..wanting("一") };
+    assert_eq!(refusal(&bytes, &refuse), (25, CasiaReason::Unwanted(tag_of_char('丁').expect("in GB2312"))));
+    for wrong in ["一一", "一x", "𠀀"] {
+        assert!(matches!(load_bytes(&bytes, &wanting(wrong)), Err(CasiaError::Class(_))), "{wrong}");
+    }
+}
+
+#[test]
+fn malformed_records_are_named() {
+    let good = file("一丁");
+    let second = 25;
+    let altered = |at: usize, value: &[u8]| {
+        let mut bytes = good.clone();
+        bytes[second + at..second + at + value.len()].copy_from_slice(value);
+        refusal(&bytes, &CasiaFilter::default())
+    };
+    let at_second = |reason| (second as u64, reason);
+    assert_eq!(altered(0, &[31]), at_second(CasiaReason::Size { found: 31, expected: 30 }));
+    assert_eq!(altered(3, &[255]), at_second(CasiaReason::Size { found: 0xFF00_001E, expected: 30 }));
+    assert_eq!(altered(6, &[0]), at_second(CasiaReason::Sides { width: 0, height: 5 }));
+    assert_eq!(altered(9, &[255]), at_second(CasiaReason::Sides { width: 4, height: 0xFF05 }));
+    assert_eq!(altered(4, &[0x81, 0x40]), at_second(CasiaReason::Tag(vec![0x81, 0x40])));
+    assert_eq!(altered(10, &[255; 20]), at_second(CasiaReason::Blank));
+
+    let cut = |end: usize| refusal(&good[..end], &CasiaFilter::default());
+    assert_eq!(cut(second + 9), at_second(CasiaReason::TruncatedHeader { expected: 10, found: 9 }));
+    assert_eq!(cut(second + 10), at_second(CasiaReason::TruncatedBody { expected: 20, found: 0 }));
+    assert_eq!(cut(second + 29), at_second(CasiaReason::TruncatedBody { expected: 20, found: 19 }));
+    assert_eq!(cut(0), (0, CasiaReason::NoRecords));
+}
+
+#[test]
+fn errors_in_archives_name_the_member() {
+    let error = load_bytes(&zip(&[("a.gnt", &file("一")), ("b.gnt", b"not GNT at all")]), &CasiaFilter::default());
+    assert!(
+        matches!(&error, Err(CasiaError::Malformed { file, offset: 0, .. }) if file.ends_with("x/b.gnt")),
+        "{error:?}"
+    );
+    let mut torn = zip(&[("a.gnt", &file("一"))]);
+    torn.truncate(torn.len() - 5);
+    assert!(matches!(load_bytes(&torn, &CasiaFilter::default()), Err(CasiaError::Io { .. })));
+    assert!(matches!(load(Path::new("no such file"), &CasiaFilter::default()), Err(CasiaError::Io { .. })));
+}
+
+#[test]
+fn zip_bombs_are_stopped() {
+    let limits = CasiaLimits { member_bytes: 100_000, total_bytes: 150_000, samples: 3 };
+    let filter = CasiaFilter { limits, ..CasiaFilter::default() };
+    // One white image of 16 MB, in 16 kB.
+    let mut huge = record('一', MAX_SIDE, MAX_SIDE);
+    huge[10..].fill(255);
+    let bomb = zip(&[("bomb", &huge)]);
+    assert!(bomb.len() < 20_000);
+    assert_eq!(refusal(&bomb, &filter), (0, CasiaReason::MemberBytes(100_000)));
+    // The same one archive deeper, and as many members that are each small enough.
+    assert_eq!(refusal(&zip(&[("deep", &zip(&[("bomb", &huge)]))]), &filter), (0, CasiaReason::MemberBytes(100_000)));
+    let large = record('一', 300, 300);
+    assert_eq!(refusal(&zip(&[("0", &large), ("1", &large)]), &filter), (0, CasiaReason::TotalBytes(150_000)));
+    // Images that are small on disk and large in memory.
+    assert_eq!(refusal(&file("一丁七万"), &filter), (90, CasiaReason::Samples(3)));
+    // Archives within archives.
+    let nested = (0..20).fold(file("一"), |inner, _| zip(&[("deeper", &inner)]));
+    assert!(matches!(load_bytes(&nested, &CasiaFilter::default()), Err(CasiaError::TooDeep { .. })));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+    #[test]
+    fn mutations_never_panic(bytes in mutations(file("一丁七"), &file("万"))) {
+        let limits = CasiaLimits { member_bytes: 10_000, total_bytes: 20_000, samples: 100 };
+        if let Ok(set) = load_bytes(&bytes, &CasiaFilter { limits, ..CasiaFilter::default() }) {
+            prop_assert_eq!(set.pixels.len(), set.len() * IMAGE_SIZE * IMAGE_SIZE);
+        }
+    }
+}
