@@ -55,21 +55,26 @@ pub enum PlanError {
         /// Its name.
         isa: &'static str,
     },
+    /// There is no kernel of the wanted name.
+    UnknownKernel {
+        /// The name.
+        kernel: String,
+    },
 }
 
 /// Why a run failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RunError {
-    /// An input has another number of elements than the plan expects.
-    InputShape {
-        /// Elements that the plan expects.
+    /// An input has another number of elements than the network expects.
+    InputLength {
+        /// Elements that the network expects.
         expected: usize,
         /// Elements given.
         found: usize,
     },
     /// Another number of output elements than a batch needs.
-    OutputShape {
+    OutputLength {
         /// Elements that it needs.
         expected: usize,
         /// Elements given.
@@ -143,6 +148,7 @@ impl fmt::Display for PlanError {
                 write!(f, "layer '{layer}' needs {elements} elements, too many to plan")
             }
             Self::IsaUnavailable { isa } => write!(f, "instruction set {isa} is not available on this CPU"),
+            Self::UnknownKernel { kernel } => write!(f, "there is no kernel {kernel}"),
         }
     }
 }
@@ -150,10 +156,10 @@ impl fmt::Display for PlanError {
 impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::InputShape { expected, found } => {
-                write!(f, "input has {found} elements, the plan expects {expected}")
+            Self::InputLength { expected, found } => {
+                write!(f, "the input has {found} elements, the network expects {expected}")
             }
-            Self::OutputShape { expected, found } => {
+            Self::OutputLength { expected, found } => {
                 write!(f, "room for {found} output elements, the batch needs {expected}")
             }
             Self::NonFiniteInput { index } => write!(f, "input element {index} is NaN or infinite"),

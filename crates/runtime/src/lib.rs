@@ -4,24 +4,25 @@
 
 extern crate alloc;
 
-mod batch;
+mod compile;
 pub mod error;
+mod exec;
 pub mod ink;
 #[allow(unsafe_code)]
 mod isa;
 #[allow(unsafe_code)]
 mod kernels;
 pub mod model;
-mod plan;
 pub mod preprocess;
 mod recognizer;
-mod session;
-pub mod shape;
+mod tensor;
+mod weights;
 
-pub use batch::{Batch, Job};
+pub use compile::PlannedLayer;
 pub use error::{LoadError, PlanError, RunError};
+pub use exec::{Batch, Job, Plan, SequenceSession, SequenceState, Session};
 pub use isa::IsaKind;
-pub use model::{Model, ModelBuilder, Node, Op, ValueId, Weight, WeightData, WeightId};
-pub use plan::Plan;
+pub use model::{Model, ModelBuilder, Node, Op, ValueId};
 pub use recognizer::{Candidate, FusedRecognizer, InkRecognizer, InkSession, Recognizer, fuse};
-pub use session::{SequenceState, Session};
+pub use tensor::shape;
+pub use weights::{Pattern, Weight, WeightData, WeightId};

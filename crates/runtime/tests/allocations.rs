@@ -1,7 +1,7 @@
 //! A run allocates nothing, nor does a step of a sequence.
 
 use hccr_runtime::shape::{Conv2dParams, LinearParams, LstmParams, Pool2dParams, STEPS};
-use hccr_runtime::{Batch, IsaKind, Job, Model, ModelBuilder, Op, Plan, SequenceState, Session};
+use hccr_runtime::{Batch, IsaKind, Job, Model, ModelBuilder, Op, Plan, SequenceSession, SequenceState, Session};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -33,13 +33,13 @@ fn a_run_allocates_nothing() {
     for isa in IsaKind::available() {
         for model in [images(false), images(true)] {
             let plan = Plan::with_isa(&model, isa).unwrap();
-            let (table, is_bytes) = (plan.describe(), model.nodes.len() > 7);
+            let (table, is_bytes) = (plan.to_string(), model.nodes.len() > 7);
             assert_eq!(table.contains("u8_gemv"), is_bytes, "{table}");
             assert_eq!(table.contains("u8_spmv"), is_bytes && isa == IsaKind::Avx512, "{table}");
             let plan = Arc::new(plan);
             let mut session = Session::new(Arc::clone(&plan));
             let input = [0.25; 144];
-            let (mut batch, inputs, mut outputs) = (Batch::new(plan, 2), [0.25; 19 * 144], [0.0; 19 * 144]);
+            let (mut batch, inputs, mut outputs) = (Batch::new(plan, 2).unwrap(), [0.25; 19 * 144], [0.0; 19 * 144]);
             let before = ALLOCATIONS.load(Ordering::Relaxed);
             for _ in 0..3 {
                 session.run(&input).unwrap();
@@ -48,17 +48,19 @@ fn a_run_allocates_nothing() {
             assert_eq!(ALLOCATIONS.load(Ordering::Relaxed), before, "{isa}");
         }
 
-        let mut session = Session::new(Arc::new(Plan::with_isa(&sequence(), isa).unwrap()));
+        let plan = Arc::new(Plan::with_isa(&sequence(), isa).unwrap());
+        let mut whole = Session::new(Arc::clone(&plan));
+        let mut session = SequenceSession::new(plan).unwrap();
         let mut state = SequenceState::default();
         session.push(&[0.5; 6]).unwrap();
-        session.save(&mut state).unwrap(); // the first time allocates
+        session.save(&mut state); // the first time allocates
         let before = ALLOCATIONS.load(Ordering::Relaxed);
         for steps in [1, 16, 40] {
             session.push(&[0.25; 6 * 40][..6 * steps]).unwrap();
-            session.finish().unwrap();
+            session.answer().unwrap();
             session.restore(&state).unwrap();
-            session.save(&mut state).unwrap();
-            session.run(&[0.75; 6]).unwrap();
+            session.save(&mut state);
+            whole.run(&[0.75; 6]).unwrap();
         }
         assert_eq!(ALLOCATIONS.load(Ordering::Relaxed), before, "{isa}");
     }

@@ -3,7 +3,7 @@
 mod common;
 
 use common::Rng;
-use hccr_runtime::model::Pattern;
+use hccr_runtime::Pattern;
 use hccr_runtime::shape::{Conv2dParams, LinearParams, Pool2dParams, STEPS};
 use hccr_runtime::{
     Batch, IsaKind, Job, Model, ModelBuilder, Op, Plan, RunError, Session, ValueId, Weight, WeightData,
@@ -106,13 +106,13 @@ fn every_sample_has_the_bits_of_a_run_alone() {
         ];
         for (model, kinds) in forms {
             let plan = Arc::new(Plan::with_isa(&model, isa).unwrap());
-            assert!(kinds.iter().all(|kind| plan.describe().contains(kind)), "{}", plan.describe());
+            assert!(kinds.iter().all(|kind| plan.to_string().contains(kind)), "{plan}");
             let mut session = Session::new(Arc::clone(&plan));
             let [input_len, output_len] = [plan.input_len(), plan.output_len()];
             for (threads, samples) in [(0, 3), (1, 1), (1, 16), (1, 17), (2, 5), (2, 35), (3, 2), (4, 32), (5, 0)] {
                 let inputs = Rng(samples as u64).values(input_len * samples);
                 let mut outputs = vec![f32::NAN; output_len * samples];
-                let mut batch = Batch::new(Arc::clone(&plan), threads);
+                let mut batch = Batch::new(Arc::clone(&plan), threads).unwrap();
                 let jobs: Vec<Job> = batch.jobs(&inputs, &mut outputs).unwrap().collect();
                 assert_eq!(jobs.len(), threads.max(1).min(samples));
                 if cfg!(target_family = "wasm") {
@@ -136,7 +136,7 @@ fn every_sample_has_the_bits_of_a_run_alone() {
 fn a_group_does_not_see_the_one_before() {
     let plan = Arc::new(Plan::new(&images(false)).unwrap());
     let [input_len, output_len] = [plan.input_len(), plan.output_len()];
-    let mut batch = Batch::new(Arc::clone(&plan), 1);
+    let mut batch = Batch::new(Arc::clone(&plan), 1).unwrap();
     let mut run = |inputs: &[f32]| {
         let mut outputs = vec![0.0; inputs.len() / input_len * output_len];
         batch.jobs(inputs, &mut outputs).unwrap().for_each(Job::run);
@@ -150,21 +150,21 @@ fn a_group_does_not_see_the_one_before() {
 
 #[test]
 fn bad_batches_are_refused_as_a_whole() {
-    let mut batch = Batch::new(Arc::new(Plan::new(&network()).unwrap()), 2);
+    let mut batch = Batch::new(Arc::new(Plan::new(&network()).unwrap()), 2).unwrap();
     let mut error = |inputs: &[f32], outputs: usize| {
         let mut outputs = vec![0.5; outputs];
         let error = batch.jobs(inputs, &mut outputs).map(|jobs| jobs.for_each(Job::run)).unwrap_err();
         assert!(outputs.iter().all(|&y| y == 0.5));
         error
     };
-    assert_eq!(error(&[0.0; 59], 21), RunError::InputShape { expected: 60, found: 59 });
-    assert_eq!(error(&[0.0; 60], 20), RunError::OutputShape { expected: 21, found: 20 });
+    assert_eq!(error(&[0.0; 59], 21), RunError::InputLength { expected: 60, found: 59 });
+    assert_eq!(error(&[0.0; 60], 20), RunError::OutputLength { expected: 21, found: 20 });
     let mut inputs = [0.0; 60];
     inputs[41] = f32::INFINITY;
     assert_eq!(error(&inputs, 21), RunError::NonFiniteInput { index: 41 });
 
     let mut builder = ModelBuilder::new(&[STEPS, 2]);
     builder.push("mean", Op::MeanOverTime);
-    let mut batch = Batch::new(Arc::new(Plan::new(&builder.finish(Vec::new())).unwrap()), 2);
-    assert!(matches!(batch.jobs(&[0.0; 4], &mut [0.0; 2]).map(|_| ()), Err(RunError::IsASequence)));
+    let sequences = Arc::new(Plan::new(&builder.finish(Vec::new())).unwrap());
+    assert_eq!(Batch::new(sequences, 2).unwrap_err(), RunError::IsASequence);
 }

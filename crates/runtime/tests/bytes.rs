@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Rng, run};
-use hccr_runtime::model::Pattern;
+use hccr_runtime::Pattern;
 use hccr_runtime::shape::{Conv2dParams, LinearParams, Pool2dParams};
 use hccr_runtime::{IsaKind, Model, ModelBuilder, Op, Plan, Weight, WeightData, WeightId};
 
@@ -147,7 +147,7 @@ impl Random {
 fn check(model: &Model, input: &[f32], kernels: &[&str], what: &str) -> bool {
     let want: Vec<f32> = reference(model, input).iter().map(|&v| v as f32).collect();
     for isa in IsaKind::available() {
-        let table = Plan::with_isa(model, isa).unwrap().describe();
+        let table = Plan::with_isa(model, isa).unwrap().to_string();
         for kernel in kernels {
             assert!(table.contains(kernel), "{what}: no {kernel} in\n{table}");
         }
@@ -217,7 +217,7 @@ fn a_whole_network_stays_bytes() {
         let model = random.builder.finish(vec![]);
         let kernels = ["u8_quantize", "u8_conv_pool"];
         assert!(check(&model, &input, &kernels, &format!("seed {seed}")));
-        let table = Plan::new(&model).unwrap().describe();
+        let table = Plan::new(&model).unwrap().to_string();
         assert!(!table.contains("f32_"), "{table}");
         assert_eq!(Model::from_bytes(&model.to_bytes().unwrap()), Ok(model));
     }
@@ -238,7 +238,7 @@ fn fully_connected_layers_of_any_density() {
         let model = random.builder.finish(vec![]);
         check(&model, &input, &["u8_quantize"], &format!("{inputs} to {outputs}, {density} %"));
         for isa in IsaKind::available() {
-            let table = Plan::with_isa(&model, isa).unwrap().describe();
+            let table = Plan::with_isa(&model, isa).unwrap().to_string();
             let [dense, sparse] = ["u8_gemv", "u8_spmv"].map(|kernel| table.matches(kernel).count());
             assert_eq!(dense + sparse, 2, "{table}");
             match density {
@@ -288,7 +288,7 @@ fn values_that_others_read_stay_numbers() {
         if extra == "output" {
             model.outputs.push(model.value_of(2));
         }
-        let table = Plan::new(&model).unwrap().describe();
+        let table = Plan::new(&model).unwrap().to_string();
         assert!(table.contains("f32_fake_quantize"), "{table}");
         let want: Vec<f32> = reference(&model, &input).iter().map(|&v| v as f32).collect();
         for isa in IsaKind::available() {
@@ -313,7 +313,7 @@ fn extremes_do_not_overflow() {
             let want: Vec<f32> = reference(&model, &input).iter().map(|&v| v as f32).collect();
             assert_eq!(want[0].abs(), (255 * 63 * columns) as f32);
             for isa in IsaKind::available() {
-                let table = Plan::with_isa(&model, isa).unwrap().describe();
+                let table = Plan::with_isa(&model, isa).unwrap().to_string();
                 assert_eq!(table.contains("u8_gemv"), takes, "{table}");
                 if takes {
                     assert_eq!(run(&model, isa, &input), want, "{isa}");

@@ -1,6 +1,6 @@
 //! The model file: what is written is read back bit for bit, and no altered file does harm.
 
-use hccr_runtime::model::Pattern;
+use hccr_runtime::Pattern;
 use hccr_runtime::shape::{Conv2dParams, LinearParams, LstmParams, Pool2dParams, STEPS};
 use hccr_runtime::{LoadError, Model, ModelBuilder, Op, Weight, WeightData};
 use proptest::prelude::*;

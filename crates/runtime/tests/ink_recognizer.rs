@@ -267,7 +267,7 @@ fn what_cannot_be_fused_is_an_error() {
         assert_eq!(FusedRecognizer::new(recognizer(), offline.clone(), weight).err(), Some(RunError::InvalidWeight));
         assert_eq!(fuse(&[1.0], &[1.0], weight), Err(RunError::InvalidWeight));
     }
-    assert_eq!(fuse(&[1.0], &[0.5, 0.5], 0.5), Err(RunError::InputShape { expected: 1, found: 2 }));
+    assert_eq!(fuse(&[1.0], &[0.5, 0.5], 0.5), Err(RunError::InputLength { expected: 1, found: 2 }));
     let mut other = offline_model();
     other.labels.swap(0, 1);
     let other = Recognizer::new(other).unwrap();

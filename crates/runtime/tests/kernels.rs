@@ -74,7 +74,7 @@ impl ConvProblem {
     fn check_kernel(&self, kernel: &str, tolerance: f32) {
         let (model, want) = (self.model(), self.reference());
         for isa in IsaKind::available() {
-            let table = Plan::with_isa(&model, isa).unwrap().describe();
+            let table = Plan::with_isa(&model, isa).unwrap().to_string();
             assert!(table.contains(kernel), "no {kernel} for {:?} on {:?}:\n{table}", self.params, self.size);
             let found = run(&model, isa, &self.input);
             let what = format!("{isa} {:?} on {:?}", self.params, self.size);
@@ -276,10 +276,10 @@ fn convolution_and_pooling_in_one_pass() {
             model.outputs = vec![ValueId(2)];
             for isa in IsaKind::available() {
                 let found = run(&model, isa, &problem.input);
-                assert!(Plan::with_isa(&model, isa).unwrap().describe().contains("conv_pool"));
+                assert!(Plan::with_isa(&model, isa).unwrap().to_string().contains("conv_pool"));
                 let mut two = model.clone();
                 apart(&mut two);
-                assert!(!Plan::with_isa(&two, isa).unwrap().describe().contains("conv_pool"));
+                assert!(!Plan::with_isa(&two, isa).unwrap().to_string().contains("conv_pool"));
                 assert_close(&found, &run(&two, isa, &problem.input), 1e-6, &format!("{isa} {h}x{w}"));
             }
         }
@@ -342,7 +342,7 @@ fn few_shared_values_of_a_linear_layer_stay_labels() {
             row.iter_mut().for_each(|v| *v *= factor);
         }
         for isa in IsaKind::available() {
-            assert!(Plan::with_isa(&model, isa).unwrap().describe().contains(name), "{isa} {name}");
+            assert!(Plan::with_isa(&model, isa).unwrap().to_string().contains(name), "{isa} {name}");
             assert_close(&run(&model, isa, &problem.input), &problem.reference(), 1e-5, &format!("{isa} {outputs}"));
         }
     }

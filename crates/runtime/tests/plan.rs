@@ -204,7 +204,7 @@ fn several_inputs_follow_each_other() {
 #[test]
 fn wrong_inputs_are_refused() {
     let mut session = Session::new(Arc::new(Plan::new(&network(true, 1.0)).unwrap()));
-    assert_eq!(session.run(&[0.0; 3]), Err(RunError::InputShape { expected: 400, found: 3 }));
+    assert_eq!(session.run(&[0.0; 3]), Err(RunError::InputLength { expected: 400, found: 3 }));
     for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
         let mut input = vec![0.0; 400];
         input[17] = bad;
@@ -266,7 +266,7 @@ fn invalid_models_are_refused() {
 fn the_description_names_kernels_and_counts() {
     let model = network(true, 0.3);
     let costs = model.costs().unwrap();
-    let table = Plan::with_isa(&model, IsaKind::Scalar).unwrap().describe();
+    let table = Plan::with_isa(&model, IsaKind::Scalar).unwrap().to_string();
     for name in ["f32_spmm_32x1_scalar", "f32_maxpool_3x3s2_scalar", "f32_spmv_scalar", "f32_softmax", "conv2_v"] {
         assert!(table.contains(name), "{name} is not in\n{table}");
     }

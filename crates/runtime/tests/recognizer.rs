@@ -107,7 +107,7 @@ fn bad_images_are_errors() {
     assert_eq!(recognize(&[255; 12], 3, 4), RunError::EmptyImage);
     let mut short = [0; 10];
     let image = GrayImage::new(&[0], 1, 1).unwrap();
-    assert_eq!(normalize(image, 4, &mut short), Err(RunError::InputShape { expected: 16, found: 10 }));
+    assert_eq!(normalize(image, 4, &mut short), Err(RunError::InputLength { expected: 16, found: 10 }));
 }
 
 #[test]

@@ -5,8 +5,8 @@ mod common;
 use common::{Rng, assert_close};
 use hccr_runtime::shape::{LinearParams, LstmParams, MAX_ELEMENTS, STEPS};
 use hccr_runtime::{
-    IsaKind, Model, ModelBuilder, Node, Op, Plan, PlanError, RunError, SequenceState, Session, ValueId, Weight,
-    WeightData, WeightId,
+    IsaKind, Model, ModelBuilder, Node, Op, Plan, PlanError, RunError, SequenceSession, SequenceState, Session,
+    ValueId, Weight, WeightData, WeightId,
 };
 use std::sync::Arc;
 
@@ -126,6 +126,10 @@ fn session(model: &Model, isa: IsaKind) -> Session {
     Session::new(Arc::new(Plan::with_isa(model, isa).unwrap()))
 }
 
+fn streaming(session: &Session) -> SequenceSession {
+    SequenceSession::new(session.plan().clone()).unwrap()
+}
+
 #[test]
 fn every_form_equals_the_reference_on_every_isa() {
     for form in &FORMS {
@@ -151,7 +155,7 @@ fn a_long_sequence_keeps_its_precision() {
 
 #[test]
 fn forms_run_on_the_kernels_meant_for_them() {
-    let kernels = |form: &Form| Plan::with_isa(&network(form), IsaKind::Scalar).unwrap().describe();
+    let kernels = |form: &Form| Plan::with_isa(&network(form), IsaKind::Scalar).unwrap().to_string();
     assert!(kernels(&FORMS[0]).contains("f32_lstm_gemv_scalar"));
     assert!(kernels(&FORMS[1]).contains("f32_lstm_spmv_scalar"));
     assert!(kernels(&FORMS[2]).contains("f32_lstm_gemv.gemv_scalar"));
@@ -166,18 +170,19 @@ fn the_bits_do_not_depend_on_how_steps_are_cut() {
         let model = network(form);
         let rows = Rng(9).values(133 * FEATURES);
         for isa in IsaKind::available() {
-            let mut session = session(&model, isa);
-            let want = session.run(&rows).unwrap().to_vec();
+            let mut whole = session(&model, isa);
+            let mut session = streaming(&whole);
+            let want = whole.run(&rows).unwrap().to_vec();
             for part in [1, 3, 16, 64, 70] {
                 session.reset();
                 for (i, part) in rows.chunks(part * FEATURES).enumerate() {
                     session.push(part).unwrap();
                     if i % 4 == 1 {
-                        session.finish().unwrap(); // does not disturb what follows
+                        session.answer().unwrap(); // does not disturb what follows
                     }
                 }
                 assert_eq!(session.steps(), 133);
-                assert_eq!(session.finish().unwrap(), want, "{isa} {form:?}, parts of {part}");
+                assert_eq!(session.answer().unwrap(), want, "{isa} {form:?}, parts of {part}");
                 assert_eq!(session.output(0), Some(&want[..]));
             }
         }
@@ -188,16 +193,12 @@ fn the_bits_do_not_depend_on_how_steps_are_cut() {
 fn prefixes_answer_as_if_run_alone() {
     let model = network(&FORMS[3]);
     let rows = Rng(2).values(20 * FEATURES);
-    let mut streamed = session(&model, IsaKind::available()[0]);
-    let mut once = streamed_twin(&streamed);
+    let mut once = session(&model, IsaKind::available()[0]);
+    let mut streamed = streaming(&once);
     for (i, row) in rows.chunks(FEATURES).enumerate() {
         streamed.push(row).unwrap();
-        assert_eq!(streamed.finish(), once.run(&rows[..(i + 1) * FEATURES]), "{} steps", i + 1);
+        assert_eq!(streamed.answer(), once.run(&rows[..(i + 1) * FEATURES]), "{} steps", i + 1);
     }
-}
-
-fn streamed_twin(session: &Session) -> Session {
-    Session::new(session.plan().clone())
 }
 
 #[test]
@@ -205,65 +206,64 @@ fn a_saved_state_is_a_point_to_come_back_to() {
     let model = network(&FORMS[4]);
     let rows = Rng(5).values(30 * FEATURES);
     let (first, rest) = rows.split_at(11 * FEATURES);
-    let mut session = session(&model, IsaKind::available()[0]);
-    let want = [session.run(first).unwrap().to_vec(), session.run(&rows).unwrap().to_vec()];
+    let mut whole = session(&model, IsaKind::available()[0]);
+    let want = [whole.run(first).unwrap().to_vec(), whole.run(&rows).unwrap().to_vec()];
     let mut state = SequenceState::default();
-    session.reset();
+    let mut session = streaming(&whole);
     session.push(first).unwrap();
-    session.save(&mut state).unwrap();
+    session.save(&mut state);
     assert_eq!(state.steps(), 11);
     for _ in 0..2 {
         session.push(rest).unwrap();
-        assert_eq!(session.finish().unwrap(), want[1]);
+        assert_eq!(session.answer().unwrap(), want[1]);
         session.restore(&state).unwrap();
-        assert_eq!(session.finish().unwrap(), want[0]);
+        assert_eq!(session.answer().unwrap(), want[0]);
     }
     // Another session of the plan goes on from there; the default state is the start.
-    let mut other = streamed_twin(&session);
+    let mut other = streaming(&whole);
     other.restore(&state).unwrap();
     other.push(rest).unwrap();
-    assert_eq!(other.finish().unwrap(), want[1]);
+    assert_eq!(other.answer().unwrap(), want[1]);
     other.restore(&SequenceState::default()).unwrap();
-    assert_eq!(other.finish(), Err(RunError::EmptySequence));
+    assert_eq!(other.answer(), Err(RunError::EmptySequence));
     other.push(&rows).unwrap();
-    assert_eq!(other.finish().unwrap(), want[1]);
+    assert_eq!(other.answer().unwrap(), want[1]);
 }
 
 #[test]
 fn wrong_steps_are_refused_and_change_nothing() {
     let model = network(&FORMS[0]);
-    let mut session = session(&model, IsaKind::available()[0]);
-    assert_eq!(session.run(&[]), Err(RunError::EmptySequence));
-    assert_eq!(session.finish(), Err(RunError::EmptySequence));
+    let mut whole = session(&model, IsaKind::available()[0]);
+    let mut session = streaming(&whole);
+    assert_eq!(whole.run(&[]), Err(RunError::EmptySequence));
+    assert_eq!(session.answer(), Err(RunError::EmptySequence));
     let rows = Rng(5).values(4 * FEATURES);
-    let want = session.run(&rows).unwrap().to_vec();
+    let want = whole.run(&rows).unwrap().to_vec();
+    session.push(&rows).unwrap();
     assert_eq!(session.push(&rows[1..]), Err(RunError::StepLength { features: 6, found: 23 }));
-    assert_eq!(session.run(&rows[1..]), Err(RunError::StepLength { features: 6, found: 23 }));
+    assert_eq!(whole.run(&rows[1..]), Err(RunError::StepLength { features: 6, found: 23 }));
     for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
         let mut rows = rows.clone();
         rows[17] = bad;
         assert_eq!(session.push(&rows), Err(RunError::NonFiniteInput { index: 17 }));
     }
     session.push(&[]).unwrap();
-    assert_eq!(session.finish().unwrap(), want);
+    assert_eq!(session.answer().unwrap(), want);
     session.push(&[f32::MAX; FEATURES]).unwrap(); // sums overflow, and nothing panics
-    session.finish().unwrap();
+    session.answer().unwrap();
 
     let mut state = SequenceState::default();
-    session.save(&mut state).unwrap();
-    assert_eq!(self::session(&network(&FORMS[1]), IsaKind::Scalar).restore(&state), Err(RunError::ForeignState));
+    session.save(&mut state);
+    let mut other = streaming(&self::session(&network(&FORMS[1]), IsaKind::Scalar));
+    assert_eq!(other.restore(&state), Err(RunError::ForeignState));
 }
 
 #[test]
 fn an_image_is_not_a_sequence() {
     let mut b = ModelBuilder::new(&[2]);
     b.push("identity", Op::Identity);
-    let mut session = session(&b.finish(Vec::new()), IsaKind::Scalar);
-    assert_eq!(session.push(&[1.0, 2.0]), Err(RunError::NotASequence));
-    assert_eq!(session.finish(), Err(RunError::NotASequence));
-    let mut state = SequenceState::default();
-    assert_eq!(session.save(&mut state), Err(RunError::NotASequence));
-    assert_eq!(session.restore(&state), Err(RunError::NotASequence));
+    let session = session(&b.finish(Vec::new()), IsaKind::Scalar);
+    assert_eq!(SequenceSession::new(session.plan().clone()).unwrap_err(), RunError::NotASequence);
 }
 
 #[test]
@@ -377,7 +377,7 @@ fn costs_are_those_of_one_step() {
     assert_eq!(costs, want);
     let elements = 96 + 60 + 12 + 120 + 150 + 700;
     assert_eq!((model.weight_elements(), model.weight_nonzeros()), (elements, elements));
-    let table = Plan::new(&model).unwrap().describe();
+    let table = Plan::new(&model).unwrap().to_string();
     let macs = |line: &str| {
         let line = table.lines().find(|l| l.starts_with(line)).unwrap();
         line.split_whitespace().last().unwrap().parse::<usize>().unwrap()

@@ -1,9 +1,12 @@
 //! Max pooling, of numbers or of quads of bytes: vectors for windows of 3x3 at stride 2, plain Rust for all others and for the
 //! right edge.
 
-use crate::isa::{Isa, Kernel, MAX_LANES};
-use crate::plan::Layout;
+use super::kernel::{Io, Kernel};
+use crate::isa::{Body, Isa, MAX_LANES, Token};
 use crate::shape::Pool2dParams;
+use crate::tensor::Layout;
+use alloc::format;
+use alloc::string::String;
 
 /// What is the larger of two elements.
 pub(crate) trait Order {
@@ -59,13 +62,8 @@ pub(crate) struct MaxPool {
 
 impl MaxPool {
     /// True for the windows of the vector kernel.
-    pub(crate) fn is_vectorised(&self) -> bool {
+    fn is_vectorized(&self) -> bool {
         self.params.kernel_size == [3, 3] && self.params.stride == [2, 2]
-    }
-
-    /// The pass over `src`, into `dst`.
-    pub(crate) fn kernel<'a>(&'a self, src: &'a [f32], dst: &'a mut [f32]) -> impl Kernel + 'a {
-        Pass { pool: self, src, dst }
     }
 
     /// The maximum of the window of output `(y, x)`, clipped to the image.
@@ -84,13 +82,35 @@ impl MaxPool {
     }
 }
 
+impl Kernel for MaxPool {
+    fn name(&self, token: Token) -> String {
+        let element = if self.quads { "u8" } else { "f32" };
+        match self.is_vectorized() {
+            true => format!("{element}_maxpool_3x3s2_{}", token.kind()),
+            false => format!("{element}_maxpool"),
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        0
+    }
+
+    fn scratch_len(&self) -> usize {
+        0
+    }
+
+    fn run(&self, token: Token, Io { src, dst, .. }: Io<'_>) {
+        token.enter(Pass { pool: self, src, dst });
+    }
+}
+
 struct Pass<'a> {
     pool: &'a MaxPool,
     src: &'a [f32],
     dst: &'a mut [f32],
 }
 
-impl Kernel for Pass<'_> {
+impl Body for Pass<'_> {
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
         if self.pool.quads { self.planes::<I, Quads>(isa) } else { self.planes::<I, Numbers>(isa) }
@@ -106,7 +126,7 @@ impl Pass<'_> {
             for y in 0..pool.dst.height {
                 let out = &mut dst[pool.dst.row(channel, y)];
                 let mut done = 0;
-                if pool.is_vectorised() {
+                if pool.is_vectorized() {
                     // A window that hangs over the bottom reads the last row twice, which changes no maximum.
                     let rows = [
                         pool.src.row(channel, 2 * y).start,

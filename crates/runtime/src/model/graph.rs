@@ -1,8 +1,8 @@
 //! The graph.
 
 use super::op::Op;
-use super::weights::{Weight, WeightData, WeightId};
 use crate::shape::is_sequence;
+use crate::weights::{Weight, WeightData, WeightId};
 use alloc::string::String;
 use alloc::vec::Vec;
 

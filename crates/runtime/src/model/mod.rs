@@ -5,9 +5,7 @@ mod format;
 mod graph;
 mod op;
 mod validate;
-mod weights;
 
 pub use cost::LayerCost;
 pub use graph::{Model, ModelBuilder, Node, ValueId};
 pub use op::Op;
-pub use weights::{Pattern, Weight, WeightData, WeightId};

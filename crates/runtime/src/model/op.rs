@@ -1,7 +1,7 @@
 //! The closed set of operations.
 
-use super::weights::WeightId;
 use crate::shape::{Conv2dParams, LinearParams, LstmParams, Pool2dParams};
+use crate::weights::{MAX_INTEGER, WeightId};
 
 /// An operation. Each has one output; all but the input's owner have one input.
 ///
@@ -116,7 +116,7 @@ pub enum Op {
 
 impl Op {
     /// The largest magnitude of a weight for products of integers: two products of it with 8 bits add up in 16.
-    pub const MAX_QUANTIZED: i8 = 63;
+    pub const MAX_QUANTIZED: i8 = MAX_INTEGER;
 
     /// Name as error texts and `Plan::describe` print it.
     pub const fn name(&self) -> &'static str {

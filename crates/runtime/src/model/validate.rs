@@ -2,9 +2,9 @@
 
 use super::graph::Model;
 use super::op::Op;
-use super::weights::{Weight, WeightData, WeightId};
 use crate::error::LoadError;
 use crate::shape::{STEPS, display, elements, is_sequence};
+use crate::weights::{Pattern, Weight, WeightData, WeightId};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -244,7 +244,7 @@ impl Weight {
     }
 }
 
-impl super::weights::Pattern {
+impl Pattern {
     fn fits(&self, rows: usize, columns: usize, entries: usize) -> bool {
         self.indptr.len() == rows + 1
             && self.indptr[0] == 0

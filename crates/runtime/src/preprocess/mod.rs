@@ -39,11 +39,11 @@ impl<'a> GrayImage<'a> {
 /// result is the same on every machine. An image that already has the wanted form comes out unchanged, only inverted.
 ///
 /// # Errors
-/// [`RunError::InputShape`] where `out` has another length, [`RunError::EmptyImage`] where nothing is left that could be ink.
+/// [`RunError::InputLength`] where `out` has another length, [`RunError::EmptyImage`] where nothing is left that could be ink.
 pub fn normalize(image: GrayImage<'_>, size: usize, out: &mut [u8]) -> Result<(), RunError> {
     match size.checked_mul(size) {
         Some(n) if n > 0 && n == out.len() => {}
-        expected => return Err(RunError::InputShape { expected: expected.unwrap_or(usize::MAX), found: out.len() }),
+        expected => return Err(RunError::InputLength { expected: expected.unwrap_or(usize::MAX), found: out.len() }),
     }
     if image.width == size && image.height == size && ink::is_on_white(&image) {
         let inverted = image.pixels.iter().map(|&grey| 255 - grey).collect();

@@ -3,7 +3,7 @@
 use super::{Candidate, InkRecognizer, Recognizer, likeliest};
 use crate::error::RunError;
 use crate::ink::{Point, WritingBox, render};
-use crate::kernels::softmax::{ln, softmax};
+use crate::kernels::f32::softmax::{ln, softmax};
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -82,10 +82,10 @@ impl FusedRecognizer {
 /// out.
 ///
 /// # Errors
-/// [`RunError::InputShape`] where the lengths differ, [`RunError::InvalidWeight`] for a weight that is not from 0 to 1.
+/// [`RunError::InputLength`] where the lengths differ, [`RunError::InvalidWeight`] for a weight that is not from 0 to 1.
 pub fn fuse(online: &[f32], offline: &[f32], weight: f32) -> Result<Vec<f32>, RunError> {
     if online.len() != offline.len() {
-        return Err(RunError::InputShape { expected: online.len(), found: offline.len() });
+        return Err(RunError::InputLength { expected: online.len(), found: offline.len() });
     }
     check_weight(weight)?;
     let mut scores = vec![0.0; online.len()];

@@ -2,8 +2,8 @@
 
 use super::{Candidate, Classifier, likeliest, unfit};
 use crate::error::{PlanError, RunError};
+use crate::exec::Plan;
 use crate::model::Model;
-use crate::plan::Plan;
 use crate::preprocess::{GrayImage, normalize};
 use alloc::sync::Arc;
 use alloc::vec;

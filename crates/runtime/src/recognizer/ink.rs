@@ -2,9 +2,9 @@
 
 use super::{Candidate, Classifier, likeliest, unfit};
 use crate::error::{PlanError, RunError};
+use crate::exec::Plan;
 use crate::ink::{FEATURES, Point, WritingBox, normalize, normalize_in};
 use crate::model::Model;
-use crate::plan::Plan;
 use crate::shape::STEPS;
 use alloc::sync::Arc;
 use alloc::vec::Vec;

@@ -1,10 +1,11 @@
 //! An ink that is recognised while it is written.
 
-use super::{Candidate, Classifier, InkRecognizer, likeliest};
+use super::{Candidate, InkRecognizer, likeliest};
 use crate::error::RunError;
+use crate::exec::{SequenceSession, SequenceState};
 use crate::ink::{InkNormalizer, Point, Step, WritingBox};
-use crate::session::{SequenceState, Session};
 use alloc::collections::VecDeque;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// The most strokes of which the state before them is kept, to undo them without running the network anew. Characters have
@@ -22,7 +23,8 @@ const UNDO_STROKES: usize = 64;
 ///
 /// Adding and undoing only take notes; what they cause is paid when an answer is wanted.
 pub struct InkSession {
-    classifier: Classifier,
+    session: SequenceSession,
+    labels: Arc<[char]>,
     /// The caller's.
     writing_box: Option<WritingBox>,
     strokes: Vec<Vec<Point>>,
@@ -43,8 +45,10 @@ impl InkSession {
     /// An empty ink for `recognizer`, whose plan is shared, in a box that the caller knows, or in the bounding box of the
     /// ink.
     pub fn new(recognizer: &InkRecognizer, writing_box: Option<WritingBox>) -> Self {
+        let session = SequenceSession::new(Arc::clone(recognizer.plan())).expect("an ink recognizer reads sequences");
         Self {
-            classifier: recognizer.classifier.clone(),
+            session,
+            labels: Arc::clone(&recognizer.classifier.labels),
             writing_box,
             strokes: Vec::new(),
             normalizer: None,
@@ -107,7 +111,7 @@ impl InkSession {
     /// [`RunError::EmptyInk`] before the first point.
     pub fn candidates(&mut self, k: usize) -> Result<Vec<Candidate>, RunError> {
         self.probabilities()?;
-        Ok(likeliest(&self.classifier.labels, self.classifier.session.output(0).unwrap_or_default(), k))
+        Ok(likeliest(&self.labels, self.session.output(0).unwrap_or_default(), k))
     }
 
     /// The probability of each label, in the model's order, for the ink so far.
@@ -118,8 +122,8 @@ impl InkSession {
         self.read()?;
         let Some(normalizer) = &self.normalizer else { return Err(RunError::EmptyInk) };
         normalizer.provisional(&mut self.steps);
-        run(&mut self.classifier.session, &mut self.steps, &mut self.steps_run)?;
-        self.classifier.session.finish()
+        run(&mut self.session, &mut self.steps, &mut self.steps_run)?;
+        self.session.answer()
     }
 
     /// How many steps the network has run in this session, those run again included: the measure of what it has cost.
@@ -144,13 +148,13 @@ impl InkSession {
         if self.normalizer.as_ref().is_some_and(|normalizer| normalizer.writing_box() != writing_box) {
             self.reread();
         }
-        let session = &mut self.classifier.session;
+        let session = &mut self.session;
         session.restore(&self.certain)?;
         let normalizer = self.normalizer.get_or_insert_with(|| InkNormalizer::new(writing_box));
         for (number, stroke) in self.strokes.iter().enumerate().skip(self.begun.saturating_sub(1)) {
             if number == self.begun {
                 run(session, &mut self.steps, &mut self.steps_run)?;
-                session.save(&mut self.certain)?;
+                session.save(&mut self.certain);
                 if self.before.len() == UNDO_STROKES {
                     self.before.pop_front();
                 }
@@ -164,12 +168,13 @@ impl InkSession {
             self.points = stroke.len();
         }
         run(session, &mut self.steps, &mut self.steps_run)?;
-        session.save(&mut self.certain)
+        session.save(&mut self.certain);
+        Ok(())
     }
 }
 
 /// Runs the network over `steps`, and clears them.
-fn run(session: &mut Session, steps: &mut Vec<Step>, steps_run: &mut usize) -> Result<(), RunError> {
+fn run(session: &mut SequenceSession, steps: &mut Vec<Step>, steps_run: &mut usize) -> Result<(), RunError> {
     session.push(steps.as_flattened())?;
     *steps_run += steps.len();
     steps.clear();

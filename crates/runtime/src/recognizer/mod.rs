@@ -11,10 +11,9 @@ pub use ink::InkRecognizer;
 pub use ink_session::InkSession;
 
 use crate::error::{LoadError, PlanError};
+use crate::exec::{Plan, Session};
 use crate::isa::Token;
 use crate::model::{Model, Node, Op};
-use crate::plan::Plan;
-use crate::session::Session;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec;
@@ -47,7 +46,7 @@ impl Classifier {
             model.nodes.push(Node { name: "softmax".into(), op: Op::Softmax, input: output });
             model.outputs = vec![model.value_of(model.nodes.len() - 1)];
         }
-        let session = Session::new(Arc::new(Plan::of_valid(&model, model.shapes()?, Token::best())?));
+        let session = Session::new(Arc::new(Plan::of_valid(&model, &model.shapes()?, Token::best(), None)?));
         Ok(Self { session, labels: model.labels.into() })
     }
 }

@@ -1,7 +1,8 @@
 //! AVX-512: 16 lanes.
 
 use super::has;
-use crate::isa::{Isa, Kernel, TABLE};
+use crate::isa::tuning::{ProductTuning, Tuning};
+use crate::isa::vector::{Body, Isa, TABLE};
 use core::arch::x86_64::*;
 
 /// Proof that AVX-512 is available, with products of bytes (VNNI) and masks that leave bytes out (VBMI2), as it is from Ice Lake
@@ -22,15 +23,44 @@ impl Isa for Avx512 {
     type F32 = __m512;
     type I32 = __m512i;
     const LANES: usize = 16;
+    const TUNING: Tuning = Tuning {
+        sparse: 2.0,
+        block: 1.0,
+        winograd: 0.7,
+        transform: 11.2,
+        line: 8.4,
+        streamed: ProductTuning {
+            dense: 2.5,
+            labels: 1.0,
+            sparse: 5.0,
+            row: 0.0,
+            sliced: 2.0,
+            nonzero_byte: 1.25 * 2.5,
+            beyond_cache: 1.0,
+        },
+        cached: ProductTuning {
+            dense: 1.0,
+            labels: f64::INFINITY,
+            sparse: 12.0,
+            row: 300.0,
+            sliced: 2.0,
+            nonzero_byte: f64::INFINITY,
+            beyond_cache: 3.0,
+        },
+        pooled_vectors: 1.3,
+        block_vectors: 6,
+        winograd_tiles: &[12, 9, 6, 4],
+        group_samples: 4,
+    };
     const EXPANDS: bool = true;
 
-    fn enter<K: Kernel>(self, kernel: K) {
+    fn enter<B: Body>(self, body: B) {
         #[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx512vbmi2,avx2,fma,popcnt")]
-        fn door<K: Kernel>(isa: Avx512, kernel: K) {
-            kernel.run(isa);
+        fn door<B: Body>(isa: Avx512, body: B) {
+            body.run(isa);
         }
         // SAFETY: the token proves that AVX-512 is available.
-        unsafe { door(self, kernel) }
+        unsafe { door(self, body) }
     }
 
     #[inline(always)]

@@ -1,6 +1,6 @@
 //! A sparse pattern as lines, its rows or its columns, and lines as words of six positions.
 
-use super::super::weights::Pattern;
+use crate::weights::Pattern;
 use alloc::vec;
 use alloc::vec::Vec;
 

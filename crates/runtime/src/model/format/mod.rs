@@ -9,9 +9,9 @@ mod weights;
 
 use super::graph::{Model, Node, ValueId};
 use super::op::Op;
-use super::weights::WeightId;
 use crate::error::LoadError;
 use crate::shape::{Conv2dParams, LinearParams, LstmParams, Pool2dParams};
+use crate::weights::WeightId;
 use alloc::vec::Vec;
 use bytes::{Reader, crc32, write_text, write_varint};
 use rans::Decoder;

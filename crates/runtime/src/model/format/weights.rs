@@ -1,6 +1,5 @@
 //! Weights: values as byte planes, positions as words along lines, labels.
 
-use super::super::weights::{Pattern, Weight, WeightData};
 use super::bytes::{write_text, write_varint};
 use super::lines::{Direction, Lines, SPARE, WORDS, expand, first_rows, rows_alike};
 use super::predict;
@@ -8,6 +7,7 @@ use super::rans::{Frequencies, count};
 use super::stream::{Sink, Source, planes_cost, symbols_cost, table_cost};
 use crate::error::LoadError;
 use crate::shape::elements;
+use crate::weights::{Pattern, Weight, WeightData};
 use alloc::vec;
 use alloc::vec::Vec;
 

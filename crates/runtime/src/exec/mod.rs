@@ -1,0 +1,12 @@
+//! Running a program: plans, and the memory that a run needs.
+
+mod batch;
+mod layers;
+mod plan;
+mod sequence;
+mod session;
+
+pub use batch::{Batch, Job};
+pub use plan::Plan;
+pub use sequence::{SequenceSession, SequenceState};
+pub use session::Session;

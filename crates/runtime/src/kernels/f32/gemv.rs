@@ -1,0 +1,260 @@
+//! Dense fully connected layer: a matrix in panels of rows times a vector, or several.
+
+use super::conv::pack_panels;
+use super::labels::{self, LAST, Shared, Vectors};
+use crate::isa::{Body, Isa, MAX_LANES, TABLE, Token};
+use crate::kernels::kernel::{GROUP, GroupKernel, Io, Kernel, Sample};
+use crate::kernels::layer::{Epilogue, Layer, LayerKernel};
+use crate::tensor::Aligned;
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::array::from_fn;
+
+/// Outputs of a panel.
+pub(super) const MR: usize = 4 * MAX_LANES;
+
+/// Columns of a panel that labels are packed into at a time: where they are written then stays in the first-level cache.
+const BLOCK: usize = (24 << 10) / MR;
+
+/// Packed weights, in one of two stores.
+pub(crate) struct PanelLinear<W> {
+    weights: W,
+    /// Factor of each row's sum.
+    scale: Vec<f32>,
+    epilogue: Epilogue,
+    in_features: usize,
+    out_features: usize,
+}
+
+/// Panels of `MR` outputs: `[out_features / MR][in_features][MR]`.
+pub(crate) trait Store: Send + Sync + Sized + 'static {
+    const NAME: &'static str;
+
+    fn fits(layer: &Layer<'_>) -> bool;
+
+    fn cost(layer: &Layer<'_>) -> f64;
+
+    /// The panels, and the factor that is left for each row's sum.
+    fn pack(layer: &Layer<'_>) -> (Self, Vec<f32>);
+
+    fn bytes(&self) -> usize;
+
+    fn vectors(&self) -> impl Vectors;
+}
+
+/// All values.
+pub(crate) struct Dense(Aligned<f32>);
+
+impl Store for Dense {
+    const NAME: &'static str = "f32_gemv";
+
+    fn fits(_: &Layer<'_>) -> bool {
+        true
+    }
+
+    fn cost(layer: &Layer<'_>) -> f64 {
+        layer.dense_cost(layer.product_tuning().dense, layer.matrix.padded(MR))
+    }
+
+    fn pack(layer: &Layer<'_>) -> (Self, Vec<f32>) {
+        let weights = pack_panels(&layer.matrix.to_dense(), layer.matrix.columns(), MR);
+        (Self(weights), vec![1.0; layer.matrix.rows()])
+    }
+
+    fn bytes(&self) -> usize {
+        size_of_val(&*self.0)
+    }
+
+    #[inline(always)]
+    fn vectors(&self) -> impl Vectors {
+        &*self.0
+    }
+}
+
+/// Labels of few values, zeros included: centres, the last of them zero, and a label for each weight.
+pub(crate) struct Labels(Box<[f32; TABLE]>, Vec<u8>);
+
+impl Store for Labels {
+    const NAME: &'static str = "f32_gemv_u8";
+
+    fn fits(layer: &Layer<'_>) -> bool {
+        labels::are_few(&layer.matrix)
+    }
+
+    fn cost(layer: &Layer<'_>) -> f64 {
+        layer.product_tuning().labels * layer.matrix.padded(MR) as f64
+    }
+
+    fn pack(layer: &Layer<'_>) -> (Self, Vec<f32>) {
+        let weights = layer.matrix.nonzeros();
+        let (centres, labels) = labels::few(&weights.values).expect("a layer that it fits");
+        let (in_features, out_features) = (layer.matrix.columns(), layer.matrix.rows());
+        let mut packed = Vec::with_capacity(out_features.next_multiple_of(MR) * in_features);
+        // Where to go on in each row.
+        let mut from: Vec<usize> = (0..out_features).map(|row| weights.pattern.row(row).start).collect();
+        for first in (0..out_features).step_by(MR) {
+            for before in (0..in_features).step_by(BLOCK) {
+                let start = packed.len();
+                packed.resize(start + BLOCK.min(in_features - before) * MR, LAST);
+                let block = &mut packed[start..];
+                for row in first..out_features.min(first + MR) {
+                    let entries = from[row]..weights.pattern.row(row).end;
+                    let mut taken = 0;
+                    for (&column, &label) in weights.pattern.indices[entries.clone()].iter().zip(&labels[entries]) {
+                        let Some(place) = block.get_mut((column as usize - before) * MR + row % MR) else { break };
+                        *place = label;
+                        taken += 1;
+                    }
+                    from[row] += taken;
+                }
+            }
+        }
+        let scale = weights.scale.map_or_else(|| vec![1.0; out_features], <[f32]>::to_vec);
+        (Self(Box::new(*centres), packed), scale)
+    }
+
+    fn bytes(&self) -> usize {
+        size_of_val(&*self.0) + size_of_val(&*self.1)
+    }
+
+    #[inline(always)]
+    fn vectors(&self) -> impl Vectors {
+        Shared { centres: &self.0, labels: &self.1 }
+    }
+}
+
+impl<W: Store> LayerKernel for PanelLinear<W> {
+    const NAME: &'static str = W::NAME;
+
+    fn fits(layer: &Layer<'_>) -> bool {
+        layer.is_product() && W::fits(layer)
+    }
+
+    fn cost(layer: &Layer<'_>) -> f64 {
+        W::cost(layer)
+    }
+
+    fn pack(layer: &Layer<'_>) -> Self {
+        let (weights, mut scale) = W::pack(layer);
+        let (in_features, out_features) = (layer.matrix.columns(), layer.matrix.rows());
+        let padded = out_features.next_multiple_of(MR);
+        scale.resize(padded, 1.0);
+        Self { weights, scale, epilogue: layer.epilogue().padded(padded), in_features, out_features }
+    }
+}
+
+impl<W: Store> Kernel for PanelLinear<W> {
+    fn name(&self, token: Token) -> String {
+        format!("{}_{MR}x1_{}", W::NAME, token.kind())
+    }
+
+    fn bytes(&self) -> usize {
+        self.weights.bytes()
+    }
+
+    fn scratch_len(&self) -> usize {
+        0
+    }
+
+    fn run(&self, token: Token, Io { src, dst, backwards, .. }: Io<'_>) {
+        token.enter(Pass { linear: self, samples: [Sample { src, dst }], count: 1, backwards });
+    }
+
+    fn group(&self) -> Option<&dyn GroupKernel> {
+        Some(self)
+    }
+}
+
+impl<W: Store> GroupKernel for PanelLinear<W> {
+    fn run_group(&self, token: Token, samples: [Sample<'_>; GROUP], count: usize) {
+        token.enter(Pass { linear: self, samples, count, backwards: false });
+    }
+}
+
+/// The pass from the first panel to the last, or the other way round. Neither changes an answer, nor does it matter which
+/// samples go together.
+struct Pass<'a, W, const N: usize> {
+    linear: &'a PanelLinear<W>,
+    samples: [Sample<'a>; N],
+    /// How many of the samples want an answer; some of the others may get one, too.
+    count: usize,
+    backwards: bool,
+}
+
+impl<W: Store, const N: usize> Body for Pass<'_, W, N> {
+    #[inline(always)]
+    fn run<I: Isa>(mut self, isa: I) {
+        let weights = self.linear.weights.vectors();
+        let panels = self.linear.out_features.div_ceil(MR);
+        for i in 0..panels {
+            let panel = if self.backwards { panels - 1 - i } else { i };
+            let end = (panel * MR + MR).min(self.linear.out_features);
+            for first in (panel * MR..end).step_by(4 * I::LANES) {
+                // As many sums as there are registers for.
+                match (N, I::TUNING.group_samples) {
+                    (1, _) => self.outputs::<I, 1>(isa, weights, first),
+                    (_, 4) => self.outputs::<I, 4>(isa, weights, first),
+                    _ => self.outputs::<I, 2>(isa, weights, first),
+                }
+            }
+        }
+    }
+}
+
+impl<W: Store, const N: usize> Pass<'_, W, N> {
+    /// Four vectors of outputs from `first` on, of all samples, `S` at a time.
+    #[inline(always)]
+    fn outputs<I: Isa, const S: usize>(&mut self, isa: I, weights: impl Vectors, first: usize) {
+        let linear = self.linear;
+        let [scale, bias, slope] = [&linear.scale, &linear.epilogue.bias, &linear.epilogue.slope];
+        let outputs = (linear.out_features - first).min(4 * I::LANES);
+        for samples in self.samples[..self.count.next_multiple_of(S)].chunks_exact_mut(S) {
+            let sources = from_fn(|s| &samples[s].src[..linear.in_features]);
+            let at = first / MR * MR * linear.in_features + first % MR;
+            // SAFETY: a panel has `MR` weights an input, and `first` is a multiple of `4 * LANES`, which divides `MR`.
+            let sums = unsafe { sums::<I, S>(isa, sources, weights, at) };
+            for (Sample { dst, .. }, sums) in samples.iter_mut().zip(sums) {
+                let mut values = [0.0; MR];
+                for (v, sum) in sums.into_iter().enumerate() {
+                    let at = first + v * I::LANES;
+                    // SAFETY: there are a scale, a bias and a slope for each row of each panel; `4 * LANES` is at most `MR`.
+                    unsafe {
+                        let y = isa.mul_add(sum, isa.load(scale.as_ptr().add(at)), isa.load(bias.as_ptr().add(at)));
+                        let y = isa.prelu(y, isa.load(slope.as_ptr().add(at)));
+                        isa.store(values.as_mut_ptr().add(v * I::LANES), y);
+                    }
+                }
+                dst[first..first + outputs].copy_from_slice(&values[..outputs]);
+            }
+        }
+    }
+}
+
+/// The products of four vectors of rows, whose weights begin at `at`, with each of `sources`.
+///
+/// # Safety
+/// There are weights from `at` on for each element of `sources`, `MR` apart.
+#[inline(always)]
+unsafe fn sums<I: Isa, const S: usize>(
+    isa: I,
+    sources: [&[f32]; S],
+    weights: impl Vectors,
+    mut at: usize,
+) -> [[I::F32; 4]; S] {
+    let mut sums = [[isa.splat(0.0); 4]; S];
+    for column in 0..sources[0].len() {
+        // SAFETY: the caller vouches for the weights.
+        let weights: [I::F32; 4] = from_fn(|v| unsafe { weights.vector(isa, at + v * I::LANES) });
+        for s in 0..S {
+            let x = isa.splat(sources[s][column]);
+            for v in 0..4 {
+                sums[s][v] = isa.mul_add(x, weights[v], sums[s][v]);
+            }
+        }
+        at += MR;
+    }
+    sums
+}

@@ -1,0 +1,122 @@
+//! Convolution of stride 1 over quads: a matrix of blocks of four outputs by a quad times flat pixels. Blocks of zeros are not
+//! there.
+
+use super::epilogue::{ByteEpilogue, add_products};
+use super::layer::QuadLayer;
+use crate::isa::{Isa, Token};
+use crate::kernels::kernel::{Io, Kernel};
+use crate::kernels::layer::{Layer, LayerKernel};
+use crate::kernels::tiles::{FlatConv, FlatPass, FlatPlanes};
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+/// Output channels of a block: those of a quad.
+const MR: usize = 4;
+
+#[derive(Clone, Copy)]
+struct Block {
+    offset: u32,
+    weights: [i32; MR],
+}
+
+/// Packed weights and geometry.
+pub(crate) struct ByteConv {
+    /// Of `MR` output channels after the other.
+    blocks: Vec<Block>,
+    /// End of each `MR` channels in `blocks`.
+    ends: Vec<u32>,
+    epilogue: ByteEpilogue,
+    planes: FlatPlanes,
+    out_channels: usize,
+}
+
+impl LayerKernel for ByteConv {
+    const NAME: &'static str = "u8_conv";
+
+    fn fits(layer: &Layer<'_>) -> bool {
+        let flat = layer.pool.is_none() && layer.conv().is_some_and(|params| params.stride == [1, 1]);
+        flat && layer.reads.quantization().is_some()
+    }
+
+    fn cost(layer: &Layer<'_>) -> f64 {
+        layer.conv_cost(layer.matrix.padded(MR) as f64, layer.matrix.elements())
+    }
+
+    fn pack(layer: &Layer<'_>) -> Self {
+        let QuadLayer { integers, epilogue, offsets } = QuadLayer::of(layer);
+        let (mut blocks, mut ends) = (Vec::new(), Vec::new());
+        for rows in integers.blocks() {
+            let all = offsets.iter().zip(rows).map(|(&offset, weights)| Block { offset, weights });
+            blocks.extend(all.filter(|block| block.weights != [0; MR]));
+            ends.push(blocks.len() as u32);
+        }
+        let out_channels = integers.rows();
+        let rows: Vec<usize> = (0..out_channels.next_multiple_of(MR)).collect();
+        Self { blocks, ends, epilogue: epilogue.reordered(&rows), planes: layer.flat_planes(offsets), out_channels }
+    }
+}
+
+impl Kernel for ByteConv {
+    fn name(&self, token: Token) -> String {
+        let pixels = token.tuning().block_vectors * token.lanes();
+        format!("{}_{MR}x{pixels}_{}", Self::NAME, token.kind())
+    }
+
+    fn bytes(&self) -> usize {
+        size_of_val(&*self.blocks) + size_of_val(&*self.ends)
+    }
+
+    fn scratch_len(&self) -> usize {
+        0
+    }
+
+    fn run(&self, token: Token, Io { src, dst, .. }: Io<'_>) {
+        token.enter(FlatPass { conv: self, src, dst, pixels: self.planes.pixels });
+    }
+}
+
+impl FlatConv for ByteConv {
+    fn planes(&self) -> &FlatPlanes {
+        &self.planes
+    }
+
+    fn dst_planes(&self) -> usize {
+        if self.epilogue.makes_bytes() { self.ends.len() } else { self.out_channels }
+    }
+
+    #[inline(always)]
+    fn most_vectors<I: Isa>() -> usize {
+        I::TUNING.block_vectors
+    }
+
+    #[inline(always)]
+    unsafe fn tile<I: Isa, const NV: usize>(&self, isa: I, src: *const f32, dst: *mut f32) {
+        let mut start = 0;
+        for (group, &end) in self.ends.iter().enumerate() {
+            let (channel, end) = (group * MR, end as usize);
+            let mut sums = self.epilogue.starts_of_quad::<I, NV>(isa, channel);
+            for block in &self.blocks[start..end] {
+                // SAFETY: the caller vouches for `NV` vectors at each offset of the input.
+                sums = unsafe { add_products(isa, sums, src.add(block.offset as usize), &block.weights) };
+            }
+            start = end;
+            let outputs = self.epilogue.finish_quad::<I, NV>(isa, channel, sums);
+            // SAFETY: the caller vouches for the vectors of every plane of the output.
+            unsafe {
+                if self.epilogue.makes_bytes() {
+                    for v in 0..NV {
+                        let quads = isa.pack([outputs[0][v], outputs[1][v], outputs[2][v], outputs[3][v]]);
+                        isa.store(dst.add(group * self.planes.dst_plane + v * I::LANES), quads);
+                    }
+                } else {
+                    for m in 0..MR.min(self.out_channels - channel) {
+                        for v in 0..NV {
+                            isa.store(dst.add((channel + m) * self.planes.dst_plane + v * I::LANES), outputs[m][v]);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
