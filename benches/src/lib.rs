@@ -1,7 +1,6 @@
 //! What the benchmarks of the runtime share: random weights, networks, and timing on every instruction set.
 
-use hccr_runtime::{IsaKind, Model, Op, Plan, Session, Weight};
-use std::collections::BTreeMap;
+use hccr_runtime::{IsaKind, Model, Op, Plan, PlannedLayer, Session, Weight};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -91,34 +90,30 @@ pub fn compare<N: AsRef<str>>(networks: impl IntoIterator<Item = (N, Box<dyn Fn(
 /// Prints the time of the plan, the minimum and median of a run, and the minimum of each layer.
 fn measure(name: &str, session: &mut Session, input: &[f32], planned: Duration) {
     let mut total: Vec<Duration> = Vec::with_capacity(RUNS);
-    // A layer over a sequence runs once a chunk: its time is the sum.
-    let mut layers: BTreeMap<String, Duration> = BTreeMap::new();
+    let plan = Arc::clone(session.plan());
+    let mut least = vec![Duration::MAX; plan.layers().len()];
     for _ in 0..RUNS {
         let start = Instant::now();
         session.run(input).expect("a valid input");
         total.push(start.elapsed());
 
-        let mut run: BTreeMap<String, Duration> = BTreeMap::new();
+        // A layer over a sequence runs once per chunk: its time is the sum.
+        let mut run = vec![Duration::ZERO; least.len()];
         let mut before = Instant::now();
-        let observe = |layer: &str| {
-            *run.entry(layer.to_string()).or_default() += before.elapsed();
+        let observe = |layer: &PlannedLayer| {
+            let number = plan.layers().iter().position(|other| std::ptr::eq(other, layer));
+            run[number.expect("a layer of the plan")] += before.elapsed();
             before = Instant::now();
         };
         session.run_observed(input, observe).expect("a valid input");
-        for (layer, time) in run {
-            let least = layers.entry(layer).or_insert(time);
-            *least = time.min(*least);
-        }
+        least.iter_mut().zip(run).for_each(|(least, time)| *least = time.min(*least));
     }
     total.sort_unstable();
     let ms = |d: Duration| d.as_secs_f64() * 1e3;
-    let (isa, planned, least, median) = (session.plan().isa(), ms(planned), ms(total[0]), ms(total[RUNS / 2]));
-    println!("{name} {isa}: plan {planned:.1} ms; run min {least:.3} ms, median {median:.3} ms");
-    for line in session.plan().describe().lines().skip(1) {
-        match line.split_whitespace().next().and_then(|layer| layers.get(layer)) {
-            Some(&least) => println!("  {:>8.3} ms  {line}", ms(least)),
-            None => println!("               {line}"),
-        }
+    let (isa, planned, fastest, median) = (plan.isa(), ms(planned), ms(total[0]), ms(total[RUNS / 2]));
+    println!("{name} {isa}: plan {planned:.1} ms; run min {fastest:.3} ms, median {median:.3} ms");
+    for (layer, least) in plan.layers().iter().zip(least) {
+        println!("  {:>8.3} ms  {layer}", ms(least));
     }
 }
 

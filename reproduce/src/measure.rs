@@ -4,7 +4,8 @@ use crate::report::types::{Layer, Stage};
 use anyhow::{Context, Result};
 use hccr_models::{SampleSet, answers};
 use hccr_nn_train::Evaluation;
-use hccr_runtime::model::{LayerCost, Pattern};
+use hccr_runtime::Pattern;
+use hccr_runtime::model::LayerCost;
 use hccr_runtime::{Model, Op, Plan, Session, WeightData};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -72,7 +73,7 @@ pub(crate) fn time(plan: &Arc<Plan>, set: &impl SampleSet, mut each: impl FnMut(
         let mut last = Instant::now();
         session.run_observed(input, |layer| {
             let now = Instant::now();
-            layers.push((layer.to_owned(), 1e3 * (now - last).as_secs_f64()));
+            layers.push((layer.name.clone(), 1e3 * (now - last).as_secs_f64()));
             last = Instant::now();
         })?;
         each(&layers);

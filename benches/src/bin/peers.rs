@@ -176,7 +176,7 @@ fn serve(model: &Path, input: &Path, logits: &Path, batch: usize, threads: usize
     let want = from_bytes(&read(logits)?);
     ensure!(batch.is_multiple_of(threads.max(1)), "{batch} samples cannot be shared by {threads} threads");
     let input = from_bytes(&read(input)?);
-    let mut runtime = Runtime::new(plan, threads);
+    let mut runtime = Runtime::new(plan, threads)?;
     let mut output = vec![0.0; want.len()];
     runtime.run(&input, &mut output)?;
     ensure!(output.iter().all(|value| value.is_finite()), "its answer is not finite");
@@ -202,8 +202,8 @@ enum Runtime {
 }
 
 impl Runtime {
-    fn new(plan: Arc<Plan>, threads: usize) -> Self {
-        if threads > 1 { Self::Several(Batch::new(plan, threads)) } else { Self::One(Session::new(plan)) }
+    fn new(plan: Arc<Plan>, threads: usize) -> Result<Self, RunError> {
+        Ok(if threads > 1 { Self::Several(Batch::new(plan, threads)?) } else { Self::One(Session::new(plan)) })
     }
 
     fn run(&mut self, input: &[f32], output: &mut [f32]) -> Result<(), RunError> {

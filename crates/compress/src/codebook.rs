@@ -2,7 +2,7 @@
 
 use crate::error::InputError;
 use crate::kmeans::{Clusters, kmeans, nearest};
-use hccr_runtime::model::{Pattern, Weight, WeightData};
+use hccr_runtime::{Pattern, Weight, WeightData};
 use serde::{Deserialize, Serialize};
 
 /// Labels are bytes and one of them, 0, stands for zero.

@@ -2,9 +2,8 @@
 
 use hccr_compress::{QuantizeError, quantize, to_codebook};
 use hccr_random::Rng;
-use hccr_runtime::model::{ModelBuilder, Node, Op, ValueId, Weight, WeightData, WeightId};
 use hccr_runtime::shape::{Conv2dParams, LinearParams, Pool2dParams, STEPS};
-use hccr_runtime::{Model, Plan, Session};
+use hccr_runtime::{Model, ModelBuilder, Node, Op, Plan, Session, ValueId, Weight, WeightData, WeightId};
 use std::sync::Arc;
 
 const SIDE: usize = 8;

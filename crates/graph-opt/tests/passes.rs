@@ -135,7 +135,7 @@ fn dense_weights_take_the_factor_and_a_missing_bias_appears() {
 
 #[test]
 fn a_codebook_stays_and_the_layer_takes_the_factor() {
-    let full = hccr_runtime::model::Pattern { indptr: vec![0, 1, 2], indices: vec![0, 0] };
+    let full = hccr_runtime::Pattern { indptr: vec![0, 1, 2], indices: vec![0, 0] };
     let codebook = WeightData::Codebook { pattern: full, centres: vec![0.5], labels: vec![0, 0] };
     let model = fold_batch_norm(&after_conv(codebook.clone(), &[NORM, NORM]));
     let Op::Conv2d { weight, scale: Some(scale), bias: Some(bias), .. } = model.nodes[0].op else { panic!() };

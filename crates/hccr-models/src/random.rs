@@ -2,8 +2,7 @@
 
 use hccr_compress::Block;
 use hccr_random::Rng;
-use hccr_runtime::model::Pattern;
-use hccr_runtime::{Weight, WeightData};
+use hccr_runtime::{Pattern, Weight, WeightData};
 
 /// What pruning and weight sharing leave of a weight.
 #[derive(Clone, Copy, Debug)]

@@ -1,6 +1,6 @@
 //! The tensors of a model, and the names under which every format writes them.
 
-use hccr_runtime::model::WeightId;
+use hccr_runtime::WeightId;
 use hccr_runtime::{Model, Op};
 use std::collections::BTreeSet;
 

@@ -1,5 +1,5 @@
 use super::{onnx, safetensors::to_bytes};
-use hccr_runtime::model::Pattern;
+use hccr_runtime::Pattern;
 use hccr_runtime::shape::{Conv2dParams, LinearParams, LstmParams, Pool2dParams, STEPS};
 use hccr_runtime::{Model, ModelBuilder, Op, Weight, WeightData};
 use safetensors::SafeTensors;

@@ -3,7 +3,7 @@
 use crate::layers::Layer;
 use crate::network::Network;
 use crate::param::{Constraint, Param};
-use hccr_runtime::model::Pattern;
+use hccr_runtime::Pattern;
 use hccr_runtime::shape::{LstmParams, STEPS};
 use hccr_runtime::{Model, ModelBuilder, Op, Weight, WeightData};
 use std::collections::BTreeMap;

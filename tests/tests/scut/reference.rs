@@ -1,6 +1,6 @@
 //! A model run in the plainest way: dense weights, one loop a dimension, double precision.
 
-use hccr_runtime::model::WeightId;
+use hccr_runtime::WeightId;
 use hccr_runtime::shape::{Conv2dParams, Pool2dParams};
 use hccr_runtime::{Model, Op};
 

@@ -1,6 +1,6 @@
 //! Weights as integers.
 
-use hccr_runtime::model::Pattern;
+use hccr_runtime::Pattern;
 use hccr_runtime::{Op, Weight, WeightData};
 
 /// The largest magnitude of an integer.

@@ -10,7 +10,7 @@ mod reader;
 
 pub use error::ScutError;
 
-use hccr_runtime::model::WeightId;
+use hccr_runtime::WeightId;
 use hccr_runtime::shape::{Conv2dParams, LinearParams, Pool2dParams, elements};
 use hccr_runtime::{Model, ModelBuilder, Op, Weight};
 use reader::Reader;

@@ -3,7 +3,6 @@
 use crate::isa::Token;
 use crate::kernels::{Extent, GROUP, Io, Kernel, Sample};
 use crate::model::LayerCost;
-use crate::shape;
 use crate::tensor::Layout;
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -101,7 +100,7 @@ pub struct PlannedLayer {
     pub name: String,
     /// Name of the kernel, such as `f32_spmm_64x1_avx2`: element type, kind, tile (pixels or outputs), instruction set.
     pub kernel: String,
-    /// Shape of the value that it makes (see [`shape`]); of a sequence that of one step.
+    /// Shape of the value that it makes, without the batch (see [`shape`](crate::shape)).
     pub output: Vec<usize>,
     /// Bytes of the packed weights.
     pub weight_bytes: usize,
@@ -113,10 +112,5 @@ impl PlannedLayer {
     /// What the kernel multiplies: `f32` or `u8`.
     pub fn dtype(&self) -> &str {
         self.kernel.split('_').next().unwrap_or_default()
-    }
-
-    /// The output's shape as text, such as `96x48x48`; `Tx6` for a sequence.
-    pub(crate) fn output_text(&self) -> String {
-        shape::display(&self.output)
     }
 }

@@ -2,6 +2,7 @@
 
 use super::plan::Plan;
 use crate::compile::PlannedLayer;
+use crate::shape::display;
 use alloc::format;
 use alloc::string::String;
 use core::fmt;
@@ -14,6 +15,7 @@ impl fmt::Display for Plan {
     /// its own.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         row(f, ["layer", "kernel", "dtype", "output", "sparsity", "bytes", "dense_macs", "nonzero_macs"])?;
+        writeln!(f)?;
         let (each, once) = self.layers().split_at(self.chunk_layers());
         if self.is_sequence() {
             part(f, each, "each step")?;
@@ -25,24 +27,28 @@ impl fmt::Display for Plan {
     }
 }
 
+impl fmt::Display for PlannedLayer {
+    /// Its row of the plan's table.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (output, bytes) = (display(&self.output), format!("{}", self.weight_bytes));
+        let [sparsity, dense, nonzero] = self.cost.as_ref().map_or_else(Default::default, |cost| {
+            let sparsity = sparsity(cost.nonzeros, cost.weights);
+            [sparsity, format!("{}", cost.dense_macs), format!("{}", cost.nonzero_macs)]
+        });
+        row(f, [&self.name, &self.kernel, self.dtype(), &output, &sparsity, &bytes, &dense, &nonzero])
+    }
+}
+
 /// The rows of `layers`, and their total.
 fn part(f: &mut fmt::Formatter<'_>, layers: &[PlannedLayer], total: &str) -> fmt::Result {
-    for layer in layers {
-        let PlannedLayer { name, kernel, weight_bytes, cost, .. } = layer;
-        let (output, bytes) = (layer.output_text(), format!("{weight_bytes}"));
-        let [sparsity, dense, nonzero] = cost.as_ref().map_or_else(Default::default, |cost| {
-            let macs = [cost.dense_macs, cost.nonzero_macs].map(|macs| format!("{macs}"));
-            let [dense, nonzero] = macs;
-            [sparsity(cost.nonzeros, cost.weights), dense, nonzero]
-        });
-        row(f, [name, kernel, layer.dtype(), &output, &sparsity, &bytes, &dense, &nonzero])?;
-    }
+    layers.iter().try_for_each(|layer| writeln!(f, "{layer}"))?;
     let costs = || layers.iter().filter_map(|layer| layer.cost.as_ref());
     let bytes: usize = layers.iter().map(|layer| layer.weight_bytes).sum();
     let [nonzeros, weights] = [costs().map(|cost| cost.nonzeros).sum(), costs().map(|cost| cost.weights).sum()];
     let macs: [u64; 2] = [costs().map(|cost| cost.dense_macs).sum(), costs().map(|cost| cost.nonzero_macs).sum()];
     let [dense, nonzero] = macs.map(|macs| format!("{macs}"));
-    row(f, [total, "", "", "", &sparsity(nonzeros, weights), &format!("{bytes}"), &dense, &nonzero])
+    row(f, [total, "", "", "", &sparsity(nonzeros, weights), &format!("{bytes}"), &dense, &nonzero])?;
+    writeln!(f)
 }
 
 fn sparsity(nonzeros: usize, weights: usize) -> String {
@@ -56,5 +62,5 @@ fn row(f: &mut fmt::Formatter<'_>, cells: [&str; 8]) -> fmt::Result {
     let [layer, kernel, dtype, output, sparsity, bytes, dense, nonzero] = cells;
     let line =
         format!("{layer:<12} {kernel:<24} {dtype:<5} {output:>12} {sparsity:>8} {bytes:>10} {dense:>12} {nonzero:>12}");
-    writeln!(f, "{}", line.trim_end())
+    f.write_str(line.trim_end())
 }
