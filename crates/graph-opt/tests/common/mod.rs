@@ -1,7 +1,7 @@
 //! A naive interpreter in `f64` and random models.
 
 use hccr_runtime::shape::{Conv2dParams, LinearParams, LstmParams, Pool2dParams, STEPS, is_sequence};
-use hccr_runtime::{Model, ModelBuilder, Node, Op, ValueId, Weight, WeightData, WeightId, model::Pattern};
+use hccr_runtime::{Model, ModelBuilder, Node, Op, Pattern, ValueId, Weight, WeightData, WeightId};
 use proptest::prelude::*;
 
 /// The outputs of `model` for one input, computed in the plainest way; a sequence's rows follow each other.
