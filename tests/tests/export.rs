@@ -3,7 +3,8 @@
 
 mod toy;
 
-use hccr_compress::{Centres, Codebook, Constraint, LayerKind, LowRankPair, Trainer};
+use hccr_compress::{Centres, Codebook, LayerKind, LowRankPair, Trainer};
+use hccr_constraint::Constraint;
 use hccr_data::ImageSet;
 use hccr_graph_opt::{PASSES, optimize};
 use hccr_models::TrainerState;

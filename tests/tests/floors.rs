@@ -22,7 +22,7 @@ const BESIDE: [[&str; 2]; 2] = [["ink", "image"], ["ink", "preprocess"]];
 /// The crates of the workspace, from the ground up.
 const WORKSPACE: [&[&str]; 5] = [
     &["hccr-runtime", "hccr-random", "xtask"],
-    &["hccr-tensor", "hccr-graph-opt", "hccr-data"],
+    &["hccr-tensor", "hccr-graph-opt", "hccr-data", "hccr-constraint"],
     &["hccr-nn-train", "hccr-compress", "hccr-interchange"],
     &["hccr-models"],
     &["hccr-reproduce", "hccr-benches", "hccr-tests"],

@@ -3,8 +3,8 @@
 mod toy_ink;
 
 use hccr_compress::{
-    Adw, AdwConfig, Block, Budget, Centres, Cra, CraConfig, MatrixRanks, Sharing, SharingConfig, Strategy, Svd,
-    SvdConfig, Trainer, Training, cost,
+    Adw, AdwConfig, Block, Budget, Centres, Cra, CraConfig, MatrixRanks, Phase, Sharing, SharingConfig, Strategy, Svd,
+    SvdConfig, Trainer, cost,
 };
 use hccr_data::InkSet;
 use hccr_graph_opt::optimize;
@@ -19,8 +19,8 @@ const ACCURACY: f64 = 0.8;
 /// What pruning leaves of the baseline's multiply-accumulates.
 const MACS_RATIO: u64 = 8;
 
-fn training(steps: usize, learning_rate: f32) -> Training {
-    Training { steps, learning_rate, warmup_steps: 0, interval: 10, evaluate_every: 0 }
+fn phase(steps: usize, peak: f32) -> Phase {
+    Phase::new(hccr_compress::Schedule { peak, warm_up: 0, steps, floor: 0.01 }, 10, 0)
 }
 
 /// Multiply-accumulates on all weights and on non-zero ones, for inks of so many steps.
@@ -75,7 +75,7 @@ fn a_network_is_trained_compressed_and_recognises() {
     let baseline = file(&trainer);
 
     let ranks = [("lstm1_h", 10), ("lstm2_x", 10), ("lstm2_h", 14)].map(|(name, rank)| (name.into(), rank)).into();
-    let config = SvdConfig { ranks: MatrixRanks::PerLayer(ranks), training: training(60, 0.003) };
+    let config = SvdConfig { ranks: MatrixRanks::PerLayer(ranks), phase: phase(60, 0.003) };
     let mut svd = Svd::new(config, &trainer.layers()).expect("matrices of the network");
     while !svd.is_done() {
         svd.advance(&mut trainer).expect("an interval of training");
@@ -103,14 +103,14 @@ fn a_network_is_trained_compressed_and_recognises() {
         strategy: Strategy::Adaptive,
         targets,
         block: Block::SINGLE,
-        training: training(200, 0.004),
+        phase: phase(200, 0.004),
         ramp_steps: 100,
     };
     prune_twice(Adw::new(config, &layers).expect("a valid configuration"), &mut trainer, &train, &dev);
     let pruned = file(&trainer);
 
     let centres = layers.iter().map(|layer| (layer.name.clone(), Centres::Bits(4))).collect();
-    let config = SharingConfig { layers: centres, training: training(40, 0.001) };
+    let config = SharingConfig { layers: centres, phase: phase(40, 0.001) };
     let mut sharing = Sharing::new(config, &layers).expect("a valid configuration");
     while !sharing.is_done() {
         sharing.advance(&mut trainer).expect("an interval of sharing");

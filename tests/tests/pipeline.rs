@@ -3,8 +3,8 @@
 mod toy;
 
 use hccr_compress::{
-    Adw, AdwConfig, Block, Budget, Centres, Cra, CraConfig, Gslre, GslreConfig, Ranks, Sharing, SharingConfig,
-    Strategy, Trainer, Training, cost, quantize,
+    Adw, AdwConfig, Block, Budget, Centres, Cra, CraConfig, Gslre, GslreConfig, Phase, Ranks, Sharing, SharingConfig,
+    Strategy, Trainer, cost, quantize,
 };
 use hccr_data::ImageSet;
 use hccr_graph_opt::optimize;
@@ -20,8 +20,8 @@ const ACCURACY: f32 = 0.6;
 const MACS_RATIO: u64 = 4;
 const WEIGHTS_RATIO: u64 = 5;
 
-fn training(steps: usize, learning_rate: f32) -> Training {
-    Training { steps, learning_rate, warmup_steps: 0, interval: 5, evaluate_every: 0 }
+fn phase(steps: usize, peak: f32) -> Phase {
+    Phase::new(hccr_compress::Schedule { peak, warm_up: 0, steps, floor: 0.01 }, 5, 0)
 }
 
 /// What a stage left: accuracy on the test set, the model file, and the model read from it.
@@ -103,11 +103,7 @@ fn a_network_is_trained_compressed_and_recognises() {
     }
     let baseline = Stage::new("baseline", &trainer, test);
 
-    let config = GslreConfig {
-        ranks: Ranks::Speedup(4.0),
-        layer_training: training(2, 0.02),
-        joint_training: training(15, 0.04),
-    };
+    let config = GslreConfig { ranks: Ranks::Speedup(4.0), layer_phase: phase(2, 0.02), joint_phase: phase(15, 0.04) };
     let mut stage = Gslre::new(config, &trainer.layers()).expect("3x3 kernels");
     while !stage.is_done() {
         stage.advance(&mut trainer).expect("an interval of expansion");
@@ -138,7 +134,7 @@ fn a_network_is_trained_compressed_and_recognises() {
         strategy: Strategy::Adaptive,
         targets: targets.clone(),
         block: Block::SINGLE,
-        training: training(40, 0.04),
+        phase: phase(40, 0.04),
         ramp_steps: 25,
     };
     let adw = Adw::new(config, &layers).expect("a valid configuration");
@@ -154,7 +150,7 @@ fn a_network_is_trained_compressed_and_recognises() {
     let adw = Stage::new("adw", &trainer, test);
 
     let centres = layers.iter().map(|layer| (layer.name.clone(), Centres::Bits(5))).collect();
-    let config = SharingConfig { layers: centres, training: training(10, 0.01) };
+    let config = SharingConfig { layers: centres, phase: phase(10, 0.01) };
     let mut stage = Sharing::new(config, &layers).expect("a valid configuration");
     while !stage.is_done() {
         stage.advance(&mut trainer).expect("an interval of sharing");

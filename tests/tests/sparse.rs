@@ -2,7 +2,8 @@
 //! patches of the image as columns, in f64. A weight with zeros must give the same whether it is stored dense, sparse or
 //! as a codebook.
 
-use hccr_compress::to_codebook;
+use hccr_compress::{Centres, Codebook};
+use hccr_constraint::Constraint;
 use hccr_random::Rng;
 use hccr_runtime::shape::{Conv2dParams, LinearParams};
 use hccr_runtime::{IsaKind, ModelBuilder, Op, Plan, Session, Weight, WeightData, WeightId};
@@ -95,10 +96,11 @@ impl Problem {
     /// and every instruction set.
     fn largest_difference(&self) -> f64 {
         let shape = &self.weight_shape;
+        let labels = Codebook::new(&self.weight, Centres::Bits(8)).expect("few different values").labels;
         let stored = [
             Weight::dense("w", shape, self.weight.clone()),
             Weight::sparse("w", shape, &self.weight),
-            to_codebook(&self.weight, "w", shape).expect("few different values"),
+            Constraint::Shared(labels).weight("w", shape, &self.weight),
         ];
         assert!(matches!(stored[1].data, WeightData::Sparse { .. }));
         assert!(matches!(stored[2].data, WeightData::Codebook { .. }));

@@ -9,8 +9,9 @@
 use crate::error::{CompressError, InputError};
 use crate::layers::{check_block, check_names, find};
 use crate::magnitude::{Block, Blocks, sparsity_of};
-use crate::trainer::{Constraint, LayerInfo, Trainer};
-use crate::training::{Progress, Record, Training};
+use crate::phase::{Phase, Progress, Record};
+use crate::trainer::{LayerInfo, Trainer};
+use hccr_constraint::Constraint;
 use serde::{Deserialize, Serialize};
 
 /// How the thresholds move.
@@ -43,7 +44,7 @@ pub struct AdwConfig {
     /// Which weights are dropped together. A layer loses its target at least, and less than a block more.
     pub block: Block,
     /// The whole training; the thresholds move once an interval.
-    pub training: Training,
+    pub phase: Phase,
     /// Mini-batches over which weights are dropped; the rest trains what is left.
     pub ramp_steps: usize,
 }
@@ -60,14 +61,14 @@ pub struct AdwRecord {
 /// The state of a pruning; it can be saved and resumed between any two calls of [`advance`](Self::advance).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Adw {
+    /// Its phase is the one under way.
     config: AdwConfig,
     /// The blocks of each layer, in the order of the targets.
     blocks: Vec<Blocks>,
-    step: usize,
     /// Thresholds of [`Strategy::FixedThreshold`], once known.
     thresholds: Option<Vec<f32>>,
-    sparsity: Vec<f32>,
-    history: Vec<AdwRecord>,
+    /// Share of dropped weights of each layer in each interval.
+    sparsity: Vec<Vec<f32>>,
 }
 
 impl Adw {
@@ -76,7 +77,7 @@ impl Adw {
     /// # Errors
     /// [`InputError`] where the configuration does not fit the layers.
     pub fn new(config: AdwConfig, layers: &[LayerInfo]) -> Result<Self, InputError> {
-        config.training.check("training")?;
+        config.phase.check("phase")?;
         check_block(config.block)?;
         check_names(layers, config.targets.iter().map(|(name, _)| name))?;
         for (name, target) in &config.targets {
@@ -84,13 +85,12 @@ impl Adw {
                 return Err(InputError::layer(name, format!("target is {target}, must be from 0 to 1")));
             }
         }
-        if config.ramp_steps == 0 || config.ramp_steps > config.training.steps {
+        if config.ramp_steps == 0 || config.ramp_steps > config.phase.steps() {
             return Err(InputError::config("ramp_steps", "must be from 1 to the steps of the training"));
         }
         let blocks = |(name, _): &(String, f32)| Ok(Blocks::new(find(layers, name)?, config.block));
         let blocks = config.targets.iter().map(blocks).collect::<Result<_, InputError>>()?;
-        let sparsity = vec![0.0; config.targets.len()];
-        Ok(Self { config, blocks, step: 0, thresholds: None, sparsity, history: Vec::new() })
+        Ok(Self { config, blocks, thresholds: None, sparsity: Vec::new() })
     }
 
     /// Which weights are dropped together.
@@ -99,18 +99,20 @@ impl Adw {
     }
 
     /// Everything measured so far.
-    pub fn history(&self) -> &[AdwRecord] {
-        &self.history
+    pub fn history(&self) -> impl DoubleEndedIterator<Item = AdwRecord> + ExactSizeIterator {
+        let record =
+            |(sparsity, record): (&Vec<f32>, &Record)| AdwRecord { sparsity: sparsity.clone(), record: *record };
+        self.sparsity.iter().zip(self.config.phase.history()).map(record)
     }
 
     /// Share of dropped weights of each layer now, in the order of the targets.
     pub fn sparsity(&self) -> impl Iterator<Item = (&str, f32)> {
-        self.config.targets.iter().map(|(name, _)| name.as_str()).zip(self.sparsity.iter().copied())
+        self.config.targets.iter().map(|(name, _)| name.as_str()).zip(self.present_sparsity())
     }
 
     /// Whether all is done.
     pub fn is_done(&self) -> bool {
-        self.step == self.config.training.steps
+        self.config.phase.is_done()
     }
 
     /// Raises the thresholds and trains one interval.
@@ -118,43 +120,49 @@ impl Adw {
     /// # Errors
     /// [`CompressError::Trainer`] where the trainer fails.
     pub fn advance<T: Trainer>(&mut self, trainer: &mut T) -> Result<Progress, CompressError<T::Error>> {
-        let total = self.config.training.steps;
         if self.is_done() {
-            return Ok(Progress { done: total, total, message: "done".into() });
+            return self.config.phase.advance(trainer);
         }
         // The last raise is the one whose interval reaches the end of the ramp.
-        if self.step < self.config.ramp_steps {
-            self.drop_weights(trainer).map_err(CompressError::Trainer)?;
-        }
-        let record = self.config.training.run(self.step, trainer)?;
-        self.step = record.step;
-        self.history.push(AdwRecord { sparsity: self.sparsity.clone(), record });
-        let mean = self.sparsity.iter().sum::<f32>() / self.sparsity.len().max(1) as f32;
-        let message = format!("mean sparsity {:.1} %: {}", 100.0 * mean, record.summary());
-        Ok(Progress { done: self.step, total, message })
+        let sparsity = if self.config.phase.step() < self.config.ramp_steps {
+            self.drop_weights(trainer).map_err(CompressError::Trainer)?
+        } else {
+            self.present_sparsity()
+        };
+        let mut progress = self.config.phase.advance(trainer)?;
+        let mean = sparsity.iter().sum::<f32>() / sparsity.len().max(1) as f32;
+        progress.message = format!("mean sparsity {:.1} %: {}", 100.0 * mean, progress.message);
+        self.sparsity.push(sparsity);
+        Ok(progress)
     }
 
-    fn drop_weights<T: Trainer>(&mut self, trainer: &mut T) -> Result<(), T::Error> {
+    fn present_sparsity(&self) -> Vec<f32> {
+        self.sparsity.last().cloned().unwrap_or_else(|| vec![0.0; self.config.targets.len()])
+    }
+
+    /// Drops weights for the next interval; gives the share of dropped ones of each layer.
+    fn drop_weights<T: Trainer>(&mut self, trainer: &mut T) -> Result<Vec<f32>, T::Error> {
         if let (Strategy::FixedThreshold { alpha, beta, lambda }, None) = (self.config.strategy, &self.thresholds) {
             let threshold =
                 |(name, _): &(String, f32)| Ok(fixed_threshold(&trainer.weight(name)?, alpha, beta, lambda));
             self.thresholds = Some(self.config.targets.iter().map(threshold).collect::<Result<_, _>>()?);
         }
-        let end = self.step + self.config.training.interval_at(self.step);
+        let end = self.config.phase.next_step();
         let climbed = match self.config.strategy {
             Strategy::OneShot => 1.0,
             _ => 1.0 - (1.0 - end as f32 / self.config.ramp_steps as f32).max(0.0).powi(3),
         };
+        let mut sparsity = Vec::new();
         for (i, (name, target)) in self.config.targets.iter().enumerate() {
             let weight = trainer.weight(name)?;
             let keep = match &self.thresholds {
                 Some(thresholds) => self.blocks[i].keep_above(&weight, thresholds[i]),
                 None => self.blocks[i].keep_largest(&weight, target * climbed),
             };
-            self.sparsity[i] = sparsity_of(&keep);
+            sparsity.push(sparsity_of(&keep));
             trainer.set_constraint(name, Constraint::Mask(keep))?;
         }
-        Ok(())
+        Ok(sparsity)
     }
 }
 
@@ -170,6 +178,7 @@ fn fixed_threshold(weight: &[f32], alpha: f32, beta: f32, lambda: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Schedule;
     use crate::trainer::{LayerKind, TrainStats};
     use hccr_runtime::shape::LinearParams;
     use std::convert::Infallible;
@@ -225,8 +234,8 @@ mod tests {
     }
 
     fn run(strategy: Strategy, block: Block) -> (Adw, Drifting) {
-        let training = Training { steps: 50, learning_rate: 0.1, warmup_steps: 0, interval: 4, evaluate_every: 20 };
-        let config = AdwConfig { strategy, targets: vec![("fc".into(), 0.8)], block, training, ramp_steps: 30 };
+        let phase = Phase::new(Schedule { peak: 0.1, warm_up: 0, steps: 50, floor: 0.01 }, 4, 20);
+        let config = AdwConfig { strategy, targets: vec![("fc".into(), 0.8)], block, phase, ramp_steps: 30 };
         let mut trainer = Drifting::new();
         let mut adw = Adw::new(config, &trainer.layers()).unwrap();
         while !adw.is_done() {
@@ -238,13 +247,13 @@ mod tests {
     #[test]
     fn adaptive_sparsity_climbs_to_the_target() {
         let (adw, trainer) = run(Strategy::Adaptive, Block::SINGLE);
-        let climb: Vec<f32> = adw.history().iter().map(|r| r.sparsity[0]).collect();
+        let climb: Vec<f32> = adw.history().map(|r| r.sparsity[0]).collect();
         assert!(climb[0] > 0.2 && climb[0] < 0.4, "{climb:?}");
         assert!(climb[..8].windows(2).all(|w| w[0] <= w[1]) && climb[3] < 0.8, "{climb:?}");
         assert!(climb[7..].iter().all(|&s| s == 0.8), "{climb:?}");
         assert_eq!(trainer.weight.iter().filter(|w| **w != 0.0).count(), 20);
         let evaluated: Vec<usize> =
-            adw.history().iter().filter(|r| r.record.dev_accuracy.is_some()).map(|r| r.record.step).collect();
+            adw.history().filter(|r| r.record.dev_accuracy.is_some()).map(|r| r.record.step).collect();
         assert_eq!(evaluated, [20, 40, 50]);
     }
 
@@ -254,7 +263,7 @@ mod tests {
         // column go, and nothing else.
         let block = Block { rows: 4, channels: 1 };
         let (adw, trainer) = run(Strategy::Adaptive, block);
-        let climb: Vec<f32> = adw.history().iter().map(|r| r.sparsity[0]).collect();
+        let climb: Vec<f32> = adw.history().map(|r| r.sparsity[0]).collect();
         assert!(climb.windows(2).all(|w| w[0] <= w[1]) && climb[0] < 0.4 && climb[7..].iter().all(|&s| s == 0.8));
         assert_eq!((adw.block(), trainer.keep), (block, [[false; 80].as_slice(), [true; 20].as_slice()].concat()));
         // Every threshold on the way dropped whole blocks of four.
@@ -264,14 +273,14 @@ mod tests {
     #[test]
     fn one_shot_is_at_the_target_from_the_start() {
         let (adw, _) = run(Strategy::OneShot, Block::SINGLE);
-        assert!(adw.history().iter().all(|r| r.sparsity[0] == 0.8));
+        assert!(adw.history().all(|r| r.sparsity[0] == 0.8));
     }
 
     #[test]
     fn a_fixed_threshold_stays_and_weights_drift_below_it() {
         let (adw, trainer) = run(Strategy::FixedThreshold { alpha: 1.0, beta: 0.0, lambda: -0.005 }, Block::SINGLE);
         // The mean magnitude is 0.505: at first the 50 weights up to 0.50 go, then those that training pulls below.
-        assert_eq!(adw.history()[0].sparsity, [0.5]);
+        assert_eq!(adw.history().next().unwrap().sparsity, [0.5]);
         let last = adw.sparsity().next().unwrap();
         assert!(last.0 == "fc" && last.1 > 0.5, "{last:?}");
         assert!(trainer.keep.iter().zip(&trainer.weight).all(|(k, w)| *k || *w == 0.0));
@@ -299,7 +308,7 @@ mod tests {
         refused(|c| c.block.rows = 0);
         refused(|c| c.block.channels = 0);
         refused(|c| c.ramp_steps = 51);
-        refused(|c| c.training.interval = 0);
-        refused(|c| c.training.learning_rate = f32::NAN);
+        refused(|c| c.phase = Phase::new(Schedule { peak: 0.1, warm_up: 0, steps: 50, floor: 0.0 }, 0, 0));
+        refused(|c| c.phase = Phase::new(Schedule { peak: f32::NAN, warm_up: 0, steps: 50, floor: 0.0 }, 1, 0));
     }
 }

@@ -2,7 +2,6 @@
 
 use crate::error::InputError;
 use crate::kmeans::{Clusters, kmeans, nearest};
-use hccr_runtime::{Pattern, Weight, WeightData};
 use serde::{Deserialize, Serialize};
 
 /// Labels are bytes and one of them, 0, stands for zero.
@@ -62,29 +61,6 @@ impl Codebook {
     pub fn values(&self) -> impl Iterator<Item = f32> {
         self.labels.iter().map(|&l| if l == 0 { 0.0 } else { self.centres[usize::from(l) - 1] })
     }
-}
-
-/// The weight `name` of `shape` with a codebook that holds exactly the different non-zeros of `values` (row-major).
-///
-/// # Errors
-/// [`InputError::Layer`] where `values` does not fit `shape`, has more than 256 different non-zeros, or is not finite.
-pub fn to_codebook(values: &[f32], name: &str, shape: &[usize]) -> Result<Weight, InputError> {
-    let mut weight = Weight::dense(name, shape, Vec::new());
-    if weight.elements() != values.len() || values.is_empty() {
-        return Err(InputError::layer(name, format!("{} values do not fit its shape {shape:?}", values.len())));
-    }
-    check_finite(values).map_err(|e| InputError::layer(name, e.to_string()))?;
-    let centres = different(values);
-    if centres.len() > 256 {
-        let reason = format!("has {} different values, a codebook holds 256; share its weights first", centres.len());
-        return Err(InputError::layer(name, reason));
-    }
-    let pattern = Pattern::from_mask(values.iter().map(|&v| v != 0.0), weight.columns());
-    // Every value is one of the centres, so that the search always ends on its own one.
-    let label = |v: &f32| centres.partition_point(|c| c < v) as u8;
-    let labels = values.iter().filter(|v| **v != 0.0).map(label).collect();
-    weight.data = WeightData::Codebook { pattern, centres, labels };
-    Ok(weight)
 }
 
 /// Bytes that the released model's scheme takes for `values`: for the size comparison only, nothing is stored this way.
@@ -163,18 +139,6 @@ mod tests {
     fn a_layer_without_weights_has_no_centres() {
         let codebook = Codebook::new(&[0.0, -0.0], Centres::Bits(5)).unwrap();
         assert_eq!((codebook.centres.len(), &codebook.labels[..]), (0, &[0, 0][..]));
-        let weight = to_codebook(&[0.0; 6], "fc", &[2, 3]).unwrap();
-        weight.validate().unwrap();
-        assert_eq!(weight.to_dense(), [0.0; 6]);
-    }
-
-    #[test]
-    fn too_many_values_are_refused() {
-        let values: Vec<f32> = (1..=257).map(|i| i as f32).collect();
-        assert!(matches!(to_codebook(&values, "fc", &[1, 257]), Err(InputError::Layer { .. })));
-        assert_eq!(to_codebook(&values[1..], "fc", &[1, 256]).unwrap().to_dense(), &values[1..]);
-        assert!(to_codebook(&values, "fc", &[2, 100]).is_err());
-        assert!(to_codebook(&[f32::INFINITY], "fc", &[1, 1]).is_err());
     }
 
     /// Writes the pairs one after the other, as the format's description says, and counts their bits.
@@ -204,18 +168,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn codebook_holds_the_weights_exactly(
-            rows in 1usize..6,
-            columns in 1usize..40,
+        fn few_values_come_back_exactly(
             centres in prop::collection::vec(-2.0f32..2.0, 1..20),
             picks in prop::collection::vec(0usize..40, 240),
         ) {
-            let value = |&pick: &usize| centres.get(pick).copied().unwrap_or(0.0);
-            let values: Vec<f32> = picks[..rows * columns].iter().map(value).collect();
-            let weight = to_codebook(&values, "layer.weight", &[rows, columns]).unwrap();
-            prop_assert!(weight.validate().is_ok());
-            prop_assert_eq!(weight.nnz(), values.iter().filter(|v| **v != 0.0).count());
-            prop_assert_eq!(weight.to_dense(), values);
+            let values: Vec<f32> = picks.iter().map(|&pick| centres.get(pick).copied().unwrap_or(0.0)).collect();
+            let codebook = Codebook::new(&values, Centres::Bits(8)).unwrap();
+            prop_assert_eq!(codebook.values().collect::<Vec<_>>(), values);
         }
     }
 }

@@ -7,8 +7,8 @@
 use crate::error::{CompressError, InputError};
 use crate::layers::{check_block, check_names, find};
 use crate::magnitude::{Block, Blocks, dropped_weights};
+use crate::phase::Progress;
 use crate::trainer::{LayerInfo, LayerKind, Trainer};
-use crate::training::Progress;
 use serde::{Deserialize, Serialize};
 
 /// Configuration of [`Cra`].

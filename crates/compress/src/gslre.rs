@@ -7,8 +7,8 @@
 use crate::error::{CompressError, InputError};
 use crate::layers;
 use crate::lowrank::{LowRankPair, max_rank, rank_for_speedup};
+use crate::phase::{Phase, Progress, Record};
 use crate::trainer::{LayerInfo, LayerKind, Trainer};
-use crate::training::{Progress, Record, Training};
 use hccr_runtime::shape::Conv2dParams;
 use serde::{Deserialize, Serialize};
 
@@ -27,9 +27,9 @@ pub struct GslreConfig {
     /// What to expand.
     pub ranks: Ranks,
     /// Training after each layer's expansion.
-    pub layer_training: Training,
+    pub layer_phase: Phase,
     /// Training of the whole expanded network at the end.
-    pub joint_training: Training,
+    pub joint_phase: Phase,
 }
 
 /// One interval of training.
@@ -44,14 +44,13 @@ pub struct GslreRecord {
 /// The state of a low-rank expansion; it can be saved and resumed between any two calls of [`advance`](Self::advance).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Gslre {
-    config: GslreConfig,
     plan: Vec<(String, usize)>,
     /// Layers expanded so far.
     expanded: usize,
-    /// The stage: a position in `plan`, or its length for joint training.
-    stage: usize,
-    step: usize,
-    history: Vec<GslreRecord>,
+    /// One phase per layer of `plan`, and the joint one.
+    phases: Vec<Phase>,
+    /// The phase under way, or their number at the end.
+    current: usize,
 }
 
 impl Gslre {
@@ -60,8 +59,8 @@ impl Gslre {
     /// # Errors
     /// [`InputError`] where the configuration does not fit the layers.
     pub fn new(config: GslreConfig, layers: &[LayerInfo]) -> Result<Self, InputError> {
-        config.layer_training.check("layer_training")?;
-        config.joint_training.check("joint_training")?;
+        config.layer_phase.check("layer_phase")?;
+        config.joint_phase.check("joint_phase")?;
         let plan = match &config.ranks {
             Ranks::Speedup(speedup) => ranks_for_speedup(*speedup, layers)?,
             Ranks::PerLayer(ranks) => ranks.clone(),
@@ -73,7 +72,9 @@ impl Gslre {
                 return Err(InputError::layer(name, format!("rank is {rank}, must be from 1 to {max}")));
             }
         }
-        Ok(Self { config, plan, expanded: 0, stage: 0, step: 0, history: Vec::new() })
+        let mut phases = vec![config.layer_phase; plan.len()];
+        phases.push(config.joint_phase);
+        Ok(Self { plan, expanded: 0, phases, current: 0 })
     }
 
     /// The layers to expand and their ranks, in order.
@@ -82,13 +83,16 @@ impl Gslre {
     }
 
     /// Everything measured so far.
-    pub fn history(&self) -> &[GslreRecord] {
-        &self.history
+    pub fn history(&self) -> impl DoubleEndedIterator<Item = GslreRecord> {
+        self.phases.iter().enumerate().flat_map(|(i, phase)| {
+            let layer = self.plan.get(i).map(|(name, _)| name);
+            phase.history().iter().map(move |&record| GslreRecord { layer: layer.cloned(), record })
+        })
     }
 
     /// Whether all is done.
     pub fn is_done(&self) -> bool {
-        self.stage > self.plan.len()
+        self.current == self.phases.len()
     }
 
     /// Expands the next layer if its turn has come, and trains one interval.
@@ -99,8 +103,8 @@ impl Gslre {
         if self.is_done() {
             return Ok(self.progress("done".into()));
         }
-        let layer = self.plan.get(self.stage).cloned();
-        if let Some((name, rank)) = layer.as_ref().filter(|_| self.expanded == self.stage) {
+        let layer = self.plan.get(self.current).cloned();
+        if let Some((name, rank)) = layer.as_ref().filter(|_| self.expanded == self.current) {
             let kind = layers::find(&trainer.layers(), name)?.kind;
             let weight = trainer.weight(name).map_err(CompressError::Trainer)?;
             let pair = LowRankPair::from_svd(&weight, &kind, *rank)?;
@@ -112,29 +116,19 @@ impl Gslre {
             Some((name, rank)) => format!("{name} at rank {rank}"),
             None => "all layers".into(),
         };
-        let training = self.training();
-        if self.step < training.steps {
-            let record = training.run(self.step, trainer)?;
-            message += &format!(": {}", record.summary());
-            self.step = record.step;
-            self.history.push(GslreRecord { layer: layer.map(|(name, _)| name), record });
+        let phase = &mut self.phases[self.current];
+        if !phase.is_done() {
+            message += &format!(": {}", phase.advance(trainer)?.message);
         }
-        if self.step == training.steps {
-            self.stage += 1;
-            self.step = 0;
+        if phase.is_done() {
+            self.current += 1;
         }
         Ok(self.progress(message))
     }
 
-    fn training(&self) -> Training {
-        if self.stage < self.plan.len() { self.config.layer_training } else { self.config.joint_training }
-    }
-
     fn progress(&self, message: String) -> Progress {
-        let (layer, joint) = (self.config.layer_training.steps, self.config.joint_training.steps);
-        let total = self.plan.len() * layer + joint;
-        let done = if self.is_done() { total } else { self.stage * layer + self.step };
-        Progress { done, total, message }
+        let sum = |steps: fn(&Phase) -> usize| self.phases.iter().map(steps).sum();
+        Progress { done: sum(Phase::step), total: sum(Phase::steps), message }
     }
 }
 
@@ -165,10 +159,8 @@ fn convolution(layers: &[LayerInfo], name: &str) -> Result<Conv2dParams, InputEr
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Schedule;
     use hccr_runtime::shape::LinearParams;
-
-    const TRAINING: Training =
-        Training { steps: 10, learning_rate: 0.1, warmup_steps: 0, interval: 5, evaluate_every: 0 };
 
     fn thesis_layers() -> Vec<LayerInfo> {
         let conv = |name: &str, c, n, w| LayerInfo {
@@ -186,7 +178,8 @@ mod tests {
     }
 
     fn plan(ranks: Ranks) -> Result<Vec<(String, usize)>, InputError> {
-        let config = GslreConfig { ranks, layer_training: TRAINING, joint_training: TRAINING };
+        let phase = Phase::new(Schedule { peak: 0.1, warm_up: 0, steps: 10, floor: 0.0 }, 5, 0);
+        let config = GslreConfig { ranks, layer_phase: phase.clone(), joint_phase: phase };
         Gslre::new(config, &thesis_layers()).map(|g| g.plan().to_vec())
     }
 

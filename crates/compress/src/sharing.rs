@@ -3,8 +3,9 @@
 use crate::codebook::{Centres, Codebook};
 use crate::error::{CompressError, InputError};
 use crate::layers::check_names;
-use crate::trainer::{Constraint, LayerInfo, Trainer};
-use crate::training::{Progress, Record, Retraining, Training};
+use crate::phase::{Phase, Progress, Record, Retraining};
+use crate::trainer::{LayerInfo, Trainer};
+use hccr_constraint::Constraint;
 use serde::{Deserialize, Serialize};
 
 /// Configuration of [`Sharing`].
@@ -13,7 +14,7 @@ pub struct SharingConfig {
     /// Layers whose non-zero weights come to share values, each with how many.
     pub layers: Vec<(String, Centres)>,
     /// Training of the centres afterwards.
-    pub training: Training,
+    pub phase: Phase,
 }
 
 /// What quantising a layer did.
@@ -41,7 +42,7 @@ impl Sharing {
     /// # Errors
     /// [`InputError`] where the configuration does not fit the layers.
     pub fn new(config: SharingConfig, layers: &[LayerInfo]) -> Result<Self, InputError> {
-        let retraining = Retraining::new(config.training)?;
+        let retraining = Retraining::new(config.phase)?;
         check_names(layers, config.layers.iter().map(|(name, _)| name))?;
         Ok(Self { layers: config.layers, shared: Vec::new(), retraining })
     }
@@ -58,7 +59,7 @@ impl Sharing {
 
     /// Everything measured while fine-tuning.
     pub fn history(&self) -> &[Record] {
-        &self.retraining.history
+        self.retraining.phase.history()
     }
 
     /// Whether all is done.
@@ -81,8 +82,8 @@ impl Sharing {
         } else {
             self.retraining.advance(trainer, "quantised")?
         };
-        let total = self.layers.len() + self.retraining.training.steps;
-        Ok(Progress { done: self.shared.len() + self.retraining.step, total, message })
+        let total = self.layers.len() + self.retraining.phase.steps();
+        Ok(Progress { done: self.shared.len() + self.retraining.phase.step(), total, message })
     }
 }
 

@@ -7,8 +7,8 @@
 use crate::error::{CompressError, InputError};
 use crate::layers;
 use crate::lowrank::{Decomposition, max_rank};
+use crate::phase::{Phase, Progress, Record, Retraining};
 use crate::trainer::{LayerInfo, LayerKind, Trainer};
-use crate::training::{Progress, Record, Retraining, Training};
 use serde::{Deserialize, Serialize};
 
 /// Which matrices to decompose, and to which ranks.
@@ -32,7 +32,7 @@ pub struct SvdConfig {
     /// What to decompose.
     pub ranks: MatrixRanks,
     /// Training of the whole network afterwards.
-    pub training: Training,
+    pub phase: Phase,
 }
 
 /// What became of a matrix.
@@ -62,7 +62,7 @@ impl Svd {
     /// # Errors
     /// [`InputError`] where the configuration does not fit the layers.
     pub fn new(config: SvdConfig, layers: &[LayerInfo]) -> Result<Self, InputError> {
-        let retraining = Retraining::new(config.training)?;
+        let retraining = Retraining::new(config.phase)?;
         let is_matrix = |l: &&LayerInfo| matches!(l.kind, LayerKind::Linear(_));
         let plan: Vec<(String, Option<usize>)> = match &config.ranks {
             MatrixRanks::PerLayer(ranks) => ranks.iter().map(|(name, rank)| (name.clone(), Some(*rank))).collect(),
@@ -100,7 +100,7 @@ impl Svd {
 
     /// Everything measured while training.
     pub fn history(&self) -> &[Record] {
-        &self.retraining.history
+        self.retraining.phase.history()
     }
 
     /// Whether all is done.
@@ -126,8 +126,8 @@ impl Svd {
         } else {
             self.retraining.advance(trainer, "decomposed")?
         };
-        let total = self.plan.len() + self.retraining.training.steps;
-        Ok(Progress { done: self.decomposed.len() + self.retraining.step, total, message })
+        let total = self.plan.len() + self.retraining.phase.steps();
+        Ok(Progress { done: self.decomposed.len() + self.retraining.phase.step(), total, message })
     }
 
     fn decompose<T: Trainer>(
@@ -158,6 +158,7 @@ impl Svd {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Schedule;
     use hccr_runtime::shape::{Conv2dParams, LinearParams};
 
     fn layers() -> Vec<LayerInfo> {
@@ -175,8 +176,8 @@ mod tests {
     }
 
     fn plan(ranks: MatrixRanks) -> Result<Vec<(String, Option<usize>)>, InputError> {
-        let training = Training { steps: 1, learning_rate: 0.1, warmup_steps: 0, interval: 1, evaluate_every: 0 };
-        Svd::new(SvdConfig { ranks, training }, &layers()).map(|svd| svd.plan)
+        let phase = Phase::new(Schedule { peak: 0.1, warm_up: 0, steps: 1, floor: 0.0 }, 1, 0);
+        Svd::new(SvdConfig { ranks, phase }, &layers()).map(|svd| svd.plan)
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What compression needs of a training crate.
 
 use crate::lowrank::LowRankPair;
+use hccr_constraint::Constraint;
 use hccr_runtime::shape::{Conv2dParams, LinearParams};
 use serde::{Deserialize, Serialize};
 
@@ -45,20 +46,6 @@ impl LayerInfo {
     pub fn macs_per_weight(&self) -> usize {
         self.output_size[0] * self.output_size[1]
     }
-}
-
-/// What the weight of a layer must keep to while it trains.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Constraint {
-    /// Nothing.
-    Free,
-    /// Weights whose entry is false are zero and stay zero.
-    Mask(Vec<bool>),
-    /// Weights of equal label stay equal; label 0 means zero for ever.
-    ///
-    /// A gradient step moves all weights of one label by the mean of their gradients: the projection of the gradient
-    /// onto the weights that are allowed.
-    Shared(Vec<u8>),
 }
 
 /// Means over some training steps.

@@ -1,6 +1,7 @@
 //! Quantisation of small networks.
 
-use hccr_compress::{QuantizeError, quantize, to_codebook};
+use hccr_compress::{Centres, Codebook, QuantizeError, quantize};
+use hccr_constraint::Constraint;
 use hccr_random::Rng;
 use hccr_runtime::shape::{Conv2dParams, LinearParams, Pool2dParams, STEPS};
 use hccr_runtime::{Model, ModelBuilder, Node, Op, Plan, Session, ValueId, Weight, WeightData, WeightId};
@@ -41,7 +42,8 @@ fn network(rng: &mut Rng) -> Model {
     let params = Conv2dParams::same(12, 16, [1, 3]);
     let steps = |v: f32| (20.0 * v).round() / 20.0;
     let shared: Vec<f32> = pruned(rng, 16 * 36, 0.3).into_iter().map(steps).collect();
-    let weight = to_codebook(&shared, "conv2.weight", &params.weight_shape()).unwrap();
+    let labels = Codebook::new(&shared, Centres::Bits(8)).unwrap().labels;
+    let weight = Constraint::Shared(labels).weight("conv2.weight", &params.weight_shape(), &shared);
     conv(&mut b, "conv2", params, weight, true, rng);
     b.push("flatten", Op::Flatten);
     let params = LinearParams { in_features: 16 * 16, out_features: 10 };

@@ -1,7 +1,7 @@
 //! How long and how hard the stages work that both pipelines have.
 
 use crate::Baseline;
-use hccr_compress::{Block, Centres, CraConfig, Training};
+use hccr_compress::{self as compress, Block, Centres, CraConfig, Phase};
 use hccr_data::gb2312::gb2312_level1;
 use hccr_data::{SimulatorConfig, SplitSize};
 use hccr_nn_train::{Decay, Schedule};
@@ -40,16 +40,16 @@ pub struct Recipe {
     /// Centres of convolutions and of matrices.
     pub centres: [Centres; 2],
     /// Fine-tuning of the centres.
-    pub sharing: Training,
+    pub sharing: Phase,
     /// Each of the shorter prunings that compare adaptive drop-weight with other strategies, if any.
     pub comparison: Option<Pruning>,
 }
 
 /// A pruning's training.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Pruning {
     /// How long and how fast.
-    pub training: Training,
+    pub phase: Phase,
     /// Mini-batches of it during which weights are dropped.
     pub ramp_steps: usize,
 }
@@ -57,15 +57,15 @@ pub struct Pruning {
 /// Mini-batches between two looks at the clock, and between two changes of the learning rate.
 const INTERVAL: usize = 10;
 
-/// A stage's training, evaluated so many times.
-pub(crate) fn training(steps: usize, learning_rate: f32, evaluations: usize) -> Training {
+/// A phase of so many mini-batches, evaluated so many times.
+pub(crate) fn phase(steps: usize, peak: f32, evaluations: usize) -> Phase {
     let evaluate_every = (steps / evaluations.max(1)).max(1).next_multiple_of(INTERVAL);
-    Training { steps, learning_rate, warmup_steps: steps / 20, interval: INTERVAL, evaluate_every }
+    Phase::new(compress::Schedule { peak, warm_up: steps / 20, steps, floor: 0.01 }, INTERVAL, evaluate_every)
 }
 
 /// A pruning whose second half is training alone.
-pub(crate) fn pruning(steps: usize, learning_rate: f32, evaluations: usize) -> Pruning {
-    Pruning { training: training(steps, learning_rate, evaluations), ramp_steps: (steps / 2).max(1) }
+pub(crate) fn pruning(steps: usize, peak: f32, evaluations: usize) -> Pruning {
+    Pruning { phase: phase(steps, peak, evaluations), ramp_steps: (steps / 2).max(1) }
 }
 
 /// The schedule of a baseline of so many steps.

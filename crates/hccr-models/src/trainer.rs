@@ -1,7 +1,8 @@
 //! Training of a network on a data set, as compression wants it.
 
 use crate::{SampleSet, answers};
-use hccr_compress::{Constraint, LayerInfo, LayerKind, LowRankPair, TrainStats, Trainer};
+use hccr_compress::{LayerInfo, LayerKind, LowRankPair, TrainStats, Trainer};
+use hccr_constraint::Constraint;
 use hccr_nn_train::layers::Conv2d;
 use hccr_nn_train::{Evaluation, Layer, Network, NetworkError, Optimizer};
 use hccr_random::Rng;
@@ -45,12 +46,10 @@ pub struct NetworkTrainer<'a, S, O> {
 pub enum TrainError {
     /// The network has no such layer.
     Network(NetworkError),
-    /// A weight, constraint or low-rank pair does not fit its layer.
+    /// A weight, constraint or low-rank pair has another number of values than its layer needs.
     Length {
         /// Name of the layer.
         layer: String,
-        /// Number of values given.
-        found: usize,
     },
     /// The loss is no longer a number.
     Diverged {
@@ -69,7 +68,7 @@ impl fmt::Display for TrainError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Network(e) => write!(f, "{e}"),
-            Self::Length { layer, found } => write!(f, "{found} values do not fit layer '{layer}'"),
+            Self::Length { layer } => write!(f, "layer '{layer}' needs another number of values"),
             Self::Diverged { step, learning_rate } => {
                 write!(f, "training diverged at step {step}, at learning rate {learning_rate}: try a lower one")
             }
@@ -130,8 +129,8 @@ impl<'a, S: SampleSet, O: Optimizer> NetworkTrainer<'a, S, O> {
         self.train.pass(self.state.batch_size, &mut Rng::new(self.state.seed, pass))
     }
 
-    fn length(layer: &str, found: usize) -> TrainError {
-        TrainError::Length { layer: layer.into(), found }
+    fn length(layer: &str) -> TrainError {
+        TrainError::Length { layer: layer.into() }
     }
 
     fn no_layer(layer: &str) -> TrainError {
@@ -171,22 +170,16 @@ impl<S: SampleSet, O: Optimizer> Trainer for NetworkTrainer<'_, S, O> {
     fn set_weight(&mut self, layer: &str, weight: &[f32]) -> Result<(), TrainError> {
         let param = self.state.network.weight_mut(layer).ok_or_else(|| Self::no_layer(layer))?;
         if param.value.len() != weight.len() {
-            return Err(Self::length(layer, weight.len()));
+            return Err(Self::length(layer));
         }
         param.value.copy_from_slice(weight);
         Ok(())
     }
 
     fn set_constraint(&mut self, layer: &str, constraint: Constraint) -> Result<(), TrainError> {
-        use hccr_nn_train::Constraint as Own;
         let param = self.state.network.weight_mut(layer).ok_or_else(|| Self::no_layer(layer))?;
-        let (constraint, len) = match constraint {
-            Constraint::Free => (Own::Free, param.value.len()),
-            Constraint::Mask(keep) => (Own::Mask(keep.clone()), keep.len()),
-            Constraint::Shared(labels) => (Own::Shared(labels.clone()), labels.len()),
-        };
-        if param.value.len() != len {
-            return Err(Self::length(layer, len));
+        if !constraint.fits(param.value.len()) {
+            return Err(Self::length(layer));
         }
         param.set_constraint(constraint);
         Ok(())
@@ -198,7 +191,7 @@ impl<S: SampleSet, O: Optimizer> Trainer for NetworkTrainer<'_, S, O> {
             return Ok(self.state.network.factorize(layer, pair.rank, pair.first, pair.second)?);
         };
         if pair.first.len() != pair.rank * in_channels * kh || pair.second.len() != out_channels * pair.rank * kw {
-            return Err(Self::length(layer, pair.first.len() + pair.second.len()));
+            return Err(Self::length(layer));
         }
         self.state.network.replace_conv2d(layer, |conv| {
             let [vertical, horizontal] = pair.params(&conv.params);

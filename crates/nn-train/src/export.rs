@@ -2,11 +2,10 @@
 
 use crate::layers::Layer;
 use crate::network::Network;
-use crate::param::{Constraint, Param};
+use crate::param::Param;
 use hccr_runtime::Pattern;
 use hccr_runtime::shape::{LstmParams, STEPS};
 use hccr_runtime::{Model, ModelBuilder, Op, Weight, WeightData};
-use std::collections::BTreeMap;
 
 impl Network<f32> {
     /// The network as a model for the runtime, with the character of each class (or none).
@@ -74,30 +73,7 @@ impl Network<f32> {
 }
 
 fn export(param: &Param<f32>) -> Weight {
-    let columns = param.shape.iter().skip(1).product();
-    match param.constraint() {
-        Constraint::Free => Weight::dense(&param.name, &param.shape, param.value.clone()),
-        Constraint::Mask(keep) => {
-            let pattern = Pattern::from_mask(keep.iter().copied(), columns);
-            let kept = param.value.iter().zip(keep).filter(|&(_, &keep)| keep);
-            let data = WeightData::Sparse { pattern, values: kept.map(|(&v, _)| v).collect() };
-            Weight { name: param.name.clone(), shape: param.shape.clone(), data }
-        }
-        Constraint::Shared(labels) => {
-            // Centres in the order of their labels; labels that no weight has are left out.
-            let mut centres: BTreeMap<u8, f32> = BTreeMap::new();
-            for (&l, &v) in labels.iter().zip(&param.value).filter(|&(&l, _)| l != 0) {
-                centres.insert(l, v);
-            }
-            let rank: BTreeMap<u8, u8> = centres.keys().enumerate().map(|(i, &l)| (l, i as u8)).collect();
-            let data = WeightData::Codebook {
-                pattern: Pattern::from_mask(labels.iter().map(|&l| l != 0), columns),
-                centres: centres.into_values().collect(),
-                labels: labels.iter().filter(|&&l| l != 0).map(|l| rank[l]).collect(),
-            };
-            Weight { name: param.name.clone(), shape: param.shape.clone(), data }
-        }
-    }
+    param.constraint().weight(&param.name, &param.shape, &param.value)
 }
 
 /// A codebook where there are at most 256 different values, dense otherwise.

@@ -28,6 +28,6 @@ pub use layers::{Layer, Mode};
 pub use loss::{StepStats, softmax_cross_entropy};
 pub use network::{Network, NetworkError};
 pub use optimizer::{Clipped, Optimizer};
-pub use param::{Constraint, Param};
+pub use param::Param;
 pub use schedule::{Decay, Schedule};
 pub use sgd::Sgd;

@@ -1,20 +1,9 @@
 //! Trainable parameters.
 
+use hccr_constraint::Constraint;
 use hccr_random::Rng;
 use hccr_tensor::Scalar;
 use serde::{Deserialize, Serialize};
-
-/// What the values of a parameter must keep to.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub enum Constraint {
-    /// Nothing.
-    #[default]
-    Free,
-    /// Values whose entry is false are zero and stay zero.
-    Mask(Vec<bool>),
-    /// Values of equal label stay equal; label 0 means zero for ever.
-    Shared(Vec<u8>),
-}
 
 /// A trainable parameter with its gradient and the optimiser's state.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -86,53 +75,20 @@ impl<T: Scalar> Param<T> {
     /// # Panics
     /// Where the constraint has another length than the values.
     pub fn set_constraint(&mut self, constraint: Constraint) {
-        match &constraint {
-            Constraint::Free => {}
-            Constraint::Mask(keep) => {
-                assert_eq!(keep.len(), self.value.len(), "mask of another length than {}", self.name);
-            }
-            Constraint::Shared(labels) => {
-                assert_eq!(labels.len(), self.value.len(), "labels of another length than {}", self.name);
-            }
-        }
+        assert!(constraint.fits(self.value.len()), "a constraint of another length than {}", self.name);
         if matches!(constraint, Constraint::Shared(_)) {
             self.velocity.fill(T::zero());
             self.squares.fill(T::zero());
             self.updates = 0;
         }
         self.constraint = constraint;
-        project(&self.constraint, &mut self.value);
-        project(&self.constraint, &mut self.velocity);
-        project(&self.constraint, &mut self.squares);
+        self.constraint.project(&mut self.value);
+        self.constraint.project(&mut self.velocity);
+        self.constraint.project(&mut self.squares);
     }
 
     /// Makes the gradient one that keeps the constraint: its projection onto the values that are allowed.
     pub(crate) fn project_grad(&mut self) {
-        project(&self.constraint, &mut self.grad);
-    }
-}
-
-fn project<T: Scalar>(constraint: &Constraint, values: &mut [T]) {
-    match constraint {
-        Constraint::Free => {}
-        Constraint::Mask(keep) => {
-            for (v, &keep) in values.iter_mut().zip(keep) {
-                *v = if keep { *v } else { T::zero() };
-            }
-        }
-        Constraint::Shared(labels) => {
-            let (mut sum, mut count) = ([0.0f64; 256], [0u32; 256]);
-            for (v, &l) in values.iter().zip(labels) {
-                sum[l as usize] += v.as_f64();
-                count[l as usize] += 1;
-            }
-            let mut mean = [T::zero(); 256];
-            for l in 1..256 {
-                mean[l] = T::of(sum[l] / f64::from(count[l].max(1)));
-            }
-            for (v, &l) in values.iter_mut().zip(labels) {
-                *v = mean[l as usize];
-            }
-        }
+        self.constraint.project(&mut self.grad);
     }
 }

@@ -1,7 +1,8 @@
 //! Stochastic gradient descent.
 
 use crate::optimizer::Optimizer;
-use crate::param::{Constraint, Param};
+use crate::param::Param;
+use hccr_constraint::Constraint;
 use hccr_tensor::Scalar;
 use serde::{Deserialize, Serialize};
 

@@ -2,10 +2,10 @@
 
 mod common;
 
+use hccr_constraint::Constraint;
 use hccr_nn_train::layers::{Dropout, Linear, Lstm, MeanOverTime};
 use hccr_nn_train::{
-    Adam, Batch, Clipped, Constraint, Layer, Mode, Network, NetworkError, Optimizer, Sgd, checkpoint,
-    evaluate_sequences,
+    Adam, Batch, Clipped, Layer, Mode, Network, NetworkError, Optimizer, Sgd, checkpoint, evaluate_sequences,
 };
 use hccr_random::Rng;
 use hccr_runtime::shape::LinearParams;

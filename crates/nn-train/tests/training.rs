@@ -2,9 +2,10 @@
 
 mod common;
 
+use hccr_constraint::Constraint;
 use hccr_nn_train::batch::Batch;
 use hccr_nn_train::layers::{Conv2d, Dropout, Flatten, Linear, NormPReluPool};
-use hccr_nn_train::{Constraint, Layer, Network, Sgd, checkpoint};
+use hccr_nn_train::{Layer, Network, Sgd, checkpoint};
 use hccr_random::Rng;
 use hccr_runtime::shape::{Conv2dParams, LinearParams, Pool2dParams};
 

@@ -27,10 +27,10 @@ impl LowRank {
     }
 
     /// Everything measured while training.
-    pub(super) fn records(&self) -> Vec<&Record> {
+    pub(super) fn records(&self) -> Vec<Record> {
         match self {
-            Self::Gslre(gslre) => gslre.history().iter().map(|h| &h.record).collect(),
-            Self::Svd(svd) => svd.history().iter().collect(),
+            Self::Gslre(gslre) => gslre.history().map(|h| h.record).collect(),
+            Self::Svd(svd) => svd.history().to_vec(),
         }
     }
 

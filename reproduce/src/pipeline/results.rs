@@ -124,7 +124,7 @@ fn released_bytes(model: &Model) -> u64 {
 fn curves<O>(low_rank: &str, state: &State<O>) -> Curves {
     let mut training = Vec::new();
     // Records count steps from the start of their phase; a phase ends where the count falls back.
-    let mut add = |stage: &str, records: &mut dyn Iterator<Item = &Record>| {
+    let mut add = |stage: &str, records: &mut dyn Iterator<Item = Record>| {
         let (mut base, mut last) = (training.last().map_or(0, |p: &TrainingPoint| p.step), 0);
         for record in records {
             if record.step <= last {
@@ -141,10 +141,10 @@ fn curves<O>(low_rank: &str, state: &State<O>) -> Curves {
         }
         base + last as u64
     };
-    add("baseline", &mut state.baseline.history().iter());
+    add("baseline", &mut state.baseline.history().iter().copied());
     let before_pruning = add(low_rank, &mut state.low_rank.iter().flat_map(|l| l.records()));
-    add("adw", &mut state.adw.iter().flat_map(Adw::history).map(|h| &h.record));
-    add("codebook", &mut state.sharing.iter().flat_map(|s| s.history()));
+    add("adw", &mut state.adw.iter().flat_map(Adw::history).map(|h| h.record));
+    add("codebook", &mut state.sharing.iter().flat_map(|s| s.history().iter().copied()));
 
     let chosen = |layer: &str| {
         let ratios = state.targets.iter().flat_map(|t| &t.ratios);
@@ -162,7 +162,7 @@ fn curves<O>(low_rank: &str, state: &State<O>) -> Curves {
 fn adw_curve<O>(low_rank: &str, state: &State<O>, first_step: u64) -> AdwCurve {
     let Some(adw) = &state.adw else { return AdwCurve::default() };
     let sizes = sizes(low_rank, state);
-    let points = adw.history().iter().map(|h| AdwPoint {
+    let points = adw.history().map(|h| AdwPoint {
         step: first_step + h.record.step as u64,
         layer_sparsity: h.sparsity.iter().map(|&s| s.into()).collect(),
         sparsity: overall(&h.sparsity, &sizes),
@@ -200,7 +200,7 @@ fn comparison<O>(low_rank: &str, state: &State<O>, test: &impl SampleSet) -> Res
         let Some((_, bytes)) = state.models.iter().find(|(name, _)| name == strategy) else { continue };
         let plan = Arc::new(Plan::new(&Model::from_bytes(bytes)?)?);
         let sparsity: Vec<f32> = adw.sparsity().map(|(_, s)| s).collect();
-        let records = adw.history().iter().map(|h| &h.record);
+        let records = adw.history().map(|h| h.record);
         let accuracy_curve: Vec<(u64, f64)> =
             records.filter_map(|r| Some((r.step as u64, f64::from(r.dev_accuracy?)))).collect();
         comparison.push(PruningRun {

@@ -195,7 +195,7 @@ impl<'a, P: Pipeline> Stages<'a, P> {
                 let adw = match &mut state.adw {
                     Some(adw) => adw,
                     none => {
-                        none.insert(pruning(recipe.adw, Strategy::Adaptive, recipe.block, &state.targets, &layers)?)
+                        none.insert(pruning(&recipe.adw, Strategy::Adaptive, recipe.block, &state.targets, &layers)?)
                     }
                 };
                 let progress = adw.advance(trainer)?;
@@ -219,7 +219,7 @@ impl<'a, P: Pipeline> Stages<'a, P> {
                         Stage::CompareAdaptiveBlock => Plan::BLOCK.into(),
                         _ => Block::SINGLE,
                     };
-                    let how = recipe.comparison.context("a comparison without a recipe")?;
+                    let how = recipe.comparison.as_ref().context("a comparison without a recipe")?;
                     state.compared.push(pruning(how, strategy, block, &state.targets, &layers)?);
                 }
                 let adw = &mut state.compared[number];
@@ -236,7 +236,7 @@ impl<'a, P: Pipeline> Stages<'a, P> {
                             LayerKind::Linear(_) => recipe.centres[1],
                         };
                         let layers_and_centres = layers.iter().map(|l| (l.name.clone(), centres(l))).collect();
-                        let config = SharingConfig { layers: layers_and_centres, training: recipe.sharing };
+                        let config = SharingConfig { layers: layers_and_centres, phase: recipe.sharing.clone() };
                         none.insert(Sharing::new(config, &layers)?)
                     }
                 };
@@ -319,14 +319,14 @@ fn budget(recipe: &Recipe, baseline: &[u8], steps: f64) -> Result<Budget> {
 
 /// A pruning to the targets, in blocks of one shape.
 fn pruning(
-    how: Pruning,
+    how: &Pruning,
     strategy: Strategy,
     block: Block,
     targets: &Option<Targets>,
     layers: &[LayerInfo],
 ) -> Result<Adw> {
     let targets = targets.as_ref().context("pruning starts without targets")?.ratios.clone();
-    let config = AdwConfig { strategy, targets, block, training: how.training, ramp_steps: how.ramp_steps };
+    let config = AdwConfig { strategy, targets, block, phase: how.phase.clone(), ramp_steps: how.ramp_steps };
     Ok(Adw::new(config, layers)?)
 }
 

@@ -1,7 +1,9 @@
 //! A trainer of its own: three layers in plain loops, on images of random patterns.
 
-use hccr_compress::{Constraint, LayerInfo, LayerKind, LowRankPair, TrainStats, Trainer};
+use hccr_compress::{LayerInfo, LayerKind, LowRankPair, TrainStats, Trainer};
+use hccr_constraint::Constraint;
 use hccr_random::Rng;
+use hccr_runtime::Weight;
 use hccr_runtime::shape::{Conv2dParams, LinearParams};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -73,6 +75,12 @@ impl Toy {
         self.layers.iter().position(|l| l.name == name).ok_or_else(|| ToyError(format!("no layer {name}")))
     }
 
+    /// The weight of a layer as a model file holds it.
+    pub(crate) fn stored(&self, name: &str) -> Weight {
+        let layer = &self.layers[self.find(name).unwrap()];
+        layer.constraint.weight(name, &[layer.weight.len(), 1], &layer.weight)
+    }
+
     /// The values of every layer, the input first.
     fn forward(&self, image: Vec<f64>) -> Vec<Vec<f64>> {
         let mut values = vec![image];
@@ -127,31 +135,12 @@ impl Layer {
         below
     }
 
-    /// Makes `values`, a weight or its gradient, fit the constraint.
-    fn project(&self, values: &mut [f64]) {
-        match &self.constraint {
-            Constraint::Free => {}
-            Constraint::Mask(keep) => values.iter_mut().zip(keep).filter(|(_, k)| !**k).for_each(|(v, _)| *v = 0.0),
-            Constraint::Shared(labels) => {
-                let mut sums = [(0.0, 0.0); 256];
-                for (v, &l) in values.iter().zip(labels) {
-                    let sum = &mut sums[usize::from(l)];
-                    *sum = (sum.0 + v, sum.1 + 1.0);
-                }
-                sums[0].0 = 0.0;
-                for (v, &l) in values.iter_mut().zip(labels) {
-                    *v = sums[usize::from(l)].0 / sums[usize::from(l)].1;
-                }
-            }
-        }
-    }
-
     fn set_weight(&mut self, weight: &[f32]) -> Result<(), ToyError> {
         if weight.len() != self.weight.len() {
             return Err(ToyError(format!("{} weights for {}", weight.len(), self.name)));
         }
         let mut values: Vec<f64> = weight.iter().map(|&w| f64::from(w)).collect();
-        self.project(&mut values);
+        self.constraint.project(&mut values);
         self.weight = values.into_iter().map(|v| v as f32).collect();
         Ok(())
     }
@@ -250,7 +239,7 @@ impl Trainer for Toy {
                 }
             }
             for (layer, [weight, bias]) in self.layers.iter_mut().zip(&mut sums) {
-                layer.project(weight);
+                layer.constraint.project(weight);
                 layer.weight.iter_mut().zip(weight).for_each(|(w, g)| *w -= learning_rate * *g as f32);
                 layer.bias.iter_mut().zip(bias).for_each(|(b, g)| *b -= learning_rate * *g as f32);
             }

@@ -1,6 +1,6 @@
 //! The configuration of the offline pipeline.
 
-use crate::recipe::{Recipe, Tier, pruning, scaled, schedule, simulator, training};
+use crate::recipe::{Recipe, Tier, phase, pruning, scaled, schedule, simulator};
 use hccr_compress::{Block, Centres, CraConfig, GslreConfig, Ranks};
 use hccr_nn_train::Sgd;
 
@@ -51,7 +51,7 @@ impl OfflineRecipe {
                 adw: pruning(adw, 0.02, 8),
                 block: Block::SINGLE,
                 centres: [Centres::Bits(5), Centres::Bits(4)],
-                sharing: training(sharing, 0.003, 2),
+                sharing: phase(sharing, 0.003, 2),
                 comparison: Some(pruning(comparison, 0.02, 6)),
             },
             width: width.unwrap_or(default_width),
@@ -61,8 +61,8 @@ impl OfflineRecipe {
             gslre: GslreConfig {
                 // The thesis's 4 suits its width; a narrow network has less to spare.
                 ranks: Ranks::Speedup(if tier == Tier::Default { 3.0 } else { 4.0 }),
-                layer_training: training(layer, 0.01, 1),
-                joint_training: training(joint, 0.02, 2),
+                layer_phase: phase(layer, 0.01, 1),
+                joint_phase: phase(joint, 0.02, 2),
             },
         }
     }

@@ -1,7 +1,7 @@
 //! The configuration of the online pipeline.
 
 use super::Augmentation;
-use crate::recipe::{Recipe, Tier, pruning, scaled, schedule, simulator, training};
+use crate::recipe::{Recipe, Tier, phase, pruning, scaled, schedule, simulator};
 use hccr_compress::{Block, Centres, CraConfig, MatrixRanks, SvdConfig};
 use hccr_nn_train::{Adam, Clipped};
 
@@ -52,7 +52,7 @@ impl OnlineRecipe {
                 adw: pruning(adw, 0.002, 8),
                 block: Block::SINGLE,
                 centres: [Centres::Bits(5), Centres::Bits(4)],
-                sharing: training(sharing, 3e-4, 2),
+                sharing: phase(sharing, 3e-4, 2),
                 comparison: None,
             },
             hidden_sizes,
@@ -60,7 +60,7 @@ impl OnlineRecipe {
             // The simulator's writers lean by themselves.
             augmentation: Augmentation { dropped_points: 0.3, lean: 0.0 },
             optimizer: Clipped { optimizer: Adam::default(), max_norm: 1.0 },
-            svd: SvdConfig { ranks: MatrixRanks::PerLayer(ranks), training: training(svd, 0.001, 2) },
+            svd: SvdConfig { ranks: MatrixRanks::PerLayer(ranks), phase: phase(svd, 0.001, 2) },
         }
     }
 }
