@@ -4,9 +4,7 @@ use crate::report::types::{Layer, Stage};
 use anyhow::{Context, Result};
 use hccr_models::{SampleSet, answers};
 use hccr_nn_train::Evaluation;
-use hccr_runtime::Pattern;
-use hccr_runtime::model::LayerCost;
-use hccr_runtime::{Model, Op, Plan, Session, WeightData};
+use hccr_runtime::{LayerCost, Model, Op, Pattern, Plan, Session, WeightData};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,7 +19,7 @@ const TIMED_SECONDS: Duration = Duration::from_secs(4);
 pub(crate) fn stage_of_file(name: &str, bytes: &[u8], test: &impl SampleSet) -> Result<Stage> {
     let model = Model::from_bytes(bytes).with_context(|| format!("the model of stage {name}"))?;
     let plan = Arc::new(Plan::new(&model)?);
-    let macs = macs(&model, test.mean_steps())?;
+    let macs = macs(&model, test.mean_steps());
     stage(name, &model, bytes.len(), macs, accuracy(&plan, test)?, time(&plan, test, |_| ())?)
 }
 
@@ -101,10 +99,10 @@ fn typical_inputs(set: &impl SampleSet) -> Vec<Vec<f32>> {
 }
 
 /// Dense MACs, and MACs on non-zero weights, for a sample of so many steps in the mean.
-pub(crate) fn macs(model: &Model, steps: f64) -> Result<[u64; 2]> {
-    let costs = model.costs()?;
+pub(crate) fn macs(model: &Model, steps: f64) -> [u64; 2] {
+    let costs = model.costs();
     let sum = |macs: fn(&LayerCost) -> u64| costs.iter().map(|c| macs(c) as f64 * c.runs(steps)).sum::<f64>();
-    Ok([sum(|c| c.dense_macs), sum(|c| c.nonzero_macs)].map(|macs| macs.round() as u64))
+    [sum(|c| c.dense_macs), sum(|c| c.nonzero_macs)].map(|macs| macs.round() as u64)
 }
 
 /// One row for each convolution, fully connected layer and LSTM of the model file `bytes`.
@@ -123,8 +121,8 @@ pub(crate) fn layers(bytes: &[u8], test: &impl SampleSet) -> Result<Vec<Layer>> 
             *best = best.min(ms);
         }
     })?;
-    let (costs, steps) = (model.costs()?, test.mean_steps());
-    let nodes = model.nodes.iter().filter(|n| n.op.matrices().next().is_some());
+    let (costs, steps) = (model.costs(), test.mean_steps());
+    let nodes = model.nodes().iter().filter(|n| n.op.matrices().next().is_some());
     nodes
         .zip(costs)
         .map(|(node, cost)| {
@@ -140,11 +138,12 @@ pub(crate) fn layers(bytes: &[u8], test: &impl SampleSet) -> Result<Vec<Layer>> 
                 _ => unreachable!("filtered above"),
             };
             // Its part of the file: what the file would lose with all of its weights zero.
-            let mut without = model.clone();
+            let mut without = model.clone().edit();
             for id in node.op.matrices() {
                 let pattern = Pattern { indptr: vec![0; model.weight(id).rows() + 1], indices: Vec::new() };
-                without.weights[id.0 as usize].data = WeightData::Sparse { pattern, values: Vec::new() };
+                without.weight_mut(id).data = WeightData::Sparse { pattern, values: Vec::new() };
             }
+            let without = without.finish()?.to_bytes();
             Ok(Layer {
                 name: node.name.clone(),
                 shape: model.weight(weight).shape.clone(),
@@ -154,7 +153,7 @@ pub(crate) fn layers(bytes: &[u8], test: &impl SampleSet) -> Result<Vec<Layer>> 
                 density: cost.nonzeros as f64 / cost.weights as f64,
                 dense_macs: (cost.dense_macs as f64 * cost.runs(steps)).round() as u64,
                 nonzero_macs: (cost.nonzero_macs as f64 * cost.runs(steps)).round() as u64,
-                bytes: bytes.len().saturating_sub(without.to_bytes()?.len()) as u64,
+                bytes: bytes.len().saturating_sub(without.len()) as u64,
                 ms: fastest.get(&node.name).copied(),
             })
         })

@@ -68,7 +68,7 @@ fn check(mut network: Network<f32>, kind: fn(&WeightData) -> bool) {
     let batch = Batch::from_bytes(&images, [dev.size; 2], &network.mean);
     let want = network.forward(batch, Mode::Eval).vectors();
     let inputs: Vec<Vec<f32>> = images.iter().map(|image| image.iter().map(|&v| f32::from(v)).collect()).collect();
-    let exported = network.to_model(&dev.classes);
+    let exported = network.to_model(&dev.classes).expect("a valid model");
     assert!(matrices(&exported).skip(1).all(kind), "a weight was exported in another form");
     // Logits that hardly depend on the image would show nothing.
     let scale = want.iter().flatten().fold(0.0f32, |m, v| m.max(v.abs()));
@@ -77,7 +77,7 @@ fn check(mut network: Network<f32>, kind: fn(&WeightData) -> bool) {
 
     let mut report = Vec::new();
     let mut hold = |what: &str, model: &Model| {
-        let read = Model::from_bytes(&model.to_bytes().expect("a valid model")).expect("the bytes just written");
+        let read = Model::from_bytes(&model.to_bytes()).expect("the bytes just written");
         assert_eq!(read, *model, "{what}: another model after writing and reading");
         report.push(format!("{what} {:.1e}", largest_difference(&read, &inputs, &want, what)));
     };
@@ -88,17 +88,17 @@ fn check(mut network: Network<f32>, kind: fn(&WeightData) -> bool) {
         model = (pass.run)(&model);
         hold(&format!("up to {}", pass.name), &model);
     }
-    let optimized = optimize(&exported).expect("a valid model");
+    let optimized = optimize(&exported);
     hold("optimized", &optimized);
     let left = |op: &Op| matches!(op, Op::BatchNorm { .. } | Op::PRelu { .. } | Op::Dropout { .. } | Op::Identity);
-    assert!(!optimized.nodes.iter().any(|n| left(&n.op)), "a pass had no effect");
+    assert!(!optimized.nodes().iter().any(|n| left(&n.op)), "a pass had no effect");
     assert!(matrices(&optimized).skip(1).all(kind), "a pass changed the form of a weight");
     println!("{}", report.join(", "));
 }
 
 /// The weights of convolutions and fully connected layers.
 fn matrices(model: &Model) -> impl Iterator<Item = &WeightData> {
-    model.nodes.iter().filter_map(|node| match node.op {
+    model.nodes().iter().filter_map(|node| match node.op {
         Op::Conv2d { weight, .. } | Op::Linear { weight, .. } => Some(&model.weight(weight).data),
         _ => None,
     })
@@ -151,8 +151,8 @@ fn is_codebook(weight: &WeightData) -> bool {
 
 #[test]
 fn the_network_has_left_its_initial_state() {
-    let model = trained().1.network.to_model(&[]);
-    let find = |name: &str| model.weights.iter().find(|w| w.name == name).expect("an exported weight").to_dense();
+    let model = trained().1.network.to_model(&[]).expect("a valid model");
+    let find = |name: &str| model.weights().iter().find(|w| w.name == name).expect("an exported weight").to_dense();
     for layer in ["conv1", "conv3", "conv5_2", "fc1"] {
         let mean = find(&format!("{layer}.act.norm.mean"));
         let slope = find(&format!("{layer}.act.slope"));

@@ -12,12 +12,12 @@ const RUNTIME: [&[&str]; 8] = [
     &["kernels", "model"],
     &["compile"],
     &["exec"],
-    &["image", "ink", "preprocess"],
+    &["image", "ink"],
     &["recognizer"],
 ];
 
 /// What a module may import from its own floor.
-const BESIDE: [[&str; 2]; 2] = [["ink", "image"], ["ink", "preprocess"]];
+const BESIDE: [[&str; 2]; 1] = [["ink", "image"]];
 
 /// The crates of the workspace, from the ground up.
 const WORKSPACE: [&[&str]; 5] = [

@@ -3,6 +3,7 @@
 //! After a wanted change (a new model, a new image, other preprocessing) `HCCR_BLESS=1 cargo test -p hccr-tests --test
 //! golden` writes the file anew; read its difference before committing it.
 
+use hccr_runtime::image::{Image, PixelFormat};
 use hccr_runtime::{IsaKind, Model, Plan, Recognizer, Session};
 use std::fmt::Write as _;
 use std::fs;
@@ -32,7 +33,9 @@ fn image() -> Vec<u8> {
 fn the_ten_likeliest_characters_are_the_golden_ones() {
     const GOLDEN: &str = "tests/golden/top10.txt";
     let mut recognizer = Recognizer::from_bytes(&model()).expect("a valid model");
-    let candidates = recognizer.recognize(&image(), SIZE, SIZE, 10).expect("an image with ink");
+    let pixels = image();
+    let image = Image::new(&pixels, SIZE, SIZE, PixelFormat::Gray).expect("a square image");
+    let candidates = recognizer.recognize(&image, 10).expect("an image with ink");
     // Three digits of each, however small: a sure network leaves little for the other nine.
     let mut found = String::new();
     for candidate in &candidates {

@@ -10,7 +10,7 @@ use hccr_data::strokes;
 use hccr_data::{PenPoint, Writer};
 use hccr_random::Rng;
 use hccr_runtime::InkRecognizer;
-use hccr_runtime::ink::Point;
+use hccr_runtime::ink::{self, Point};
 use toy_ink::SEED;
 
 type Ink = Vec<Vec<Point>>;
@@ -26,7 +26,8 @@ const TEST_WRITERS: u32 = 40;
 fn toy() -> InkRecognizer {
     let [train, dev, _] = toy_ink::sets();
     let trainer = toy_ink::trained(&train, &dev);
-    InkRecognizer::new(trainer.state().network.to_model(&train.inks().classes)).expect("an online network")
+    let model = trainer.state().network.to_model(&train.inks().classes).expect("a valid model");
+    InkRecognizer::new(model).expect("an online network")
 }
 
 fn recognizer() -> InkRecognizer {
@@ -103,7 +104,7 @@ const CHANGES: [(&str, Change); 6] = [
 fn answers_do_not_depend_on_the_device() {
     let mut recognizer = recognizer();
     let inks = inks(recognizer.labels());
-    let mut answer = |ink: &Ink| recognizer.recognize(ink, None, 1).expect("an ink with points")[0].character;
+    let mut answer = |ink: &Ink| recognizer.recognize(&ink::Ink::new(ink).expect("an ink with points"), 1)[0].character;
     let plain: Vec<char> = inks.iter().map(&mut answer).collect();
     let mut rng = Rng::new(SEED, 2);
     for (name, change) in CHANGES {

@@ -11,6 +11,7 @@ use hccr_graph_opt::optimize;
 use hccr_models::online::{OnlineTrainer, SequenceSet};
 use hccr_models::{SampleSet, TrainerState};
 use hccr_nn_train::{Adam, Clipped, checkpoint};
+use hccr_runtime::ink::Ink;
 use hccr_runtime::{InkRecognizer, Model};
 use std::fs;
 
@@ -25,8 +26,8 @@ fn phase(steps: usize, peak: f32) -> Phase {
 
 /// Multiply-accumulates on all weights and on non-zero ones, for inks of so many steps.
 fn macs(model: &Model, steps: f64) -> [u64; 2] {
-    let costs = model.costs().expect("a valid model");
-    let sum = |macs: fn(&hccr_runtime::model::LayerCost) -> u64| {
+    let costs = model.costs();
+    let sum = |macs: fn(&hccr_runtime::LayerCost) -> u64| {
         costs.iter().map(|c| macs(c) as f64 * c.runs(steps)).sum::<f64>() as u64
     };
     [sum(|c| c.dense_macs), sum(|c| c.nonzero_macs)]
@@ -58,7 +59,7 @@ fn prune_twice(mut adw: Adw, trainer: &mut OnlineTrainer, train: &SequenceSet, d
 /// Share of `inks` that `recognizer` reads.
 fn recognized(recognizer: &mut InkRecognizer, inks: &InkSet) -> f64 {
     let right = (0..inks.len()).filter(|&i| {
-        let candidates = recognizer.recognize(&inks.ink(i), None, 1).expect("an ink with points");
+        let candidates = recognizer.recognize(&Ink::new(&inks.ink(i)).expect("an ink with points"), 1);
         candidates[0].character == inks.classes[usize::from(inks.labels[i])]
     });
     right.count() as f64 / inks.len() as f64
@@ -69,7 +70,7 @@ fn a_network_is_trained_compressed_and_recognises() {
     let [train, dev, test] = toy_ink::sets();
     let mut trainer = toy_ink::trained(&train, &dev);
     let file = |trainer: &OnlineTrainer| {
-        trainer.state().network.to_model(&train.inks().classes).to_bytes().expect("a valid model")
+        trainer.state().network.to_model(&train.inks().classes).expect("a valid model").to_bytes()
     };
     let steps = train.mean_steps().round();
     let baseline = file(&trainer);
@@ -116,7 +117,7 @@ fn a_network_is_trained_compressed_and_recognises() {
         sharing.advance(&mut trainer).expect("an interval of sharing");
     }
     let shared = file(&trainer);
-    let optimized = optimize(&model(&shared)).expect("a valid model").to_bytes().expect("a valid model");
+    let optimized = optimize(&model(&shared)).to_bytes();
 
     let [dense, nonzero] = macs(&model(&pruned), steps);
     assert_eq!(

@@ -111,7 +111,7 @@ impl Problem {
             let weight = b.weight(weight);
             let bias = b.dense("b", &[self.bias.len()], self.bias.clone());
             b.push("layer", (self.op)(weight, bias));
-            let model = b.finish(Vec::new());
+            let model = b.finish().expect("a valid model");
             for isa in IsaKind::available() {
                 let plan = Plan::with_isa(&model, isa).expect("a valid model");
                 let mut session = Session::new(Arc::new(plan));

@@ -13,7 +13,7 @@ use hccr_models::offline::{ThesisStage, quantized, thesis_network};
 use hccr_models::online::{OnlineStage, full_size_network};
 use hccr_runtime::ink::FEATURES;
 use hccr_runtime::shape::LstmParams;
-use hccr_runtime::{Batch, Model, Op, Plan, RunError, Session, Weight, WeightData, WeightId};
+use hccr_runtime::{Batch, Model, ModelBuilder, Op, Plan, RunError, Session, Weight, WeightData, WeightId};
 use serde_json::json;
 use std::fs;
 use std::path::Path;
@@ -41,7 +41,7 @@ fn write_all(dir: &Path, released: Option<&Path>) -> Result<()> {
         None => thesis_network(ThesisStage::Compressed, SEED),
         Some(path) => {
             let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-            hccr_graph_opt::optimize(&scut::import(&bytes)?)?
+            hccr_graph_opt::optimize(&scut::import(&bytes)?)
         }
     };
     let baseline = with_small_logits(thesis_network(ThesisStage::Baseline, SEED))?;
@@ -70,18 +70,19 @@ fn write_all(dir: &Path, released: Option<&Path>) -> Result<()> {
 
 /// The model with its last layer so scaled that its logits are about as large as trained ones: differences between engines
 /// are then read as usual.
-fn with_small_logits(mut model: Model) -> Result<Model> {
+fn with_small_logits(model: Model) -> Result<Model> {
     let mut session = Session::new(Arc::new(Plan::new(&model)?));
     let logits = session.run(&input(&model, 1).1)?;
     let factor = 10.0 / largest(logits);
-    if let Some(Op::Linear { weight, bias: Some(bias), .. }) = model.nodes.last().map(|node| &node.op) {
-        for id in [*weight, *bias] {
-            if let WeightData::Dense(values) = &mut model.weights[id.0 as usize].data {
+    let mut model = model.edit();
+    if let Some(&Op::Linear { weight, bias: Some(bias), .. }) = model.nodes().last().map(|node| &node.op) {
+        for id in [weight, bias] {
+            if let WeightData::Dense(values) = &mut model.weight_mut(id).data {
                 values.iter_mut().for_each(|value| *value *= factor);
             }
         }
     }
-    Ok(model)
+    Ok(model.finish()?)
 }
 
 /// An input for `batch` samples, and its shape: ink on a background of zeros, or steps of about unit size.
@@ -89,7 +90,7 @@ fn input(model: &Model, batch: usize) -> (Vec<usize>, Vec<f32>) {
     let (shape, range) = if model.is_sequence() {
         (vec![SEQUENCE_LENGTH, batch, FEATURES], [-1.0, 1.0])
     } else {
-        ([&[batch], &model.inputs[0][..]].concat(), [0.0, 255.0])
+        ([&[batch], &model.inputs()[0][..]].concat(), [0.0, 255.0])
     };
     let mut rng = Rng(SEED);
     let values = (0..shape.iter().product()).map(|_| (range[1] * rng.value()).max(range[0])).collect();
@@ -104,7 +105,7 @@ fn write(dir: &Path, name: &str, model: &Model, others: &[(&str, &Model)], [batc
         |path: &Path, bytes: &[u8]| fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()));
     let (shape, values) = input(model, batch);
     let (hccr, input) = (file("hccr"), file("input"));
-    save(&hccr, &model.to_bytes()?)?;
+    save(&hccr, &model.to_bytes())?;
     save(&input, &to_bytes(&values))?;
     let forms = [(String::new(), model)].into_iter();
     let forms = forms.chain(others.iter().map(|(form, model)| (format!("{form}."), *model)));
@@ -129,32 +130,32 @@ fn write(dir: &Path, name: &str, model: &Model, others: &[(&str, &Model)], [batc
 
 /// The model with the two factors of each of its LSTMs' matrices, for the input and for the state, as one.
 fn multiplied_out(model: &Model) -> Result<Model> {
-    let mut model = model.clone();
-    for node in 0..model.nodes.len() {
-        match model.nodes[node].op {
+    let mut model = model.clone().edit();
+    for node in 0..model.nodes().len() {
+        match model.nodes()[node].op {
             Op::Lstm { params, project: Some(project), recurrent } => {
                 multiply(&mut model, recurrent, project);
                 let params = LstmParams { rank: None, ..params };
-                model.nodes[node].op = Op::Lstm { params, project: None, recurrent };
+                *model.op_mut(node) = Op::Lstm { params, project: None, recurrent };
             }
             Op::Linear { params, weight: right, scale: None, bias: None, prelu: None } => {
-                let [_, next, lstm, ..] = &mut model.nodes[node..] else { continue };
-                if let (Op::Linear { params: left, weight, .. }, Op::Lstm { .. }) = (&mut next.op, &lstm.op) {
+                let Some(Op::Lstm { .. }) = model.nodes().get(node + 2).map(|lstm| &lstm.op) else { continue };
+                if let Op::Linear { params: left, weight, .. } = model.op_mut(node + 1) {
                     left.in_features = params.in_features;
                     let weight = *weight;
                     multiply(&mut model, weight, right);
-                    model.nodes[node].op = Op::Identity;
+                    *model.op_mut(node) = Op::Identity;
                 }
             }
             _ => (),
         }
     }
-    Ok(hccr_graph_opt::optimize(&model)?)
+    Ok(hccr_graph_opt::optimize(&model.finish()?))
 }
 
 /// Puts the product `left * right` in place of `left`.
-fn multiply(model: &mut Model, left: WeightId, right: WeightId) {
-    let (left_factor, right_factor) = (model.weight(left), model.weight(right));
+fn multiply(model: &mut ModelBuilder, left: WeightId, right: WeightId) {
+    let (left_factor, right_factor) = (&model.weights()[left.index()], &model.weights()[right.index()]);
     let (rank, columns) = (right_factor.rows(), right_factor.columns());
     let (rows, right) = (left_factor.to_dense(), right_factor.to_dense());
     let product = rows.chunks(rank).flat_map(|row| {
@@ -166,7 +167,7 @@ fn multiply(model: &mut Model, left: WeightId, right: WeightId) {
     });
     let shape = [left_factor.rows(), columns];
     let product = Weight::dense(left_factor.name.clone(), &shape, product.collect());
-    model.weights[left.0 as usize] = product;
+    *model.weight_mut(left) = product;
 }
 
 /// Says that it is ready, and then times as many runs as each line of the standard input asks for.

@@ -85,7 +85,7 @@ impl Constraint {
                 }
             }
         };
-        Weight { name: name.into(), shape: shape.to_vec(), data }
+        Weight::new(name, shape, data)
     }
 }
 

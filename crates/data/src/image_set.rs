@@ -3,7 +3,7 @@
 /// The side of a normalised character image, in pixels.
 pub const IMAGE_SIZE: usize = 96;
 
-/// Normalised character images (see [`hccr_runtime::preprocess::normalize`]: ink bright on 0), each with its class and
+/// Normalised character images (see [`hccr_runtime::image::normalize`]: ink bright on 0), each with its class and
 /// its writer.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ImageSet {

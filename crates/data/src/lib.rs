@@ -5,7 +5,7 @@
 //!   [`Trajectory`] as an image.
 //! - [`gb2312`] numbers the characters.
 //!
-//! Every image passes through [`hccr_runtime::preprocess::normalize`], for training as for recognition.
+//! Every image passes through [`hccr_runtime::image::normalize`], for training as for recognition.
 #![forbid(unsafe_code)]
 #![warn(missing_debug_implementations)]
 

@@ -47,5 +47,5 @@ pub(crate) fn weight(rng: &mut Rng, layer: &str, shape: &[usize], compressed: Op
         labels: (0..pattern.nnz()).map(|_| label(rng.normal())).collect(),
         pattern,
     };
-    Weight { name, shape: shape.to_vec(), data }
+    Weight::new(name, shape, data)
 }

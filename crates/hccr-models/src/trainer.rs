@@ -7,7 +7,7 @@ use hccr_nn_train::layers::Conv2d;
 use hccr_nn_train::{Evaluation, Layer, Network, NetworkError, Optimizer};
 use hccr_random::Rng;
 use hccr_runtime::shape::LinearParams;
-use hccr_runtime::{Plan, PlanError, RunError};
+use hccr_runtime::{ModelError, Plan, PlanError, RunError};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
@@ -58,6 +58,8 @@ pub enum TrainError {
         /// Learning rate then.
         learning_rate: f32,
     },
+    /// The network makes no valid model for evaluation.
+    Model(ModelError),
     /// The runtime cannot plan the network for evaluation.
     Plan(PlanError),
     /// The runtime cannot run the network for evaluation.
@@ -72,6 +74,7 @@ impl fmt::Display for TrainError {
             Self::Diverged { step, learning_rate } => {
                 write!(f, "training diverged at step {step}, at learning rate {learning_rate}: try a lower one")
             }
+            Self::Model(e) => write!(f, "{e}"),
             Self::Plan(e) => write!(f, "{e}"),
             Self::Run(e) => write!(f, "{e}"),
         }
@@ -83,6 +86,12 @@ impl std::error::Error for TrainError {}
 impl From<NetworkError> for TrainError {
     fn from(e: NetworkError) -> Self {
         Self::Network(e)
+    }
+}
+
+impl From<ModelError> for TrainError {
+    fn from(e: ModelError) -> Self {
+        Self::Model(e)
     }
 }
 
@@ -231,8 +240,7 @@ impl<S: SampleSet, O: Optimizer> Trainer for NetworkTrainer<'_, S, O> {
     fn evaluate(&mut self) -> Result<f32, TrainError> {
         // In the runtime, as it will be used: on a pruned network that is several times as fast as the forward pass of
         // training.
-        let model =
-            hccr_graph_opt::optimize(&self.state.network.to_model(self.dev.classes())).map_err(PlanError::from)?;
+        let model = hccr_graph_opt::optimize(&self.state.network.to_model(self.dev.classes())?);
         let plan = Arc::new(Plan::new(&model)?);
         let counts: Evaluation = answers(&plan, self.dev, || ())?.iter().map(|answer| answer.count).sum();
         Ok(counts.top1_accuracy())

@@ -1,14 +1,18 @@
 //! Why a model could not be exported.
 
-use hccr_runtime::LoadError;
 use std::fmt;
 
 /// Why a model could not be exported.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ExportError {
-    /// The model is not valid.
-    Model(LoadError),
+    /// The export knows nothing of an operation.
+    Unsupported {
+        /// Name of the layer.
+        layer: String,
+        /// The operation.
+        op: &'static str,
+    },
     /// The tensors could not be written as safetensors.
     Safetensors(safetensors::SafeTensorError),
 }
@@ -16,7 +20,7 @@ pub enum ExportError {
 impl fmt::Display for ExportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Model(e) => write!(f, "{e}"),
+            Self::Unsupported { layer, op } => write!(f, "layer '{layer}': the operation {op} cannot be exported"),
             Self::Safetensors(e) => write!(f, "could not write safetensors: {e}"),
         }
     }
@@ -25,15 +29,9 @@ impl fmt::Display for ExportError {
 impl std::error::Error for ExportError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Model(e) => Some(e),
             Self::Safetensors(e) => Some(e),
+            Self::Unsupported { .. } => None,
         }
-    }
-}
-
-impl From<LoadError> for ExportError {
-    fn from(e: LoadError) -> Self {
-        Self::Model(e)
     }
 }
 

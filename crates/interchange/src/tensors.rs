@@ -1,8 +1,34 @@
 //! The tensors of a model, and the names under which every format writes them.
 
-use hccr_runtime::WeightId;
-use hccr_runtime::{Model, Op};
+use crate::ExportError;
+use hccr_runtime::{Model, Op, WeightId};
 use std::collections::BTreeSet;
+
+/// Refuses a model with operations that this crate was not written for.
+pub(crate) fn check(model: &Model) -> Result<(), ExportError> {
+    let is_known = |op: &Op| {
+        matches!(
+            op,
+            Op::SubtractMean { .. }
+                | Op::Conv2d { .. }
+                | Op::Linear { .. }
+                | Op::BatchNorm { .. }
+                | Op::PRelu { .. }
+                | Op::MaxPool2d { .. }
+                | Op::Flatten
+                | Op::Dropout { .. }
+                | Op::Identity
+                | Op::FakeQuantize { .. }
+                | Op::Softmax
+                | Op::Lstm { .. }
+                | Op::MeanOverTime
+        )
+    };
+    match model.nodes().iter().find(|node| !is_known(&node.op)) {
+        Some(node) => Err(ExportError::Unsupported { layer: node.name.clone(), op: node.op.name() }),
+        None => Ok(()),
+    }
+}
 
 /// A dense tensor of a node.
 pub(crate) struct Tensor {
@@ -43,13 +69,7 @@ pub(crate) fn tensors(model: &Model, op: &Op) -> Vec<Tensor> {
         Op::Lstm { project, recurrent, .. } => {
             project.map(|p| tensor("project", p)).into_iter().chain([tensor("recurrent", recurrent)]).collect()
         }
-        Op::MaxPool2d { .. }
-        | Op::Flatten
-        | Op::Dropout { .. }
-        | Op::Identity
-        | Op::FakeQuantize { .. }
-        | Op::Softmax
-        | Op::MeanOverTime => Vec::new(),
+        _ => Vec::new(),
     }
 }
 
@@ -81,10 +101,10 @@ const PARTS: [&str; 21] = [
 /// A name for each value, inputs first: the node's own, with a number where that, or the name of one of its [`PARTS`],
 /// would be taken already. None has a slash, which stands before the names of what an LSTM computes at each step.
 pub(crate) fn value_names(model: &Model) -> Vec<String> {
-    let inputs = model.inputs.iter().map(|_| "input");
+    let inputs = model.inputs().iter().map(|_| "input");
     let mut taken = BTreeSet::new();
     let mut names = Vec::new();
-    for (i, name) in inputs.chain(model.nodes.iter().map(|n| n.name.as_str())).enumerate() {
+    for (i, name) in inputs.chain(model.nodes().iter().map(|n| n.name.as_str())).enumerate() {
         let all = |name: &str| PARTS.map(|part| format!("{name}.{part}")).into_iter().chain([name.to_owned()]);
         let mut name = name.replace('/', "_");
         while name.is_empty() || all(&name).any(|name| taken.contains(&name)) {

@@ -3,16 +3,18 @@
 use crate::layers::Layer;
 use crate::network::Network;
 use crate::param::Param;
-use hccr_runtime::Pattern;
 use hccr_runtime::shape::{LstmParams, STEPS};
-use hccr_runtime::{Model, ModelBuilder, Op, Weight, WeightData};
+use hccr_runtime::{Model, ModelBuilder, ModelError, Op, Pattern, Weight, WeightData};
 
 impl Network<f32> {
     /// The network as a model for the runtime, with the character of each class (or none).
     ///
     /// Nothing is folded or fused: that is for graph optimisation. Masked weights become sparse, shared ones a codebook,
     /// both without loss.
-    pub fn to_model(&self, labels: &[char]) -> Model {
+    ///
+    /// # Errors
+    /// [`ModelError`] where training has left a weight that is not finite, or the labels are not one per class.
+    pub fn to_model(&self, labels: &[char]) -> Result<Model, ModelError> {
         let mut b = if self.reads_sequence(0) {
             ModelBuilder::new(&[STEPS, self.input[0]])
         } else {
@@ -68,7 +70,8 @@ impl Network<f32> {
                 }
             }
         }
-        b.finish(labels.to_vec())
+        b.set_labels(labels.to_vec());
+        b.finish()
     }
 }
 
@@ -87,5 +90,5 @@ fn few_values(name: &str, shape: &[usize], values: &[f32]) -> Weight {
     let label = |v: &f32| centres.binary_search_by(|c| c.total_cmp(v)).expect("every value is a centre") as u8;
     let labels = values.iter().map(label).collect();
     let pattern = Pattern::from_mask(values.iter().map(|_| true), shape.iter().skip(1).product());
-    Weight { name: name.into(), shape: shape.to_vec(), data: WeightData::Codebook { pattern, centres, labels } }
+    Weight::new(name, shape, WeightData::Codebook { pattern, centres, labels })
 }

@@ -210,10 +210,10 @@ fn check_export(mut network: Network<f32>, kind: fn(&WeightData) -> bool) {
     train(&mut network, &ADAM, 0.01, 30, 35);
     let (sequences, _) = samples(40, 5);
     let want = network.forward(Batch::from_sequences(&views(&sequences), 3), Mode::Eval).vectors();
-    let exported = network.to_model(&['a', 'b', 'c', 'd']);
-    let model = Model::from_bytes(&exported.to_bytes().unwrap()).unwrap();
+    let exported = network.to_model(&['a', 'b', 'c', 'd']).unwrap();
+    let model = Model::from_bytes(&exported.to_bytes()).unwrap();
     assert_eq!(model, exported);
-    let matrices: Vec<_> = model.weights.iter().filter(|w| w.name.ends_with(".weight")).collect();
+    let matrices: Vec<_> = model.weights().iter().filter(|w| w.name.ends_with(".weight")).collect();
     assert!(matrices.len() >= MATRICES.len() && matrices.iter().all(|w| kind(&w.data)), "exported in another form");
     for isa in IsaKind::available() {
         let mut session = Session::new(Arc::new(Plan::with_isa(&model, isa).unwrap()));

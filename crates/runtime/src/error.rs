@@ -1,48 +1,12 @@
-//! Errors: each names the place (op, layer or byte) and the reason.
+//! Errors of plans and of their runs: each names the place and the reason.
 
 use alloc::string::String;
 use core::fmt;
 
-/// Why a model could not be read, or is not valid.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum LoadError {
-    /// The bytes do not start with the magic of a model file.
-    NotAModel,
-    /// The file has a version that this crate does not read.
-    UnsupportedVersion {
-        /// The version found.
-        found: u32,
-    },
-    /// The bytes end before `what` is complete.
-    Truncated {
-        /// Byte offset at which more was expected.
-        offset: usize,
-        /// What was being read.
-        what: &'static str,
-    },
-    /// The bytes contradict themselves.
-    Corrupt {
-        /// Byte offset near the contradiction.
-        offset: usize,
-        /// What is wrong.
-        reason: String,
-    },
-    /// The graph is not one that can run.
-    InvalidModel {
-        /// Name of the layer, weight or input.
-        layer: String,
-        /// What is wrong.
-        reason: String,
-    },
-}
-
-/// Why a plan could not be made.
+/// A plan that could not be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PlanError {
-    /// The model is not valid.
-    InvalidModel(LoadError),
     /// The plan would need more memory than this crate grants.
     TooLarge {
         /// Name of the layer.
@@ -62,7 +26,7 @@ pub enum PlanError {
     },
 }
 
-/// Why a run failed.
+/// A run of a session or a batch that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RunError {
@@ -100,50 +64,11 @@ pub enum RunError {
     IsASequence,
     /// A saved state belongs to another plan.
     ForeignState,
-    /// An image has no pixels, or its size does not fit the bytes given.
-    InvalidImage {
-        /// Width given, in pixels.
-        width: usize,
-        /// Height given, in pixels.
-        height: usize,
-        /// Bytes given.
-        bytes: usize,
-    },
-    /// An image without ink: nothing to recognise.
-    EmptyImage,
-    /// A point of an ink is NaN or infinite.
-    NonFinitePoint {
-        /// The number of its stroke.
-        stroke: usize,
-        /// Its number in the stroke.
-        point: usize,
-    },
-    /// An ink without points: nothing to recognise.
-    EmptyInk,
-    /// A writing box with a side that is not positive, or not finite.
-    InvalidBox,
-    /// Two recognisers to be fused know different characters, or the same ones in another order.
-    DifferentLabels,
-    /// The weight of a fusion is not from 0 to 1.
-    InvalidWeight,
-}
-
-impl fmt::Display for LoadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotAModel => write!(f, "not a model file: it does not start with the magic bytes"),
-            Self::UnsupportedVersion { found } => write!(f, "model file version {found} is not supported"),
-            Self::Truncated { offset, what } => write!(f, "model file ends at byte {offset} within {what}"),
-            Self::Corrupt { offset, reason } => write!(f, "model file is corrupt near byte {offset}: {reason}"),
-            Self::InvalidModel { layer, reason } => write!(f, "invalid model at '{layer}': {reason}"),
-        }
-    }
 }
 
 impl fmt::Display for PlanError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::InvalidModel(e) => write!(f, "{e}"),
             Self::TooLarge { layer, elements } => {
                 write!(f, "layer '{layer}' needs {elements} elements, too many to plan")
             }
@@ -172,27 +97,9 @@ impl fmt::Display for RunError {
                 write!(f, "sequences make no batch, since they differ in length; give each thread a session")
             }
             Self::ForeignState => write!(f, "the saved state belongs to another network"),
-            Self::InvalidImage { width, height, bytes } => {
-                write!(f, "an image of {width}x{height} pixels cannot have {bytes} bytes")
-            }
-            Self::EmptyImage => write!(f, "the image has no ink"),
-            Self::NonFinitePoint { stroke, point } => {
-                write!(f, "point {point} of stroke {stroke} is NaN or infinite")
-            }
-            Self::EmptyInk => write!(f, "the ink has no points"),
-            Self::InvalidBox => write!(f, "a writing box needs finite edges and positive sides"),
-            Self::DifferentLabels => write!(f, "the recognisers to be fused have different labels"),
-            Self::InvalidWeight => write!(f, "the weight of a fusion must lie from 0 to 1"),
         }
     }
 }
 
-impl core::error::Error for LoadError {}
 impl core::error::Error for PlanError {}
 impl core::error::Error for RunError {}
-
-impl From<LoadError> for PlanError {
-    fn from(e: LoadError) -> Self {
-        Self::InvalidModel(e)
-    }
-}

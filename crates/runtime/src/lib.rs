@@ -5,24 +5,24 @@
 extern crate alloc;
 
 mod compile;
-pub mod error;
+mod error;
 mod exec;
+pub mod image;
 pub mod ink;
 #[allow(unsafe_code)]
 mod isa;
 #[allow(unsafe_code)]
 mod kernels;
-pub mod model;
-pub mod preprocess;
+mod model;
 mod recognizer;
 mod tensor;
 mod weights;
 
 pub use compile::PlannedLayer;
-pub use error::{LoadError, PlanError, RunError};
+pub use error::{PlanError, RunError};
 pub use exec::{Batch, Job, Plan, SequenceSession, SequenceState, Session};
 pub use isa::IsaKind;
-pub use model::{Model, ModelBuilder, Node, Op, ValueId};
-pub use recognizer::{Candidate, FusedRecognizer, InkRecognizer, InkSession, Recognizer, fuse};
+pub use model::{FormatError, LayerCost, Model, ModelBuilder, ModelError, Node, Op, ValueId};
+pub use recognizer::{Candidate, FusedRecognizer, InkRecognizer, InkSession, Recognizer, RecognizerError, fuse};
 pub use tensor::shape;
 pub use weights::{Pattern, Weight, WeightData, WeightId};

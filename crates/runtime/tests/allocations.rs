@@ -33,7 +33,7 @@ fn a_run_allocates_nothing() {
     for isa in IsaKind::available() {
         for model in [images(false), images(true)] {
             let plan = Plan::with_isa(&model, isa).unwrap();
-            let (table, is_bytes) = (plan.to_string(), model.nodes.len() > 7);
+            let (table, is_bytes) = (plan.to_string(), model.nodes().len() > 7);
             assert_eq!(table.contains("u8_gemv"), is_bytes, "{table}");
             assert_eq!(table.contains("u8_spmv"), is_bytes && isa == IsaKind::Avx512, "{table}");
             let plan = Arc::new(plan);
@@ -96,7 +96,7 @@ fn images(bytes: bool) -> Model {
         }
     }
     b.push("softmax", Op::Softmax);
-    b.finish(Vec::new())
+    b.finish().unwrap()
 }
 
 /// An LSTM with a dense and a sparse factor.
@@ -109,5 +109,5 @@ fn sequence() -> Model {
     let recurrent = b.dense("u", &[80, 10], vec![0.25; 800]);
     b.push("lstm", Op::Lstm { params: LstmParams { hidden_size: 20, rank: Some(10) }, project, recurrent });
     b.push("mean", Op::MeanOverTime);
-    b.finish(Vec::new())
+    b.finish().unwrap()
 }

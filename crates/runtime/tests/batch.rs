@@ -3,10 +3,9 @@
 mod common;
 
 use common::Rng;
-use hccr_runtime::Pattern;
 use hccr_runtime::shape::{Conv2dParams, LinearParams, Pool2dParams, STEPS};
 use hccr_runtime::{
-    Batch, IsaKind, Job, Model, ModelBuilder, Op, Plan, RunError, Session, ValueId, Weight, WeightData,
+    Batch, IsaKind, Job, Model, ModelBuilder, Op, Pattern, Plan, RunError, Session, Weight, WeightData,
 };
 use std::sync::Arc;
 
@@ -17,7 +16,7 @@ fn network() -> Model {
     let params = LinearParams { in_features: 20, out_features: 7 };
     builder.push("fc", Op::Linear { params, weight, scale: None, bias: None, prelu: None });
     builder.push("softmax", Op::Softmax);
-    builder.finish(Vec::new())
+    builder.finish().unwrap()
 }
 
 /// A convolution, and behind its pooling a chain of fully connected layers of every form: dense, sparse, with few values. In
@@ -65,20 +64,24 @@ fn images(bytes: bool) -> Model {
         round(&mut builder, if bytes { 30.0 } else { 0.01 });
         inputs = outputs;
     }
-    builder.finish(Vec::new())
+    builder.finish().unwrap()
 }
 
 /// The same with a branch: the last layer reads what the first one reads, and `outputs` are the outputs.
 fn branches(outputs: &[&str]) -> Model {
-    let mut model = images(false);
-    let value = |name: &str| ValueId(1 + model.nodes.iter().position(|node| node.name == name).unwrap() as u32);
+    let model = images(false);
+    let value = |name: &str| model.value_of(model.nodes().iter().position(|node| node.name == name).unwrap());
     let (flat, outputs) = (value("flatten"), outputs.iter().map(|name| value(name)).collect());
-    let last = model.nodes.last_mut().unwrap();
+    let mut model = model.edit();
+    let mut nodes = model.take_nodes();
+    let mut last = nodes.pop().unwrap();
     let Op::Linear { params, weight, .. } = &mut last.op else { unreachable!() };
-    (last.input, params.in_features) = (flat, 72);
-    model.weights[weight.0 as usize] = Weight::dense("fc4", &[33, 72], Rng(7).values(33 * 72));
-    model.outputs = outputs;
-    model
+    params.in_features = 72;
+    *model.weight_mut(*weight) = Weight::dense("fc4", &[33, 72], Rng(7).values(33 * 72));
+    nodes.into_iter().for_each(|node| _ = model.push_from(node.input, node.name, node.op));
+    model.push_from(flat, last.name, last.op);
+    model.set_outputs(outputs);
+    model.finish().unwrap()
 }
 
 /// The weight with its different values as centres.
@@ -89,7 +92,7 @@ fn codebook(name: &str, shape: &[usize], values: &[f32]) -> Weight {
     let label = |v: &f32| centres.iter().position(|c| c == v).unwrap() as u8;
     let labels = values.iter().filter(|&&v| v != 0.0).map(label).collect();
     let pattern = Pattern::from_mask(values.iter().map(|&v| v != 0.0), shape[1]);
-    Weight { name: name.into(), shape: shape.into(), data: WeightData::Codebook { pattern, centres, labels } }
+    Weight::new(name, shape, WeightData::Codebook { pattern, centres, labels })
 }
 
 #[test]
@@ -165,6 +168,6 @@ fn bad_batches_are_refused_as_a_whole() {
 
     let mut builder = ModelBuilder::new(&[STEPS, 2]);
     builder.push("mean", Op::MeanOverTime);
-    let sequences = Arc::new(Plan::new(&builder.finish(Vec::new())).unwrap());
+    let sequences = Arc::new(Plan::new(&builder.finish().unwrap()).unwrap());
     assert_eq!(Batch::new(sequences, 2).unwrap_err(), RunError::IsASequence);
 }

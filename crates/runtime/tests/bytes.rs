@@ -4,17 +4,15 @@
 mod common;
 
 use common::{Rng, run};
-use hccr_runtime::Pattern;
 use hccr_runtime::shape::{Conv2dParams, LinearParams, Pool2dParams};
-use hccr_runtime::{IsaKind, Model, ModelBuilder, Op, Plan, Weight, WeightData, WeightId};
+use hccr_runtime::{IsaKind, Model, ModelBuilder, Op, Pattern, Plan, ValueId, Weight, WeightData, WeightId};
 
 /// The value of every node, for the input `x`.
 fn reference(model: &Model, x: &[f32]) -> Vec<f64> {
-    let shapes = model.validate().unwrap();
     let mut values: Vec<Vec<f64>> = vec![x.iter().map(|&x| f64::from(x)).collect()];
-    for (i, node) in model.nodes.iter().enumerate() {
-        let (x, from, to) = (&values[node.input.0 as usize], &shapes[node.input.0 as usize], &shapes[i + 1]);
-        values.push(apply(model, &node.op, x, from, to));
+    for (i, node) in model.nodes().iter().enumerate() {
+        let [from, to] = [node.input, model.value_of(i)].map(|value| model.shape(value));
+        values.push(apply(model, &node.op, &values[node.input.index()], from, to));
     }
     values.pop().unwrap()
 }
@@ -105,7 +103,7 @@ impl Random {
                 let centres = (-63..=63).map(|v| v as f32).collect();
                 let labels = values.iter().map(|v| (v + 63.0) as u8).collect();
                 let data = WeightData::Codebook { pattern, centres, labels };
-                Weight { name: name.into(), shape: shape.to_vec(), data }
+                Weight::new(name, shape, data)
             }
         };
         self.builder.weight(weight)
@@ -192,7 +190,7 @@ fn convolutions_of_any_shape() {
         random.conv("second", padded(middle, out, second), density);
         let input = random.input(channels * size[0] * size[1]);
         let what = format!("{channels} of {size:?}, {first:?} {second:?}, seed {seed}");
-        telling += usize::from(check(&random.builder.finish(vec![]), &input, &["u8_quantize", "u8_conv"], &what));
+        telling += usize::from(check(&random.builder.finish().unwrap(), &input, &["u8_quantize", "u8_conv"], &what));
     }
     assert!(telling > 50, "{telling}");
 }
@@ -206,7 +204,8 @@ fn a_whole_network_stays_bytes() {
         random.conv("conv", Conv2dParams::same(1, channels, [3, 3]), 100);
         random.round("conv.bytes", 8.0);
         random.builder.push("pool", Op::MaxPool2d { params: Pool2dParams::THESIS });
-        random.builder.push("flat", Op::Flatten).push("drop", Op::Dropout { probability: 0.5 });
+        random.builder.push("flat", Op::Flatten);
+        random.builder.push("drop", Op::Dropout { probability: 0.5 });
         let hidden = 1 + random.below(150);
         let densities = [[100, 100], [60, 100], [100, 20], [10, 60]][seed as usize % 4];
         random.linear("fc1", [channels * 8 * 15, hidden], densities[0]);
@@ -214,12 +213,12 @@ fn a_whole_network_stays_bytes() {
         let outputs = 2 + random.below(150);
         random.linear("fc2", [hidden, outputs], densities[1]);
         let input = random.input(17 * 31);
-        let model = random.builder.finish(vec![]);
+        let model = random.builder.finish().unwrap();
         let kernels = ["u8_quantize", "u8_conv_pool"];
         assert!(check(&model, &input, &kernels, &format!("seed {seed}")));
         let table = Plan::new(&model).unwrap().to_string();
         assert!(!table.contains("f32_"), "{table}");
-        assert_eq!(Model::from_bytes(&model.to_bytes().unwrap()), Ok(model));
+        assert_eq!(Model::from_bytes(&model.to_bytes()), Ok(model));
     }
 }
 
@@ -235,7 +234,7 @@ fn fully_connected_layers_of_any_density() {
         random.round("bytes", 64.0);
         random.linear("fc2", [outputs, inputs], density);
         let input = random.input(inputs);
-        let model = random.builder.finish(vec![]);
+        let model = random.builder.finish().unwrap();
         check(&model, &input, &["u8_quantize"], &format!("{inputs} to {outputs}, {density} %"));
         for isa in IsaKind::available() {
             let table = Plan::with_isa(&model, isa).unwrap().to_string();
@@ -262,7 +261,7 @@ fn rows_of_zeros_and_single_weights() {
         let weight = builder.dense("weight", &[outputs, inputs], values);
         let params = LinearParams { in_features: inputs, out_features: outputs };
         builder.push("fc", Op::Linear { params, weight, scale: None, bias: None, prelu: None });
-        check(&builder.finish(vec![]), &input, &[], &format!("weight {place}"));
+        check(&builder.finish().unwrap(), &input, &[], &format!("weight {place}"));
     }
 }
 
@@ -284,10 +283,11 @@ fn values_that_others_read_stay_numbers() {
             let op = Op::Conv2d { params, weight: half, scale: None, bias: None, prelu: None };
             random.builder.push("halves", op);
         }
-        let mut model = random.builder.finish(vec![]);
         if extra == "output" {
-            model.outputs.push(model.value_of(2));
+            let outputs = vec![random.builder.last(), ValueId(3)];
+            random.builder.set_outputs(outputs);
         }
+        let model = random.builder.finish().unwrap();
         let table = Plan::new(&model).unwrap().to_string();
         assert!(table.contains("f32_fake_quantize"), "{table}");
         let want: Vec<f32> = reference(&model, &input).iter().map(|&v| v as f32).collect();
@@ -308,7 +308,7 @@ fn extremes_do_not_overflow() {
             let weight = builder.dense("weight", &[1, columns], vec![weight; columns]);
             let params = LinearParams { in_features: columns, out_features: 1 };
             builder.push("fc", Op::Linear { params, weight, scale: None, bias: None, prelu: None });
-            let model = builder.finish(vec![]);
+            let model = builder.finish().unwrap();
             let input = vec![if zero_point == 0 { 1e9 } else { -1e9 }; columns];
             let want: Vec<f32> = reference(&model, &input).iter().map(|&v| v as f32).collect();
             assert_eq!(want[0].abs(), (255 * 63 * columns) as f32);

@@ -1,18 +1,29 @@
 //! Ink: the steps say what was written, not with which device.
 
-use hccr_runtime::RunError;
-use hccr_runtime::ink::{InkNormalizer, Point, Step, WritingBox, normalize, normalize_in, render};
-use hccr_runtime::preprocess::{GrayImage, normalize as normalize_image};
+use hccr_runtime::image::{Image, PixelFormat, normalize as normalize_image};
+use hccr_runtime::ink::{Ink, InkError, InkNormalizer, Point, Step, WritingBox};
 use proptest::prelude::*;
 
-type Ink = Vec<Vec<Point>>;
+type Strokes = Vec<Vec<Point>>;
+
+fn normalize<S: AsRef<[Point]>>(strokes: &[S]) -> Result<Vec<Step>, InkError> {
+    Ok(Ink::new(strokes)?.steps())
+}
+
+fn normalize_in<S: AsRef<[Point]>>(writing_box: WritingBox, strokes: &[S]) -> Result<Vec<Step>, InkError> {
+    Ok(Ink::new(strokes)?.in_box(writing_box).steps())
+}
+
+fn render<S: AsRef<[Point]>>(strokes: &[S], size: usize, width: f32) -> Result<Vec<u8>, InkError> {
+    Ink::new(strokes)?.render(size, width)
+}
 
 fn point(x: f32, y: f32) -> Point {
     Point { x, y }
 }
 
 /// A made-up character: straight strokes, a corner, a bow, a spiral and a dot, each with `rate` points to a unit.
-fn character(rate: f32) -> Ink {
+fn character(rate: f32) -> Strokes {
     let along = |length: f32, at: &dyn Fn(f32) -> Point| -> Vec<Point> {
         let pieces = (length * rate) as usize;
         (0..=pieces).map(|i| at(i as f32 / pieces as f32)).collect()
@@ -27,7 +38,7 @@ fn character(rate: f32) -> Ink {
     ]
 }
 
-fn map(ink: &Ink, f: impl Fn(Point) -> Point) -> Ink {
+fn map(ink: &Strokes, f: impl Fn(Point) -> Point) -> Strokes {
     ink.iter().map(|stroke| stroke.iter().map(|&p| f(p)).collect()).collect()
 }
 
@@ -66,7 +77,7 @@ fn difference(a: &[Step], b: &[Step]) -> f32 {
 #[test]
 fn one_by_one_equals_at_once_at_every_point() {
     let ink = character(1.0);
-    let writing_box = WritingBox::around(&ink).unwrap();
+    let writing_box = Ink::new(&ink).unwrap().writing_box();
     let mut normalizer = InkNormalizer::new(writing_box);
     let mut committed = Vec::new();
     for (k, stroke) in ink.iter().enumerate() {
@@ -74,7 +85,7 @@ fn one_by_one_equals_at_once_at_every_point() {
             normalizer.add_point(p, &mut committed).unwrap();
             let mut steps = committed.clone();
             normalizer.provisional(&mut steps);
-            let so_far: Ink = ink[..k].iter().cloned().chain([stroke[..=i].to_vec()]).collect();
+            let so_far: Strokes = ink[..k].iter().cloned().chain([stroke[..=i].to_vec()]).collect();
             assert_eq!(steps, normalize_in(writing_box, &so_far).unwrap(), "point {i} of stroke {k}");
         }
         normalizer.end_stroke(&mut committed);
@@ -125,7 +136,7 @@ fn size_and_place_do_not_matter() {
 #[test]
 fn points_given_twice_do_not_matter() {
     let ink = character(1.0);
-    let doubled: Ink = ink.iter().map(|s| s.iter().flat_map(|&p| [p, p, p]).collect()).collect();
+    let doubled: Strokes = ink.iter().map(|s| s.iter().flat_map(|&p| [p, p, p]).collect()).collect();
     assert_eq!(normalize(&doubled).unwrap(), normalize(&ink).unwrap());
 }
 
@@ -141,7 +152,7 @@ fn the_sampling_rate_hardly_matters() {
 }
 
 #[test]
-fn ink_without_extent_is_a_step_a_stroke() {
+fn ink_without_extent_is_one_step_per_stroke() {
     let dot = vec![point(7.0, -3.0); 50];
     let first = [0.0, 0.0, 0.0, 0.0, 0.0, 1.0];
     assert_eq!(normalize(&[&dot[..1]]).unwrap(), [first]);
@@ -152,11 +163,11 @@ fn ink_without_extent_is_a_step_a_stroke() {
 fn bad_points_are_named_and_change_nothing() {
     for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
         let ink = [vec![point(0.0, 0.0)], vec![], vec![point(1.0, 1.0), point(2.0, bad)]];
-        let error = RunError::NonFinitePoint { stroke: 2, point: 1 };
+        let error = InkError::NonFinitePoint { stroke: 2, point: 1 };
         assert_eq!(normalize(&ink), Err(error.clone()));
         let writing_box = WritingBox::new(0.0, 0.0, 10.0, 10.0).unwrap();
         assert_eq!(normalize_in(writing_box, &ink), Err(error));
-        assert_eq!(WritingBox::new(0.0, 0.0, bad, 1.0), Err(RunError::InvalidBox));
+        assert_eq!(WritingBox::new(0.0, 0.0, bad, 1.0), Err(InkError::WritingBox));
 
         let mut normalizer = InkNormalizer::new(writing_box);
         let (mut steps, mut want) = (Vec::new(), Vec::new());
@@ -165,9 +176,9 @@ fn bad_points_are_named_and_change_nothing() {
         normalizer.provisional(&mut want);
         assert!(want.is_empty() && steps.len() == 1);
     }
-    assert_eq!(WritingBox::new(0.0, 0.0, 0.0, 1.0), Err(RunError::InvalidBox));
-    assert_eq!(normalize::<Vec<Point>>(&[]), Err(RunError::EmptyInk));
-    assert_eq!(normalize(&[Vec::new(), Vec::new()]), Err(RunError::EmptyInk));
+    assert_eq!(WritingBox::new(0.0, 0.0, 0.0, 1.0), Err(InkError::WritingBox));
+    assert_eq!(normalize::<Vec<Point>>(&[]), Err(InkError::Empty));
+    assert_eq!(normalize(&[Vec::new(), Vec::new()]), Err(InkError::Empty));
 }
 
 #[test]
@@ -209,7 +220,7 @@ proptest! {
     fn no_point_is_far_from_the_steps(
         ink in proptest::collection::vec(proptest::collection::vec((-50i16..50, -50i16..50), 1..20), 1..6)
     ) {
-        let ink: Ink = ink.iter().map(|s| s.iter().map(|&(x, y)| point(x.into(), y.into())).collect()).collect();
+        let ink: Strokes = ink.iter().map(|s| s.iter().map(|&(x, y)| point(x.into(), y.into())).collect()).collect();
         let steps = normalize(&ink).unwrap();
         let found = strokes(&steps);
         prop_assert_eq!(found.len(), ink.len());
@@ -250,10 +261,10 @@ fn rendered_lines_have_their_length_and_width() {
 }
 
 #[test]
-fn rendered_ink_is_nearly_as_images_are_normalised() {
+fn rendered_ink_is_nearly_as_images_are_normalized() {
     let image = render(&character(1.0), 96, 4.5).unwrap();
     let mut normalized = vec![0; 96 * 96];
-    normalize_image(GrayImage::new(&image, 96, 96).unwrap(), 96, &mut normalized).unwrap();
+    normalize_image(&Image::new(&image, 96, 96, PixelFormat::Gray).unwrap(), 96, &mut normalized).unwrap();
     let moved = image.iter().zip(&normalized).map(|(&a, &b)| (255 - a).abs_diff(b));
     assert!(moved.filter(|&d| d > 120).count() < 96, "shifted by less than a pixel");
     for (rate, scale) in [(4.0, 1.0), (1.0, 0.01), (1.0, 64.0)] {
@@ -268,7 +279,7 @@ fn rendered_ink_is_nearly_as_images_are_normalised() {
 fn what_cannot_be_rendered_is_an_error() {
     let ink = [[point(0.0, 0.0)]];
     for (size, width) in [(96, 0.0), (96, f32::NAN), (96, 96.0), (0, 1.0), (usize::MAX, 1.0)] {
-        assert!(matches!(render(&ink, size, width), Err(RunError::InvalidImage { .. })), "{size} {width}");
+        assert!(matches!(render(&ink, size, width), Err(InkError::Canvas { .. })), "{size} {width}");
     }
-    assert_eq!(render::<Vec<Point>>(&[], 96, 4.0), Err(RunError::EmptyInk));
+    assert_eq!(render::<Vec<Point>>(&[], 96, 4.0), Err(InkError::Empty));
 }

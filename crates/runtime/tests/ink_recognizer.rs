@@ -1,13 +1,14 @@
-//! Recognisers of ink, with random weights: while it is written, at once, and fused with the image's.
+//! Recognizers of ink, with random weights: while it is written, at once, and fused with the image's.
 
 mod common;
 
 use common::Rng;
-use hccr_runtime::ink::{Point, WritingBox, normalize_in, render};
+use hccr_runtime::image::{Image, PixelFormat};
+use hccr_runtime::ink::{Ink, InkError, Point, WritingBox};
 use hccr_runtime::shape::{LinearParams, LstmParams, STEPS};
 use hccr_runtime::{
-    Candidate, FusedRecognizer, InkRecognizer, InkSession, LoadError, Model, ModelBuilder, Op, PlanError, Recognizer,
-    RunError, fuse,
+    Candidate, FormatError, FusedRecognizer, InkRecognizer, InkSession, Model, ModelBuilder, Op, Recognizer,
+    RecognizerError, ValueId, fuse,
 };
 
 const CLASSES: usize = 40;
@@ -35,7 +36,8 @@ fn online_model() -> Model {
     b.push("lstm", Op::Lstm { params: LstmParams { hidden_size, rank: None }, project: None, recurrent });
     b.push("mean", Op::MeanOverTime);
     linear(&mut b, &mut rng, hidden_size, CLASSES);
-    b.finish(labels())
+    b.set_labels(labels());
+    b.finish().unwrap()
 }
 
 /// A fully connected layer over the pixels.
@@ -47,7 +49,8 @@ fn offline_model() -> Model {
     let weight = b.dense("weight", &[CLASSES, SIZE * SIZE], weight);
     let params = LinearParams { in_features: SIZE * SIZE, out_features: CLASSES };
     b.push("fc", Op::Linear { params, weight, scale: None, bias: None, prelu: None });
-    b.finish(labels())
+    b.set_labels(labels());
+    b.finish().unwrap()
 }
 
 /// A pen that wanders: strokes of one to 25 points within a square of 100, or a little beyond.
@@ -70,6 +73,15 @@ fn ink(seed: u64, strokes: usize) -> Vec<Vec<Point>> {
     (0..strokes).map(stroke).collect()
 }
 
+/// The strokes as an ink, in the box or in their own.
+fn in_box<S: AsRef<[Point]>>(strokes: &[S], writing_box: Option<WritingBox>) -> Ink {
+    let ink = Ink::new(strokes).unwrap();
+    match writing_box {
+        Some(writing_box) => ink.in_box(writing_box),
+        None => ink,
+    }
+}
+
 fn writing_box() -> WritingBox {
     WritingBox::new(-10.0, -10.0, 120.0, 120.0).unwrap()
 }
@@ -84,7 +96,7 @@ fn candidates_at_every_point_are_those_of_the_ink_so_far() {
     for writing_box in [Some(writing_box()), None] {
         for seed in 1..6 {
             let mut session = InkSession::new(&recognizer, writing_box);
-            assert_eq!(session.candidates(1), Err(RunError::EmptyInk));
+            assert_eq!(session.candidates(1), Err(InkError::Empty));
             for stroke in ink(seed, 6) {
                 let mut rng = Rng(seed);
                 session.add_stroke(&[]).unwrap();
@@ -92,7 +104,7 @@ fn candidates_at_every_point_are_those_of_the_ink_so_far() {
                 while !rest.is_empty() {
                     let (piece, others) = rest.split_at((1 + rng.next() as usize % 3).min(rest.len()));
                     session.add_points(piece).unwrap();
-                    let want = recognizer.recognize(session.strokes(), writing_box, CLASSES).unwrap();
+                    let want = recognizer.recognize(&in_box(session.strokes(), writing_box), CLASSES);
                     assert_eq!(session.candidates(CLASSES).unwrap(), want, "{writing_box:?}");
                     assert_eq!(session.candidates(2).unwrap(), want[..2], "asked again");
                     rest = others;
@@ -126,7 +138,7 @@ fn strokes_are_added_and_undone_in_any_order() {
                 _ => assert_eq!(session.undo_stroke(), strokes.pop()),
             }
             if !strokes.is_empty() && !rng.next().is_multiple_of(3) {
-                let want = recognizer.recognize(&strokes, writing_box, 5).unwrap();
+                let want = recognizer.recognize(&in_box(&strokes, writing_box), 5);
                 assert_eq!(session.candidates(5).unwrap(), want);
             }
         }
@@ -134,11 +146,11 @@ fn strokes_are_added_and_undone_in_any_order() {
         ink(9, 100).iter().for_each(|stroke| session.add_stroke(stroke).unwrap());
         strokes.extend(ink(9, 100));
         while !strokes.is_empty() {
-            let want = recognizer.recognize(&strokes, writing_box, 5).unwrap();
+            let want = recognizer.recognize(&in_box(&strokes, writing_box), 5);
             assert_eq!(session.candidates(5).unwrap(), want);
             assert_eq!(session.undo_stroke(), strokes.pop());
         }
-        assert_eq!((session.undo_stroke(), session.candidates(1)), (None, Err(RunError::EmptyInk)));
+        assert_eq!((session.undo_stroke(), session.candidates(1)), (None, Err(InkError::Empty)));
     }
 }
 
@@ -160,10 +172,10 @@ fn in_a_box_a_stroke_costs_no_more_after_many() {
         let added = session.steps_run();
         session.undo_stroke();
         session.candidates(1).unwrap();
-        let all = normalize_in(writing_box.unwrap_or(self::writing_box()), &ink).unwrap().len();
+        let all = in_box(&ink, Some(writing_box.unwrap_or(self::writing_box()))).steps().len();
         (added - before, session.steps_run() - added, all)
     };
-    let own = normalize_in(writing_box(), &[last]).unwrap().len();
+    let own = in_box(&[last], Some(writing_box())).steps().len();
     for strokes in [1, 10, 100] {
         let (added, undone, all) = cost(strokes, Some(writing_box()));
         // Its own steps, some of them provisional first, and the end of the stroke before.
@@ -188,46 +200,46 @@ fn bad_points_change_nothing() {
     let stroke = &ink(1, 1)[0];
     session.add_stroke(stroke).unwrap();
     let want = session.candidates(3).unwrap();
-    assert_eq!(session.add_stroke(&[stroke[0], bad]), Err(RunError::NonFinitePoint { stroke: 1, point: 1 }));
-    assert_eq!(session.add_points(&[bad]), Err(RunError::NonFinitePoint { stroke: 0, point: stroke.len() }));
+    assert_eq!(session.add_stroke(&[stroke[0], bad]), Err(InkError::NonFinitePoint { stroke: 1, point: 1 }));
+    assert_eq!(session.add_points(&[bad]), Err(InkError::NonFinitePoint { stroke: 0, point: stroke.len() }));
     assert_eq!((session.candidates(3).unwrap(), session.strokes().len()), (want, 1));
 }
 
 #[test]
-fn models_that_do_not_recognise_ink_are_errors() {
-    let reject = |change: fn(&mut Model)| {
-        let mut model = online_model();
-        change(&mut model);
-        match InkRecognizer::new(model) {
-            Err(PlanError::InvalidModel(LoadError::InvalidModel { layer, .. })) => layer,
-            _ => String::from("accepted"),
-        }
+fn models_that_do_not_recognize_ink_are_errors() {
+    let needs = |model: Model| match InkRecognizer::new(model).unwrap_err() {
+        RecognizerError::Unfit { needs } => needs,
+        other => panic!("{other}"),
     };
-    assert_eq!(reject(|m| *m = offline_model()), "inputs");
-    assert_eq!(reject(|m| m.labels.clear()), "labels");
-    assert_eq!(reject(|m| m.outputs.push(m.outputs[0])), "outputs");
-    assert_eq!(reject(|_| ()), "accepted");
+    assert_eq!(needs(offline_model()), "a sequence of 6 features per step");
+    let mut model = online_model().edit();
+    model.set_outputs(vec![ValueId(4); 2]);
+    assert_eq!(needs(model.clone().finish().unwrap()), "one output");
+    model.set_outputs(vec![ValueId(4)]);
+    model.set_labels(Vec::new());
+    assert_eq!(needs(model.finish().unwrap()), "a label for each class");
     let mut b = ModelBuilder::new(&[STEPS, 5]);
     linear(&mut b, &mut Rng(1), 5, CLASSES);
     b.push("mean", Op::MeanOverTime);
-    assert!(matches!(InkRecognizer::new(b.finish(labels())), Err(PlanError::InvalidModel(_))));
-    assert!(InkRecognizer::from_bytes(&online_model().to_bytes().unwrap()).is_ok());
-    assert!(matches!(InkRecognizer::from_bytes(b"?"), Err(PlanError::InvalidModel(LoadError::NotAModel))));
+    assert_eq!(needs(b.finish().unwrap()), "a sequence of 6 features per step");
+    assert!(InkRecognizer::from_bytes(&online_model().to_bytes()).is_ok());
+    assert_eq!(InkRecognizer::from_bytes(b"?").unwrap_err(), RecognizerError::Format(FormatError::NotAModel));
 }
 
 #[test]
 fn fusing_weighs_two_answers() {
     let mut online = recognizer();
     let mut offline = Recognizer::new(offline_model()).unwrap();
-    let ink = ink(5, 6);
-    let image = render(&ink, SIZE, SIZE as f32 / 24.0).unwrap();
-    let of_strokes = online.probabilities(&ink, None).unwrap().to_vec();
-    let of_image = offline.probabilities(&image, SIZE, SIZE).unwrap().to_vec();
+    let ink = in_box(&ink(5, 6), None);
+    let image = ink.render(SIZE, SIZE as f32 / 24.0).unwrap();
+    let image = Image::new(&image, SIZE, SIZE, PixelFormat::Gray).unwrap();
+    let of_strokes = online.probabilities(&ink).to_vec();
+    let of_image = offline.probabilities(&image).unwrap().to_vec();
     let top = |probabilities: &[f32]| probabilities.iter().copied().fold(0.0, f32::max);
     assert!(top(&of_strokes) > 0.05 && top(&of_image) > 0.05, "answers worth fusing");
     for weight in [0.0, 0.3, 1.0] {
         let mut fused = FusedRecognizer::new(online.clone(), offline.clone(), weight).unwrap();
-        let found = fused.probabilities(&ink, None).unwrap().to_vec();
+        let found = fused.probabilities(&ink).unwrap().to_vec();
         assert_eq!(found, fuse(&of_strokes, &of_image, weight).unwrap());
         let share = f64::from(weight);
         let pairs = of_strokes.iter().zip(&of_image).map(|(&a, &b)| (f64::from(a), f64::from(b)));
@@ -236,7 +248,7 @@ fn fusing_weighs_two_answers() {
         for (found, want) in found.iter().zip(&products) {
             assert!((f64::from(*found) - want / sum).abs() < 1e-6, "{weight}: {found}");
         }
-        let Candidate { character, probability } = fused.recognize(&ink, None, 1).unwrap()[0];
+        let Candidate { character, probability, .. } = fused.recognize(&ink, 1).unwrap()[0];
         let at = fused.labels().iter().position(|&label| label == character).unwrap();
         assert_eq!((probability, probability), (found[at], top(&found)));
     }
@@ -251,8 +263,9 @@ fn the_image_does_not_show_the_order_of_strokes() {
     let mut fused = [0.0, 1.0].map(|w| FusedRecognizer::new(online.clone(), offline.clone(), w).unwrap());
     let ink = ink(6, 7);
     let shuffled: Vec<Vec<Point>> = ink.iter().rev().map(|s| s.iter().rev().copied().collect()).collect();
-    let [strokes, image] =
-        fused.each_mut().map(|fused| [&ink, &shuffled].map(|ink| fused.recognize(ink, None, CLASSES).unwrap()));
+    let [strokes, image] = fused
+        .each_mut()
+        .map(|fused| [&ink, &shuffled].map(|ink| fused.recognize(&in_box(ink, None), CLASSES).unwrap()));
     assert_ne!(strokes[0], strokes[1]);
     // Drawn from its other end a line may differ by a rounding of a grey.
     for (a, b) in image[0].iter().zip(&image[1]) {
@@ -264,17 +277,16 @@ fn the_image_does_not_show_the_order_of_strokes() {
 fn what_cannot_be_fused_is_an_error() {
     let offline = Recognizer::new(offline_model()).unwrap();
     for weight in [-0.1, 1.1, f32::NAN] {
-        assert_eq!(FusedRecognizer::new(recognizer(), offline.clone(), weight).err(), Some(RunError::InvalidWeight));
-        assert_eq!(fuse(&[1.0], &[1.0], weight), Err(RunError::InvalidWeight));
+        assert_eq!(FusedRecognizer::new(recognizer(), offline.clone(), weight).err(), Some(RecognizerError::Weight));
+        assert_eq!(fuse(&[1.0], &[1.0], weight), Err(RecognizerError::Weight));
     }
-    assert_eq!(fuse(&[1.0], &[0.5, 0.5], 0.5), Err(RunError::InputLength { expected: 1, found: 2 }));
-    let mut other = offline_model();
-    other.labels.swap(0, 1);
-    let other = Recognizer::new(other).unwrap();
-    assert_eq!(FusedRecognizer::new(recognizer(), other, 0.5).err(), Some(RunError::DifferentLabels));
+    assert_eq!(fuse(&[1.0], &[0.5, 0.5], 0.5), Err(RecognizerError::DifferentLabels));
+    let mut other = offline_model().edit();
+    other.set_labels(labels().into_iter().rev().collect());
+    let other = Recognizer::new(other.finish().unwrap()).unwrap();
+    assert_eq!(FusedRecognizer::new(recognizer(), other, 0.5).err(), Some(RecognizerError::DifferentLabels));
 
     let mut fused = FusedRecognizer::new(recognizer(), offline, 0.5).unwrap();
-    assert_eq!(fused.recognize::<Vec<Point>>(&[], None, 1), Err(RunError::EmptyInk));
-    let dot = [vec![Point { x: 3.0, y: 4.0 }]];
-    assert_eq!(fused.recognize(&dot, None, 3).unwrap().len(), 3);
+    let dot = in_box(&[[Point { x: 3.0, y: 4.0 }]], None);
+    assert_eq!(fused.recognize(&dot, 3).unwrap().len(), 3);
 }

@@ -4,7 +4,7 @@ mod common;
 
 use common::{Rng, assert_close, assert_sums_close, run};
 use hccr_runtime::shape::{Conv2dParams, LinearParams, Pool2dParams};
-use hccr_runtime::{IsaKind, Model, ModelBuilder, Node, Op, Plan, ValueId, Weight, WeightData, WeightId};
+use hccr_runtime::{IsaKind, Model, ModelBuilder, Op, Plan, ValueId, Weight, WeightData, WeightId};
 #[cfg(not(target_family = "wasm"))]
 use proptest::prelude::*;
 
@@ -39,7 +39,7 @@ impl ConvProblem {
         let bias = Some(builder.dense("bias", &[p.out_channels], self.bias.clone()));
         let prelu = Some(builder.dense("slope", &[p.out_channels], self.slope.clone()));
         builder.push("conv", Op::Conv2d { params: p, weight, scale: None, bias, prelu });
-        builder.finish(Vec::new())
+        builder.finish().unwrap()
     }
 
     fn reference(&self) -> Vec<f32> {
@@ -114,7 +114,7 @@ impl LinearProblem {
         let bias = Some(builder.dense("bias", &[out_features], self.bias.clone()));
         let prelu = Some(builder.dense("slope", &[out_features], self.slope.clone()));
         builder.push("fc", Op::Linear { params: self.params, weight, scale: None, bias, prelu });
-        builder.finish(Vec::new())
+        builder.finish().unwrap()
     }
 
     fn reference(&self) -> Vec<f32> {
@@ -239,7 +239,7 @@ fn poolings() {
                 let input: Vec<f32> = Rng(1).values(3 * h * w).iter().map(|v| v - 1.5).collect();
                 let mut builder = ModelBuilder::new(&[3, h, w]);
                 builder.push("pool", Op::MaxPool2d { params });
-                let model = builder.finish(Vec::new());
+                let model = builder.finish().unwrap();
 
                 let [oh, ow] = params.output_size([h, w]).unwrap();
                 let mut want = Vec::new();
@@ -269,16 +269,18 @@ fn convolution_and_pooling_in_one_pass() {
             let pool = Pool2dParams { kernel_size: [3, 3], stride: [2, 2], ceil_mode };
             let Some(_) = pool.output_size([h, w]) else { continue };
             let problem = ConvProblem::new(conv, [h, w], 1.0, i as u64);
-            let mut model = problem.model();
+            let mut builder = problem.model().edit();
+            let conv = builder.last();
+            let pooled = builder.push("pool", Op::MaxPool2d { params: pool });
+            let mut with_outputs = |outputs: &[ValueId]| {
+                builder.set_outputs(outputs.to_vec());
+                builder.clone().finish().unwrap()
+            };
             // With its output wanted too, the convolution is a step of its own.
-            let apart = |model: &mut Model| model.outputs.push(ValueId(1));
-            model.nodes.push(Node { name: "pool".into(), op: Op::MaxPool2d { params: pool }, input: ValueId(1) });
-            model.outputs = vec![ValueId(2)];
+            let [model, two] = [&[pooled][..], &[pooled, conv]].map(&mut with_outputs);
             for isa in IsaKind::available() {
                 let found = run(&model, isa, &problem.input);
                 assert!(Plan::with_isa(&model, isa).unwrap().to_string().contains("conv_pool"));
-                let mut two = model.clone();
-                apart(&mut two);
                 assert!(!Plan::with_isa(&two, isa).unwrap().to_string().contains("conv_pool"));
                 assert_close(&found, &run(&two, isa, &problem.input), 1e-6, &format!("{isa} {h}x{w}"));
             }
@@ -290,7 +292,7 @@ fn convolution_and_pooling_in_one_pass() {
 fn softmax_is_a_distribution() {
     let mut builder = ModelBuilder::new(&[5]);
     builder.push("softmax", Op::Softmax);
-    let model = builder.finish(Vec::new());
+    let model = builder.finish().unwrap();
     let input = [1000.0, 999.0, 0.0, -1e30, 998.0];
     let weights: Vec<f64> = input.iter().map(|&x| f64::from(x - 1000.0f32).exp()).collect();
     let sum: f64 = weights.iter().sum();
@@ -304,15 +306,14 @@ fn sparse_and_codebook_weights_equal_their_dense_twins() {
     let centres: Vec<f32> = (0..7).map(|i| i as f32 * 0.25 - 0.75).collect();
     let shape = problem.params.weight_shape();
     let twin = |weight: Weight| {
-        let mut model = problem.model();
-        model.weights[0] = weight;
-        model
+        let mut model = problem.model().edit();
+        *model.weight_mut(WeightId(0)) = weight;
+        model.finish().unwrap()
     };
     let sparse = Weight::sparse("weight", &shape, &problem.weight);
     let WeightData::Sparse { pattern, values } = &sparse.data else { panic!("not sparse") };
     let labels = (0..values.len()).map(|i| (i % 7) as u8).collect();
-    let codebook =
-        Weight { data: WeightData::Codebook { pattern: pattern.clone(), centres, labels }, ..sparse.clone() };
+    let codebook = Weight::new("weight", &shape, WeightData::Codebook { pattern: pattern.clone(), centres, labels });
     for weight in [sparse, codebook] {
         let dense = Weight::dense("weight", &shape, weight.to_dense());
         for isa in IsaKind::available() {
@@ -330,14 +331,15 @@ fn few_shared_values_of_a_linear_layer_stay_labels() {
         let WeightData::Sparse { pattern, values } = sparse.data.clone() else { panic!("not sparse") };
         let labels = (0..values.len()).map(|i| (i % centres) as u8).collect();
         let centres = (0..centres).map(|i| i as f32 * 0.125 + 0.25).collect();
-        let codebook = Weight { data: WeightData::Codebook { pattern, centres, labels }, ..sparse };
+        let codebook = Weight::new("weight", &[outputs, 37], WeightData::Codebook { pattern, centres, labels });
         problem.weight = codebook.to_dense();
-        let mut model = problem.model();
-        model.weights[0] = codebook;
+        let mut model = problem.model().edit();
+        *model.weight_mut(WeightId(0)) = codebook;
         let factors = Rng(3).values(outputs);
-        model.weights.push(Weight::dense("scale", &[outputs], factors.clone()));
-        let Op::Linear { scale, .. } = &mut model.nodes[0].op else { panic!("not a linear layer") };
-        *scale = Some(WeightId(3));
+        let id = model.dense("scale", &[outputs], factors.clone());
+        let Op::Linear { scale, .. } = model.op_mut(0) else { panic!("not a linear layer") };
+        *scale = Some(id);
+        let model = model.finish().unwrap();
         for (row, factor) in problem.weight.chunks_mut(37).zip(factors) {
             row.iter_mut().for_each(|v| *v *= factor);
         }
@@ -354,26 +356,23 @@ fn a_scale_multiplies_the_weights() {
         let mut conv = ConvProblem::new(Conv2dParams::same(4, 8, [3, 3]), [6, 6], density, 21);
         let mut linear = LinearProblem::new(40, 64, density, 21);
         let (conv_model, linear_model) = (conv.model(), linear.model());
-        for (mut model, weight, input, rows) in
+        for (model, weight, input, rows) in
             [(conv_model, &mut conv.weight, &conv.input, 8), (linear_model, &mut linear.weight, &linear.input, 64)]
         {
             let factors = Rng(3).values(rows);
-            model.weights.push(Weight::dense("scale", &[rows], factors.clone()));
-            let id = Some(WeightId(3));
-            match &mut model.nodes[0].op {
-                Op::Conv2d { scale, .. } | Op::Linear { scale, .. } => *scale = id,
+            let mut builder = model.clone().edit();
+            let id = builder.dense("scale", &[rows], factors.clone());
+            match builder.op_mut(0) {
+                Op::Conv2d { scale, .. } | Op::Linear { scale, .. } => *scale = Some(id),
                 _ => unreachable!("a layer with a matrix"),
             }
             let columns = weight.len() / rows;
             for (values, factor) in weight.chunks_mut(columns).zip(factors) {
                 values.iter_mut().for_each(|v| *v *= factor);
             }
-            let mut twin = model.clone();
-            twin.weights[0] = Weight::dense("weight", &twin.weights[0].shape.clone(), weight.clone());
-            match &mut twin.nodes[0].op {
-                Op::Conv2d { scale, .. } | Op::Linear { scale, .. } => *scale = None,
-                _ => unreachable!("a layer with a matrix"),
-            }
+            let mut twin = model.edit();
+            twin.weight_mut(WeightId(0)).data = WeightData::Dense(weight.clone());
+            let [model, twin] = [builder, twin].map(|model| model.finish().unwrap());
             for isa in IsaKind::available() {
                 // A sparse linear layer multiplies the sums, the others their weights.
                 assert_close(&run(&model, isa, input), &run(&twin, isa, input), 1e-5, isa.name());

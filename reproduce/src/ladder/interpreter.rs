@@ -2,7 +2,7 @@
 
 use super::products::Products;
 use hccr_runtime::shape::{LstmParams, Pool2dParams, STEPS};
-use hccr_runtime::{LoadError, Model, Op, ValueId, WeightId};
+use hccr_runtime::{Model, Op, WeightId};
 use hccr_tensor::Scalar;
 
 /// Runs a model that is a chain. Its memory is allocated beforehand, its weights are dense.
@@ -18,24 +18,21 @@ pub(super) struct Interpreter<'a> {
 
 impl<'a> Interpreter<'a> {
     /// For inputs of `steps` steps, where the model takes sequences.
-    ///
-    /// # Errors
-    /// Where the model is not valid.
-    pub(super) fn new(model: &'a Model, products: Products, steps: usize) -> Result<Self, LoadError> {
-        let mut shapes = model.validate()?;
+    pub(super) fn new(model: &'a Model, products: Products, steps: usize) -> Self {
+        let mut shapes: Vec<Vec<usize>> = model.values().map(|value| model.shape(value).to_vec()).collect();
         for shape in &mut shapes {
             shape.iter_mut().filter(|d| **d == STEPS).for_each(|d| *d = steps);
         }
-        let weights = model.weights.iter().map(|w| w.to_dense()).collect();
+        let weights = model.weights().iter().map(|w| w.to_dense()).collect();
         let values = shapes.iter().map(|shape| vec![0.0; shape.iter().product()]).collect();
-        Ok(Self { model, products, weights, shapes, values, scratch: Vec::new() })
+        Self { model, products, weights, shapes, values, scratch: Vec::new() }
     }
 
     /// The logits of `input`.
     pub(super) fn run(&mut self, input: &[f32]) -> &[f32] {
         self.values[0].copy_from_slice(input);
         let mut node = 0;
-        while node < self.model.nodes.len() {
+        while node < self.model.nodes().len() {
             node += self.run_node(node);
         }
         &self.values[node]
@@ -43,18 +40,18 @@ impl<'a> Interpreter<'a> {
 
     /// Runs the node and says how many it was: a layer with its PReLU in it takes the pooling behind it along.
     fn run_node(&mut self, node: usize) -> usize {
-        assert_eq!(self.model.nodes[node].input, ValueId(node as u32), "a chain");
+        assert_eq!(self.model.nodes()[node].input.index(), node, "a chain");
         let (before, after) = self.values.split_at_mut(node + 1);
         let (x, [y, rest @ ..]) = (&before[node][..], after) else { unreachable!("a node has an output") };
         let (from, to) = (&self.shapes[node][..], &self.shapes[node + 1][..]);
-        let weight = |id: WeightId| &self.weights[id.0 as usize][..];
+        let weight = |id: WeightId| &self.weights[id.index()][..];
         let or_none = |id: Option<WeightId>| id.map(weight);
-        match &self.model.nodes[node].op {
+        match &self.model.nodes()[node].op {
             Op::SubtractMean { mean } => y.iter_mut().zip(x).zip(weight(*mean)).for_each(|((y, x), m)| *y = x - m),
             Op::Conv2d { params, weight: w, scale, bias, prelu } => {
                 let (scale, bias, slope) = (or_none(*scale), or_none(*bias), or_none(*prelu));
                 self.products.convolve(params, weight(*w), (x, [from[1], from[2]]), y, &mut self.scratch);
-                let pool = match self.model.nodes.get(node + 1).map(|next| &next.op) {
+                let pool = match self.model.nodes().get(node + 1).map(|next| &next.op) {
                     Some(Op::MaxPool2d { params }) if slope.is_some() => Some(params),
                     _ => None,
                 };
@@ -102,7 +99,6 @@ impl<'a> Interpreter<'a> {
                     *y *= scale;
                 });
             }
-            Op::Softmax => unreachable!("the networks end in logits"),
             Op::Lstm { params, project, recurrent } => {
                 lstm(self.products, *params, or_none(*project), weight(*recurrent), x, y);
             }
@@ -111,6 +107,7 @@ impl<'a> Interpreter<'a> {
                 x.chunks(to[0]).for_each(|row| y.iter_mut().zip(row).for_each(|(y, x)| *y += x));
                 y.iter_mut().for_each(|y| *y /= from[0] as f32);
             }
+            op => unreachable!("the networks have no {}", op.name()),
         }
         1
     }

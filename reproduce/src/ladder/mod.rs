@@ -74,7 +74,7 @@ pub(crate) fn run(out: &Path) -> Result<()> {
 /// The ladder of the offline network, for one image.
 pub(crate) fn offline(seed: u64) -> Result<Ladder> {
     let unfolded = unfolded(&thesis_network(ThesisStage::Baseline, seed), seed);
-    let folded = hccr_graph_opt::optimize(&unfolded)?;
+    let folded = hccr_graph_opt::optimize(&unfolded);
     let in_blocks = ThesisStage::BlockCompressed { block: Plan::BLOCK.into() };
     let stages = [ThesisStage::LowRank, ThesisStage::Compressed, in_blocks];
     let [low_rank, compressed, blocks] = stages.map(|stage| thesis_network(stage, seed));
@@ -121,11 +121,11 @@ pub(crate) fn online(seed: u64) -> Result<Ladder> {
 /// The model as it is trained: each PReLU an operation of its own, behind a batch normalisation.
 fn unfolded(model: &Model, seed: u64) -> Model {
     let mut rng = Rng::new(seed, 0x1ade);
-    let mut b = ModelBuilder::new(&model.inputs[0]);
-    for weight in &model.weights {
+    let mut b = ModelBuilder::new(&model.inputs()[0]);
+    for weight in model.weights() {
         b.weight(weight.clone());
     }
-    for node in &model.nodes {
+    for node in model.nodes() {
         let mut op = node.op.clone();
         let slope = match &mut op {
             Op::Conv2d { prelu, .. } | Op::Linear { prelu, .. } => prelu.take(),
@@ -142,18 +142,20 @@ fn unfolded(model: &Model, seed: u64) -> Model {
         b.push(format!("{}.norm", node.name), Op::BatchNorm { mean, scale, shift: None });
         b.push(format!("{}.prelu", node.name), Op::PRelu { slope });
     }
-    b.finish(model.labels.clone())
+    b.set_labels(model.labels().to_vec());
+    b.finish().expect("a valid model in more operations")
 }
 
 /// The model with the values of its codebooks written out.
 fn without_codebooks(model: &Model) -> Model {
-    let mut model = model.clone();
-    for weight in &mut model.weights {
+    let mut written_out = model.clone().edit();
+    for id in model.nodes().iter().flat_map(|node| node.op.weights()) {
+        let weight = written_out.weight_mut(id);
         if let WeightData::Codebook { .. } = weight.data {
             *weight = Weight::sparse(weight.name.clone(), &weight.shape, &weight.to_dense());
         }
     }
-    model
+    written_out.finish().expect("a valid model in another form")
 }
 
 /// Holds the logits of each rung to those of the naive loops on the same weights, and times it. `length` is the number of
@@ -163,10 +165,10 @@ fn climb(steps: &[Step], input: &[f32], length: usize) -> Result<Vec<Rung>> {
     let mut rungs = Vec::new();
     for Step { name, engine, model, new_weights } in steps {
         if *new_weights {
-            want = Interpreter::new(model, Products::Naive, length)?.run(input).to_vec();
+            want = Interpreter::new(model, Products::Naive, length).run(input).to_vec();
         }
         let mut run = forward(*engine, model, length)?;
-        let rounds = model.nodes.iter().any(|node| matches!(node.op, Op::FakeQuantize { .. }));
+        let rounds = model.nodes().iter().any(|node| matches!(node.op, Op::FakeQuantize { .. }));
         let largest = want.iter().fold(0.0, |most: f32, v| most.max(v.abs()));
         let tolerance = if rounds { ROUNDED_TOLERANCE } else { TOLERANCE } * largest;
         for (found, want) in run(input)?.iter().zip(&want) {
@@ -175,13 +177,13 @@ fn climb(steps: &[Step], input: &[f32], length: usize) -> Result<Vec<Rung>> {
         let mut times = time(|| run(input).map(drop))?;
         times.sort_unstable();
         let [min_ms, median_ms] = [times[0], times[times.len() / 2]].map(|time| 1e3 * time.as_secs_f64());
-        let [_, nonzero_macs] = macs(model, length as f64)?;
+        let [_, nonzero_macs] = macs(model, length as f64);
         rungs.push(Rung {
             name: (*name).into(),
             in_runtime: matches!(engine, Engine::Runtime),
             nonzeros: model.weight_nonzeros() as u64,
             nonzero_macs,
-            bytes: model.to_bytes()?.len() as u64,
+            bytes: model.to_bytes().len() as u64,
             min_ms,
             median_ms,
             runs: times.len() as u64,
@@ -197,7 +199,7 @@ type Forward<'a> = Box<dyn FnMut(&[f32]) -> Result<Vec<f32>> + 'a>;
 fn forward(engine: Engine, model: &Model, length: usize) -> Result<Forward<'_>> {
     Ok(match engine {
         Engine::Plain(products) => {
-            let mut interpreter = Interpreter::new(model, products, length)?;
+            let mut interpreter = Interpreter::new(model, products, length);
             Box::new(move |input| Ok(interpreter.run(input).to_vec()))
         }
         Engine::Runtime => {
@@ -245,7 +247,7 @@ mod tests {
                 prelu: None,
             },
         );
-        b.finish(Vec::new())
+        b.finish().unwrap()
     }
 
     #[test]
@@ -257,7 +259,7 @@ mod tests {
         let [naive, vectorised, blas] =
             [(Products::Naive, true), (Products::Vectorised, false), (Products::Blas, false)]
                 .map(|(p, new)| plain(p, new));
-        let folded = hccr_graph_opt::optimize(&trained).unwrap();
+        let folded = hccr_graph_opt::optimize(&trained);
         let runtime = step("rung", Engine::Runtime, &folded, false);
         let rungs = climb(&[naive, vectorised, blas, runtime], &input, 1).unwrap();
         assert_eq!(rungs.iter().map(|rung| rung.in_runtime).collect::<Vec<_>>(), [false, false, false, true]);

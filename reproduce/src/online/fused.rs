@@ -4,14 +4,15 @@ use crate::report::types::{Fused, InkAccuracy};
 use anyhow::{Context, Result, ensure};
 use hccr_data::InkSet;
 use hccr_models::online::{joined, shuffled};
-use hccr_runtime::ink::render;
+use hccr_runtime::image::{Image, PixelFormat};
+use hccr_runtime::ink::Ink;
 use hccr_runtime::{InkRecognizer, Recognizer, fuse};
 use rayon::prelude::*;
 
 /// Weights that are tried: this many even steps from 0 to 1.
 const WEIGHTS: u32 = 40;
 
-/// Side of the drawn image, and the width of the pen in it: see [`render`].
+/// Side of the drawn image, and the width of the pen in it: see [`Ink::render`].
 const SIDE: usize = 96;
 
 /// What both recognisers say of a set of ink.
@@ -52,10 +53,10 @@ pub(super) fn measure(online: &[u8], offline: &Recognizer, dev: &InkSet, test: &
 
 fn answers(online: &InkRecognizer, offline: &Recognizer, set: &InkSet) -> Result<Answers> {
     let both = |(online, offline): &mut (InkRecognizer, Recognizer), i: usize| {
-        let ink = set.ink(i);
-        let image = render(&ink, SIDE, SIDE as f32 / 24.0)?;
-        let online = online.probabilities(&ink, None)?.to_vec();
-        Ok([online, offline.probabilities(&image, SIDE, SIDE)?.to_vec()])
+        let ink = Ink::new(&set.ink(i))?;
+        let pixels = ink.render(SIDE, SIDE as f32 / 24.0)?;
+        let image = Image::new(&pixels, SIDE, SIDE, PixelFormat::Gray)?;
+        Ok([online.probabilities(&ink).to_vec(), offline.probabilities(&image)?.to_vec()])
     };
     let probabilities =
         (0..set.len()).into_par_iter().map_init(|| (online.clone(), offline.clone()), both).collect::<Result<_>>()?;

@@ -16,8 +16,8 @@ use hccr_models::online::{OnlineRecipe, SequenceSet, lstm2};
 use hccr_models::{Recipe, SampleSet, TrainerState};
 use hccr_nn_train::{Adam, Clipped};
 use hccr_random::Rng;
-use hccr_runtime::ink::render;
-use hccr_runtime::preprocess::{GrayImage, normalize};
+use hccr_runtime::image::{Image, PixelFormat, normalize};
+use hccr_runtime::ink::Ink;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -153,9 +153,9 @@ pub(crate) fn run(args: &OnlineArgs, offline: Option<&[u8]>, interrupt: &Interru
         None => notes.push("No offline network to fuse with: run both pipelines, or give --offline-model.".into()),
     }
     results.write(&args.run.out(Online::NAME), &data.test, |i| {
-        let image = render(&test.ink(i), SIDE, SIDE as f32 / 24.0)?;
+        let pixels = Ink::new(&test.ink(i))?.render(SIDE, SIDE as f32 / 24.0)?;
         let mut normalised = vec![0; SIDE * SIDE];
-        normalize(GrayImage::new(&image, SIDE, SIDE)?, SIDE, &mut normalised)?;
+        normalize(&Image::new(&pixels, SIDE, SIDE, PixelFormat::Gray)?, SIDE, &mut normalised)?;
         Ok(normalised)
     })
 }

@@ -75,12 +75,12 @@ pub(crate) fn collect<P: Pipeline>(
     let mut models: Vec<(String, Vec<u8>)> =
         ["baseline", P::LOW_RANK, "adw", "codebook"].map(|n| (n.into(), file(n))).into();
     let codebook = Model::from_bytes(&file("codebook"))?;
-    let optimized = hccr_graph_opt::optimize(&codebook)?;
-    models.push(("graph-opt".into(), optimized.to_bytes()?));
+    let optimized = hccr_graph_opt::optimize(&codebook);
+    models.push(("graph-opt".into(), optimized.to_bytes()));
     // Sequences have no quantised form.
     if !optimized.is_sequence() {
         let quantized = int8::quantized(&optimized, &data.train, pipeline.run_args().seed)?;
-        models.push(("int8".into(), quantized.to_bytes()?));
+        models.push(("int8".into(), quantized.to_bytes()));
     }
 
     eprintln!("measuring ...");
@@ -117,7 +117,7 @@ pub(crate) fn collect<P: Pipeline>(
 
 /// Bytes of the matrices in the released model's scheme.
 fn released_bytes(model: &Model) -> u64 {
-    let matrices = model.nodes.iter().flat_map(|node| node.op.matrices());
+    let matrices = model.nodes().iter().flat_map(|node| node.op.matrices());
     matrices.map(|id| released_scheme_bytes(&model.weight(id).to_dense()) as u64).sum()
 }
 
@@ -183,7 +183,7 @@ fn sizes<O>(low_rank: &str, state: &State<O>) -> (Vec<usize>, usize) {
 
 /// The name of each matrix, as the trainer knows it, and its elements.
 fn matrices(model: &Model) -> impl Iterator<Item = (String, usize)> {
-    let weights = model.nodes.iter().flat_map(|node| node.op.matrices()).map(|id| model.weight(id));
+    let weights = model.nodes().iter().flat_map(|node| node.op.matrices()).map(|id| model.weight(id));
     weights.map(|w| (w.name.strip_suffix(".weight").unwrap_or(&w.name).to_owned(), w.elements()))
 }
 

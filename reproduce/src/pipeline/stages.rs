@@ -257,8 +257,8 @@ impl<'a, P: Pipeline> Stages<'a, P> {
         let stage = self.state.stage;
         if stage != Stage::Cra {
             let name = self.current().expect("a stage has ended").to_owned();
-            let model = self.trainer.state().network.to_model(self.data.train.classes());
-            self.state.models.push((name, model.to_bytes()?));
+            let model = self.trainer.state().network.to_model(self.data.train.classes())?;
+            self.state.models.push((name, model.to_bytes()));
         }
         self.state.stage = match stage {
             Stage::Baseline => Stage::LowRank,
@@ -310,7 +310,7 @@ impl<'a, P: Pipeline> Stages<'a, P> {
 /// What pruning aims at, from the baseline's own cost for samples of so many steps.
 fn budget(recipe: &Recipe, baseline: &[u8], steps: f64) -> Result<Budget> {
     let baseline = Model::from_bytes(baseline)?;
-    let macs: f64 = baseline.costs()?.iter().map(|c| c.dense_macs as f64 * c.runs(steps)).sum();
+    let macs: f64 = baseline.costs().iter().map(|c| c.dense_macs as f64 * c.runs(steps)).sum();
     Ok(Budget {
         nonzero_macs: (macs / recipe.macs_ratio) as u64,
         nonzeros: Some((baseline.weight_elements() as f64 / recipe.weights_ratio) as u64),

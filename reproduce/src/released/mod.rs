@@ -64,7 +64,7 @@ pub(crate) fn run(args: &ReleasedArgs) -> Result<()> {
     std::fs::create_dir_all(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;
     let (file, model) = import(&args.released_model)?;
     let started = Instant::now();
-    let set = characters(&args.gnt, &model.labels)?;
+    let set = characters(&args.gnt, &model.labels())?;
     let loading = WallTime { stage: "data".into(), seconds: started.elapsed().as_secs_f64() };
 
     let mut results = measure(args, file.len(), &model, &set)?;
@@ -143,8 +143,8 @@ fn measure(args: &ReleasedArgs, file_bytes: usize, model: &Model, set: &ImageSet
     let (released, _, _) = measured("released", model, file_bytes, set, &mut times)?;
     let repacked = Repacked::new(model)?;
     let (stage, answers, plan) = measured("repacked", &repacked.model, repacked.file.len(), set, &mut times)?;
-    let quantized = int8::quantized(&repacked.model, &int8::simulated(&model.labels)?, 0)?;
-    let int8_file = quantized.to_bytes()?;
+    let quantized = int8::quantized(&repacked.model, &int8::simulated(&model.labels())?, 0)?;
+    let int8_file = quantized.to_bytes();
     let (integers, _, _) = measured("int8", &quantized, int8_file.len(), set, &mut times)?;
 
     let thesis = Thesis::offline();
@@ -209,7 +209,7 @@ fn measured(
     let bar = bar(name, set.len());
     let answers = answers(&plan, set, || bar.inc(1))?;
     let accuracy = answers.iter().map(|answer| answer.count).sum();
-    let stage = stage(name, model, file_bytes, macs(model, 1.0)?, accuracy, time(&plan, set, |_| ())?)?;
+    let stage = stage(name, model, file_bytes, macs(model, 1.0), accuracy, time(&plan, set, |_| ())?)?;
     let seconds = started.elapsed().as_secs_f64();
     finish(&bar, name, &format!("{:.2} % recognised, {seconds:.0} s", 100.0 * stage.top1));
     times.push(WallTime { stage: name.into(), seconds });
@@ -286,7 +286,7 @@ mod tests {
             out: PathBuf::new(),
         };
         let (file, model) = import(&args.released_model).unwrap();
-        let set = characters(&args.gnt, &model.labels).unwrap();
+        let set = characters(&args.gnt, &model.labels()).unwrap();
         let set = set.subset(&(0..set.len().min(60)).collect::<Vec<_>>());
         let results = measure(&args, file.len(), &model, &set).unwrap();
         let [released, repacked, integers] = &results.report.stages[..] else { panic!("three stages") };

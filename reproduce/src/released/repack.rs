@@ -19,8 +19,8 @@ impl Repacked {
     /// # Errors
     /// Where the file holds another network than was encoded, or other shared weights than `released` has.
     pub(super) fn new(released: &Model) -> Result<Self> {
-        let optimized = hccr_graph_opt::optimize(released)?;
-        let file = optimized.to_bytes()?;
+        let optimized = hccr_graph_opt::optimize(released);
+        let file = optimized.to_bytes();
         let model = Model::from_bytes(&file).context("the repacked file cannot be read back")?;
         ensure!(is_same(&model, &optimized), "the repacked file does not hold the network that was written to it");
         let identical_weights = identical_weights(released, &model)?;
@@ -30,10 +30,10 @@ impl Repacked {
 
 /// Whether both have the same graph, and the same weights bit for bit.
 fn is_same(a: &Model, b: &Model) -> bool {
-    a.nodes == b.nodes
-        && (&a.inputs, &a.outputs, &a.labels) == (&b.inputs, &b.outputs, &b.labels)
-        && a.weights.len() == b.weights.len()
-        && a.weights.iter().zip(&b.weights).all(|(a, b)| a.shape == b.shape && bits(a) == bits(b))
+    a.nodes() == b.nodes()
+        && (a.inputs(), a.outputs(), a.labels()) == (b.inputs(), b.outputs(), b.labels())
+        && a.weights().len() == b.weights().len()
+        && a.weights().iter().zip(b.weights()).all(|(a, b)| a.shape == b.shape && bits(a) == bits(b))
 }
 
 /// Counts the weights of the layers with a codebook, all of which `repacked` must have bit for bit.
@@ -52,7 +52,7 @@ fn identical_weights(released: &Model, repacked: &Model) -> Result<u64> {
 }
 
 fn matrices(model: &Model) -> impl Iterator<Item = (&str, &Weight)> {
-    model.nodes.iter().filter_map(|node| match node.op {
+    model.nodes().iter().filter_map(|node| match node.op {
         Op::Conv2d { weight, .. } | Op::Linear { weight, .. } => Some((node.name.as_str(), model.weight(weight))),
         _ => None,
     })
@@ -82,21 +82,21 @@ pub(super) fn load_ms(file: &[u8]) -> Result<f64> {
 mod tests {
     use super::*;
     use hccr_models::offline::{ThesisStage, thesis_network};
+    use hccr_runtime::WeightId;
 
     /// A codebook of a few of the values of layer `fc2`.
-    fn shared() -> (Model, usize) {
-        let mut model = thesis_network(ThesisStage::Compressed, 1);
-        let node = model.nodes.iter().rposition(|n| matches!(n.op, Op::Linear { .. })).unwrap();
-        let Op::Linear { weight, .. } = model.nodes[node].op else { unreachable!() };
-        let id = weight.0 as usize;
+    fn shared() -> (Model, WeightId) {
+        let mut model = thesis_network(ThesisStage::Compressed, 1).edit();
+        let node = model.nodes().iter().rposition(|n| matches!(n.op, Op::Linear { .. })).unwrap();
+        let Op::Linear { weight: id, .. } = model.nodes()[node].op else { unreachable!() };
         let labels = |n: usize| (0..n).map(|i| (i % 3) as u8).collect();
-        let pattern = match model.weights[id].data.clone() {
+        let pattern = match model.weights()[id.index()].data.clone() {
             WeightData::Codebook { pattern, .. } | WeightData::Sparse { pattern, .. } => pattern,
-            WeightData::Dense(_) => panic!("a pruned layer"),
+            _ => panic!("a pruned layer"),
         };
         let labels = labels(pattern.nnz());
-        model.weights[id].data = WeightData::Codebook { pattern, centres: vec![-0.5, 0.25, 0.75], labels };
-        (model, id)
+        model.weight_mut(id).data = WeightData::Codebook { pattern, centres: vec![-0.5, 0.25, 0.75], labels };
+        (model.finish().unwrap(), id)
     }
 
     #[test]
@@ -104,10 +104,11 @@ mod tests {
         let (released, id) = shared();
         assert!(is_same(&released, &released.clone()));
         let count = identical_weights(&released, &released).unwrap();
-        assert!(count >= released.weights[id].elements() as u64);
-        let mut other = released.clone();
-        let WeightData::Codebook { centres, .. } = &mut other.weights[id].data else { unreachable!() };
+        assert!(count >= released.weight(id).elements() as u64);
+        let mut other = released.clone().edit();
+        let WeightData::Codebook { centres, .. } = &mut other.weight_mut(id).data else { unreachable!() };
         centres[2] = f32::from_bits(centres[2].to_bits() ^ 1);
+        let other = other.finish().unwrap();
         assert!(!is_same(&released, &other));
         assert!(identical_weights(&released, &other).unwrap_err().to_string().contains("fc2"));
     }

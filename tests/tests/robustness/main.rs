@@ -11,7 +11,7 @@ use hccr_data::{CasiaFilter, IMAGE_SIZE, ImageSet, SimulatorConfig, Split, Split
 use hccr_interchange::scut::import;
 use hccr_random::Rng;
 use hccr_runtime::Recognizer;
-use hccr_runtime::preprocess::{GrayImage, normalize};
+use hccr_runtime::image::{Image, PixelFormat, normalize};
 use std::path::PathBuf;
 
 /// One in so many of the real characters is measured.
@@ -24,8 +24,8 @@ fn accuracy_falls_by_at_most_a_point() {
         return;
     };
     let model = import(&std::fs::read(model).expect("HCCR_RELEASED_MODEL names a readable file")).expect("the release");
-    let model = hccr_graph_opt::optimize(&model).expect("a valid model");
-    let filter = CasiaFilter { classes: Some(model.labels.clone()), ..CasiaFilter::default() };
+    let model = hccr_graph_opt::optimize(&model);
+    let filter = CasiaFilter { classes: Some(model.labels().to_vec()), ..CasiaFilter::default() };
     let images = load_gnt(&[PathBuf::from(gnt)], &filter, &|_| ()).expect("HCCR_GNT names GNT files");
     let images = images.subset(&(0..images.len()).step_by(STEP).collect::<Vec<_>>());
     let mut recognizer = Recognizer::new(model).expect("a recogniser");
@@ -45,7 +45,7 @@ fn accuracy_falls_by_at_most_a_point() {
 fn accuracy(recognizer: &mut Recognizer, images: &ImageSet, mut change: impl FnMut(&Scan) -> Scan) -> f64 {
     let read = (0..images.len()).filter(|&i| {
         let scan = change(&Scan::of_normalized(images.image(i), images.size));
-        let candidates = recognizer.recognize(&scan.pixels, scan.width, scan.height, 1);
+        let candidates = recognizer.recognize(&view(&scan), 1);
         candidates.is_ok_and(|c| c[0].character == images.classes[usize::from(images.labels[i])])
     });
     100.0 * read.count() as f64 / images.len() as f64
@@ -71,10 +71,13 @@ fn normalisation_undoes_each_change() {
     }
 }
 
+fn view(scan: &Scan) -> Image<'_> {
+    Image::new(&scan.pixels, scan.width, scan.height, PixelFormat::Gray).expect("an image")
+}
+
 fn normalized(scan: &Scan) -> Vec<u8> {
     let mut image = vec![0; IMAGE_SIZE * IMAGE_SIZE];
-    let scan = GrayImage::new(&scan.pixels, scan.width, scan.height).expect("an image");
-    normalize(scan, IMAGE_SIZE, &mut image).expect("ink");
+    normalize(&view(scan), IMAGE_SIZE, &mut image).expect("ink");
     image
 }
 

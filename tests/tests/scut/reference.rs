@@ -15,17 +15,17 @@ pub(crate) struct Reference<'a> {
 
 impl<'a> Reference<'a> {
     pub(crate) fn new(model: &'a Model) -> Self {
-        Self { model, weights: model.weights.iter().map(|w| w.to_dense()).collect() }
+        Self { model, weights: model.weights().iter().map(|w| w.to_dense()).collect() }
     }
 
     /// The first output for one input.
     pub(crate) fn run(&self, input: &[f32]) -> Vec<f64> {
         let mut values: Vec<Value> =
-            vec![(self.model.inputs[0].clone(), input.iter().copied().map(f64::from).collect())];
-        for node in &self.model.nodes {
-            values.push(self.op(&node.op, &values[node.input.0 as usize]));
+            vec![(self.model.inputs()[0].clone(), input.iter().copied().map(f64::from).collect())];
+        for node in self.model.nodes() {
+            values.push(self.op(&node.op, &values[node.input.index()]));
         }
-        values.swap_remove(self.model.outputs[0].0 as usize).1
+        values.swap_remove(self.model.outputs()[0].0 as usize).1
     }
 
     fn op(&self, op: &Op, (shape, x): &Value) -> Value {
@@ -35,11 +35,10 @@ impl<'a> Reference<'a> {
             x.iter().enumerate().map(|(i, &v)| f(i / area, v)).collect::<Vec<_>>()
         };
         let (shape, product, scale, bias, prelu) = match op {
-            Op::Lstm { .. } | Op::MeanOverTime => unreachable!("the release reads images"),
             Op::SubtractMean { mean } => {
                 return (
                     shape.clone(),
-                    x.iter().zip(&self.weights[mean.0 as usize]).map(|(x, &m)| x - f64::from(m)).collect(),
+                    x.iter().zip(&self.weights[mean.index()]).map(|(x, &m)| x - f64::from(m)).collect(),
                 );
             }
             Op::Conv2d { params, weight, scale, bias, prelu } => {
@@ -63,12 +62,12 @@ impl<'a> Reference<'a> {
             Op::MaxPool2d { params } => return max_pool(params, shape, x),
             Op::Flatten => return (vec![x.len()], x.clone()),
             Op::Dropout { .. } | Op::Identity => return (shape.clone(), x.clone()),
-            Op::FakeQuantize { .. } => unreachable!("the release has none"),
             Op::Softmax => {
                 let max = x.iter().copied().fold(f64::NEG_INFINITY, f64::max);
                 let sum: f64 = x.iter().map(|v| (v - max).exp()).sum();
                 return (shape.clone(), x.iter().map(|v| (v - max).exp() / sum).collect());
             }
+            op => unreachable!("the release has no {}", op.name()),
         };
         let y = by_channel(&shape, &product, &|c, v| {
             let v = v * scale.map_or(1.0, |s| self.at(&s, c)) + bias.map_or(0.0, |b| self.at(&b, c));
@@ -78,7 +77,7 @@ impl<'a> Reference<'a> {
     }
 
     fn get(&self, id: &WeightId) -> &[f32] {
-        &self.weights[id.0 as usize]
+        &self.weights[id.index()]
     }
 
     fn at(&self, id: &WeightId, i: usize) -> f64 {

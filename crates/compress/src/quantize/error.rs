@@ -1,14 +1,14 @@
 //! Why a network cannot be quantised.
 
-use hccr_runtime::{LoadError, PlanError, RunError};
+use hccr_runtime::{ModelError, PlanError, RunError};
 use std::fmt;
 
 /// Why a network cannot be quantised.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum QuantizeError {
-    /// The model is not valid, or its weights leave no valid one.
-    Model(LoadError),
+    /// Its weights are so large that no valid model is left.
+    Model(ModelError),
     /// The model cannot run.
     Plan(PlanError),
     /// The model does not take a sample.
@@ -32,9 +32,9 @@ pub enum QuantizeError {
 impl fmt::Display for QuantizeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Model(e) => write!(f, "{e}"),
-            Self::Plan(e) => write!(f, "{e}"),
-            Self::Run(e) => write!(f, "a sample does not fit: {e}"),
+            Self::Model(_) => write!(f, "the model in integers is not valid"),
+            Self::Plan(_) => write!(f, "the model cannot be planned"),
+            Self::Run(_) => write!(f, "a sample does not fit the model"),
             Self::Sequence => write!(f, "the model reads a sequence; only models of images can be quantised"),
             Self::NoSamples => write!(f, "no samples: the ranges of a network's values are measured on some"),
             Self::Quantized { layer } => write!(f, "layer '{layer}': its values are rounded already"),
@@ -43,10 +43,19 @@ impl fmt::Display for QuantizeError {
     }
 }
 
-impl std::error::Error for QuantizeError {}
+impl std::error::Error for QuantizeError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Model(e) => Some(e),
+            Self::Plan(e) => Some(e),
+            Self::Run(e) => Some(e),
+            _ => None,
+        }
+    }
+}
 
-impl From<LoadError> for QuantizeError {
-    fn from(e: LoadError) -> Self {
+impl From<ModelError> for QuantizeError {
+    fn from(e: ModelError) -> Self {
         Self::Model(e)
     }
 }

@@ -1,7 +1,6 @@
 //! Weights as integers.
 
-use hccr_runtime::Pattern;
-use hccr_runtime::{Op, Weight, WeightData};
+use hccr_runtime::{Op, Pattern, Weight, WeightData};
 
 /// The largest magnitude of an integer.
 const MOST: f32 = Op::MAX_QUANTIZED as f32;
@@ -19,12 +18,12 @@ pub(super) fn integers(weight: &Weight) -> (WeightData, Vec<f32>) {
             let data = WeightData::Codebook { pattern: pattern.clone(), centres, labels: labels.clone() };
             (data, vec![step; weight.rows()])
         }
-        WeightData::Dense(values) => {
+        WeightData::Sparse { pattern, values } => by_rows(pattern.clone(), values),
+        _ => {
             let rows = (0..=weight.rows()).map(|row| (row * columns) as u32).collect();
             let indices = (0..weight.rows()).flat_map(|_| 0..columns as u32).collect();
-            by_rows(Pattern { indptr: rows, indices }, values)
+            by_rows(Pattern { indptr: rows, indices }, &weight.to_dense())
         }
-        WeightData::Sparse { pattern, values } => by_rows(pattern.clone(), values),
     }
 }
 
@@ -74,7 +73,7 @@ mod tests {
     fn rows_have_steps_of_their_own() {
         let values = [0.001, -0.004, 0.002, 30.0, 100.0, -50.0, 0.0, 0.0, 0.0];
         let (data, steps) = integers(&Weight::dense("w", &[3, 3], values.to_vec()));
-        let weight = Weight { name: "w".into(), shape: vec![3, 3], data };
+        let weight = Weight::new("w", &[3, 3], data);
         weight.validate().unwrap();
         for (i, (integer, value)) in weight.to_dense().iter().zip(values).enumerate() {
             let step = steps[i / 3];
@@ -90,7 +89,7 @@ mod tests {
             centres: vec![-6.0, 0.001, 3.0, 900.0],
             labels: vec![0, 1, 2, 0],
         };
-        let weight = Weight { name: "w".into(), shape: vec![2, 4], data };
+        let weight = Weight::new("w", &[2, 4], data);
         let (data, steps) = integers(&weight);
         let WeightData::Codebook { pattern, centres, labels } = data else { panic!("a codebook stays one") };
         assert_eq!((pattern.indptr, labels), (vec![0, 3, 4], vec![0, 1, 2, 0]));

@@ -11,7 +11,7 @@ mod integers;
 pub use error::QuantizeError;
 
 use grid::{Grid, Spread};
-use hccr_runtime::{Model, Node, Op, Plan, Session, ValueId, WeightData};
+use hccr_runtime::{Model, ModelBuilder, Op, Plan, Session, ValueId, WeightData};
 use std::sync::Arc;
 
 /// The network `model`, of images, with all its layers in integers; `samples` are some hundred of its inputs, from the
@@ -32,7 +32,6 @@ use std::sync::Arc;
 /// [`QuantizeError`] for sequences, without samples, for a model that is quantised already or does not take the samples,
 /// and where values or weights are too large.
 pub fn quantize(model: &Model, samples: &[Vec<f32>]) -> Result<Model, QuantizeError> {
-    model.validate()?;
     if model.is_sequence() {
         return Err(QuantizeError::Sequence);
     }
@@ -42,11 +41,10 @@ pub fn quantize(model: &Model, samples: &[Vec<f32>]) -> Result<Model, QuantizeEr
     let rounded = rounded(model)?;
     let grids = calibrate(model, &rounded, samples)?;
     let mut quantized = insert(model, &rounded, &grids);
-    for node in 0..quantized.nodes.len() {
+    for node in 0..quantized.nodes().len() {
         quantize_weight(&mut quantized, node);
     }
-    quantized.validate()?;
-    Ok(quantized)
+    Ok(quantized.finish()?)
 }
 
 /// Whether an operation multiplies by a matrix.
@@ -56,14 +54,14 @@ fn is_layer(op: &Op) -> bool {
 
 /// For each value, whether a layer reads it or values taken from it.
 fn rounded(model: &Model) -> Result<Vec<bool>, QuantizeError> {
-    let mut rounded = vec![false; model.inputs.len() + model.nodes.len()];
-    for (i, node) in model.nodes.iter().enumerate().rev() {
-        let own = rounded[model.value_of(i).0 as usize];
+    let mut rounded = vec![false; model.values().len()];
+    for (i, node) in model.nodes().iter().enumerate().rev() {
+        let own = rounded[model.value_of(i).index()];
         if own && matches!(node.op, Op::FakeQuantize { .. }) {
             return Err(QuantizeError::Quantized { layer: node.name.clone() });
         }
         if is_layer(&node.op) || own && node.op.keeps_values() {
-            rounded[node.input.0 as usize] = true;
+            rounded[node.input.index()] = true;
         }
     }
     Ok(rounded)
@@ -71,7 +69,8 @@ fn rounded(model: &Model) -> Result<Vec<bool>, QuantizeError> {
 
 /// The value that `value` is taken from by operations that make no new ones.
 fn origin(model: &Model, mut value: ValueId) -> ValueId {
-    while let Some(node) = model.producer(value).map(|node| &model.nodes[node]).filter(|node| node.op.keeps_values()) {
+    while let Some(node) = model.producer(value).map(|node| &model.nodes()[node]).filter(|node| node.op.keeps_values())
+    {
         value = node.input;
     }
     value
@@ -79,7 +78,7 @@ fn origin(model: &Model, mut value: ValueId) -> ValueId {
 
 /// For each value that makes new values to be rounded, its grid.
 fn calibrate(model: &Model, rounded: &[bool], samples: &[Vec<f32>]) -> Result<Vec<Option<Grid>>, QuantizeError> {
-    let mut read: Vec<ValueId> = model.nodes.iter().filter(|n| is_layer(&n.op)).map(|n| n.input).collect();
+    let mut read: Vec<ValueId> = model.nodes().iter().filter(|n| is_layer(&n.op)).map(|n| n.input).collect();
     read.sort_unstable();
     read.dedup();
     if read.is_empty() {
@@ -88,18 +87,17 @@ fn calibrate(model: &Model, rounded: &[bool], samples: &[Vec<f32>]) -> Result<Ve
     let mut spreads = vec![Spread::default(); rounded.len()];
     run(model, &read, samples, |sample, output, values| {
         let origin = origin(model, read[output]);
-        spreads[origin.0 as usize].add(values, sample, samples.len());
+        spreads[origin.index()].add(values, sample, samples.len());
     })?;
-    let grid = |(i, spread): (usize, &Spread)| {
-        let value = ValueId(i as u32);
-        if !rounded[i] || origin(model, value) != value {
+    let grid = |(value, spread): (ValueId, &Spread)| {
+        if !rounded[value.index()] || origin(model, value) != value {
             return Ok(None);
         }
-        let name = |node: usize| model.nodes[node].name.clone();
+        let name = |node: usize| model.nodes()[node].name.clone();
         let too_large = || QuantizeError::TooLarge { layer: model.producer(value).map_or("input".into(), name) };
         spread.grid().ok_or_else(too_large).map(Some)
     };
-    spreads.iter().enumerate().map(grid).collect()
+    model.values().zip(&spreads).map(grid).collect()
 }
 
 /// Runs `model` on all samples, and gives `see` the number of the sample, and the number and elements of each of `values`.
@@ -109,8 +107,10 @@ fn run(
     samples: &[Vec<f32>],
     mut see: impl FnMut(usize, usize, &[f32]),
 ) -> Result<(), QuantizeError> {
-    let observed = Model { outputs: values.to_vec(), labels: Vec::new(), ..model.clone() };
-    let mut session = Session::new(Arc::new(Plan::new(&observed)?));
+    let mut observed = model.clone().edit();
+    observed.set_outputs(values.to_vec());
+    observed.set_labels(Vec::new());
+    let mut session = Session::new(Arc::new(Plan::new(&observed.finish()?)?));
     for (i, sample) in samples.iter().enumerate() {
         session.run(sample)?;
         for output in 0..values.len() {
@@ -121,49 +121,41 @@ fn run(
 }
 
 /// The model with the grids behind their values, which the layers read, and what passes values to them.
-fn insert(model: &Model, rounded: &[bool], grids: &[Option<Grid>]) -> Model {
-    let inputs = model.inputs.len();
-    let mut quantized = Model { nodes: Vec::new(), outputs: Vec::new(), ..model.clone() };
+fn insert(model: &Model, rounded: &[bool], grids: &[Option<Grid>]) -> ModelBuilder {
+    let mut quantized = model.clone().edit();
+    let nodes = quantized.take_nodes();
     // Where each old value, and what is rounded of it, is found in the new graph.
     let (mut plain, mut round) = (Vec::new(), Vec::new());
-    for (i, grid) in grids.iter().enumerate() {
-        let value = if i < inputs {
-            ValueId(i as u32)
-        } else {
-            let node = &model.nodes[i - inputs];
-            let input = node.input.0 as usize;
-            let reads_rounded = is_layer(&node.op) || rounded[i] && node.op.keeps_values();
-            let input = if reads_rounded { round[input] } else { plain[input] };
-            append(&mut quantized, Node { input, ..node.clone() })
-        };
+    for (value, grid) in model.values().zip(grids) {
+        let node = model.producer(value).map(|node| &nodes[node]);
+        let value = node.map_or(value, |node| {
+            let reads_rounded = is_layer(&node.op) || rounded[value.index()] && node.op.keeps_values();
+            let inputs: &[ValueId] = if reads_rounded { &round } else { &plain };
+            quantized.push_from(inputs[node.input.index()], &node.name, node.op.clone())
+        });
         plain.push(value);
-        let name = i.checked_sub(inputs).map_or("input", |node| &model.nodes[node].name);
+        let name = node.map_or("input", |node| &node.name);
         round.push(grid.map_or(value, |grid| {
             let op = Op::FakeQuantize { scale: grid.scale, zero_point: grid.zero_point };
-            append(&mut quantized, Node { name: format!("{name}.quantize"), op, input: value })
+            quantized.push_from(value, format!("{name}.quantize"), op)
         }));
     }
-    quantized.outputs = model.outputs.iter().map(|output| plain[output.0 as usize]).collect();
+    quantized.set_outputs(model.outputs().iter().map(|output| plain[output.index()]).collect());
     quantized
 }
 
-/// Appends a node, and gives its value.
-fn append(model: &mut Model, node: Node) -> ValueId {
-    model.nodes.push(node);
-    model.value_of(model.nodes.len() - 1)
-}
-
 /// Puts integers in the place of the weight of `node`, where it is a layer, and their steps into its scale.
-fn quantize_weight(model: &mut Model, node: usize) {
-    let (Op::Conv2d { weight, scale, .. } | Op::Linear { weight, scale, .. }) = model.nodes[node].op else { return };
-    let (data, mut steps) = integers::integers(model.weight(weight));
+fn quantize_weight(model: &mut ModelBuilder, node: usize) {
+    let (Op::Conv2d { weight, scale, .. } | Op::Linear { weight, scale, .. }) = model.nodes()[node].op else { return };
+    let old = &model.weights()[weight.index()];
+    let (data, mut steps) = integers::integers(old);
     if let Some(scale) = scale {
-        steps.iter_mut().zip(model.weight(scale).to_dense()).for_each(|(step, factor)| *step *= factor);
+        steps.iter_mut().zip(model.weights()[scale.index()].to_dense()).for_each(|(step, factor)| *step *= factor);
     }
-    let (rows, shape) = (steps.len(), model.weight(weight).shape.clone());
+    let (rows, shape) = (steps.len(), old.shape.clone());
     let new_weight = model.replace_weight(node, "weight", Some(weight), &shape, data);
     let new_scale = model.replace_weight(node, "scale", scale, &[rows], WeightData::Dense(steps));
-    if let Op::Conv2d { weight, scale, .. } | Op::Linear { weight, scale, .. } = &mut model.nodes[node].op {
+    if let Op::Conv2d { weight, scale, .. } | Op::Linear { weight, scale, .. } = model.op_mut(node) {
         (*weight, *scale) = (new_weight, Some(new_scale));
     }
 }

@@ -5,7 +5,7 @@ use crate::{
     IMAGE_SIZE, ImageSet,
     casia::{self, CasiaError, CasiaFilter, CasiaReason, Labeller},
 };
-use hccr_runtime::preprocess::{GrayImage, normalize};
+use hccr_runtime::image::{Image, PixelFormat, normalize};
 use rayon::prelude::*;
 use std::path::PathBuf;
 
@@ -66,8 +66,8 @@ impl Loader {
         self.pixels.resize(start + self.batch.len() * LEN, 0);
         self.pixels[start..].par_chunks_exact_mut(LEN).zip(&self.batch).for_each(|(out, record)| {
             // Neither step can fail: sides and bytes of a record agree, and there is ink.
-            if let Ok(image) = GrayImage::new(&record.pixels, record.width, record.height) {
-                let _ = normalize(image, IMAGE_SIZE, out);
+            if let Ok(image) = Image::new(&record.pixels, record.width, record.height, PixelFormat::Gray) {
+                let _ = normalize(&image, IMAGE_SIZE, out);
             }
         });
         self.batch.clear();

@@ -5,7 +5,7 @@ use crate::{
     casia::tests::{self, mutations, with_file, zip},
     gb2312::tag_of_char,
 };
-use hccr_runtime::preprocess::{GrayImage, normalize};
+use hccr_runtime::image::{Image, PixelFormat, normalize};
 use proptest::prelude::*;
 use std::{
     fs,
@@ -62,7 +62,8 @@ fn files_folders_and_archives_nest() {
 
     let image = record('丁', 4, 5).split_off(10);
     let mut expected = vec![0; IMAGE_SIZE * IMAGE_SIZE];
-    normalize(GrayImage::new(&image, 4, 5).expect("image"), IMAGE_SIZE, &mut expected).expect("ink");
+    let image = Image::new(&image, 4, 5, PixelFormat::Gray).expect("image");
+    normalize(&image, IMAGE_SIZE, &mut expected).expect("ink");
     assert_eq!(set.image(1), expected);
 }
 

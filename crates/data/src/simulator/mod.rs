@@ -21,10 +21,7 @@ use crate::{
     render::render,
     strokes::{self, Stroke, StrokesError},
 };
-use hccr_runtime::{
-    RunError,
-    preprocess::{GrayImage, normalize},
-};
+use hccr_runtime::image::{Image, ImageError, PixelFormat, normalize};
 use rayon::prelude::*;
 use std::{
     fmt,
@@ -109,7 +106,7 @@ pub enum SimulatorError {
     /// The stroke skeletons cannot be read.
     Strokes(StrokesError),
     /// A sample cannot be normalised.
-    Image(RunError),
+    Image(ImageError),
 }
 
 impl fmt::Display for SimulatorError {
@@ -148,8 +145,8 @@ pub fn simulate(
     set.pixels.par_chunks_exact_mut(IMAGE_SIZE * IMAGE_SIZE).enumerate().try_for_each(|(i, out)| {
         let (hand, skeleton, sample) = samples.get(i);
         let scan = render(&hand.sample(skeleton, sample), &hand.style(sample));
-        GrayImage::new(&scan.pixels, scan.width, scan.height)
-            .and_then(|image| normalize(image, IMAGE_SIZE, out))
+        Image::new(&scan.pixels, scan.width, scan.height, PixelFormat::Gray)
+            .and_then(|image| normalize(&image, IMAGE_SIZE, out))
             .map_err(SimulatorError::Image)?;
         done.add_one();
         Ok(())

@@ -1,5 +1,5 @@
 use super::*;
-use hccr_runtime::ink::{self, Point};
+use hccr_runtime::ink::{Ink, Point};
 use std::collections::BTreeSet;
 
 fn config() -> SimulatorConfig {
@@ -106,8 +106,9 @@ fn ink_and_image_of_a_number_are_the_same_writing() {
     let (images, inks) = (written(Split::Train), recorded(Split::Train));
     assert_eq!((&inks.labels, &inks.writers, &inks.classes), (&images.labels, &images.writers, &images.classes));
     // Drawn, an ink covers its own image better than any other of its class.
-    let drawn: Vec<Vec<u8>> =
-        (0..inks.len()).map(|i| ink::render(&inks.ink(i), IMAGE_SIZE, 5.0).expect("ink")).collect();
+    let drawn: Vec<Vec<u8>> = (0..inks.len())
+        .map(|i| Ink::new(&inks.ink(i)).and_then(|ink| ink.render(IMAGE_SIZE, 5.0)).expect("ink"))
+        .collect();
     let overlap = |ink: usize, image: usize| {
         let image = images.image(image);
         let common: f32 = drawn[ink].iter().zip(image).map(|(&a, &b)| f32::from(255 - a) * f32::from(b)).sum();
@@ -129,7 +130,7 @@ fn steps_depend_on_the_writing_alone() {
         let ink = Writer::new(3, i as u32 % 40).ink(skeleton, i as u64);
         let points = |stroke: &Vec<[i16; 2]>| stroke.iter().map(|&[x, y]| Point { x: x.into(), y: y.into() }).collect();
         let ink: Vec<Vec<Point>> = ink.iter().map(points).collect();
-        let steps = ink::normalize(&ink).expect("ink");
+        let steps = Ink::new(&ink).expect("ink").steps();
         total += steps.len();
         inks += 1;
 
@@ -139,7 +140,7 @@ fn steps_depend_on_the_writing_alone() {
             .map(|s| s.iter().map(|p| Point { x: 31.7 * p.x - 5000.0, y: 31.7 * p.y + 77.0 }).collect())
             .collect();
         for other in [finer, moved] {
-            let other = ink::normalize(&other).expect("ink");
+            let other = Ink::new(&other).expect("ink").steps();
             assert!(other.len().abs_diff(steps.len()) <= 1, "class {i}: {} and {} steps", steps.len(), other.len());
             if other.len() == steps.len() {
                 let differences = steps.iter().flatten().zip(other.iter().flatten()).map(|(a, b)| (a - b).abs());

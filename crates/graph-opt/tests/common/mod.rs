@@ -1,18 +1,17 @@
 //! A naive interpreter in `f64` and random models.
 
 use hccr_runtime::shape::{Conv2dParams, LinearParams, LstmParams, Pool2dParams, STEPS, is_sequence};
-use hccr_runtime::{Model, ModelBuilder, Node, Op, Pattern, ValueId, Weight, WeightData, WeightId};
+use hccr_runtime::{Model, ModelBuilder, Op, Pattern, ValueId, Weight, WeightData, WeightId};
 use proptest::prelude::*;
 
 /// The outputs of `model` for one input, computed in the plainest way; a sequence's rows follow each other.
 pub(crate) fn run(model: &Model, input: &[f64]) -> Vec<Vec<f64>> {
-    let shapes = model.validate().unwrap();
     let mut values = vec![input.to_vec()];
-    for node in &model.nodes {
-        let from = node.input.0 as usize;
-        values.push(apply(model, &node.op, &values[from], &shapes[from], &shapes[values.len()]));
+    for (i, node) in model.nodes().iter().enumerate() {
+        let shapes = [node.input, model.value_of(i)].map(|value| model.shape(value));
+        values.push(apply(model, &node.op, &values[node.input.index()], shapes[0], shapes[1]));
     }
-    model.outputs.iter().map(|v| values[v.0 as usize].clone()).collect()
+    model.outputs().iter().map(|v| values[v.index()].clone()).collect()
 }
 
 fn apply(model: &Model, op: &Op, x: &[f64], from: &[usize], to: &[usize]) -> Vec<f64> {
@@ -83,6 +82,7 @@ fn apply(model: &Model, op: &Op, x: &[f64], from: &[usize], to: &[usize]) -> Vec
             x.iter().map(|x| (x - max).exp() / sum).collect()
         }
         Op::Lstm { .. } | Op::MeanOverTime => unreachable!("not valid on anything but a sequence"),
+        _ => unimplemented!("{}", op.name()),
     }
 }
 
@@ -158,7 +158,7 @@ impl Fill {
                 let labels = keep.iter().filter(|&&k| k).map(|_| self.below(4) as u8).collect();
                 let pattern = Pattern::from_mask(keep, shape[1..].iter().product());
                 let data = WeightData::Codebook { pattern, centres: self.vector(4), labels };
-                Weight { name: name.into(), shape: shape.to_vec(), data }
+                Weight::new(name, shape, data)
             }
         }
     }
@@ -170,46 +170,46 @@ pub(crate) fn models() -> impl Strategy<Value = Model> {
     let input = prop::sample::select(vec![vec![2, 5, 6], vec![STEPS, 6]]);
     let steps = proptest::collection::vec((0usize..12, 0usize..8), 1..14);
     (input, steps, any::<u64>()).prop_map(|(input, steps, seed)| {
-        let mut model = ModelBuilder::new(&input).finish(Vec::new());
-        model.outputs.clear();
+        let mut model = ModelBuilder::new(&input);
         let mut fill = Fill(seed);
         for (kind, branch) in steps {
             let shapes = shapes(&model);
             let input = if branch == 0 { fill.below(shapes.len()) } else { shapes.len() - 1 };
             let op = random_op(&mut model, kind, &shapes[input], &mut fill);
-            let name = format!("layer{}", model.nodes.len());
-            model.nodes.push(Node { name, op, input: ValueId(input as u32) });
+            let name = format!("layer{}", model.nodes().len());
+            model.push_from(ValueId(input as u32), name, op);
         }
         if shapes(&model).last().is_some_and(|shape| is_sequence(shape)) {
-            let input = ValueId(model.nodes.len() as u32);
-            model.nodes.push(Node { name: "mean".into(), op: Op::MeanOverTime, input });
+            model.push("mean", Op::MeanOverTime);
         }
         let shapes = shapes(&model);
-        model.outputs = vec![ValueId(shapes.len() as u32 - 1)];
+        let mut outputs = vec![model.last()];
         for _ in 0..fill.below(3) {
             let output = fill.below(shapes.len());
             if !is_sequence(&shapes[output]) {
-                model.outputs.push(ValueId(output as u32));
+                outputs.push(ValueId(output as u32));
             }
         }
-        model
+        model.set_outputs(outputs);
+        model.finish().unwrap()
     })
 }
 
 /// The shapes of the values of a model that has no outputs yet.
-fn shapes(model: &Model) -> Vec<Vec<usize>> {
-    let mut model = model.clone();
-    let values = model.nodes.len() + 1;
-    if model.is_sequence() {
-        model.nodes.push(Node { name: "some output".into(), op: Op::MeanOverTime, input: ValueId(0) });
-    }
-    model.outputs = vec![ValueId(model.nodes.len() as u32)];
-    let mut shapes = model.validate().unwrap();
-    shapes.truncate(values);
-    shapes
+fn shapes(model: &ModelBuilder) -> Vec<Vec<usize>> {
+    let mut with_output = model.clone();
+    let output = with_output.push_from(ValueId(0), "some output", Op::Identity);
+    with_output.set_outputs(vec![output]);
+    let with_output = with_output.clone().finish().unwrap_or_else(|_| {
+        let output = with_output.push_from(output, "mean", Op::MeanOverTime);
+        with_output.set_outputs(vec![output]);
+        with_output.finish().unwrap()
+    });
+    let values = with_output.values().take(model.nodes().len() + 1);
+    values.map(|value| with_output.shape(value).to_vec()).collect()
 }
 
-fn random_op(model: &mut Model, kind: usize, shape: &[usize], fill: &mut Fill) -> Op {
+fn random_op(model: &mut ModelBuilder, kind: usize, shape: &[usize], fill: &mut Fill) -> Op {
     if let &[STEPS, features] = shape {
         return match kind {
             6 | 7 | 10 if features.is_multiple_of(4) => random_lstm(model, features / 4, fill),
@@ -251,7 +251,7 @@ fn random_op(model: &mut Model, kind: usize, shape: &[usize], fill: &mut Fill) -
     }
 }
 
-fn random_lstm(model: &mut Model, hidden_size: usize, fill: &mut Fill) -> Op {
+fn random_lstm(model: &mut ModelBuilder, hidden_size: usize, fill: &mut Fill) -> Op {
     let rank = (fill.below(2) == 0).then(|| 1 + fill.below(hidden_size));
     let project = rank.map(|rank| add(model, fill, &[rank, hidden_size], true));
     let recurrent = add(model, fill, &[4 * hidden_size, rank.unwrap_or(hidden_size)], true);
@@ -259,13 +259,12 @@ fn random_lstm(model: &mut Model, hidden_size: usize, fill: &mut Fill) -> Op {
 }
 
 /// A weight of `shape`, sometimes one that the model already has.
-fn add(model: &mut Model, fill: &mut Fill, shape: &[usize], matrix: bool) -> WeightId {
-    let old = model.weights.iter().position(|w| w.shape == shape);
+fn add(model: &mut ModelBuilder, fill: &mut Fill, shape: &[usize], matrix: bool) -> WeightId {
+    let old = model.weights().iter().position(|w| w.shape == shape);
     if let Some(old) = old.filter(|_| fill.below(4) == 0) {
         return WeightId(old as u32);
     }
-    let name = format!("weight{}", model.weights.len());
+    let name = format!("weight{}", model.weights().len());
     let weight = if matrix { fill.weight(&name, shape) } else { Weight::dense(name, shape, fill.vector(shape[0])) };
-    model.weights.push(weight);
-    WeightId(model.weights.len() as u32 - 1)
+    model.weight(weight)
 }

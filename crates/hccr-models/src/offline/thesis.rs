@@ -98,7 +98,8 @@ pub fn thesis_network(stage: ThesisStage, seed: u64) -> Model {
         b.push(name, Op::Linear { params, weight, scale: None, bias, prelu });
         in_features = out_features;
     }
-    b.finish(gb2312_level1())
+    b.set_labels(gb2312_level1());
+    b.finish().expect("the thesis's network is valid")
 }
 
 /// The network `model` of images, such as [`thesis_network`]'s, quantised for random images: ink of all greys on one half of
@@ -108,7 +109,7 @@ pub fn thesis_network(stage: ThesisStage, seed: u64) -> Model {
 /// As [`quantize`], for a model that cannot be.
 pub fn quantized(model: &Model, seed: u64) -> Result<Model, QuantizeError> {
     let mut rng = Rng::new(seed, 0x8b17);
-    let pixels: usize = model.inputs.iter().flatten().product();
+    let pixels: usize = model.inputs().iter().flatten().product();
     let mut image = || (0..pixels).map(|_| rng.range(-255.0, 255.0).max(0.0)).collect();
     let images: Vec<Vec<f32>> = (0..QUANTIZED_FOR).map(|_| image()).collect();
     quantize(model, &images)
@@ -141,8 +142,8 @@ mod tests {
     #[test]
     fn costs_are_the_thesis_s() {
         let cost = |stage| {
-            let costs = thesis_network(stage, 1).costs().unwrap();
-            let sum = |f: fn(&hccr_runtime::model::LayerCost) -> u64| costs.iter().map(f).sum::<u64>();
+            let costs = thesis_network(stage, 1).costs();
+            let sum = |f: fn(&hccr_runtime::LayerCost) -> u64| costs.iter().map(f).sum::<u64>();
             [sum(|c| c.dense_macs), sum(|c| c.nonzero_macs), sum(|c| c.weights as u64), sum(|c| c.nonzeros as u64)]
         };
         let [macs, _, weights, _] = cost(ThesisStage::Baseline);
@@ -161,19 +162,19 @@ mod tests {
     fn the_quantised_network_has_the_shapes_and_codebooks_of_the_network() {
         let model = thesis_network(ThesisStage::Compressed, 1);
         let quantized = quantized(&model, 1).unwrap();
-        let rounding = quantized.nodes.iter().filter(|node| matches!(node.op, Op::FakeQuantize { .. })).count();
+        let rounding = quantized.nodes().iter().filter(|node| matches!(node.op, Op::FakeQuantize { .. })).count();
         // One before each of 13 convolutions and 2 fully connected layers.
-        assert_eq!((rounding, quantized.nodes.len()), (15, model.nodes.len() + 15));
-        let [before, after] = [&model, &quantized].map(|model| model.costs().unwrap());
+        assert_eq!((rounding, quantized.nodes().len()), (15, model.nodes().len() + 15));
+        let [before, after] = [&model, &quantized].map(|model| model.costs());
         assert!(before.iter().zip(&after).all(|(a, b)| (&a.name, a.weights) == (&b.name, b.weights)));
-        assert!(quantized.to_bytes().unwrap().len() < model.to_bytes().unwrap().len() + 1000);
+        assert!(quantized.to_bytes().len() < model.to_bytes().len() + 1000);
     }
 
     #[test]
     fn zeros_stand_in_blocks() {
         let model = thesis_network(ThesisStage::BlockCompressed { block: [4, 2].into() }, 1);
         let mut layers = 0;
-        for weight in &model.weights {
+        for weight in model.weights() {
             let WeightData::Codebook { pattern, .. } = &weight.data else { continue };
             let taps: usize = weight.shape[2..].iter().product();
             // Places of the channels and taps that a row reads.

@@ -5,8 +5,7 @@ use hccr_data::InkSet;
 use hccr_nn_train::sequence::bucketed_batches;
 use hccr_nn_train::{Batch, Network};
 use hccr_random::Rng;
-use hccr_runtime::RunError;
-use hccr_runtime::ink::{FEATURES, Point, normalize};
+use hccr_runtime::ink::{FEATURES, Ink, InkError, Point};
 
 /// How training changes an ink, anew each time, before it is normalised.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -31,10 +30,10 @@ impl SequenceSet {
     /// Normalises all inks, each in its own bounding box. Training on the set augments them, recognition does not.
     ///
     /// # Errors
-    /// [`RunError::EmptyInk`] for an ink without points.
-    pub fn new(inks: InkSet, augmentation: Augmentation) -> Result<Self, RunError> {
-        let sequence = |i| Ok(normalize(&inks.ink(i))?.concat());
-        let sequences = (0..inks.len()).map(sequence).collect::<Result<_, RunError>>()?;
+    /// [`InkError::Empty`] for an ink without points.
+    pub fn new(inks: InkSet, augmentation: Augmentation) -> Result<Self, InkError> {
+        let sequence = |i| Ok(Ink::new(&inks.ink(i))?.steps().concat());
+        let sequences = (0..inks.len()).map(sequence).collect::<Result<_, InkError>>()?;
         Ok(Self { inks, sequences, augmentation })
     }
 
@@ -55,7 +54,7 @@ impl SequenceSet {
                 (*x, *y) = (stretch * (*x + slant * *y), (*y + slope * *x) / stretch);
             }
         }
-        normalize(&ink).expect("no stroke lost all of its points").concat()
+        Ink::new(&ink).expect("no stroke lost all of its points").steps().concat()
     }
 }
 

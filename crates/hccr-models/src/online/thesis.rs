@@ -87,7 +87,8 @@ pub fn full_size_network(stage: OnlineStage, seed: u64) -> Model {
     b.recurrence("lstm2", lstm2, lstm2_h, of_lstm);
     b.model.push("mean_over_time", Op::MeanOverTime);
     b.factored("fc", [CLASSES, lstm2], fc, of_fc);
-    b.model.finish(gb2312_level1())
+    b.model.set_labels(gb2312_level1());
+    b.model.finish().expect("the thesis's network is valid")
 }
 
 #[cfg(test)]
@@ -98,13 +99,13 @@ mod tests {
     fn the_compressed_form_meets_the_thesis_s_ratios() {
         let network = |stage| full_size_network(stage, 1);
         let macs = |model: &Model, steps: f64| -> f64 {
-            model.costs().unwrap().iter().map(|c| c.nonzero_macs as f64 * c.runs(steps)).sum()
+            model.costs().iter().map(|c| c.nonzero_macs as f64 * c.runs(steps)).sum()
         };
         let [baseline, low_rank, compressed] =
             [OnlineStage::Baseline, OnlineStage::LowRank, OnlineStage::Compressed].map(network);
         assert!(macs(&low_rank, 50.0) * 4.0 < macs(&baseline, 50.0));
         assert!(macs(&compressed, 50.0) * 31.0 < macs(&baseline, 50.0), "{}", macs(&compressed, 50.0));
-        let bytes = |model: &Model| model.to_bytes().unwrap().len();
+        let bytes = |model: &Model| model.to_bytes().len();
         assert!(bytes(&compressed) <= 450_000, "{} bytes", bytes(&compressed));
         assert!(bytes(&compressed) * 30 <= bytes(&baseline), "{} {}", bytes(&compressed), bytes(&baseline));
     }

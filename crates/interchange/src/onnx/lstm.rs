@@ -11,12 +11,12 @@ const GATES: [usize; 4] = [0, 3, 1, 2];
 
 /// For each node, the LSTM that it is written into: where it is the layer before one that [`write_operator`] takes.
 pub(super) fn into_lstm(model: &Model) -> Vec<Option<usize>> {
-    let mut into = vec![None; model.nodes.len()];
-    for (lstm, node) in model.nodes.iter().enumerate() {
+    let mut into = vec![None; model.nodes().len()];
+    for (lstm, node) in model.nodes().iter().enumerate() {
         let Op::Lstm { project: None, .. } = node.op else { continue };
         let Some(linear) = model.producer(node.input) else { continue };
-        let readers = model.nodes.iter().filter(|other| other.input == node.input).count();
-        if matches!(model.nodes[linear].op, Op::Linear { prelu: None, .. }) && readers == 1 {
+        let readers = model.nodes().iter().filter(|other| other.input == node.input).count();
+        if matches!(model.nodes()[linear].op, Op::Linear { prelu: None, .. }) && readers == 1 {
             into[linear] = Some(lstm);
         }
     }

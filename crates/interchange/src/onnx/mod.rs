@@ -8,7 +8,7 @@ mod quantize;
 
 use crate::ExportError;
 use crate::protobuf::Message;
-use crate::tensors::{Tensor, tensors, value_names};
+use crate::tensors::{Tensor, check, tensors, value_names};
 use hccr_runtime::shape::is_sequence;
 use hccr_runtime::{Model, Op};
 use proto::{Attribute, dims, write_node, write_tensor, write_value};
@@ -25,37 +25,37 @@ const IR_VERSION: i64 = 7;
 /// low rank becomes a `Scan` over its two factors, since ONNX's has none.
 ///
 /// # Errors
-/// [`ExportError::Model`] where the model is not valid.
+/// [`ExportError::Unsupported`] for an operation of a later runtime.
 pub fn to_bytes(model: &Model) -> Result<Vec<u8>, ExportError> {
-    let shapes = model.validate()?;
+    check(model)?;
+    let shapes: Vec<&[usize]> = model.values().map(|value| model.shape(value)).collect();
     let names = value_names(model);
     let into_lstm = lstm::into_lstm(model);
     let mut file = Message::default();
     file.int(1, IR_VERSION).bytes(2, env!("CARGO_PKG_NAME")).bytes(3, env!("CARGO_PKG_VERSION"));
     file.message(7, |graph| {
         graph.bytes(2, "network");
-        for (i, node) in model.nodes.iter().enumerate() {
+        for (i, node) in model.nodes().iter().enumerate() {
             let input = node.input.0 as usize;
             if let Some(lstm) = into_lstm[i] {
-                let output = &names[model.inputs.len() + lstm];
-                lstm::write_operator(graph, model, &node.op, &model.nodes[lstm].op, &names[input], output);
+                let output = &names[model.inputs().len() + lstm];
+                lstm::write_operator(graph, model, &node.op, &model.nodes()[lstm].op, &names[input], output);
             } else if !into_lstm.contains(&Some(i)) {
-                let output = model.inputs.len() + i;
-                let values =
-                    Values { input: (&names[input], &shapes[input]), output: (&names[output], &shapes[output]) };
+                let output = model.inputs().len() + i;
+                let values = Values { input: (&names[input], shapes[input]), output: (&names[output], shapes[output]) };
                 write_op(graph, model, &node.op, &values);
             }
         }
-        let inputs = (0..model.inputs.len()).map(|input| (11, input));
-        let outputs = model.outputs.iter().map(|output| (12, output.0 as usize));
+        let inputs = (0..model.inputs().len()).map(|input| (11, input));
+        let outputs = model.outputs().iter().map(|output| (12, output.0 as usize));
         for (field, value) in inputs.chain(outputs) {
-            write_value(graph, field, &names[value], &dims(&shapes[value], model.is_sequence()));
+            write_value(graph, field, &names[value], &dims(shapes[value], model.is_sequence()));
         }
         graph
     });
     file.message(8, |opset| opset.bytes(1, "").int(2, OPSET));
-    if !model.labels.is_empty() {
-        let labels: String = model.labels.iter().collect();
+    if !model.labels().is_empty() {
+        let labels: String = model.labels().iter().collect();
         file.message(14, |entry| entry.bytes(1, "labels").bytes(2, labels));
     }
     Ok(file.finish())
@@ -172,7 +172,7 @@ fn chain(op: &Op, mut tensors: Vec<Tensor>, values: &Values) -> Vec<Link> {
         Op::MeanOverTime => {
             vec![Link::new("ReduceMean", tensors).with(vec![("axes", ints(&[0])), ("keepdims", Int(0))])]
         }
-        Op::Lstm { .. } | Op::FakeQuantize { .. } => unreachable!("written elsewhere"),
+        _ => unreachable!("written elsewhere, or refused"),
     };
     chain.extend(fused_slope.map(prelu));
     chain

@@ -2,8 +2,7 @@
 
 use super::error::ScutError;
 use super::reader::Reader;
-use hccr_runtime::Pattern;
-use hccr_runtime::WeightData;
+use hccr_runtime::{Pattern, WeightData};
 
 /// Reads a blob that must hold a matrix of `rows` times `columns` weights.
 ///

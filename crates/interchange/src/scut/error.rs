@@ -1,6 +1,6 @@
 //! Why a release file could not be imported.
 
-use hccr_runtime::LoadError;
+use hccr_runtime::ModelError;
 use std::fmt;
 
 /// Why the bytes are not the thesis's released network. Offsets count bytes from the start of the file.
@@ -33,7 +33,7 @@ pub enum ScutError {
         reason: String,
     },
     /// The sections are well-formed, the network that they describe is not.
-    Model(LoadError),
+    Model(ModelError),
 }
 
 impl fmt::Display for ScutError {
@@ -63,8 +63,8 @@ impl std::error::Error for ScutError {
     }
 }
 
-impl From<LoadError> for ScutError {
-    fn from(e: LoadError) -> Self {
+impl From<ModelError> for ScutError {
+    fn from(e: ModelError) -> Self {
         Self::Model(e)
     }
 }

@@ -197,7 +197,7 @@ impl<'a> Importer<'a> {
         } else {
             let data = blob::read(&mut self.reader, rows, shape[1..].iter().product())?;
             let name = format!("{}.weight", self.reader.section());
-            self.builder.weight(Weight { name, shape: shape.to_vec(), data })
+            self.builder.weight(Weight::new(name, shape, data))
         };
         self.layer = self.reader.section().to_owned();
         Ok((weight, self.vector("bias", &[rows])?))
@@ -224,14 +224,13 @@ impl<'a> Importer<'a> {
         self.builder.push(self.reader.section(), op);
     }
 
-    fn finish(self) -> Result<Model, ScutError> {
+    fn finish(mut self) -> Result<Model, ScutError> {
         let labels = hccr_data::gb2312::gb2312_level1();
         if self.shape != [labels.len()] {
             let reason = format!("the last layer gives {:?}, expected {} classes", self.shape, labels.len());
             return Err(self.reader.invalid(reason));
         }
-        let model = self.builder.finish(labels);
-        model.validate()?;
-        Ok(model)
+        self.builder.set_labels(labels);
+        Ok(self.builder.finish()?)
     }
 }

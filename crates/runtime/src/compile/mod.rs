@@ -37,14 +37,10 @@ pub(crate) fn kernel_names() -> impl Iterator<Item = &'static str> {
     LAYER_KERNELS.iter().map(|kernel| kernel.name)
 }
 
-/// Compiles a valid model, whose values have these shapes, for an instruction set; `forced` is the name of a kernel to take
+/// Compiles a model for an instruction set; `forced` is the name of a kernel to take
 /// wherever it fits.
-pub(crate) fn compile(
-    model: &Model,
-    shapes: &[Vec<usize>],
-    token: Token,
-    forced: Option<&str>,
-) -> Result<Program, PlanError> {
+pub(crate) fn compile(model: &Model, token: Token, forced: Option<&str>) -> Result<Program, PlanError> {
+    let shapes = &model.shapes[..];
     if let Some(name) = forced.filter(|&name| kernel_names().all(|known| known != name)) {
         return Err(PlanError::UnknownKernel { kernel: name.into() });
     }
@@ -235,7 +231,7 @@ impl Compiler<'_> {
         let scratch = (scratch_len > 0).then(|| self.buffer(scratch_len, self.tasks.len()));
         self.push(&node.name, v, kernel, dst_layout, Buffers { src, dst, scratch, ..buffers });
         if let Some(layer) = self.layers.last_mut() {
-            layer.cost = self.model.cost_of(i, self.shapes);
+            layer.cost = self.model.cost_of(i);
         }
     }
 

@@ -21,7 +21,7 @@ use core::fmt;
 /// # use std::sync::Arc;
 /// # let mut network = ModelBuilder::new(&[3]);
 /// # network.push("softmax", Op::Softmax);
-/// # let plan = Arc::new(Plan::new(&network.finish(Vec::new()))?);
+/// # let plan = Arc::new(Plan::new(&network.finish()?)?);
 /// let mut batch = Batch::new(plan, 2)?;
 /// let inputs = vec![0.5; 32 * 3]; // 32 samples of 3 elements
 /// let mut outputs = vec![0.0; 32 * 3];

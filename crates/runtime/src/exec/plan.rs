@@ -5,7 +5,6 @@ use crate::error::PlanError;
 use crate::isa::{IsaKind, Token};
 use crate::kernels::{CHUNK, Extent, GROUP};
 use crate::model::Model;
-use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Range;
 
@@ -19,11 +18,11 @@ use core::ops::Range;
 /// # use hccr_runtime::{ModelBuilder, Op, Plan};
 /// # let mut network = ModelBuilder::new(&[3]);
 /// # network.push("softmax", Op::Softmax);
-/// # let model = network.finish(Vec::new());
+/// # let model = network.finish()?;
 /// let plan = Plan::new(&model)?;
 /// println!("{plan}");
 /// assert_eq!(plan.layers()[0].kernel, "f32_softmax");
-/// # Ok::<_, hccr_runtime::PlanError>(())
+/// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
 pub struct Plan {
     token: Token,
@@ -43,10 +42,9 @@ impl Plan {
     /// Plans `model` for the fastest instruction set of this machine.
     ///
     /// # Errors
-    /// [`PlanError::InvalidModel`] where the model is not valid, [`PlanError::TooLarge`] where its values would need
-    /// more than 256 MiB.
+    /// [`PlanError::TooLarge`] where the model's values would need more than 256 MiB.
     pub fn new(model: &Model) -> Result<Self, PlanError> {
-        Self::of_valid(model, &model.validate()?, Token::best(), None)
+        Self::compiled(model, Token::best(), None)
     }
 
     /// Plans `model` for the instruction set `isa`: for tests and comparisons.
@@ -54,14 +52,14 @@ impl Plan {
     /// # Errors
     /// As [`Plan::new`], and [`PlanError::IsaUnavailable`].
     pub fn with_isa(model: &Model, isa: IsaKind) -> Result<Self, PlanError> {
-        Self::of_valid(model, &model.validate()?, token(isa)?, None)
+        Self::compiled(model, token(isa)?, None)
     }
 
     /// Plans `model` for `isa`, with the kernel of this name (see [`Plan::kernels`]) for every layer that it fits: for tests and
     /// measurements.
     #[doc(hidden)]
     pub fn with_kernel(model: &Model, isa: IsaKind, kernel: &str) -> Result<Self, PlanError> {
-        Self::of_valid(model, &model.validate()?, token(isa)?, Some(kernel))
+        Self::compiled(model, token(isa)?, Some(kernel))
     }
 
     /// The names of the kernels for layers with a matrix, without tile and instruction set: `f32_spmm`.
@@ -70,14 +68,8 @@ impl Plan {
         kernel_names()
     }
 
-    /// Plans a valid model, whose values have these shapes.
-    pub(crate) fn of_valid(
-        model: &Model,
-        shapes: &[Vec<usize>],
-        token: Token,
-        forced: Option<&str>,
-    ) -> Result<Self, PlanError> {
-        Ok(Self { token, program: compile(model, shapes, token, forced)? })
+    fn compiled(model: &Model, token: Token, forced: Option<&str>) -> Result<Self, PlanError> {
+        Ok(Self { token, program: compile(model, token, forced)? })
     }
 
     /// The instruction set that the kernels use.

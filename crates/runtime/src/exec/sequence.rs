@@ -20,7 +20,7 @@ use core::fmt;
 /// # use std::sync::Arc;
 /// # let mut network = ModelBuilder::new(&[STEPS, 2]);
 /// # network.push("mean", Op::MeanOverTime);
-/// # let model = network.finish(Vec::new());
+/// # let model = network.finish()?;
 /// let mut session = SequenceSession::new(Arc::new(Plan::new(&model)?))?;
 /// session.push(&[1.0, 2.0])?; // one time step of two features
 /// session.push(&[3.0, 4.0])?;

@@ -20,7 +20,7 @@ use core::fmt;
 /// # use std::sync::Arc;
 /// # let mut network = ModelBuilder::new(&[2]);
 /// # network.push("softmax", Op::Softmax);
-/// # let model = network.finish(Vec::new());
+/// # let model = network.finish()?;
 /// let mut session = Session::new(Arc::new(Plan::new(&model)?));
 /// assert_eq!(session.run(&[1.0, 1.0])?, [0.5, 0.5]);
 /// # Ok::<_, Box<dyn std::error::Error>>(())

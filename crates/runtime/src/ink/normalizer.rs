@@ -1,8 +1,19 @@
 //! Steps from points that come one by one.
 
-use super::{Point, Step, WritingBox, distance2, distance2_to_line, sqrt};
-use crate::error::RunError;
+use super::geometry::{distance2, distance2_to_line, sqrt};
+use super::{InkError, Point, WritingBox};
 use alloc::vec::Vec;
+
+/// The number of features of a step.
+pub const FEATURES: usize = 6;
+
+/// What the network sees at once: `[x, y, dx, dy, same_stroke, new_stroke]`.
+///
+/// `x` and `y` lie from -1 to 1 along the longest side of the writing box; `dx` and `dy` lead here from the step before (0
+/// at the first). One of the last two is 1, the other 0: the way here was written, or the pen was lifted on it. X.-Y. Zhang
+/// et al. (arXiv 1606.06539) describe the way to the *next* point instead; the way from the last one holds the same, and
+/// is known before the next point is.
+pub type Step = [f32; FEATURES];
 
 /// The distance along the pen's path of the points that are looked at, whatever the device's were: 1/64 of the box.
 const SPACING: f64 = 1.0 / 32.0;
@@ -22,6 +33,18 @@ const CLOSE: f64 = SPACING / 2.0;
 /// device's points. Steps, once made, stay: what comes later adds to them.
 ///
 /// The state is small and does not grow; a clone taken between two strokes undoes what follows.
+///
+/// ```
+/// use hccr_runtime::ink::{InkNormalizer, Point, WritingBox};
+///
+/// let mut normalizer = InkNormalizer::new(WritingBox::new(0.0, 0.0, 300.0, 300.0)?);
+/// let mut steps = Vec::new();
+/// normalizer.add_point(Point { x: 40.0, y: 150.0 }, &mut steps)?;
+/// normalizer.add_point(Point { x: 260.0, y: 147.0 }, &mut steps)?;
+/// normalizer.end_stroke(&mut steps);
+/// assert_eq!(steps[0][4..], [0.0, 1.0]); // the pen was lifted before
+/// # Ok::<_, hccr_runtime::ink::InkError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct InkNormalizer {
     writing_box: WritingBox,
@@ -62,18 +85,24 @@ impl InkNormalizer {
     /// Goes on with the stroke under way, or begins one, and appends the steps that are certain now.
     ///
     /// # Errors
-    /// [`RunError::NonFinitePoint`] where the point is NaN or infinite, with its number among the points accepted; nothing
+    /// [`InkError::NonFinitePoint`] where the point is NaN or infinite, with its number among the points accepted; nothing
     /// has changed then.
-    pub fn add_point(&mut self, point: Point, steps: &mut Vec<Step>) -> Result<(), RunError> {
-        if !(point.x.is_finite() && point.y.is_finite()) {
-            return Err(RunError::NonFinitePoint { stroke: self.strokes, point: self.points });
+    pub fn add_point(&mut self, point: Point, steps: &mut Vec<Step>) -> Result<(), InkError> {
+        if !point.is_finite() {
+            return Err(InkError::NonFinitePoint { stroke: self.strokes, point: self.points });
         }
+        self.add_finite(point, steps);
+        Ok(())
+    }
+
+    /// As [`InkNormalizer::add_point`], for a point that was checked before.
+    pub(crate) fn add_finite(&mut self, point: Point, steps: &mut Vec<Step>) {
         self.points += 1;
         let to = self.writing_box.place(point);
         let Some(from) = self.pen.replace(to) else {
             self.ahead = SPACING;
             self.emit(to, true, steps);
-            return Ok(());
+            return;
         };
         let length = sqrt(distance2(from, to));
         while self.ahead <= length {
@@ -82,7 +111,6 @@ impl InkNormalizer {
             self.ahead += SPACING;
         }
         self.ahead -= length;
-        Ok(())
     }
 
     /// Ends the stroke under way, if there is one, and appends its last steps.

@@ -1,34 +1,28 @@
 //! The image of an ink, for an offline network.
 
-use super::{Point, WritingBox, distance2_to_line, sqrt};
-use crate::error::RunError;
+use super::geometry::{distance2_to_line, sqrt};
+use super::{Point, WritingBox};
 use alloc::vec;
 use alloc::vec::Vec;
 
 /// The share of a line's width over which its edge fades, as in scans of pens.
 const FADE: f64 = 0.9;
 
-/// Draws strokes with a round pen, `width` pixels wide: `size * size` grey values, row-major, dark on 255, the longest
-/// side of the ink filling the image. A width of `size / 24` comes nearest to the images that the offline network is trained
-/// on. A stroke of one point is a dot.
-///
-/// # Errors
-/// [`RunError::InvalidImage`] where `width` is not a positive number below `size`, or `size` is above 4096; otherwise as
-/// [`WritingBox::around`].
-pub fn render<S: AsRef<[Point]>>(strokes: &[S], size: usize, width: f32) -> Result<Vec<u8>, RunError> {
-    let writing_box = WritingBox::around(strokes)?;
+/// Draws strokes that lie in `bounds`; see [`Ink::render`](super::Ink::render).
+pub(super) fn render<'a>(
+    strokes: impl Iterator<Item = &'a [Point]>,
+    bounds: WritingBox,
+    size: usize,
+    width: f32,
+) -> Vec<u8> {
     let side = size as f64;
-    let is_sensible = width > 0.0 && f64::from(width) < side && size <= 1 << 12;
-    if !is_sensible {
-        return Err(RunError::InvalidImage { width: size, height: size, bytes: 0 });
-    }
     let radius = 0.5 * f64::from(width);
     let mut canvas = Canvas { pixels: vec![255; size * size], size, radius, fade: FADE * f64::from(width) };
     // The lines' edges, where they are half faded, touch the border.
     let half = 0.5 * side - radius;
-    let place = |p: &Point| writing_box.place(*p).map(|v| 0.5 * side + v * half);
+    let place = |p: &Point| bounds.place(*p).map(|v| 0.5 * side + v * half);
     for stroke in strokes {
-        let mut points = stroke.as_ref().iter().map(place);
+        let mut points = stroke.iter().map(place);
         let Some(mut from) = points.next() else { continue };
         canvas.line(from, from);
         for to in points {
@@ -36,7 +30,7 @@ pub fn render<S: AsRef<[Point]>>(strokes: &[S], size: usize, width: f32) -> Resu
             from = to;
         }
     }
-    Ok(canvas.pixels)
+    canvas.pixels
 }
 
 struct Canvas {

@@ -2,7 +2,6 @@
 
 use super::graph::Model;
 use super::op::Op;
-use crate::error::LoadError;
 use crate::shape::is_sequence;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -11,6 +10,7 @@ use alloc::vec::Vec;
 ///
 /// What is done to one element at a time (biases, activations, the gates of an LSTM) is not counted, as in the thesis.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct LayerCost {
     /// Name of the layer.
     pub name: String,
@@ -37,17 +37,13 @@ impl LayerCost {
 
 impl Model {
     /// Cost of each convolution, fully connected layer and LSTM, in order.
-    ///
-    /// # Errors
-    /// As [`Model::validate`].
-    pub fn costs(&self) -> Result<Vec<LayerCost>, LoadError> {
-        let shapes = self.validate()?;
-        Ok((0..self.nodes.len()).filter_map(|node| self.cost_of(node, &shapes)).collect())
+    pub fn costs(&self) -> Vec<LayerCost> {
+        (0..self.nodes.len()).filter_map(|node| self.cost_of(node)).collect()
     }
 
-    /// Cost of one node of a valid model, whose values have these shapes; `None` for a node without matrices.
-    pub(crate) fn cost_of(&self, node: usize, shapes: &[Vec<usize>]) -> Option<LayerCost> {
-        let output = &shapes[self.inputs.len() + node];
+    /// Cost of one node; `None` for a node without matrices.
+    pub(crate) fn cost_of(&self, node: usize) -> Option<LayerCost> {
+        let output = &self.shapes[self.inputs.len() + node];
         let node = &self.nodes[node];
         node.op.matrices().next()?;
         let positions = if let Op::Conv2d { .. } = node.op { output[1] * output[2] } else { 1 };

@@ -2,16 +2,24 @@
 
 use super::op::Op;
 use crate::shape::is_sequence;
-use crate::weights::{Weight, WeightData, WeightId};
+use crate::weights::{Weight, WeightId};
 use alloc::string::String;
 use alloc::vec::Vec;
 
-/// A value of the graph: the inputs come first, then the output of each node in order.
+/// A value of a graph: an input, or the output of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ValueId(pub u32);
 
-/// One operation of the graph, with its layer's name.
+impl ValueId {
+    /// Its number: the inputs come first, then the output of each node in order.
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// One operation of a graph, with its layer's name.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Node {
     /// Name of the layer, such as `conv2`.
     pub name: String,
@@ -23,23 +31,79 @@ pub struct Node {
 
 /// A network: nodes in an order in which they can run, and their weights.
 ///
-/// Node `i` defines the value `inputs.len() + i`, so that every node reads earlier values only.
-#[derive(Clone, Debug, PartialEq, Default)]
+/// A model is always valid: [`ModelBuilder::finish`](super::ModelBuilder::finish) and [`Model::from_bytes`], which make
+/// all models, have checked it. To change one, [`Model::edit`] takes it back into a builder.
+///
+/// ```
+/// use hccr_runtime::{Model, ModelBuilder, Op};
+///
+/// let mut network = ModelBuilder::new(&[3]);
+/// network.push("probabilities", Op::Softmax);
+/// network.set_labels(vec!['一', '二', '三']);
+/// let model = network.finish()?;
+/// assert_eq!(model.shape(model.outputs()[0]), [3]);
+/// assert_eq!(Model::from_bytes(&model.to_bytes())?, model);
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
 pub struct Model {
-    /// Operations, in order of execution.
-    pub nodes: Vec<Node>,
-    /// Shapes of the inputs, without the batch: `[1, 96, 96]` for a grey image, `[STEPS, 6]` for a sequence of 6
-    /// features a step (see [`shape`](crate::shape)). A sequence is the only input of its model.
-    pub inputs: Vec<Vec<usize>>,
-    /// The values that a run returns.
-    pub outputs: Vec<ValueId>,
-    /// Weights, shared by the nodes through [`WeightId`].
-    pub weights: Vec<Weight>,
-    /// The character of each class, in the order of the last layer's outputs; empty where it has none.
-    pub labels: Vec<char>,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) inputs: Vec<Vec<usize>>,
+    pub(crate) outputs: Vec<ValueId>,
+    pub(crate) weights: Vec<Weight>,
+    pub(crate) labels: Vec<char>,
+    /// The shape of each value; empty until the model is checked.
+    pub(crate) shapes: Vec<Vec<usize>>,
 }
 
 impl Model {
+    /// The operations, in order of execution.
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// Shapes of the inputs, without the batch: `[1, 96, 96]` for a grey image, `[STEPS, 6]` for a sequence of 6 features
+    /// per step (see [`shape`](crate::shape)). A sequence is the only input of its model.
+    pub fn inputs(&self) -> &[Vec<usize>] {
+        &self.inputs
+    }
+
+    /// The values that a run returns.
+    pub fn outputs(&self) -> &[ValueId] {
+        &self.outputs
+    }
+
+    /// The weights, which the nodes share through [`WeightId`]s.
+    pub fn weights(&self) -> &[Weight] {
+        &self.weights
+    }
+
+    /// The weight `id` of this model.
+    ///
+    /// # Panics
+    /// Where `id` is another model's and this one has fewer weights.
+    pub fn weight(&self, id: WeightId) -> &Weight {
+        &self.weights[id.index()]
+    }
+
+    /// The character of each class, in the order of the outputs' elements; empty where it has none.
+    pub fn labels(&self) -> &[char] {
+        &self.labels
+    }
+
+    /// The shape of a value of this model.
+    ///
+    /// # Panics
+    /// Where `value` is another model's and this one has fewer values.
+    pub fn shape(&self, value: ValueId) -> &[usize] {
+        &self.shapes[value.index()]
+    }
+
+    /// All values: the inputs, then the output of each node.
+    pub fn values(&self) -> impl DoubleEndedIterator<Item = ValueId> + ExactSizeIterator + use<> {
+        (0..(self.inputs.len() + self.nodes.len()) as u32).map(ValueId)
+    }
+
     /// The value that node `node` defines.
     pub fn value_of(&self, node: usize) -> ValueId {
         ValueId((self.inputs.len() + node) as u32)
@@ -47,41 +111,7 @@ impl Model {
 
     /// The node that defines `value`, or `None` for an input.
     pub fn producer(&self, value: ValueId) -> Option<usize> {
-        (value.0 as usize).checked_sub(self.inputs.len())
-    }
-
-    /// The weight `id`.
-    ///
-    /// # Panics
-    /// Where a hand-made model names a weight that it does not have; a validated one never does.
-    pub fn weight(&self, id: WeightId) -> &Weight {
-        &self.weights[id.0 as usize]
-    }
-
-    /// Puts `data` in the place of the weight `old` of `node`, or in a new weight, named after the node and `what` it is to it,
-    /// where it has none or others use it too. Returns where it is; the node's operation is left to the caller.
-    ///
-    /// # Panics
-    /// Where a hand-made model has no such node or weight.
-    pub fn replace_weight(
-        &mut self,
-        node: usize,
-        what: &str,
-        old: Option<WeightId>,
-        shape: &[usize],
-        data: WeightData,
-    ) -> WeightId {
-        let uses = |id| self.nodes.iter().flat_map(|n| n.op.weights()).filter(|&used| used == id).count();
-        if let Some(id) = old.filter(|&id| uses(id) == 1) {
-            self.weights[id.0 as usize].data = data;
-            return id;
-        }
-        let mut name = alloc::format!("{}.{what}", self.nodes[node].name);
-        while self.weights.iter().any(|w| w.name == name) {
-            name.push('_');
-        }
-        self.weights.push(Weight { name, shape: shape.to_vec(), data });
-        WeightId(self.weights.len() as u32 - 1)
+        value.index().checked_sub(self.inputs.len())
     }
 
     /// Number of weight elements of the layers' matrices, zeros included.
@@ -101,43 +131,5 @@ impl Model {
     /// True where the input is a sequence.
     pub fn is_sequence(&self) -> bool {
         self.inputs.first().is_some_and(|shape| is_sequence(shape))
-    }
-}
-
-/// Builds a chain of operations over one input; each call appends a node.
-#[derive(Clone, Debug)]
-pub struct ModelBuilder {
-    model: Model,
-}
-
-impl ModelBuilder {
-    /// A model with one input of `shape`.
-    pub fn new(shape: &[usize]) -> Self {
-        Self { model: Model { inputs: alloc::vec![shape.to_vec()], ..Model::default() } }
-    }
-
-    /// Adds a weight.
-    pub fn weight(&mut self, weight: Weight) -> WeightId {
-        self.model.weights.push(weight);
-        WeightId((self.model.weights.len() - 1) as u32)
-    }
-
-    /// Adds a dense weight.
-    pub fn dense(&mut self, name: impl Into<String>, shape: &[usize], values: Vec<f32>) -> WeightId {
-        self.weight(Weight::dense(name, shape, values))
-    }
-
-    /// Appends an operation that reads the value of the one before.
-    pub fn push(&mut self, name: impl Into<String>, op: Op) -> &mut Self {
-        let input = ValueId(self.model.nodes.len() as u32);
-        self.model.nodes.push(Node { name: name.into(), op, input });
-        self
-    }
-
-    /// The model, with the last node's value as its output.
-    pub fn finish(mut self, labels: Vec<char>) -> Model {
-        self.model.labels = labels;
-        self.model.outputs = alloc::vec![ValueId(self.model.nodes.len() as u32)];
-        self.model
     }
 }

@@ -1,11 +1,15 @@
 //! The model: a graph of operations over values, and the weights that they share.
 
+mod builder;
 mod cost;
+mod error;
 mod format;
 mod graph;
 mod op;
 mod validate;
 
+pub use builder::ModelBuilder;
 pub use cost::LayerCost;
-pub use graph::{Model, ModelBuilder, Node, ValueId};
+pub use error::{FormatError, ModelError};
+pub use graph::{Model, Node, ValueId};
 pub use op::Op;

@@ -1,8 +1,8 @@
 //! Validation: shapes, references, weights.
 
+use super::error::ModelError;
 use super::graph::Model;
 use super::op::Op;
-use crate::error::LoadError;
 use crate::shape::{STEPS, display, elements, is_sequence};
 use crate::weights::{Pattern, Weight, WeightData, WeightId};
 use alloc::format;
@@ -10,51 +10,46 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 impl Model {
-    /// Checks the whole model and returns the shape of every value: inputs first, then one a node.
-    ///
-    /// # Errors
-    /// [`LoadError::InvalidModel`] names the first layer, weight or input that is wrong, and why.
-    pub fn validate(&self) -> Result<Vec<Vec<usize>>, LoadError> {
-        self.weights.iter().try_for_each(Weight::validate)?;
-        self.shapes()
+    /// The model with the shape of every value, where its graph is valid. The contents of the weights are checked apart.
+    pub(crate) fn checked(mut self) -> Result<Self, ModelError> {
+        self.shapes = self.infer_shapes()?;
+        Ok(self)
     }
 
-    /// As [`Model::validate`], for weights whose patterns are known to fit.
-    pub(super) fn validate_without_patterns(&self) -> Result<(), LoadError> {
-        self.weights.iter().try_for_each(Weight::validate_values)?;
-        self.shapes().map(|_| ())
-    }
-
-    /// Checks the graph, but no weight's contents, and returns the shape of every value.
-    pub(crate) fn shapes(&self) -> Result<Vec<Vec<usize>>, LoadError> {
+    fn infer_shapes(&self) -> Result<Vec<Vec<usize>>, ModelError> {
         let mut shapes = self.inputs.clone();
         for (i, shape) in self.inputs.iter().enumerate() {
             if shape.is_empty() || elements(step(shape)).is_none_or(|n| n == 0) {
-                return Err(invalid(&format!("input {i}"), format!("shape {} is empty or too large", display(shape))));
+                return Err(ModelError::new(
+                    format!("input {i}"),
+                    format!("shape {} is empty or too large", display(shape)),
+                ));
             }
             if is_sequence(shape) && self.inputs.len() > 1 {
-                return Err(invalid(&format!("input {i}"), "a sequence must be the only input"));
+                return Err(ModelError::new(format!("input {i}"), "a sequence must be the only input"));
             }
         }
         if self.inputs.is_empty() || self.outputs.is_empty() {
-            return Err(invalid("model", "needs at least one input and one output"));
+            return Err(ModelError::new("model", "needs at least one input and one output"));
         }
         for node in &self.nodes {
             let input = shapes.get(node.input.0 as usize);
-            let input = input.ok_or_else(|| invalid(&node.name, "reads a value that is not defined before it"))?;
+            let input =
+                input.ok_or_else(|| ModelError::new(&*node.name, "reads a value that is not defined before it"))?;
             let output = self
                 .output_shape(&node.op, input)
-                .map_err(|reason| invalid(&node.name, format!("{}: {reason}", node.op.name())))?;
+                .map_err(|reason| ModelError::new(&*node.name, format!("{}: {reason}", node.op.name())))?;
             shapes.push(output);
         }
         for &output in &self.outputs {
-            let shape =
-                shapes.get(output.0 as usize).ok_or_else(|| invalid("outputs", "a value that is not defined"))?;
+            let shape = shapes
+                .get(output.0 as usize)
+                .ok_or_else(|| ModelError::new("outputs", "a value that is not defined"))?;
             if is_sequence(shape) {
-                return Err(invalid("outputs", "a sequence cannot be an output; its mean over time can"));
+                return Err(ModelError::new("outputs", "a sequence cannot be an output; its mean over time can"));
             }
             if !self.labels.is_empty() && shape.iter().product::<usize>() != self.labels.len() {
-                return Err(invalid(
+                return Err(ModelError::new(
                     "labels",
                     format!("{} labels for an output of shape {}", self.labels.len(), display(shape)),
                 ));
@@ -149,7 +144,7 @@ impl Model {
         }
     }
 
-    /// The output shape of `op` over a sequence of `features` a step.
+    /// The output shape of `op` over a sequence of `features` per step.
     fn output_of_sequence(&self, op: &Op, features: usize) -> Result<Vec<usize>, String> {
         match op {
             // Each step is a vector of its own.
@@ -160,7 +155,7 @@ impl Model {
             Op::Lstm { params, project, recurrent } => {
                 let gates = params.gates().filter(|&gates| gates == features && gates > 0);
                 let gates = gates.ok_or_else(|| {
-                    format!("input has {features} features a step, the four gates 4 x {}", params.hidden_size)
+                    format!("input has {features} features per step, the four gates 4 x {}", params.hidden_size)
                 })?;
                 let columns = params.rank.unwrap_or(params.hidden_size);
                 match (project, params.rank) {
@@ -204,8 +199,8 @@ impl Weight {
     /// Checks that values, pattern and labels fit the shape, and that every value is finite.
     ///
     /// # Errors
-    /// [`LoadError::InvalidModel`] with the weight's name.
-    pub fn validate(&self) -> Result<(), LoadError> {
+    /// [`ModelError`] with the weight's name.
+    pub fn validate(&self) -> Result<(), ModelError> {
         self.validate_values()?;
         let (pattern, entries) = match &self.data {
             WeightData::Dense(_) => return Ok(()),
@@ -213,14 +208,14 @@ impl Weight {
             WeightData::Codebook { pattern, labels, .. } => (pattern, labels.len()),
         };
         if !pattern.fits(self.rows(), self.columns(), entries) {
-            return Err(invalid(&self.name, "a sparse pattern that does not fit its shape"));
+            return Err(ModelError::new(&*self.name, "a sparse pattern that does not fit its shape"));
         }
         Ok(())
     }
 
     /// Checks all but the pattern.
-    fn validate_values(&self) -> Result<(), LoadError> {
-        let fail = |reason: &str| Err(invalid(&self.name, reason));
+    pub(super) fn validate_values(&self) -> Result<(), ModelError> {
+        let fail = |reason: &str| Err(ModelError::new(&*self.name, reason));
         let Some(elements) = elements(&self.shape).filter(|&n| n > 0 && !self.shape.is_empty()) else {
             return fail("empty or too large a shape");
         };
@@ -263,8 +258,4 @@ impl Pattern {
 /// The shape of one step of a sequence, and of any other value itself.
 fn step(shape: &[usize]) -> &[usize] {
     if is_sequence(shape) { &shape[1..] } else { shape }
-}
-
-fn invalid(layer: &str, reason: impl Into<String>) -> LoadError {
-    LoadError::InvalidModel { layer: layer.into(), reason: reason.into() }
 }

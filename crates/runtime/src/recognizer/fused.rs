@@ -1,17 +1,17 @@
-//! Both recognisers on one ink.
+//! Both recognizers on one ink.
 
-use super::{Candidate, InkRecognizer, Recognizer, likeliest};
-use crate::error::RunError;
-use crate::ink::{Point, WritingBox, render};
+use super::{Candidate, InkRecognizer, Recognizer, RecognizerError, likeliest};
+use crate::image::ImageError;
+use crate::ink::Ink;
 use crate::kernels::f32::softmax::{ln, softmax};
 use alloc::vec;
 use alloc::vec::Vec;
 
-/// Recognises an ink by its strokes and by its image, and weighs the two answers.
+/// Recognizes an ink by its strokes and by its image, and weighs the two answers.
 ///
 /// The image does not show the order of the strokes, nor whether the pen was lifted between them: where the online network
 /// is misled by either, the offline one is not.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct FusedRecognizer {
     online: InkRecognizer,
     offline: Recognizer,
@@ -21,54 +21,42 @@ pub struct FusedRecognizer {
 }
 
 impl FusedRecognizer {
-    /// Joins two recognisers of the same labels, in the same order. `weight` is the offline one's share, from 0 (strokes
+    /// Joins two recognizers of the same labels, in the same order. `weight` is the offline one's share, from 0 (strokes
     /// alone) to 1 (image alone): see [`fuse`].
     ///
     /// # Errors
-    /// [`RunError::DifferentLabels`] and [`RunError::InvalidWeight`].
-    pub fn new(online: InkRecognizer, offline: Recognizer, weight: f32) -> Result<Self, RunError> {
+    /// [`RecognizerError::DifferentLabels`] and [`RecognizerError::Weight`].
+    pub fn new(online: InkRecognizer, offline: Recognizer, weight: f32) -> Result<Self, RecognizerError> {
         if online.labels() != offline.labels() {
-            return Err(RunError::DifferentLabels);
+            return Err(RecognizerError::DifferentLabels);
         }
         check_weight(weight)?;
         let zeros = vec![0.0; online.labels().len()];
         Ok(Self { online, offline, weight, scores: zeros.clone(), probabilities: zeros })
     }
 
-    /// The characters that the recogniser knows, in the models' order.
+    /// The characters that the recognizer knows, in the models' order.
     pub fn labels(&self) -> &[char] {
         self.online.labels()
     }
 
-    /// The `k` likeliest characters, the likeliest first, for `strokes`. The online network sees them in `writing_box`, or
-    /// in their bounding box where there is none; the offline one as [`render`] draws them.
+    /// The `k` likeliest characters, the likeliest first. The online network sees the ink in its box; the offline one as
+    /// [`Ink::render`] draws it.
     ///
     /// # Errors
-    /// As [`InkRecognizer::recognize`].
-    pub fn recognize<S: AsRef<[Point]>>(
-        &mut self,
-        strokes: &[S],
-        writing_box: Option<WritingBox>,
-        k: usize,
-    ) -> Result<Vec<Candidate>, RunError> {
-        self.probabilities(strokes, writing_box)?;
+    /// [`ImageError::Empty`] where an ink fills its image so that no stroke can be told.
+    pub fn recognize(&mut self, ink: &Ink, k: usize) -> Result<Vec<Candidate>, ImageError> {
+        self.probabilities(ink)?;
         Ok(likeliest(self.online.labels(), &self.probabilities, k))
     }
 
-    /// The probability of each label, in the models' order, for such strokes.
+    /// The probability of each label, in the models' order.
     ///
     /// # Errors
-    /// As [`InkRecognizer::recognize`].
-    pub fn probabilities<S: AsRef<[Point]>>(
-        &mut self,
-        strokes: &[S],
-        writing_box: Option<WritingBox>,
-    ) -> Result<&[f32], RunError> {
-        let online = self.online.probabilities(strokes, writing_box)?;
-        let size = self.offline.size();
-        let image = render(strokes, size, size as f32 / 24.0)?;
-        let offline = self.offline.probabilities(&image, size, size)?;
-        score(online, offline, self.weight, &mut self.scores);
+    /// As [`FusedRecognizer::recognize`].
+    pub fn probabilities(&mut self, ink: &Ink) -> Result<&[f32], ImageError> {
+        let offline = self.offline.probabilities_of_ink(ink)?;
+        score(self.online.probabilities(ink), offline, self.weight, &mut self.scores);
         softmax(&self.scores, &mut self.probabilities);
         Ok(&self.probabilities)
     }
@@ -82,10 +70,10 @@ impl FusedRecognizer {
 /// out.
 ///
 /// # Errors
-/// [`RunError::InputLength`] where the lengths differ, [`RunError::InvalidWeight`] for a weight that is not from 0 to 1.
-pub fn fuse(online: &[f32], offline: &[f32], weight: f32) -> Result<Vec<f32>, RunError> {
+/// [`RecognizerError::DifferentLabels`] where the lengths differ, [`RecognizerError::Weight`] for a weight that is not from 0 to 1.
+pub fn fuse(online: &[f32], offline: &[f32], weight: f32) -> Result<Vec<f32>, RecognizerError> {
     if online.len() != offline.len() {
-        return Err(RunError::InputLength { expected: online.len(), found: offline.len() });
+        return Err(RecognizerError::DifferentLabels);
     }
     check_weight(weight)?;
     let mut scores = vec![0.0; online.len()];
@@ -101,6 +89,6 @@ fn score(online: &[f32], offline: &[f32], weight: f32, scores: &mut [f32]) {
     }
 }
 
-fn check_weight(weight: f32) -> Result<(), RunError> {
-    if (0.0..=1.0).contains(&weight) { Ok(()) } else { Err(RunError::InvalidWeight) }
+fn check_weight(weight: f32) -> Result<(), RecognizerError> {
+    if (0.0..=1.0).contains(&weight) { Ok(()) } else { Err(RecognizerError::Weight) }
 }

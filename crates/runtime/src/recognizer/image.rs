@@ -1,18 +1,18 @@
-//! The offline recogniser: from the image of a character.
+//! The offline recognizer: from the image of a character.
 
-use super::{Candidate, Classifier, likeliest, unfit};
-use crate::error::{PlanError, RunError};
+use super::{Candidate, Classifier, RecognizerError, likeliest, sure};
 use crate::exec::Plan;
+use crate::image::{Image, ImageError, PixelFormat, normalize};
+use crate::ink::Ink;
 use crate::model::Model;
-use crate::preprocess::{GrayImage, normalize};
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 
-/// Recognises one character an image.
+/// Recognizes one character per image.
 ///
-/// A clone shares the plan, weights included, and has working memory of its own: one clone a thread.
-#[derive(Clone)]
+/// A clone shares the plan, weights included, and has working memory of its own: one clone per thread.
+#[derive(Clone, Debug)]
 pub struct Recognizer {
     classifier: Classifier,
     size: usize,
@@ -21,63 +21,48 @@ pub struct Recognizer {
 }
 
 impl Recognizer {
-    /// A recogniser for the model file `bytes`.
+    /// A recognizer for the model file `bytes`.
     ///
     /// # Errors
-    /// [`PlanError::InvalidModel`] holds what is wrong with the file; otherwise as [`Recognizer::new`].
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, PlanError> {
-        Self::of_valid(Model::from_bytes(bytes)?)
+    /// [`RecognizerError::Format`] holds what is wrong with the file; otherwise as [`Recognizer::new`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, RecognizerError> {
+        Self::new(Model::from_bytes(bytes)?)
     }
 
-    /// A recogniser for `model`, which takes one square grey image (`[1, size, size]`) and gives one score for each of
+    /// A recognizer for `model`, which takes one square grey image (`[1, size, size]`) and gives one score for each of
     /// its labels. Scores become probabilities by a softmax, unless the model ends in one.
     ///
     /// # Errors
-    /// [`PlanError::InvalidModel`] for any other model, and as [`Plan::new`].
-    pub fn new(model: Model) -> Result<Self, PlanError> {
-        model.validate()?;
-        Self::of_valid(model)
-    }
-
-    fn of_valid(model: Model) -> Result<Self, PlanError> {
-        let [input] = &model.inputs[..] else { return Err(unfit("inputs", "a recogniser takes one image")) };
-        let &[1, size, width] = &input[..] else { return Err(unfit("inputs", "a recogniser takes a grey image")) };
-        if size != width {
-            return Err(unfit("inputs", "a recogniser takes a square image"));
-        }
+    /// [`RecognizerError::Unfit`] for any other model, [`RecognizerError::Plan`] where it cannot be planned.
+    pub fn new(model: Model) -> Result<Self, RecognizerError> {
+        let size = match model.inputs() {
+            [input] => match input[..] {
+                [1, height, width] if height == width => height,
+                _ => return Err(RecognizerError::Unfit { needs: "a square grey image" }),
+            },
+            _ => return Err(RecognizerError::Unfit { needs: "one input" }),
+        };
         let pixels = size * size;
         Ok(Self { classifier: Classifier::new(model)?, size, image: vec![0; pixels], input: vec![0.0; pixels] })
     }
 
-    /// The characters that the recogniser knows, in the model's order.
+    /// The characters that the recognizer knows, in the model's order.
     pub fn labels(&self) -> &[char] {
         &self.classifier.labels
     }
 
     /// The plan that runs, to share: a [`Batch`](crate::Batch) of it takes many images, each as
-    /// [`normalize`](crate::preprocess::normalize) makes it.
+    /// [`normalize`](crate::image::normalize) makes it.
     pub fn plan(&self) -> &Arc<Plan> {
         self.classifier.session.plan()
     }
 
-    /// The side of the network's image, in pixels.
-    pub(super) fn size(&self) -> usize {
-        self.size
-    }
-
-    /// The `k` likeliest characters, the likeliest first, for a grey image (row-major, one byte a pixel, 255 white) of
-    /// any size: [`normalize`] brings it to the network's.
+    /// The `k` likeliest characters, the likeliest first, for an image of any size: [`normalize`] brings it to the network's.
     ///
     /// # Errors
-    /// [`RunError::InvalidImage`] where the sides do not fit the bytes, [`RunError::EmptyImage`] where there is no ink.
-    pub fn recognize(
-        &mut self,
-        pixels: &[u8],
-        width: usize,
-        height: usize,
-        k: usize,
-    ) -> Result<Vec<Candidate>, RunError> {
-        self.probabilities(pixels, width, height)?;
+    /// [`ImageError::Empty`] where there is no ink.
+    pub fn recognize(&mut self, image: &Image<'_>, k: usize) -> Result<Vec<Candidate>, ImageError> {
+        self.probabilities(image)?;
         Ok(likeliest(&self.classifier.labels, self.classifier.session.output(0).unwrap_or_default(), k))
     }
 
@@ -85,11 +70,17 @@ impl Recognizer {
     ///
     /// # Errors
     /// As [`Recognizer::recognize`].
-    pub fn probabilities(&mut self, pixels: &[u8], width: usize, height: usize) -> Result<&[f32], RunError> {
-        normalize(GrayImage::new(pixels, width, height)?, self.size, &mut self.image)?;
+    pub fn probabilities(&mut self, image: &Image<'_>) -> Result<&[f32], ImageError> {
+        normalize(image, self.size, &mut self.image)?;
         for (value, &pixel) in self.input.iter_mut().zip(&self.image) {
             *value = f32::from(pixel);
         }
-        self.classifier.session.run(&self.input)
+        Ok(sure(self.classifier.session.run(&self.input)))
+    }
+
+    /// As [`Recognizer::probabilities`], for an ink as its image.
+    pub(super) fn probabilities_of_ink(&mut self, ink: &Ink) -> Result<&[f32], ImageError> {
+        let pixels = ink.render(self.size, self.size as f32 / 24.0).unwrap_or_default();
+        self.probabilities(&Image::new(&pixels, self.size, self.size, PixelFormat::Gray)?)
     }
 }

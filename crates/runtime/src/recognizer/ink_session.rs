@@ -1,9 +1,8 @@
-//! An ink that is recognised while it is written.
+//! An ink that is recognized while it is written.
 
-use super::{Candidate, InkRecognizer, likeliest};
-use crate::error::RunError;
+use super::{Candidate, InkRecognizer, likeliest, sure};
 use crate::exec::{SequenceSession, SequenceState};
-use crate::ink::{InkNormalizer, Point, Step, WritingBox};
+use crate::ink::{InkError, InkNormalizer, Point, Step, WritingBox, check_finite};
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -12,7 +11,7 @@ use alloc::vec::Vec;
 /// fewer; for others the memory stays bounded.
 const UNDO_STROKES: usize = 64;
 
-/// Recognises an ink that grows, stroke by stroke or point by point.
+/// Recognizes an ink that grows, stroke by stroke or point by point.
 ///
 /// The candidates are at any time those that [`InkRecognizer::recognize`] finds for the strokes so far, bit for bit.
 ///
@@ -22,6 +21,7 @@ const UNDO_STROKES: usize = 64;
 /// changed, all points lie elsewhere in it, and the network runs for all of them again.
 ///
 /// Adding and undoing only take notes; what they cause is paid when an answer is wanted.
+#[derive(Debug)]
 pub struct InkSession {
     session: SequenceSession,
     labels: Arc<[char]>,
@@ -45,7 +45,7 @@ impl InkSession {
     /// An empty ink for `recognizer`, whose plan is shared, in a box that the caller knows, or in the bounding box of the
     /// ink.
     pub fn new(recognizer: &InkRecognizer, writing_box: Option<WritingBox>) -> Self {
-        let session = SequenceSession::new(Arc::clone(recognizer.plan())).expect("an ink recognizer reads sequences");
+        let session = sure(SequenceSession::new(Arc::clone(recognizer.plan())));
         Self {
             session,
             labels: Arc::clone(&recognizer.classifier.labels),
@@ -69,8 +69,8 @@ impl InkSession {
     /// Begins a stroke with `points`; [`InkSession::add_points`] may go on with it.
     ///
     /// # Errors
-    /// [`RunError::NonFinitePoint`] for the first point that is NaN or infinite; nothing has changed then.
-    pub fn add_stroke(&mut self, points: &[Point]) -> Result<(), RunError> {
+    /// [`InkError::NonFinitePoint`] for the first point that is NaN or infinite; nothing has changed then.
+    pub fn add_stroke(&mut self, points: &[Point]) -> Result<(), InkError> {
         check_finite(points, self.strokes.len(), 0)?;
         self.strokes.push(points.to_vec());
         Ok(())
@@ -80,7 +80,7 @@ impl InkSession {
     ///
     /// # Errors
     /// As [`InkSession::add_stroke`].
-    pub fn add_points(&mut self, points: &[Point]) -> Result<(), RunError> {
+    pub fn add_points(&mut self, points: &[Point]) -> Result<(), InkError> {
         let Some(number) = self.strokes.len().checked_sub(1) else { return self.add_stroke(points) };
         let stroke = &mut self.strokes[number];
         check_finite(points, number, stroke.len())?;
@@ -108,8 +108,8 @@ impl InkSession {
     /// The `k` likeliest characters for the ink so far, the likeliest first.
     ///
     /// # Errors
-    /// [`RunError::EmptyInk`] before the first point.
-    pub fn candidates(&mut self, k: usize) -> Result<Vec<Candidate>, RunError> {
+    /// [`InkError::Empty`] before the first point.
+    pub fn candidates(&mut self, k: usize) -> Result<Vec<Candidate>, InkError> {
         self.probabilities()?;
         Ok(likeliest(&self.labels, self.session.output(0).unwrap_or_default(), k))
     }
@@ -117,13 +117,13 @@ impl InkSession {
     /// The probability of each label, in the model's order, for the ink so far.
     ///
     /// # Errors
-    /// [`RunError::EmptyInk`] before the first point.
-    pub fn probabilities(&mut self) -> Result<&[f32], RunError> {
+    /// [`InkError::Empty`] before the first point.
+    pub fn probabilities(&mut self) -> Result<&[f32], InkError> {
         self.read()?;
-        let Some(normalizer) = &self.normalizer else { return Err(RunError::EmptyInk) };
+        let Some(normalizer) = &self.normalizer else { return Err(InkError::Empty) };
         normalizer.provisional(&mut self.steps);
-        run(&mut self.session, &mut self.steps, &mut self.steps_run)?;
-        self.session.answer()
+        run(&mut self.session, &mut self.steps, &mut self.steps_run);
+        Ok(sure(self.session.answer()))
     }
 
     /// How many steps the network has run in this session, those run again included: the measure of what it has cost.
@@ -140,20 +140,18 @@ impl InkSession {
     }
 
     /// Reads the points that were not read yet, and runs the network over the steps that are certain.
-    fn read(&mut self) -> Result<(), RunError> {
-        if self.strokes.iter().all(Vec::is_empty) {
-            return Err(RunError::EmptyInk);
-        }
-        let writing_box = self.writing_box.map_or_else(|| WritingBox::around(&self.strokes), Ok)?;
+    fn read(&mut self) -> Result<(), InkError> {
+        let bounds = WritingBox::around(self.strokes.iter().flatten().copied()).ok_or(InkError::Empty)?;
+        let writing_box = self.writing_box.unwrap_or(bounds);
         if self.normalizer.as_ref().is_some_and(|normalizer| normalizer.writing_box() != writing_box) {
             self.reread();
         }
         let session = &mut self.session;
-        session.restore(&self.certain)?;
+        sure(session.restore(&self.certain));
         let normalizer = self.normalizer.get_or_insert_with(|| InkNormalizer::new(writing_box));
         for (number, stroke) in self.strokes.iter().enumerate().skip(self.begun.saturating_sub(1)) {
             if number == self.begun {
-                run(session, &mut self.steps, &mut self.steps_run)?;
+                run(session, &mut self.steps, &mut self.steps_run);
                 session.save(&mut self.certain);
                 if self.before.len() == UNDO_STROKES {
                     self.before.pop_front();
@@ -163,27 +161,19 @@ impl InkSession {
                 (self.begun, self.points) = (number + 1, 0);
             }
             for &point in &stroke[self.points..] {
-                normalizer.add_point(point, &mut self.steps)?;
+                normalizer.add_finite(point, &mut self.steps);
             }
             self.points = stroke.len();
         }
-        run(session, &mut self.steps, &mut self.steps_run)?;
+        run(session, &mut self.steps, &mut self.steps_run);
         session.save(&mut self.certain);
         Ok(())
     }
 }
 
 /// Runs the network over `steps`, and clears them.
-fn run(session: &mut SequenceSession, steps: &mut Vec<Step>, steps_run: &mut usize) -> Result<(), RunError> {
-    session.push(steps.as_flattened())?;
+fn run(session: &mut SequenceSession, steps: &mut Vec<Step>, steps_run: &mut usize) {
+    sure(session.push(steps.as_flattened()));
     *steps_run += steps.len();
     steps.clear();
-    Ok(())
-}
-
-fn check_finite(points: &[Point], stroke: usize, first: usize) -> Result<(), RunError> {
-    match points.iter().position(|p| !(p.x.is_finite() && p.y.is_finite())) {
-        Some(point) => Err(RunError::NonFinitePoint { stroke, point: first + point }),
-        None => Ok(()),
-    }
 }

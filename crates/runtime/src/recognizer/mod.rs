@@ -1,26 +1,26 @@
-//! Recognisers: from an image or an ink of a character to the likeliest characters.
+//! Recognizers: from an image or an ink of a character to the likeliest characters.
 
+mod error;
 mod fused;
 mod image;
 mod ink;
 mod ink_session;
 
+pub use error::RecognizerError;
 pub use fused::{FusedRecognizer, fuse};
 pub use image::Recognizer;
 pub use ink::InkRecognizer;
 pub use ink_session::InkSession;
 
-use crate::error::{LoadError, PlanError};
+use crate::error::RunError;
 use crate::exec::{Plan, Session};
-use crate::isa::Token;
-use crate::model::{Model, Node, Op};
-use alloc::string::String;
+use crate::model::{Model, Op};
 use alloc::sync::Arc;
-use alloc::vec;
 use alloc::vec::Vec;
 
 /// A character, and how likely it is the one that was written.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Candidate {
     /// The character.
     pub character: char,
@@ -29,24 +29,28 @@ pub struct Candidate {
 }
 
 /// A network that gives a probability to each of its labels. A clone shares the plan, and has working memory of its own.
+#[derive(Debug)]
 struct Classifier {
     session: Session,
     labels: Arc<[char]>,
 }
 
 impl Classifier {
-    /// Of a valid model, with a softmax at its end unless it has one.
-    fn new(mut model: Model) -> Result<Self, PlanError> {
-        let [output] = model.outputs[..] else { return Err(unfit("outputs", "a recogniser has one output")) };
-        if model.labels.is_empty() {
-            return Err(unfit("labels", "a recogniser needs the character of each class"));
+    /// Of a model with a softmax at its end, or that gets one.
+    fn new(mut model: Model) -> Result<Self, RecognizerError> {
+        let &[output] = model.outputs() else { return Err(RecognizerError::Unfit { needs: "one output" }) };
+        if model.labels().is_empty() {
+            return Err(RecognizerError::Unfit { needs: "a label for each class" });
         }
-        let last = model.producer(output).map(|node| &model.nodes[node].op);
+        let last = model.producer(output).map(|node| &model.nodes()[node].op);
         if !matches!(last, Some(Op::Softmax)) {
-            model.nodes.push(Node { name: "softmax".into(), op: Op::Softmax, input: output });
-            model.outputs = vec![model.value_of(model.nodes.len() - 1)];
+            let mut with_softmax = model.edit();
+            let probabilities = with_softmax.push_from(output, "softmax", Op::Softmax);
+            with_softmax.set_outputs(alloc::vec![probabilities]);
+            let finished = with_softmax.finish();
+            model = finished.map_err(|_| RecognizerError::Unfit { needs: "a vector of scores" })?;
         }
-        let session = Session::new(Arc::new(Plan::of_valid(&model, &model.shapes()?, Token::best(), None)?));
+        let session = Session::new(Arc::new(Plan::new(&model)?));
         Ok(Self { session, labels: model.labels.into() })
     }
 }
@@ -55,6 +59,11 @@ impl Clone for Classifier {
     fn clone(&self) -> Self {
         Self { session: Session::new(Arc::clone(self.session.plan())), labels: Arc::clone(&self.labels) }
     }
+}
+
+/// What cannot fail: a recognizer gives its network inputs of the right length, without NaN and infinities.
+fn sure<T>(result: Result<T, RunError>) -> T {
+    result.unwrap_or_else(|_| unreachable!("the network does not take the recognizer's input"))
 }
 
 /// The `k` likeliest of `labels`, the likeliest first.
@@ -69,8 +78,4 @@ fn likeliest(labels: &[char], probabilities: &[f32], k: usize) -> Vec<Candidate>
     }
     classes.sort_unstable_by(order);
     classes.iter().map(|&i| Candidate { character: labels[i], probability: probabilities[i] }).collect()
-}
-
-fn unfit(layer: &str, reason: &str) -> PlanError {
-    PlanError::InvalidModel(LoadError::InvalidModel { layer: layer.into(), reason: String::from(reason) })
 }

@@ -4,12 +4,20 @@ use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
-/// Which weight of a model.
+/// A weight of a graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct WeightId(pub u32);
 
+impl WeightId {
+    /// Index into [`Model::weights`](super::Model::weights).
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
 /// A named tensor of the model.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Weight {
     /// Name, unique in the model, such as `conv2.weight`.
     pub name: String,
@@ -21,6 +29,7 @@ pub struct Weight {
 
 /// Values of a weight. Compression lives here, not in the operations.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum WeightData {
     /// All values, row-major.
     Dense(Vec<f32>),
@@ -28,7 +37,7 @@ pub enum WeightData {
     Sparse {
         /// Where they stand.
         pattern: Pattern,
-        /// One value an entry of the pattern.
+        /// One value per entry of the pattern.
         values: Vec<f32>,
     },
     /// Non-zero values that share a few centres (weight sharing).
@@ -37,7 +46,7 @@ pub enum WeightData {
         pattern: Pattern,
         /// At most 256 centres.
         centres: Vec<f32>,
-        /// One index into `centres` an entry of the pattern.
+        /// One index into `centres` per entry of the pattern.
         labels: Vec<u8>,
     },
 }
@@ -93,9 +102,14 @@ impl Pattern {
 }
 
 impl Weight {
+    /// A weight with any data, which are checked when its model is finished.
+    pub fn new(name: impl Into<String>, shape: &[usize], data: WeightData) -> Self {
+        Self { name: name.into(), shape: shape.to_vec(), data }
+    }
+
     /// A dense weight.
     pub fn dense(name: impl Into<String>, shape: &[usize], values: Vec<f32>) -> Self {
-        Self { name: name.into(), shape: shape.to_vec(), data: WeightData::Dense(values) }
+        Self::new(name, shape, WeightData::Dense(values))
     }
 
     /// A sparse weight that keeps the non-zeros of `values`.

@@ -16,6 +16,7 @@ use core::ffi::{c_int, c_void};
 use core::fmt::{self, Write};
 use core::panic::PanicInfo;
 use hccr_runtime::Recognizer;
+use hccr_runtime::image::{Image, PixelFormat};
 
 const MODEL: &[u8] = include_bytes!("../../data/tiny.hccr");
 /// 96 x 96 grey pixels, dark ink on white.
@@ -23,7 +24,7 @@ const IMAGE: &[u8] = include_bytes!("../../data/character.gray");
 
 fn recognize() -> Result<(), Box<dyn Error>> {
     let mut recognizer = Recognizer::from_bytes(MODEL)?;
-    for candidate in recognizer.recognize(IMAGE, 96, 96, 5)? {
+    for candidate in recognizer.recognize(&Image::new(IMAGE, 96, 96, PixelFormat::Gray)?, 5)? {
         writeln!(Stdout, "{}  {:5.1} %", candidate.character, candidate.probability * 100.0)?;
     }
     Ok(())

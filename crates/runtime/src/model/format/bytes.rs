@@ -1,6 +1,6 @@
 //! Plain bytes: numbers, texts, checksums.
 
-use crate::error::LoadError;
+use crate::model::FormatError;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -42,25 +42,25 @@ impl<'a> Reader<'a> {
         &self.bytes[self.at..]
     }
 
-    pub(super) fn take(&mut self, count: usize, what: &'static str) -> Result<&'a [u8], LoadError> {
+    pub(super) fn take(&mut self, count: usize, what: &'static str) -> Result<&'a [u8], FormatError> {
         let taken = self.rest().get(..count);
-        let taken = taken.ok_or(LoadError::Truncated { offset: self.offset + self.bytes.len(), what })?;
+        let taken = taken.ok_or(FormatError::Truncated { offset: self.offset + self.bytes.len(), what })?;
         self.at += count;
         Ok(taken)
     }
 
-    pub(super) fn array<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N], LoadError> {
+    pub(super) fn array<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N], FormatError> {
         let mut array = [0; N];
         array.copy_from_slice(self.take(N, what)?);
         Ok(array)
     }
 
-    pub(super) fn byte(&mut self, what: &'static str) -> Result<u8, LoadError> {
+    pub(super) fn byte(&mut self, what: &'static str) -> Result<u8, FormatError> {
         Ok(self.array::<1>(what)?[0])
     }
 
     /// A number below 2^31, so that sums and products of two fit `u64`, and one fits `usize` on every machine.
-    pub(super) fn varint(&mut self, what: &'static str) -> Result<usize, LoadError> {
+    pub(super) fn varint(&mut self, what: &'static str) -> Result<usize, FormatError> {
         let mut value = 0u64;
         for shift in [0, 7, 14, 21, 28] {
             let byte = self.byte(what)?;
@@ -72,14 +72,14 @@ impl<'a> Reader<'a> {
         Err(self.corrupt("a number above 2^31"))
     }
 
-    pub(super) fn text(&mut self, what: &'static str) -> Result<String, LoadError> {
+    pub(super) fn text(&mut self, what: &'static str) -> Result<String, FormatError> {
         let length = self.varint(what)?;
         let bytes = self.take(length, what)?;
         core::str::from_utf8(bytes).map(String::from).map_err(|_| self.corrupt("a name that is not UTF-8"))
     }
 
-    pub(super) fn corrupt(&self, reason: impl Into<String>) -> LoadError {
-        LoadError::Corrupt { offset: self.offset(), reason: reason.into() }
+    pub(super) fn corrupt(&self, reason: impl Into<String>) -> FormatError {
+        FormatError::Corrupt { offset: self.offset(), reason: reason.into() }
     }
 }
 

@@ -9,9 +9,9 @@ mod weights;
 
 use super::graph::{Model, Node, ValueId};
 use super::op::Op;
-use crate::error::LoadError;
+use crate::model::FormatError;
 use crate::shape::{Conv2dParams, LinearParams, LstmParams, Pool2dParams};
-use crate::weights::WeightId;
+use crate::weights::{Weight, WeightId};
 use alloc::vec::Vec;
 use bytes::{Reader, crc32, write_text, write_varint};
 use rans::Decoder;
@@ -24,11 +24,7 @@ const HEADER_BYTES: usize = 20;
 
 impl Model {
     /// The model as a file.
-    ///
-    /// # Errors
-    /// As [`Model::validate`]: a file always holds a valid model.
-    pub fn to_bytes(&self) -> Result<Vec<u8>, LoadError> {
-        self.validate()?;
+    pub fn to_bytes(&self) -> Vec<u8> {
         let mut sink = Sink::default();
         self.write(&mut sink);
         let Sink { mut plain, coded, claims } = sink;
@@ -46,7 +42,7 @@ impl Model {
         file.extend(((HEADER_BYTES + payload.len()) as u64).to_le_bytes());
         file.extend(crc32(&payload).to_le_bytes());
         file.extend(payload);
-        Ok(file)
+        file
     }
 
     /// The model that a file holds, validated.
@@ -54,21 +50,21 @@ impl Model {
     /// Memory stays in proportion to the length of `file`, whatever it claims.
     ///
     /// # Errors
-    /// [`LoadError`] says where and why for bytes that are no model file, of another version, cut or altered, or that hold
+    /// [`FormatError`] says where and why for bytes that are no model file, of another version, cut or altered, or that hold
     /// a graph that cannot run.
-    pub fn from_bytes(file: &[u8]) -> Result<Self, LoadError> {
+    pub fn from_bytes(file: &[u8]) -> Result<Self, FormatError> {
         let mut reader = Reader::new(file, 0);
-        if reader.array("the magic bytes").map_err(|_| LoadError::NotAModel)? != MAGIC {
-            return Err(LoadError::NotAModel);
+        if reader.array("the magic bytes").map_err(|_| FormatError::NotAModel)? != MAGIC {
+            return Err(FormatError::NotAModel);
         }
         let version = u32::from_le_bytes(reader.array("the version")?);
         if version != VERSION {
-            return Err(LoadError::UnsupportedVersion { found: version });
+            return Err(FormatError::UnsupportedVersion { found: version });
         }
         let length = u64::from_le_bytes(reader.array("the length")?);
         let checksum = u32::from_le_bytes(reader.array("the checksum")?);
         match (file.len() as u64).cmp(&length) {
-            core::cmp::Ordering::Less => return Err(LoadError::Truncated { offset: file.len(), what: "the file" }),
+            core::cmp::Ordering::Less => return Err(FormatError::Truncated { offset: file.len(), what: "the file" }),
             core::cmp::Ordering::Greater => return Err(reader.corrupt("bytes after the end of the file")),
             core::cmp::Ordering::Equal => {}
         }
@@ -86,9 +82,9 @@ impl Model {
         }
         source.coded.finish()?;
         // Reading builds no pattern that does not fit.
-        model.validate_without_patterns()?;
-        debug_assert_eq!(model.validate().err(), None);
-        Ok(model)
+        model.weights.iter().try_for_each(Weight::validate_values)?;
+        debug_assert_eq!(model.weights.iter().try_for_each(Weight::validate), Ok(()));
+        Ok(model.checked()?)
     }
 
     fn write(&self, sink: &mut Sink) {
@@ -112,7 +108,7 @@ impl Model {
         }
     }
 
-    fn read(source: &mut Source<'_>) -> Result<Self, LoadError> {
+    fn read(source: &mut Source<'_>) -> Result<Self, FormatError> {
         let number = |r: &mut Reader<'_>| r.varint("a shape or a value");
         let inputs = (0..source.count("inputs")?).map(|_| source.list("a shape", number)).collect::<Result<_, _>>()?;
         let outputs = source.list("outputs", |r| Ok(ValueId(number(r)? as u32)))?;
@@ -127,7 +123,7 @@ impl Model {
         let labels =
             labels.collect::<Option<_>>().ok_or_else(|| source.plain.corrupt("a label that is no character"))?;
         let weights = (0..source.count("weights")?).map(|_| weights::read(source)).collect::<Result<_, _>>()?;
-        Ok(Self { nodes, inputs, outputs, weights, labels })
+        Ok(Self { nodes, inputs, outputs, weights, labels, shapes: Vec::new() })
     }
 }
 
@@ -193,15 +189,15 @@ fn write_op(out: &mut Vec<u8>, op: &Op) {
     }
 }
 
-fn read_op(r: &mut Reader<'_>) -> Result<Op, LoadError> {
+fn read_op(r: &mut Reader<'_>) -> Result<Op, FormatError> {
     const WHAT: &str = "a layer's parameters";
-    fn pair(r: &mut Reader<'_>) -> Result<[usize; 2], LoadError> {
+    fn pair(r: &mut Reader<'_>) -> Result<[usize; 2], FormatError> {
         Ok([r.varint(WHAT)?, r.varint(WHAT)?])
     }
-    fn optional(r: &mut Reader<'_>) -> Result<Option<WeightId>, LoadError> {
+    fn optional(r: &mut Reader<'_>) -> Result<Option<WeightId>, FormatError> {
         Ok(r.varint(WHAT)?.checked_sub(1).map(|id| WeightId(id as u32)))
     }
-    fn required(r: &mut Reader<'_>) -> Result<WeightId, LoadError> {
+    fn required(r: &mut Reader<'_>) -> Result<WeightId, FormatError> {
         optional(r)?.ok_or_else(|| r.corrupt("a layer without its weight"))
     }
     Ok(match r.byte("a layer's operation")? {

@@ -4,7 +4,7 @@
 //! `i % 8`: the eight states do not depend on each other, so that the processor decodes them side by side.
 
 use super::bytes::{Reader, write_varint};
-use crate::error::LoadError;
+use crate::model::FormatError;
 use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -70,7 +70,7 @@ impl Frequencies {
     }
 
     /// Reads what [`write`](Self::write) wrote, for an alphabet of `symbols`.
-    pub(super) fn read(from: &mut Reader<'_>, symbols: usize) -> Result<Self, LoadError> {
+    pub(super) fn read(from: &mut Reader<'_>, symbols: usize) -> Result<Self, FormatError> {
         const WHAT: &str = "a frequency table";
         let used = from.varint(WHAT)?;
         if used == 0 || used > symbols {
@@ -188,7 +188,7 @@ pub(super) struct Decoder<'a> {
 }
 
 impl<'a> Decoder<'a> {
-    pub(super) fn new(stream: &'a [u8], offset: usize) -> Result<Self, LoadError> {
+    pub(super) fn new(stream: &'a [u8], offset: usize) -> Result<Self, FormatError> {
         let mut decoder = Self { stream, offset, at: 4 * STATES, states: [0; STATES] };
         let Some(head) = stream.get(..4 * STATES) else { return Err(decoder.truncated()) };
         for (state, bytes) in decoder.states.iter_mut().zip(head.as_chunks().0) {
@@ -198,7 +198,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// Decodes a run as long as `run`.
-    pub(super) fn run(&mut self, table: &DecodeTable, run: &mut [u8]) -> Result<(), LoadError> {
+    pub(super) fn run(&mut self, table: &DecodeTable, run: &mut [u8]) -> Result<(), FormatError> {
         let (mut states, mut at) = (self.states, self.at);
         let (chunks, tail) = run.as_chunks_mut::<STATES>();
         for chunk in chunks {
@@ -220,16 +220,16 @@ impl<'a> Decoder<'a> {
     }
 
     /// Checks that the stream ends here: all bytes read, and each state as the encoder started it.
-    pub(super) fn finish(&self) -> Result<(), LoadError> {
+    pub(super) fn finish(&self) -> Result<(), FormatError> {
         if self.at == self.stream.len() && self.states == [u64::from(LOW); STATES] {
             return Ok(());
         }
         let reason = "the coded symbols do not end where they should".into();
-        Err(LoadError::Corrupt { offset: self.offset + self.at, reason })
+        Err(FormatError::Corrupt { offset: self.offset + self.at, reason })
     }
 
-    fn truncated(&self) -> LoadError {
-        LoadError::Truncated { offset: self.offset + self.stream.len(), what: "the coded symbols" }
+    fn truncated(&self) -> FormatError {
+        FormatError::Truncated { offset: self.offset + self.stream.len(), what: "the coded symbols" }
     }
 }
 

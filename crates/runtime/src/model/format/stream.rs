@@ -2,7 +2,7 @@
 
 use super::bytes::{Reader, write_varint};
 use super::rans::{DecodeTable, Decoder, Encoder, Frequencies, count};
-use crate::error::LoadError;
+use crate::model::FormatError;
 use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -123,7 +123,7 @@ impl<'a> Source<'a> {
     ///
     /// # Errors
     /// Where it claims more than its length grants.
-    pub(super) fn claim(&mut self, entries: usize, positions: usize) -> Result<(), LoadError> {
+    pub(super) fn claim(&mut self, entries: usize, positions: usize) -> Result<(), FormatError> {
         let left = (self.left.entries.checked_sub(entries as u64), self.left.positions.checked_sub(positions as u64));
         let (Some(entries), Some(positions)) = left else {
             return Err(self.plain.corrupt("claims more values than a file of its length may"));
@@ -133,12 +133,12 @@ impl<'a> Source<'a> {
     }
 
     /// Reads a table for symbols below `symbols`.
-    pub(super) fn table(&mut self, symbols: usize) -> Result<Box<DecodeTable>, LoadError> {
+    pub(super) fn table(&mut self, symbols: usize) -> Result<Box<DecodeTable>, FormatError> {
         Ok(DecodeTable::new(&Frequencies::read(&mut self.plain, symbols)?))
     }
 
     /// Reads what [`Sink::symbols`] wrote; symbols are below `symbols`, their number was claimed before.
-    pub(super) fn symbols(&mut self, length: usize, symbols: usize) -> Result<Vec<u8>, LoadError> {
+    pub(super) fn symbols(&mut self, length: usize, symbols: usize) -> Result<Vec<u8>, FormatError> {
         const WHAT: &str = "symbols";
         if self.plain.byte(WHAT)? == 0 {
             let raw = self.plain.take(length, WHAT)?;
@@ -154,7 +154,7 @@ impl<'a> Source<'a> {
     }
 
     /// Reads what [`Sink::planes`] wrote.
-    pub(super) fn planes<const N: usize>(&mut self, length: usize) -> Result<Vec<[u8; N]>, LoadError> {
+    pub(super) fn planes<const N: usize>(&mut self, length: usize) -> Result<Vec<[u8; N]>, FormatError> {
         let mut numbers = vec![[0; N]; length];
         for plane in 0..N {
             let run = self.symbols(length, 256)?;
@@ -164,16 +164,16 @@ impl<'a> Source<'a> {
     }
 
     /// Reads what [`Sink::floats`] wrote.
-    pub(super) fn floats(&mut self, length: usize) -> Result<Vec<f32>, LoadError> {
+    pub(super) fn floats(&mut self, length: usize) -> Result<Vec<f32>, FormatError> {
         self.claim(length, 0)?;
         Ok(self.planes(length)?.into_iter().map(f32::from_le_bytes).collect())
     }
 
     /// Reads how many items follow, each of at least one byte.
-    pub(super) fn count(&mut self, what: &'static str) -> Result<usize, LoadError> {
+    pub(super) fn count(&mut self, what: &'static str) -> Result<usize, FormatError> {
         let count = self.plain.varint(what)?;
         if count > self.plain.rest().len() {
-            return Err(LoadError::Truncated { offset: self.plain.offset(), what });
+            return Err(FormatError::Truncated { offset: self.plain.offset(), what });
         }
         Ok(count)
     }
@@ -182,8 +182,8 @@ impl<'a> Source<'a> {
     pub(super) fn list<T>(
         &mut self,
         what: &'static str,
-        mut item: impl FnMut(&mut Reader<'a>) -> Result<T, LoadError>,
-    ) -> Result<Vec<T>, LoadError> {
+        mut item: impl FnMut(&mut Reader<'a>) -> Result<T, FormatError>,
+    ) -> Result<Vec<T>, FormatError> {
         (0..self.count(what)?).map(|_| item(&mut self.plain)).collect()
     }
 }

@@ -5,7 +5,7 @@ use super::lines::{Direction, Lines, SPARE, WORDS, expand, first_rows, rows_alik
 use super::predict;
 use super::rans::{Frequencies, count};
 use super::stream::{Sink, Source, planes_cost, symbols_cost, table_cost};
-use crate::error::LoadError;
+use crate::model::FormatError;
 use crate::shape::elements;
 use crate::weights::{Pattern, Weight, WeightData};
 use alloc::vec;
@@ -84,7 +84,7 @@ pub(super) fn write(sink: &mut Sink, weight: &Weight) {
     }
 }
 
-pub(super) fn read(source: &mut Source<'_>) -> Result<Weight, LoadError> {
+pub(super) fn read(source: &mut Source<'_>) -> Result<Weight, FormatError> {
     let name = source.plain.text("a weight's name")?;
     let shape = source.list("a weight's shape", |r| r.varint("a weight's shape"))?;
     let Some(elements) = elements(&shape).filter(|&n| n > 0 && !shape.is_empty()) else {
@@ -281,7 +281,7 @@ struct Read {
 }
 
 impl Read {
-    fn pattern(source: &mut Source<'_>, weight: &Weight) -> Result<Self, LoadError> {
+    fn pattern(source: &mut Source<'_>, weight: &Weight) -> Result<Self, FormatError> {
         let (rows, columns) = (weight.rows(), weight.columns());
         let mut kind = source.plain.byte("a pattern's kind")?;
         let mut block = 1;
@@ -334,7 +334,7 @@ impl Read {
         Ok(Self { lines: blocks.repeat_rows(block, rows), classes, class_count, block })
     }
 
-    fn labels(&self, source: &mut Source<'_>, weight: &Weight, centres: usize) -> Result<Vec<u8>, LoadError> {
+    fn labels(&self, source: &mut Source<'_>, weight: &Weight, centres: usize) -> Result<Vec<u8>, FormatError> {
         let pattern = &self.lines.pattern;
         match source.plain.byte("labels")? {
             ONE_TABLE => source.symbols(pattern.nnz(), centres),

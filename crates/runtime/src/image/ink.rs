@@ -1,7 +1,7 @@
 //! Finding the ink in photographs and scans: dark on light or light on dark, on an uneven and noisy background.
 
-use super::GrayImage;
 use super::background::Background;
+use super::normalize::Gray;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -20,18 +20,18 @@ const SPECK: usize = 200;
 ///
 /// On a background of pure white, ink is `255 - grey`, whatever the grey; on pure black, it is the grey. Otherwise it is
 /// what stands out from the background in its surroundings by more than the noise does, brought up to a pen's contrast.
-pub(super) fn extract(image: &GrayImage<'_>) -> Vec<u8> {
+pub(super) fn extract(image: &Gray<'_>) -> Vec<u8> {
     let is_small = image.width.min(image.height) < SMALLEST_SIDE;
     let mut ink = match plain_background(image) {
         Plain::Black if !is_small => image.pixels.to_vec(),
         Plain::No if !is_small => separate(image),
-        _ => invert(image.pixels),
+        _ => invert(&image.pixels),
     };
     remove_specks(&mut ink, image.width, image.height);
     ink
 }
 
-pub(super) fn is_on_white(image: &GrayImage<'_>) -> bool {
+pub(super) fn is_on_white(image: &Gray<'_>) -> bool {
     plain_background(image) == Plain::White
 }
 
@@ -44,7 +44,7 @@ enum Plain {
     No,
 }
 
-fn plain_background(image: &GrayImage<'_>) -> Plain {
+fn plain_background(image: &Gray<'_>) -> Plain {
     let counts = histogram(image.pixels.iter().copied());
     let pixels = image.pixels.len();
     match counts {
@@ -58,17 +58,17 @@ fn invert(pixels: &[u8]) -> Vec<u8> {
     pixels.iter().map(|&grey| 255 - grey).collect()
 }
 
-fn separate(image: &GrayImage<'_>) -> Vec<u8> {
+fn separate(image: &Gray<'_>) -> Vec<u8> {
     let (width, height) = (image.width, image.height);
     // Most of an image is paper, so most pixels lie on its side of the middle between the darkest and the lightest around.
-    let differences = |share| Background::new(image.pixels, width, share).differences(image.pixels);
+    let differences = |share| Background::new(&image.pixels, width, share).differences(&image.pixels);
     let darker: f64 = differences(0.02).into_iter().chain(differences(0.98)).map(f64::from).sum();
     let inverted;
     let pixels = if darker > 0.0 {
-        inverted = invert(image.pixels);
-        &inverted
+        inverted = invert(&image.pixels);
+        &inverted[..]
     } else {
-        image.pixels
+        &image.pixels[..]
     };
 
     // Strokes darken the blocks that they fill: the background starts from the lighter pixels, and then takes in those

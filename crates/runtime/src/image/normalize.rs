@@ -1,32 +1,15 @@
-//! From the image of a character to what the network sees; training and recognition call the same function.
+//! The thesis's normalization: size, place and contrast.
 
-mod background;
-mod ink;
-mod resize;
-
-use crate::error::RunError;
+use super::{Image, ImageError, ink, resize};
+use alloc::borrow::Cow;
 use alloc::vec;
 use alloc::vec::Vec;
 
-/// A grey image, row-major, one byte a pixel, 255 white.
-#[derive(Clone, Copy, Debug)]
-pub struct GrayImage<'a> {
-    pixels: &'a [u8],
-    width: usize,
-    height: usize,
-}
-
-impl<'a> GrayImage<'a> {
-    /// An image of `width * height` bytes.
-    ///
-    /// # Errors
-    /// [`RunError::InvalidImage`] where a side is zero or the number of bytes differs.
-    pub fn new(pixels: &'a [u8], width: usize, height: usize) -> Result<Self, RunError> {
-        match width.checked_mul(height) {
-            Some(n) if n > 0 && n == pixels.len() => Ok(Self { pixels, width, height }),
-            _ => Err(RunError::InvalidImage { width, height, bytes: pixels.len() }),
-        }
-    }
+/// An image in grey, row-major, 255 white.
+pub(super) struct Gray<'a> {
+    pub(super) pixels: Cow<'a, [u8]>,
+    pub(super) width: usize,
+    pub(super) height: usize,
 }
 
 /// Writes `image` into `out` (`size * size` bytes, row-major) as the thesis's network expects it: inverted, so that ink
@@ -39,21 +22,22 @@ impl<'a> GrayImage<'a> {
 /// result is the same on every machine. An image that already has the wanted form comes out unchanged, only inverted.
 ///
 /// # Errors
-/// [`RunError::InputLength`] where `out` has another length, [`RunError::EmptyImage`] where nothing is left that could be ink.
-pub fn normalize(image: GrayImage<'_>, size: usize, out: &mut [u8]) -> Result<(), RunError> {
+/// [`ImageError::OutputLen`] where `out` has another length, [`ImageError::Empty`] where nothing is left that could be ink.
+pub fn normalize(image: &Image<'_>, size: usize, out: &mut [u8]) -> Result<(), ImageError> {
     match size.checked_mul(size) {
         Some(n) if n > 0 && n == out.len() => {}
-        expected => return Err(RunError::InputLength { expected: expected.unwrap_or(usize::MAX), found: out.len() }),
+        expected => return Err(ImageError::OutputLen { expected: expected.unwrap_or(usize::MAX), found: out.len() }),
     }
+    let image = Gray { pixels: image.to_gray(), width: image.width(), height: image.height() };
     if image.width == size && image.height == size && ink::is_on_white(&image) {
         let inverted = image.pixels.iter().map(|&grey| 255 - grey).collect();
-        let ink = Ink::new(inverted, size).ok_or(RunError::EmptyImage)?;
+        let ink = Ink::new(inverted, size).ok_or(ImageError::Empty)?;
         if ink.is_normalized(size) {
             out.copy_from_slice(&ink.pixels);
             return Ok(());
         }
     }
-    let ink = Ink::new(ink::extract(&image), image.width).ok_or(RunError::EmptyImage)?;
+    let ink = Ink::new(ink::extract(&image), image.width).ok_or(ImageError::Empty)?;
     let longest = ink.width.max(ink.height);
     // The short side, to the nearest pixel; `u128` because both factors may be as large as the address space.
     let scaled = |side: usize| {

@@ -1,11 +1,14 @@
-//! Normalisation: crop, scale, centre; the same bytes everywhere.
+//! Normalization: crop, scale, centre; the same bytes everywhere.
 
-use hccr_runtime::RunError;
-use hccr_runtime::preprocess::{GrayImage, normalize};
+use hccr_runtime::image::{Image, ImageError, PixelFormat, normalize};
+
+fn gray(pixels: &[u8], width: usize, height: usize) -> Result<Image<'_>, ImageError> {
+    Image::new(pixels, width, height, PixelFormat::Gray)
+}
 
 fn normalized(pixels: &[u8], width: usize, height: usize, size: usize) -> Vec<u8> {
     let mut out = vec![7; size * size];
-    normalize(GrayImage::new(pixels, width, height).unwrap(), size, &mut out).unwrap();
+    normalize(&gray(pixels, width, height).unwrap(), size, &mut out).unwrap();
     out
 }
 
@@ -21,7 +24,7 @@ fn centred(width: usize, height: usize, size: usize, left: usize, top: usize) ->
 }
 
 #[test]
-fn a_normalised_image_is_only_inverted() {
+fn a_normalized_image_is_only_inverted() {
     // Odd margins, split either way; and a border that an earlier scaling left white.
     for (width, height, left, top) in
         [(96, 96, 0, 0), (71, 96, 12, 0), (71, 96, 13, 0), (96, 30, 0, 33), (94, 50, 0, 23)]
@@ -70,10 +73,17 @@ fn extreme_sides_stay_inside() {
 #[test]
 fn white_and_malformed_images_are_errors() {
     let mut out = [0; 16];
-    assert_eq!(normalize(GrayImage::new(&[255; 6], 2, 3).unwrap(), 4, &mut out), Err(RunError::EmptyImage));
-    assert!(GrayImage::new(&[0; 6], 2, 4).is_err());
-    assert!(GrayImage::new(&[], 0, 4).is_err());
-    assert!(GrayImage::new(&[0; 6], usize::MAX, 2).is_err());
+    assert_eq!(normalize(&gray(&[255; 6], 2, 3).unwrap(), 4, &mut out), Err(ImageError::Empty));
+    assert!(gray(&[0; 6], 2, 4).is_err());
+    assert!(gray(&[], 0, 4).is_err());
+    assert!(gray(&[0; 6], usize::MAX, 2).is_err());
+    let (width, height, stride, format, bytes) = (2, 4, 2, PixelFormat::Gray, 6);
+    assert_eq!(gray(&[0; 6], 2, 4).unwrap_err(), ImageError::Size { width, height, stride, format, bytes });
+    for (width, height, stride) in [(2, 2, 5), (3, 1, 2), (usize::MAX, 1, 9), (1, usize::MAX, 9), (1, 0, 9), (0, 1, 9)]
+    {
+        let image = Image::with_stride(&[0; 10], width, height, stride, PixelFormat::Rgb);
+        assert!(matches!(image, Err(ImageError::Size { .. })), "{width}x{height}, {stride}");
+    }
 }
 
 /// A pen's strokes on white: a frame, a cross, and a thin line.
@@ -85,7 +95,7 @@ fn character(width: usize, height: usize) -> Vec<u8> {
     (0..width * height).map(|i| if ink(i % width, i / width) { 95 } else { 255 }).collect()
 }
 
-/// Share of the pixels at which two normalised images differ by more than 80 grey levels.
+/// Share of the pixels at which two normalized images differ by more than 80 grey levels.
 fn difference(a: &[u8], b: &[u8]) -> f32 {
     a.iter().zip(b).filter(|(a, b)| a.abs_diff(**b) > 80).count() as f32 / a.len() as f32
 }
@@ -117,4 +127,47 @@ fn what_is_not_ink_is_taken_away() {
         specks[at] = 0;
     }
     assert!(normalized(&specks, 100, 110, 96) == want);
+}
+
+#[test]
+fn colour_becomes_luma_over_white() {
+    let gray = |pixels: &[u8], format| Image::new(pixels, 1, 1, format).unwrap().to_gray()[0];
+    for v in 0..=255 {
+        assert_eq!(gray(&[v; 3], PixelFormat::Rgb), v);
+        assert_eq!(gray(&[v, v, v, 255], PixelFormat::Rgba), v);
+        assert_eq!(gray(&[v, 255], PixelFormat::GrayAlpha), v);
+        assert_eq!(gray(&[v, v, v, 0], PixelFormat::Rgba), 255, "transparent is paper");
+    }
+    assert_eq!(
+        [0, 1, 2].map(|c| gray(&[0, 1, 2].map(|i| if i == c { 255 } else { 0 }), PixelFormat::Rgb)),
+        [76, 150, 29]
+    );
+    assert_eq!(gray(&[10, 100], PixelFormat::GrayAlpha), 159, "100 of 10 and 155 of 255");
+}
+
+#[test]
+fn any_format_and_stride_is_recognized_as_its_grey() {
+    let (width, height) = (100, 110);
+    let image = character(width, height);
+    let want = normalized(&image, width, height, 96);
+    let formats = [(PixelFormat::Gray, 1), (PixelFormat::GrayAlpha, 2), (PixelFormat::Rgb, 3), (PixelFormat::Rgba, 4)];
+    for (format, bytes) in formats {
+        assert_eq!(format.bytes(), bytes);
+        for padding in [0, 7] {
+            let mut pixels = Vec::new();
+            for row in image.chunks(width) {
+                pixels.extend(
+                    row.iter().flat_map(|&grey| {
+                        [grey, if bytes == 2 { 255 } else { grey }, grey, 255].into_iter().take(bytes)
+                    }),
+                );
+                pixels.resize(pixels.len() + padding, 9);
+            }
+            pixels.truncate(pixels.len() - padding);
+            let image = Image::with_stride(&pixels, width, height, width * bytes + padding, format).unwrap();
+            let mut found = vec![0; 96 * 96];
+            normalize(&image, 96, &mut found).unwrap();
+            assert!(found == want, "{format:?}, {padding}");
+        }
+    }
 }

@@ -1,0 +1,12 @@
+//! From the image of a character to what the network sees; training and recognition call the same function.
+
+mod background;
+mod error;
+mod ink;
+mod normalize;
+mod resize;
+mod view;
+
+pub use error::ImageError;
+pub use normalize::normalize;
+pub use view::{Image, PixelFormat};

@@ -1,0 +1,136 @@
+//! Pixels of a caller, whatever their format.
+
+use super::ImageError;
+use alloc::borrow::Cow;
+
+/// What the bytes of a pixel are, 8 bits per channel, not premultiplied by alpha.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PixelFormat {
+    /// Grey, 255 white.
+    Gray,
+    /// Grey and alpha.
+    GrayAlpha,
+    /// Red, green, blue.
+    Rgb,
+    /// Red, green, blue, alpha, as the canvas of a browser gives them.
+    Rgba,
+}
+
+impl PixelFormat {
+    /// Bytes per pixel.
+    pub const fn bytes(self) -> usize {
+        match self {
+            Self::Gray => 1,
+            Self::GrayAlpha => 2,
+            Self::Rgb => 3,
+            Self::Rgba => 4,
+        }
+    }
+}
+
+/// The pixels of an image, row by row from the top, borrowed from the caller.
+///
+/// What is recognized is its grey: of colours the luma of BT.601, `(299 red + 587 green + 114 blue) / 1000`, and then over
+/// white paper, `(alpha grey + (255 - alpha) 255) / 255`, each to the nearest integer. Transparent is therefore paper.
+///
+/// ```
+/// use hccr_runtime::image::{Image, PixelFormat};
+///
+/// // One transparent and one black pixel; each row is padded to 12 bytes.
+/// let pixels = [0, 0, 0, 0, 0, 0, 0, 255, 9, 9, 9, 9];
+/// let image = Image::with_stride(&pixels, 2, 1, 12, PixelFormat::Rgba)?;
+/// assert_eq!(*image.to_gray(), [255, 0]);
+/// # Ok::<_, hccr_runtime::image::ImageError>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Image<'a> {
+    pixels: &'a [u8],
+    width: usize,
+    height: usize,
+    stride: usize,
+    format: PixelFormat,
+}
+
+impl<'a> Image<'a> {
+    /// An image of `width * height` pixels in `pixels`, which has no other bytes.
+    ///
+    /// # Errors
+    /// [`ImageError::Size`] where a side is zero or the number of bytes differs.
+    pub fn new(pixels: &'a [u8], width: usize, height: usize, format: PixelFormat) -> Result<Self, ImageError> {
+        let image = Self { pixels, width, height, stride: width.saturating_mul(format.bytes()), format };
+        if image.len() == Some(pixels.len()) { Ok(image) } else { Err(image.wrong_size()) }
+    }
+
+    /// An image of which row `y` starts at the byte `y * stride` of `pixels`. Bytes between rows, and after the last, are not
+    /// looked at.
+    ///
+    /// # Errors
+    /// [`ImageError::Size`] where a side is zero, a row does not fit the stride, or there are too few bytes.
+    pub fn with_stride(
+        pixels: &'a [u8],
+        width: usize,
+        height: usize,
+        stride: usize,
+        format: PixelFormat,
+    ) -> Result<Self, ImageError> {
+        let image = Self { pixels, width, height, stride, format };
+        if image.len().is_some_and(|len| len <= pixels.len()) { Ok(image) } else { Err(image.wrong_size()) }
+    }
+
+    /// Bytes up to the last pixel; `None` for sides that no image has.
+    fn len(&self) -> Option<usize> {
+        let row = self.width.checked_mul(self.format.bytes()).filter(|&row| row > 0 && row <= self.stride)?;
+        self.height.checked_sub(1)?.checked_mul(self.stride)?.checked_add(row)
+    }
+
+    fn wrong_size(&self) -> ImageError {
+        ImageError::Size {
+            width: self.width,
+            height: self.height,
+            stride: self.stride,
+            format: self.format,
+            bytes: self.pixels.len(),
+        }
+    }
+
+    /// Pixels per row.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Number of rows.
+    pub fn height(&self) -> usize {
+        self.height
+    }
+
+    /// The grey of each pixel, `width * height` bytes; borrowed where the image has it so.
+    pub fn to_gray(&self) -> Cow<'a, [u8]> {
+        let row_bytes = self.width * self.format.bytes();
+        if self.format == PixelFormat::Gray && self.stride == self.width {
+            return Cow::Borrowed(&self.pixels[..self.width * self.height]);
+        }
+        let rows = self.pixels.chunks(self.stride).take(self.height);
+        rows.flat_map(|row| row[..row_bytes].chunks_exact(self.format.bytes()).map(gray)).collect()
+    }
+}
+
+fn gray(pixel: &[u8]) -> u8 {
+    match *pixel {
+        [gray] => gray,
+        [gray, alpha] => over_white(gray, alpha),
+        [red, green, blue] => luma(red, green, blue),
+        [red, green, blue, alpha] => over_white(luma(red, green, blue), alpha),
+        _ => u8::MAX,
+    }
+}
+
+fn luma(red: u8, green: u8, blue: u8) -> u8 {
+    let [red, green, blue] = [red, green, blue].map(u32::from);
+    ((299 * red + 587 * green + 114 * blue + 500) / 1000) as u8
+}
+
+fn over_white(gray: u8, alpha: u8) -> u8 {
+    let [gray, alpha] = [gray, alpha].map(u32::from);
+    ((alpha * gray + (255 - alpha) * 255 + 127) / 255) as u8
+}

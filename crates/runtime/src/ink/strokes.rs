@@ -1,0 +1,113 @@
+//! The strokes of a character.
+
+use super::{InkError, InkNormalizer, Step, WritingBox, render};
+use alloc::vec::Vec;
+
+/// A point of a pen's path, in any unit.
+///
+/// ```
+/// let point = hccr_runtime::ink::Point { x: 40.0, y: 150.0 };
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Point {
+    /// To the right.
+    pub x: f32,
+    /// Downwards.
+    pub y: f32,
+}
+
+impl Point {
+    pub(crate) fn is_finite(self) -> bool {
+        self.x.is_finite() && self.y.is_finite()
+    }
+}
+
+/// The finished strokes of one character, at least one point, all finite.
+///
+/// ```
+/// use hccr_runtime::ink::{Ink, Point, WritingBox};
+///
+/// let stroke = [Point { x: 40.0, y: 150.0 }, Point { x: 260.0, y: 147.0 }];
+/// let ink = Ink::new(&[stroke])?; // in its bounding box
+/// assert!(ink.steps().len() >= 2);
+/// let ink = ink.in_box(WritingBox::new(0.0, 0.0, 300.0, 300.0)?); // left, top, width, height
+/// assert_eq!(ink.strokes().count(), 1);
+/// # Ok::<_, hccr_runtime::ink::InkError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ink {
+    points: Vec<Point>,
+    /// The end of each stroke in `points`.
+    ends: Vec<usize>,
+    bounds: WritingBox,
+    writing_box: WritingBox,
+}
+
+impl Ink {
+    /// The ink of `strokes`, in the bounding box of all their points. Strokes without points add nothing.
+    ///
+    /// # Errors
+    /// [`InkError::NonFinitePoint`] for the first point that is NaN or infinite, [`InkError::Empty`] where there is none.
+    pub fn new<S: AsRef<[Point]>>(strokes: &[S]) -> Result<Self, InkError> {
+        let (mut points, mut ends) = (Vec::new(), Vec::new());
+        for (number, stroke) in strokes.iter().enumerate() {
+            check_finite(stroke.as_ref(), number, 0)?;
+            points.extend_from_slice(stroke.as_ref());
+            ends.push(points.len());
+        }
+        let bounds = WritingBox::around(points.iter().copied()).ok_or(InkError::Empty)?;
+        Ok(Self { points, ends, bounds, writing_box: bounds })
+    }
+
+    /// The same ink in a box that the caller knows.
+    pub fn in_box(self, writing_box: WritingBox) -> Self {
+        Self { writing_box, ..self }
+    }
+
+    /// The points of each stroke.
+    pub fn strokes(&self) -> impl Iterator<Item = &[Point]> {
+        self.ends.iter().scan(0, |start, &end| Some(&self.points[core::mem::replace(start, end)..end]))
+    }
+
+    /// The box that it is in: the caller's, or the bounding box.
+    pub fn writing_box(&self) -> WritingBox {
+        self.writing_box
+    }
+
+    /// The network's steps: those that an [`InkNormalizer`] gives for the points one by one, bit for bit.
+    ///
+    /// Size and place do not change those in the bounding box, nor do points given twice, and the number of points hardly
+    /// does, as long as the shape is the same.
+    pub fn steps(&self) -> Vec<Step> {
+        let mut normalizer = InkNormalizer::new(self.writing_box);
+        let mut steps = Vec::new();
+        for stroke in self.strokes() {
+            stroke.iter().for_each(|&point| normalizer.add_finite(point, &mut steps));
+            normalizer.end_stroke(&mut steps);
+        }
+        steps
+    }
+
+    /// Draws the ink with a round pen, `width` pixels wide: `size * size` grey values, row-major, dark on 255, the longest
+    /// side of the ink filling the image, whatever the box. A width of `size / 24` comes nearest to the images that the
+    /// offline network is trained on. A stroke of one point is a dot.
+    ///
+    /// # Errors
+    /// [`InkError::Canvas`] where `width` is not a positive number below `size`, or `size` is above 4096.
+    pub fn render(&self, size: usize, width: f32) -> Result<Vec<u8>, InkError> {
+        let is_sensible = width > 0.0 && f64::from(width) < size as f64 && size <= 1 << 12;
+        if is_sensible {
+            Ok(render::render(self.strokes(), self.bounds, size, width))
+        } else {
+            Err(InkError::Canvas { size })
+        }
+    }
+}
+
+/// Checks points of stroke `stroke`, of which the first is its point `first`.
+pub(crate) fn check_finite(points: &[Point], stroke: usize, first: usize) -> Result<(), InkError> {
+    match points.iter().position(|p| !p.is_finite()) {
+        Some(point) => Err(InkError::NonFinitePoint { stroke, point: first + point }),
+        None => Ok(()),
+    }
+}
