@@ -16,7 +16,9 @@ pub(crate) struct Aligned<T> {
 
 impl<T: Copy + Default> Aligned<T> {
     pub(crate) fn zeros(len: usize) -> Self {
-        let memory = alloc::vec![T::default(); len + LINE_BYTES / size_of::<T>()];
+        // Written now, and in order: pages that a packing kernel touches first, in its own order, made runs 5 % slower.
+        let mut memory = Vec::new();
+        memory.resize(len + LINE_BYTES / size_of::<T>(), T::default());
         let start = memory.as_ptr().align_offset(LINE_BYTES);
         Self { memory, start, len }
     }
