@@ -5,7 +5,6 @@
 extern crate alloc;
 
 mod compile;
-mod error;
 mod exec;
 pub mod image;
 pub mod ink;
@@ -18,9 +17,8 @@ mod recognizer;
 mod tensor;
 mod weights;
 
-pub use compile::PlannedLayer;
-pub use error::{PlanError, RunError};
-pub use exec::{Batch, Job, Plan, SequenceSession, SequenceState, Session};
+pub use compile::{PlanError, PlannedLayer};
+pub use exec::{Batch, Job, Plan, RunError, SequenceSession, SequenceState, Session};
 pub use isa::IsaKind;
 pub use model::{FormatError, LayerCost, Model, ModelBuilder, ModelError, Node, Op, ValueId};
 pub use recognizer::{Candidate, FusedRecognizer, InkRecognizer, InkSession, Recognizer, RecognizerError, fuse};

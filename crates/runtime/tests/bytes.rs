@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Rng, run};
+use common::{Rng, run, run_with, runs};
 use hccr_runtime::shape::{Conv2dParams, LinearParams, Pool2dParams};
 use hccr_runtime::{IsaKind, Model, ModelBuilder, Op, Pattern, Plan, ValueId, Weight, WeightData, WeightId};
 
@@ -140,8 +140,8 @@ impl Random {
     }
 }
 
-/// Fails unless all instruction sets give the reference's answer to the last bit, with kernels of these names. False for an
-/// answer that is one value over and over, which tells little.
+/// Fails unless all kernels that fit give the reference's answer to the last bit, on all instruction sets, and the plan's choice
+/// has kernels of these names. False for an answer that is one value over and over, which tells little.
 fn check(model: &Model, input: &[f32], kernels: &[&str], what: &str) -> bool {
     let want: Vec<f32> = reference(model, input).iter().map(|&v| v as f32).collect();
     for isa in IsaKind::available() {
@@ -150,6 +150,11 @@ fn check(model: &Model, input: &[f32], kernels: &[&str], what: &str) -> bool {
             assert!(table.contains(kernel), "{what}: no {kernel} in\n{table}");
         }
         assert_eq!(run(model, isa, input), want, "{what}, {isa}\n{table}");
+        for kernel in Plan::kernels().filter(|kernel| kernel.starts_with("u8_")) {
+            if let Some(found) = run_with(model, isa, kernel, input) {
+                assert_eq!(found, want, "{what}, {kernel} on {isa}");
+            }
+        }
     }
     want.iter().any(|&v| v != want[0])
 }
@@ -216,6 +221,12 @@ fn a_whole_network_stays_bytes() {
         let model = random.builder.finish().unwrap();
         let kernels = ["u8_quantize", "u8_conv_pool"];
         assert!(check(&model, &input, &kernels, &format!("seed {seed}")));
+        for (isa, kernel) in IsaKind::available().into_iter().flat_map(|isa| Plan::kernels().map(move |k| (isa, k))) {
+            let fits = runs(&Plan::with_kernel(&model, isa, kernel).unwrap(), kernel);
+            // Without zeros only where there is an instruction for it.
+            let expected = kernel.starts_with("u8_") && (kernel != "u8_spmv" || isa == IsaKind::Avx512);
+            assert_eq!(fits, expected, "{kernel} on {isa}");
+        }
         let table = Plan::new(&model).unwrap().to_string();
         assert!(!table.contains("f32_"), "{table}");
         assert_eq!(Model::from_bytes(&model.to_bytes()), Ok(model));

@@ -2,9 +2,9 @@
 
 mod common;
 
-use common::{Rng, assert_close, assert_sums_close, run};
+use common::{Rng, assert_close, assert_sums_close, kind, run, run_with, runs};
 use hccr_runtime::shape::{Conv2dParams, LinearParams, Pool2dParams};
-use hccr_runtime::{IsaKind, Model, ModelBuilder, Op, Plan, ValueId, Weight, WeightData, WeightId};
+use hccr_runtime::{IsaKind, Model, ModelBuilder, Op, Plan, PlanError, ValueId, Weight, WeightData, WeightId};
 #[cfg(not(target_family = "wasm"))]
 use proptest::prelude::*;
 
@@ -66,22 +66,37 @@ impl ConvProblem {
         out
     }
 
+    /// By the plan's choice, and by every kernel that fits.
     fn check(&self) {
-        self.check_kernel("", 1e-5);
+        check_kernels(&self.model(), &self.input, &self.reference(), &format!("{:?} on {:?}", self.params, self.size));
     }
 
-    /// The plan takes a kernel whose name contains `kernel`, and the answers are off by at most `tolerance`.
-    fn check_kernel(&self, kernel: &str, tolerance: f32) {
-        let (model, want) = (self.model(), self.reference());
+    /// As [`ConvProblem::check`], where one of those that fit has a name that begins with `kernel`.
+    fn check_with(&self, kernel: &str) {
         for isa in IsaKind::available() {
-            let table = Plan::with_isa(&model, isa).unwrap().to_string();
-            assert!(table.contains(kernel), "no {kernel} for {:?} on {:?}:\n{table}", self.params, self.size);
-            let found = run(&model, isa, &self.input);
-            let what = format!("{isa} {:?} on {:?}", self.params, self.size);
-            assert_sums_close(&found, &want, tolerance, TERMS, &what);
+            let plan = Plan::with_kernel(&self.model(), isa, kind(kernel).unwrap()).unwrap();
+            assert!(plan.layers()[0].kernel.starts_with(kernel), "{isa} {:?} on {:?}:\n{plan}", self.params, self.size);
+        }
+        self.check();
+    }
+}
+
+/// Holds the answers of the plan's choice and of every kernel that fits to `want`, on every instruction set.
+fn check_kernels(model: &Model, input: &[f32], want: &[f32], what: &str) {
+    for isa in IsaKind::available() {
+        let chosen = if runs(&Plan::with_isa(model, isa).unwrap(), "f32_winograd") { WINOGRAD } else { 1e-5 };
+        assert_sums_close(&run(model, isa, input), want, chosen, TERMS, &format!("{isa} {what}"));
+        for kernel in Plan::kernels() {
+            if let Some(found) = run_with(model, isa, kernel, input) {
+                let tolerance = if kernel == "f32_winograd" { WINOGRAD } else { 1e-5 };
+                assert_sums_close(&found, want, tolerance, TERMS, &format!("{kernel} {isa} {what}"));
+            }
         }
     }
 }
+
+/// The transforms of Winograd's algorithm enlarge rounding errors.
+const WINOGRAD: f32 = 5e-5;
 
 /// Products of weights and inputs, both uniform in [-1, 1), have this size.
 const TERMS: f32 = 0.25;
@@ -128,12 +143,37 @@ impl LinearProblem {
             .collect()
     }
 
+    /// By the plan's choice, and by every kernel that fits.
     fn check(&self) {
-        for isa in IsaKind::available() {
-            let found = run(&self.model(), isa, &self.input);
-            assert_sums_close(&found, &self.reference(), 1e-5, TERMS, &format!("{isa} {:?}", self.params));
+        check_kernels(&self.model(), &self.input, &self.reference(), &format!("{:?}", self.params));
+    }
+}
+
+/// Every kernel for numbers runs in these tests, on every instruction set: there is a problem that it fits.
+#[test]
+fn every_kernel_has_a_problem() {
+    let conv = ConvProblem::new(Conv2dParams::same(4, 16, [3, 3]), [8, 8], 0.5, 1);
+    let pooled = |problem: &ConvProblem| {
+        let [channels, h, w] = [problem.params.in_channels, problem.size[0], problem.size[1]];
+        let p = problem.params;
+        let mut builder = ModelBuilder::new(&[channels, h, w]);
+        let weight = builder.dense("weight", &p.weight_shape(), problem.weight.clone());
+        builder.push("conv", Op::Conv2d { params: p, weight, scale: None, bias: None, prelu: None });
+        builder.push("pool", Op::MaxPool2d { params: Pool2dParams::THESIS });
+        builder.finish().unwrap()
+    };
+    let mut linear = LinearProblem::new(40, 70, 0.4, 1);
+    let models = [conv.model(), pooled(&conv), linear.model(), shared_values(&mut linear, 5)];
+    for isa in IsaKind::available() {
+        for kernel in Plan::kernels().filter(|kernel| kernel.starts_with("f32_")) {
+            let fits = |model| runs(&Plan::with_kernel(model, isa, kernel).unwrap(), kernel);
+            assert!(models.iter().any(fits), "{kernel} on {isa}");
         }
     }
+    assert!(matches!(
+        Plan::with_kernel(&models[0], IsaKind::Scalar, "f32_abacus"),
+        Err(PlanError::UnknownKernel { kernel }) if kernel == "f32_abacus"
+    ));
 }
 
 #[test]
@@ -162,26 +202,26 @@ fn convolutions_with_pixel_tails_and_channel_tails() {
 #[test]
 fn winograd_s_tiles_with_channel_tails() {
     for (i, out_channels) in [47, 65, 70].into_iter().enumerate() {
-        for (kernel, size, name, tolerance) in [
-            ([3, 3], [12, 20], "winograd_4x4", 5e-5),
-            ([3, 3], [6, 10], "winograd_2x2", 1e-5),
-            ([3, 1], [12, 17], "winograd_4x1", 1e-5),
-            ([3, 1], [6, 16], "winograd_2x1", 1e-5),
-            ([1, 3], [9, 20], "winograd_1x4", 1e-5),
-            ([1, 3], [5, 30], "winograd_1x2", 1e-5),
+        for (kernel, size, name) in [
+            ([3, 3], [12, 20], "f32_winograd_4x4"),
+            ([3, 3], [6, 10], "f32_winograd_2x2"),
+            ([3, 1], [12, 17], "f32_winograd_4x1"),
+            ([3, 1], [6, 16], "f32_winograd_2x1"),
+            ([1, 3], [9, 20], "f32_winograd_1x4"),
+            ([1, 3], [5, 30], "f32_winograd_1x2"),
         ] {
-            let params = Conv2dParams::same(140 + i, out_channels, kernel);
-            ConvProblem::new(params, size, 1.0, i as u64).check_kernel(name, tolerance);
+            let params = Conv2dParams::same(14 + i, out_channels, kernel);
+            ConvProblem::new(params, size, 1.0, i as u64).check_with(name);
         }
     }
 }
 
 #[test]
 fn winograd_s_tiles_in_several_blocks_and_with_other_paddings() {
-    ConvProblem::new(Conv2dParams::same(100, 20, [3, 3]), [24, 64], 1.0, 2).check_kernel("winograd_4x4", 5e-5);
+    ConvProblem::new(Conv2dParams::same(100, 20, [3, 3]), [24, 64], 1.0, 2).check_with("f32_winograd_4x4");
     for (padding, size) in [([0, 0], [14, 18]), ([2, 2], [14, 14]), ([0, 1], [10, 36])] {
         let params = Conv2dParams { padding, ..Conv2dParams::same(64, 40, [3, 3]) };
-        ConvProblem::new(params, size, 1.0, 3).check_kernel("winograd_4x4", 5e-5);
+        ConvProblem::new(params, size, 1.0, 3).check_with("f32_winograd_4x4");
     }
 }
 
@@ -196,7 +236,7 @@ fn zeros_in_blocks_of_output_channels() {
             let block = i / columns / 4 * columns + i % columns;
             *weight = if kept[block] == 0.0 { 0.0 } else { *weight };
         }
-        problem.check_kernel("bspmm_4x", 1e-5);
+        problem.check_with("f32_bspmm_4x");
     }
 }
 
@@ -279,9 +319,8 @@ fn convolution_and_pooling_in_one_pass() {
             // With its output wanted too, the convolution is a step of its own.
             let [model, two] = [&[pooled][..], &[pooled, conv]].map(&mut with_outputs);
             for isa in IsaKind::available() {
-                let found = run(&model, isa, &problem.input);
-                assert!(Plan::with_isa(&model, isa).unwrap().to_string().contains("conv_pool"));
-                assert!(!Plan::with_isa(&two, isa).unwrap().to_string().contains("conv_pool"));
+                let found = run_with(&model, isa, "f32_conv_pool", &problem.input).expect("one pass");
+                assert!(!runs(&Plan::with_kernel(&two, isa, "f32_conv_pool").unwrap(), "f32_conv_pool"));
                 assert_close(&found, &run(&two, isa, &problem.input), 1e-6, &format!("{isa} {h}x{w}"));
             }
         }
@@ -323,29 +362,38 @@ fn sparse_and_codebook_weights_equal_their_dense_twins() {
     }
 }
 
+/// The layer with so many values that repeat, and a factor for each row that is not multiplied into them; the problem becomes
+/// the same.
+fn shared_values(problem: &mut LinearProblem, centres: usize) -> Model {
+    let LinearParams { in_features, out_features } = problem.params;
+    let shape = [out_features, in_features];
+    let sparse = Weight::sparse("weight", &shape, &problem.weight);
+    let WeightData::Sparse { pattern, values } = sparse.data else { panic!("not sparse") };
+    let labels = (0..values.len()).map(|i| (i % centres) as u8).collect();
+    let centres = (0..centres).map(|i| i as f32 * 0.125 + 0.25).collect();
+    let codebook = Weight::new("weight", &shape, WeightData::Codebook { pattern, centres, labels });
+    problem.weight = codebook.to_dense();
+    let mut model = problem.model().edit();
+    *model.weight_mut(WeightId(0)) = codebook;
+    let factors = Rng(3).values(out_features);
+    let id = model.dense("scale", &[out_features], factors.clone());
+    let Op::Linear { scale, .. } = model.op_mut(0) else { panic!("not a linear layer") };
+    *scale = Some(id);
+    for (row, factor) in problem.weight.chunks_mut(in_features).zip(factors) {
+        row.iter_mut().for_each(|v| *v *= factor);
+    }
+    model.finish().unwrap()
+}
+
 #[test]
 fn few_shared_values_of_a_linear_layer_stay_labels() {
-    for (outputs, centres, name) in [(64, 31, "gemv_u8"), (126, 2, "gemv_u8"), (128, 40, "gemv_64")] {
+    for (outputs, centres, few) in [(64, 31, true), (126, 2, true), (128, 40, false)] {
         let mut problem = LinearProblem::new(37, outputs, 0.7, 13);
-        let sparse = Weight::sparse("weight", &[outputs, 37], &problem.weight);
-        let WeightData::Sparse { pattern, values } = sparse.data.clone() else { panic!("not sparse") };
-        let labels = (0..values.len()).map(|i| (i % centres) as u8).collect();
-        let centres = (0..centres).map(|i| i as f32 * 0.125 + 0.25).collect();
-        let codebook = Weight::new("weight", &[outputs, 37], WeightData::Codebook { pattern, centres, labels });
-        problem.weight = codebook.to_dense();
-        let mut model = problem.model().edit();
-        *model.weight_mut(WeightId(0)) = codebook;
-        let factors = Rng(3).values(outputs);
-        let id = model.dense("scale", &[outputs], factors.clone());
-        let Op::Linear { scale, .. } = model.op_mut(0) else { panic!("not a linear layer") };
-        *scale = Some(id);
-        let model = model.finish().unwrap();
-        for (row, factor) in problem.weight.chunks_mut(37).zip(factors) {
-            row.iter_mut().for_each(|v| *v *= factor);
-        }
+        let model = shared_values(&mut problem, centres);
+        check_kernels(&model, &problem.input, &problem.reference(), &format!("{centres} centres, {outputs}"));
         for isa in IsaKind::available() {
-            assert!(Plan::with_isa(&model, isa).unwrap().to_string().contains(name), "{isa} {name}");
-            assert_close(&run(&model, isa, &problem.input), &problem.reference(), 1e-5, &format!("{isa} {outputs}"));
+            let plan = Plan::with_isa(&model, isa).unwrap();
+            assert_eq!(runs(&plan, "f32_gemv_u8"), few, "{isa} {centres}\n{plan}");
         }
     }
 }

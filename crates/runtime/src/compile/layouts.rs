@@ -1,9 +1,9 @@
 //! The layout and the buffer of each value.
 
-use crate::error::PlanError;
+use super::error::PlanError;
 use crate::kernels::CHUNK;
 use crate::model::{Model, Op, ValueId};
-use crate::shape::STEPS;
+use crate::tensor::shape::STEPS;
 use crate::tensor::{Elements, Layout, Quantization};
 use alloc::vec::Vec;
 

@@ -3,22 +3,23 @@
 
 mod arena;
 mod dtypes;
+mod error;
 mod fuse;
 mod layouts;
 mod program;
 mod select;
 
+pub use error::PlanError;
 pub use program::PlannedLayer;
 pub(crate) use program::{Input, Program, Tail};
 
-use crate::error::PlanError;
 use crate::isa::Token;
 use crate::kernels::f32::lstm::Lstm;
 use crate::kernels::f32::over_time::AddUp;
 use crate::kernels::f32::pointwise::{Operation, Pointwise};
 use crate::kernels::{GROUP, Kernel, LAYER_KERNELS};
 use crate::model::{Model, Op};
-use crate::shape::is_sequence;
+use crate::tensor::shape::is_sequence;
 use crate::tensor::{Elements, LINE, Layout};
 use alloc::boxed::Box;
 use alloc::vec;

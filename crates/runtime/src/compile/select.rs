@@ -10,7 +10,7 @@ use crate::kernels::pool::MaxPool;
 use crate::kernels::u8::quantize::Quantize;
 use crate::kernels::{Kernel, LAYER_KERNELS, Layer, LayerKind, Registered};
 use crate::model::{Model, Op};
-use crate::shape::Conv2dParams;
+use crate::tensor::shape::Conv2dParams;
 use crate::tensor::{Elements, Layout, Quantization};
 use crate::weights::{Matrix, WeightId};
 use alloc::boxed::Box;

@@ -1,8 +1,8 @@
 //! Many samples at once, on the caller's threads.
 
+use super::error::RunError;
 use super::plan::Plan;
 use super::session::{Session, check_finite};
-use crate::error::RunError;
 use crate::kernels::GROUP;
 use crate::tensor::Aligned;
 use alloc::sync::Arc;

@@ -2,7 +2,7 @@
 
 use super::plan::Plan;
 use crate::compile::PlannedLayer;
-use crate::shape::display;
+use crate::tensor::shape::display;
 use alloc::format;
 use alloc::string::String;
 use core::fmt;

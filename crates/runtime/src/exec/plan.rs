@@ -1,7 +1,7 @@
 //! The plan: a model made ready for this machine.
 
+use crate::compile::PlanError;
 use crate::compile::{Input, PlannedLayer, Program, Tail, compile, kernel_names};
-use crate::error::PlanError;
 use crate::isa::{IsaKind, Token};
 use crate::kernels::{CHUNK, Extent, GROUP};
 use crate::model::Model;

@@ -1,8 +1,8 @@
 //! A session for a sequence that comes in parts.
 
+use super::error::RunError;
 use super::plan::Plan;
 use super::session::check_finite;
-use crate::error::RunError;
 use crate::tensor::Aligned;
 use alloc::sync::Arc;
 use alloc::vec::Vec;

@@ -1,9 +1,9 @@
 //! A session: working memory for one run at a time.
 
+use super::error::RunError;
 use super::plan::Plan;
 use super::sequence;
 use crate::compile::PlannedLayer;
-use crate::error::RunError;
 use crate::tensor::Aligned;
 use alloc::sync::Arc;
 use core::fmt;

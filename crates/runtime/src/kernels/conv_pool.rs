@@ -9,7 +9,7 @@ use super::layer::{Layer, LayerKernel};
 use super::pool::Order;
 use super::tiles::{TileBody, run_tile, tiles};
 use crate::isa::{Body, Isa, MAX_LANES, Token, Tuning};
-use crate::shape::Conv2dParams;
+use crate::tensor::shape::Conv2dParams;
 use crate::tensor::{LINE, Layout};
 use alloc::format;
 use alloc::string::String;

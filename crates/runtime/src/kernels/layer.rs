@@ -3,7 +3,7 @@
 use super::kernel::Kernel;
 use super::tiles::FlatPlanes;
 use crate::isa::{LEVEL_2_BYTES, ProductTuning, Token, Tuning};
-use crate::shape::{Conv2dParams, Pool2dParams};
+use crate::tensor::shape::{Conv2dParams, Pool2dParams};
 use crate::tensor::{Elements, LINE, Layout};
 use crate::weights::Matrix;
 use alloc::boxed::Box;

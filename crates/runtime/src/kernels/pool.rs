@@ -3,8 +3,8 @@
 
 use super::kernel::{Io, Kernel};
 use crate::isa::{Body, Isa, MAX_LANES, Token};
-use crate::shape::Pool2dParams;
 use crate::tensor::Layout;
+use crate::tensor::shape::Pool2dParams;
 use alloc::format;
 use alloc::string::String;
 

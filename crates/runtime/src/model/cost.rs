@@ -2,7 +2,7 @@
 
 use super::graph::Model;
 use super::op::Op;
-use crate::shape::is_sequence;
+use crate::tensor::shape::is_sequence;
 use alloc::string::String;
 use alloc::vec::Vec;
 

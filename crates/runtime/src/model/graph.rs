@@ -1,7 +1,7 @@
 //! The graph.
 
 use super::op::Op;
-use crate::shape::is_sequence;
+use crate::tensor::shape::is_sequence;
 use crate::weights::{Weight, WeightId};
 use alloc::string::String;
 use alloc::vec::Vec;

@@ -1,6 +1,6 @@
 //! The closed set of operations.
 
-use crate::shape::{Conv2dParams, LinearParams, LstmParams, Pool2dParams};
+use crate::tensor::shape::{Conv2dParams, LinearParams, LstmParams, Pool2dParams};
 use crate::weights::{MAX_INTEGER, WeightId};
 
 /// An operation. Each has one output; all but the input's owner have one input.

@@ -3,7 +3,7 @@
 use super::error::ModelError;
 use super::graph::Model;
 use super::op::Op;
-use crate::shape::{STEPS, display, elements, is_sequence};
+use crate::tensor::shape::{STEPS, display, elements, is_sequence};
 use crate::weights::{Pattern, Weight, WeightData, WeightId};
 use alloc::format;
 use alloc::string::String;

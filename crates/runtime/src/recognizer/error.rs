@@ -1,6 +1,6 @@
 //! Why there is no recognizer.
 
-use crate::error::PlanError;
+use crate::compile::PlanError;
 use crate::model::FormatError;
 use core::fmt;
 

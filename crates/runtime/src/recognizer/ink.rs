@@ -4,7 +4,7 @@ use super::{Candidate, Classifier, RecognizerError, likeliest, sure};
 use crate::exec::Plan;
 use crate::ink::{FEATURES, Ink};
 use crate::model::Model;
-use crate::shape::STEPS;
+use crate::tensor::shape::STEPS;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 

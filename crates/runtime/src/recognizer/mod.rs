@@ -12,7 +12,7 @@ pub use image::Recognizer;
 pub use ink::InkRecognizer;
 pub use ink_session::InkSession;
 
-use crate::error::RunError;
+use crate::exec::RunError;
 use crate::exec::{Plan, Session};
 use crate::model::{Model, Op};
 use alloc::sync::Arc;

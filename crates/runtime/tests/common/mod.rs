@@ -36,6 +36,22 @@ pub(crate) fn run(model: &Model, isa: IsaKind, input: &[f32]) -> Vec<f32> {
     Session::new(Arc::new(plan)).run(input).unwrap().to_vec()
 }
 
+/// The name of the kernel for layers with a matrix that `kernel` begins with, as [`Plan::kernels`] lists it.
+pub(crate) fn kind(kernel: &str) -> Option<&'static str> {
+    Plan::kernels().filter(|name| kernel.starts_with(name)).max_by_key(|name| name.len())
+}
+
+/// Whether a layer of the plan runs `kernel`.
+pub(crate) fn runs(plan: &Plan, kernel: &str) -> bool {
+    plan.layers().iter().any(|layer| kind(&layer.kernel) == Some(kernel))
+}
+
+/// The answer where `kernel` runs each layer that it fits; `None` where it fits none.
+pub(crate) fn run_with(model: &Model, isa: IsaKind, kernel: &str, input: &[f32]) -> Option<Vec<f32>> {
+    let plan = Plan::with_kernel(model, isa, kernel).unwrap();
+    runs(&plan, kernel).then(|| Session::new(Arc::new(plan)).run(input).unwrap().to_vec())
+}
+
 /// Fails where an element is off by more than `tolerance` of the largest wanted one.
 pub(crate) fn assert_close(found: &[f32], want: &[f32], tolerance: f32, what: &str) {
     assert_sums_close(found, want, tolerance, 1e-3, what);

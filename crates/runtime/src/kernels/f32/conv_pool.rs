@@ -5,8 +5,8 @@ use crate::isa::{Isa, Tuning};
 use crate::kernels::conv_pool::{MR, Products};
 use crate::kernels::layer::{Epilogue, Layer};
 use crate::kernels::pool;
-use crate::shape::Conv2dParams;
 use crate::tensor::Aligned;
+use crate::tensor::shape::Conv2dParams;
 use alloc::vec::Vec;
 
 /// Products of numbers.

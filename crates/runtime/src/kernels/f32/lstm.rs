@@ -4,7 +4,7 @@
 use super::activation::{sigmoid, tanh};
 use crate::isa::{Body, Isa, MAX_LANES, Token};
 use crate::kernels::kernel::{Extent, Io, Kernel};
-use crate::shape::LstmParams;
+use crate::tensor::shape::LstmParams;
 use crate::tensor::{LINE, Layout};
 use alloc::boxed::Box;
 use alloc::format;

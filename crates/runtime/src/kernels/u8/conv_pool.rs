@@ -6,7 +6,7 @@ use crate::isa::{Isa, Tuning};
 use crate::kernels::conv_pool::{MR, Products};
 use crate::kernels::layer::Layer;
 use crate::kernels::pool;
-use crate::shape::Conv2dParams;
+use crate::tensor::shape::Conv2dParams;
 use alloc::vec::Vec;
 
 /// Products of bytes, whose `MR` channels are one quad.

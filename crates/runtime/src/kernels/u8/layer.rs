@@ -2,8 +2,8 @@
 
 use super::epilogue::ByteEpilogue;
 use crate::kernels::layer::{Layer, LayerKind};
-use crate::shape::Conv2dParams;
 use crate::tensor::Elements;
+use crate::tensor::shape::Conv2dParams;
 use crate::weights::Integers;
 use alloc::vec::Vec;
 

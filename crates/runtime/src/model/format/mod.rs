@@ -10,7 +10,7 @@ mod weights;
 use super::graph::{Model, Node, ValueId};
 use super::op::Op;
 use crate::model::FormatError;
-use crate::shape::{Conv2dParams, LinearParams, LstmParams, Pool2dParams};
+use crate::tensor::shape::{Conv2dParams, LinearParams, LstmParams, Pool2dParams};
 use crate::weights::{Weight, WeightId};
 use alloc::vec::Vec;
 use bytes::{Reader, crc32, write_text, write_varint};

@@ -6,7 +6,7 @@ use super::predict;
 use super::rans::{Frequencies, count};
 use super::stream::{Sink, Source, planes_cost, symbols_cost, table_cost};
 use crate::model::FormatError;
-use crate::shape::elements;
+use crate::tensor::shape::elements;
 use crate::weights::{Pattern, Weight, WeightData};
 use alloc::vec;
 use alloc::vec::Vec;

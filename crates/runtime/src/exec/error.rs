@@ -1,30 +1,6 @@
-//! Errors of plans and of their runs: each names the place and the reason.
+//! Why a run fails.
 
-use alloc::string::String;
 use core::fmt;
-
-/// A plan that could not be made.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum PlanError {
-    /// The plan would need more memory than this crate grants.
-    TooLarge {
-        /// Name of the layer.
-        layer: String,
-        /// Elements wanted.
-        elements: usize,
-    },
-    /// The wanted instruction set is not available on this CPU.
-    IsaUnavailable {
-        /// Its name.
-        isa: &'static str,
-    },
-    /// There is no kernel of the wanted name.
-    UnknownKernel {
-        /// The name.
-        kernel: String,
-    },
-}
 
 /// A run of a session or a batch that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,18 +42,6 @@ pub enum RunError {
     ForeignState,
 }
 
-impl fmt::Display for PlanError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooLarge { layer, elements } => {
-                write!(f, "layer '{layer}' needs {elements} elements, too many to plan")
-            }
-            Self::IsaUnavailable { isa } => write!(f, "instruction set {isa} is not available on this CPU"),
-            Self::UnknownKernel { kernel } => write!(f, "there is no kernel {kernel}"),
-        }
-    }
-}
-
 impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -101,5 +65,4 @@ impl fmt::Display for RunError {
     }
 }
 
-impl core::error::Error for PlanError {}
 impl core::error::Error for RunError {}
