@@ -12,7 +12,7 @@ macro_rules! has {
         #[cfg(feature = "std")]
         { $(std::arch::is_x86_feature_detected!($feature))&&+ }
         #[cfg(not(feature = "std"))]
-        { $(super::super::cpuid::has($feature))&&+ }
+        { $(crate::isa::cpuid::has($feature))&&+ }
     }};
 }
 use has;
