@@ -2,7 +2,6 @@
 #![forbid(unsafe_code)]
 
 mod args;
-mod int8;
 mod ladder;
 mod measure;
 mod offline;

@@ -9,7 +9,8 @@ use hccr_compress::{
 use hccr_data::ImageSet;
 use hccr_graph_opt::optimize;
 use hccr_models::offline::OfflineTrainer;
-use hccr_models::{Baseline, SampleSet, TrainerState};
+use hccr_models::pipeline::Baseline;
+use hccr_models::{SampleSet, TrainerState};
 use hccr_nn_train::{Decay, Schedule, Sgd, checkpoint, evaluate};
 use hccr_runtime::image::{Image, PixelFormat};
 use hccr_runtime::{Model, Recognizer};

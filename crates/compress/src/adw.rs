@@ -49,9 +49,9 @@ pub struct AdwConfig {
     pub ramp_steps: usize,
 }
 
-/// One interval of training.
+/// One interval of a pruning.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct AdwRecord {
+pub struct PruningRecord {
     /// Share of dropped weights of each layer, in the order of the targets.
     pub sparsity: Vec<f32>,
     /// What the interval measured.
@@ -67,8 +67,7 @@ pub struct Adw {
     blocks: Vec<Blocks>,
     /// Thresholds of [`Strategy::FixedThreshold`], once known.
     thresholds: Option<Vec<f32>>,
-    /// Share of dropped weights of each layer in each interval.
-    sparsity: Vec<Vec<f32>>,
+    history: Vec<PruningRecord>,
 }
 
 impl Adw {
@@ -90,7 +89,7 @@ impl Adw {
         }
         let blocks = |(name, _): &(String, f32)| Ok(Blocks::new(find(layers, name)?, config.block));
         let blocks = config.targets.iter().map(blocks).collect::<Result<_, InputError>>()?;
-        Ok(Self { config, blocks, thresholds: None, sparsity: Vec::new() })
+        Ok(Self { config, blocks, thresholds: None, history: Vec::new() })
     }
 
     /// Which weights are dropped together.
@@ -99,10 +98,8 @@ impl Adw {
     }
 
     /// Everything measured so far.
-    pub fn history(&self) -> impl DoubleEndedIterator<Item = AdwRecord> + ExactSizeIterator {
-        let record =
-            |(sparsity, record): (&Vec<f32>, &Record)| AdwRecord { sparsity: sparsity.clone(), record: *record };
-        self.sparsity.iter().zip(self.config.phase.history()).map(record)
+    pub fn history(&self) -> &[PruningRecord] {
+        &self.history
     }
 
     /// Share of dropped weights of each layer now, in the order of the targets.
@@ -132,12 +129,14 @@ impl Adw {
         let mut progress = self.config.phase.advance(trainer)?;
         let mean = sparsity.iter().sum::<f32>() / sparsity.len().max(1) as f32;
         progress.message = format!("mean sparsity {:.1} %: {}", 100.0 * mean, progress.message);
-        self.sparsity.push(sparsity);
+        let record = self.config.phase.history().last();
+        self.history.extend(record.map(|&record| PruningRecord { sparsity, record }));
         Ok(progress)
     }
 
     fn present_sparsity(&self) -> Vec<f32> {
-        self.sparsity.last().cloned().unwrap_or_else(|| vec![0.0; self.config.targets.len()])
+        let before = || vec![0.0; self.config.targets.len()];
+        self.history.last().map_or_else(before, |record| record.sparsity.clone())
     }
 
     /// Drops weights for the next interval; gives the share of dropped ones of each layer.
@@ -247,13 +246,13 @@ mod tests {
     #[test]
     fn adaptive_sparsity_climbs_to_the_target() {
         let (adw, trainer) = run(Strategy::Adaptive, Block::SINGLE);
-        let climb: Vec<f32> = adw.history().map(|r| r.sparsity[0]).collect();
+        let climb: Vec<f32> = adw.history().iter().map(|r| r.sparsity[0]).collect();
         assert!(climb[0] > 0.2 && climb[0] < 0.4, "{climb:?}");
         assert!(climb[..8].windows(2).all(|w| w[0] <= w[1]) && climb[3] < 0.8, "{climb:?}");
         assert!(climb[7..].iter().all(|&s| s == 0.8), "{climb:?}");
         assert_eq!(trainer.weight.iter().filter(|w| **w != 0.0).count(), 20);
         let evaluated: Vec<usize> =
-            adw.history().filter(|r| r.record.dev_accuracy.is_some()).map(|r| r.record.step).collect();
+            adw.history().iter().filter(|r| r.record.dev_accuracy.is_some()).map(|r| r.record.step).collect();
         assert_eq!(evaluated, [20, 40, 50]);
     }
 
@@ -263,7 +262,7 @@ mod tests {
         // column go, and nothing else.
         let block = Block { rows: 4, channels: 1 };
         let (adw, trainer) = run(Strategy::Adaptive, block);
-        let climb: Vec<f32> = adw.history().map(|r| r.sparsity[0]).collect();
+        let climb: Vec<f32> = adw.history().iter().map(|r| r.sparsity[0]).collect();
         assert!(climb.windows(2).all(|w| w[0] <= w[1]) && climb[0] < 0.4 && climb[7..].iter().all(|&s| s == 0.8));
         assert_eq!((adw.block(), trainer.keep), (block, [[false; 80].as_slice(), [true; 20].as_slice()].concat()));
         // Every threshold on the way dropped whole blocks of four.
@@ -273,14 +272,14 @@ mod tests {
     #[test]
     fn one_shot_is_at_the_target_from_the_start() {
         let (adw, _) = run(Strategy::OneShot, Block::SINGLE);
-        assert!(adw.history().all(|r| r.sparsity[0] == 0.8));
+        assert!(adw.history().iter().all(|r| r.sparsity[0] == 0.8));
     }
 
     #[test]
     fn a_fixed_threshold_stays_and_weights_drift_below_it() {
         let (adw, trainer) = run(Strategy::FixedThreshold { alpha: 1.0, beta: 0.0, lambda: -0.005 }, Block::SINGLE);
         // The mean magnitude is 0.505: at first the 50 weights up to 0.50 go, then those that training pulls below.
-        assert_eq!(adw.history().next().unwrap().sparsity, [0.5]);
+        assert_eq!(adw.history()[0].sparsity, [0.5]);
         let last = adw.sparsity().next().unwrap();
         assert!(last.0 == "fc" && last.1 > 0.5, "{last:?}");
         assert!(trainer.keep.iter().zip(&trainer.weight).all(|(k, w)| *k || *w == 0.0));

@@ -51,6 +51,7 @@ pub struct Gslre {
     phases: Vec<Phase>,
     /// The phase under way, or their number at the end.
     current: usize,
+    history: Vec<GslreRecord>,
 }
 
 impl Gslre {
@@ -74,7 +75,7 @@ impl Gslre {
         }
         let mut phases = vec![config.layer_phase; plan.len()];
         phases.push(config.joint_phase);
-        Ok(Self { plan, expanded: 0, phases, current: 0 })
+        Ok(Self { plan, expanded: 0, phases, current: 0, history: Vec::new() })
     }
 
     /// The layers to expand and their ranks, in order.
@@ -83,11 +84,8 @@ impl Gslre {
     }
 
     /// Everything measured so far.
-    pub fn history(&self) -> impl DoubleEndedIterator<Item = GslreRecord> {
-        self.phases.iter().enumerate().flat_map(|(i, phase)| {
-            let layer = self.plan.get(i).map(|(name, _)| name);
-            phase.history().iter().map(move |&record| GslreRecord { layer: layer.cloned(), record })
-        })
+    pub fn history(&self) -> &[GslreRecord] {
+        &self.history
     }
 
     /// Whether all is done.
@@ -119,6 +117,8 @@ impl Gslre {
         let phase = &mut self.phases[self.current];
         if !phase.is_done() {
             message += &format!(": {}", phase.advance(trainer)?.message);
+            let layer = layer.map(|(name, _)| name);
+            self.history.extend(phase.history().last().map(|&record| GslreRecord { layer, record }));
         }
         if phase.is_done() {
             self.current += 1;

@@ -23,7 +23,7 @@ mod sharing;
 mod svd;
 mod trainer;
 
-pub use adw::{Adw, AdwConfig, AdwRecord, Strategy};
+pub use adw::{Adw, AdwConfig, PruningRecord, Strategy};
 pub use codebook::{Centres, Codebook, released_scheme_bytes};
 pub use cra::{Budget, Cra, CraConfig, RedundancyCurve, Targets, cost};
 pub use error::{CompressError, InputError};

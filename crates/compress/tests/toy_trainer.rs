@@ -115,7 +115,7 @@ fn the_chain_compresses_and_keeps_the_accuracy() {
     assert_eq!(gslre.plan(), [("conv2".into(), 3)]);
     let names: Vec<String> = toy.layers().into_iter().map(|l| l.name).collect();
     assert_eq!(names, ["conv1", "conv2_v", "conv2_h", "fc"]);
-    let stages: Vec<Option<String>> = gslre.history().map(|r| r.layer).collect();
+    let stages: Vec<Option<String>> = gslre.history().iter().map(|r| r.layer.clone()).collect();
     assert_eq!(stages, [vec![Some("conv2".to_owned()); 5], vec![None; 8]].concat());
 
     // CRA: curves of all layers but the first, down to the wanted fall or the end of the grid.

@@ -2,21 +2,21 @@
 //!
 //! - [`offline`] and [`online`]: the thesis's network for images and that for pen trajectories, and the configuration of each
 //!   stage of their compression.
+//! - [`pipeline`]: the stages of training and compression, one list for each network.
 //! - [`NetworkTrainer`]: training of either, on a [`SampleSet`], as compression drives it.
 //! - [`answers`]: what a model answers on a labelled set.
 #![forbid(unsafe_code)]
 
 mod answers;
-mod baseline;
 pub mod offline;
 pub mod online;
+pub mod pipeline;
 mod random;
 mod recipe;
 mod samples;
 mod trainer;
 
 pub use answers::{Answer, answers};
-pub use baseline::Baseline;
-pub use recipe::{Pruning, Recipe, Tier};
+pub use recipe::{Recipe, Tier};
 pub use samples::SampleSet;
 pub use trainer::{NetworkTrainer, TrainError, TrainerState};

@@ -1,6 +1,6 @@
 //! How long and how hard the stages work that both pipelines have.
 
-use crate::Baseline;
+use crate::pipeline::{Baseline, Budget, PruningConfig};
 use hccr_compress::{self as compress, Block, Centres, CraConfig, Phase};
 use hccr_data::gb2312::gb2312_level1;
 use hccr_data::{SimulatorConfig, SplitSize};
@@ -29,29 +29,14 @@ pub struct Recipe {
     pub schedule: Schedule,
     /// Redundancy analysis, of all layers.
     pub cra: CraConfig,
-    /// Multiply-accumulates on non-zeros that pruning aims at: the baseline's divided by this.
-    pub macs_ratio: f64,
-    /// Non-zero weights that pruning aims at: the baseline's weights divided by this.
-    pub weights_ratio: f64,
+    /// What pruning has to bring the network down to.
+    pub budget: Budget,
     /// Adaptive drop-weight.
-    pub adw: Pruning,
-    /// Which weights it drops together.
-    pub block: Block,
+    pub adw: PruningConfig,
     /// Centres of convolutions and of matrices.
     pub centres: [Centres; 2],
     /// Fine-tuning of the centres.
     pub sharing: Phase,
-    /// Each of the shorter prunings that compare adaptive drop-weight with other strategies, if any.
-    pub comparison: Option<Pruning>,
-}
-
-/// A pruning's training.
-#[derive(Clone, Debug)]
-pub struct Pruning {
-    /// How long and how fast.
-    pub phase: Phase,
-    /// Mini-batches of it during which weights are dropped.
-    pub ramp_steps: usize,
 }
 
 /// Mini-batches between two looks at the clock, and between two changes of the learning rate.
@@ -63,9 +48,9 @@ pub(crate) fn phase(steps: usize, peak: f32, evaluations: usize) -> Phase {
     Phase::new(compress::Schedule { peak, warm_up: steps / 20, steps, floor: 0.01 }, INTERVAL, evaluate_every)
 }
 
-/// A pruning whose second half is training alone.
-pub(crate) fn pruning(steps: usize, peak: f32, evaluations: usize) -> Pruning {
-    Pruning { phase: phase(steps, peak, evaluations), ramp_steps: (steps / 2).max(1) }
+/// A pruning of single weights whose second half is training alone.
+pub(crate) fn pruning(steps: usize, peak: f32, evaluations: usize) -> PruningConfig {
+    PruningConfig { phase: phase(steps, peak, evaluations), ramp_steps: (steps / 2).max(1), block: Block::SINGLE }
 }
 
 /// The schedule of a baseline of so many steps.

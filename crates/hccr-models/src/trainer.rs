@@ -124,6 +124,16 @@ impl<'a, S: SampleSet, O: Optimizer> NetworkTrainer<'a, S, O> {
         &self.state
     }
 
+    /// The set that it trains on.
+    pub fn train_set(&self) -> &'a S {
+        self.train
+    }
+
+    /// Goes on from another state, on the same data.
+    pub(crate) fn restore(&mut self, state: TrainerState<O>) {
+        *self = Self::new(state, self.train, self.dev);
+    }
+
     /// The samples of the next mini-batch: passes over the whole set, each in an order of its own.
     fn next_samples(&mut self) -> &[usize] {
         let batches = self.pass.1.len() as u64;

@@ -10,7 +10,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 const MAGIC: [u8; 8] = *b"HCCRCKPT";
-const VERSION: u32 = 4;
+const VERSION: u32 = 5;
 const HEADER_BYTES: usize = 24;
 /// The largest checkpoint that is read or written: far above any network of this project.
 const MAX_BYTES: usize = 1 << 31;
@@ -48,13 +48,34 @@ impl fmt::Display for CheckpointError {
 
 impl std::error::Error for CheckpointError {}
 
+/// `state` as bytes, without a header: a part of a larger state.
+///
+/// # Errors
+/// The reason in words, where the state cannot be written.
+pub fn encode<S: Serialize>(state: &S) -> Result<Vec<u8>, String> {
+    bincode::serde::encode_to_vec(state, bincode::config::standard()).map_err(|e| e.to_string())
+}
+
+/// Reads what [`encode`] wrote.
+///
+/// # Errors
+/// The reason in words, where the bytes are of another kind of state.
+pub fn decode<S: DeserializeOwned>(bytes: &[u8]) -> Result<S, String> {
+    let config = bincode::config::standard().with_limit::<MAX_BYTES>();
+    match bincode::serde::decode_from_slice(bytes, config) {
+        Ok((state, read)) if read == bytes.len() => Ok(state),
+        Ok(_) => Err("it holds another kind of state".into()),
+        Err(e) => Err(format!("it holds another kind of state ({e})")),
+    }
+}
+
 /// Writes `state` to `path`, replacing what was there only once all is written.
 ///
 /// # Errors
 /// Where the file cannot be written or the state is larger than the limit.
 pub fn save<S: Serialize>(path: &Path, state: &S) -> Result<(), CheckpointError> {
     let invalid = |reason: String| CheckpointError::Invalid { path: path.into(), reason };
-    let body = bincode::serde::encode_to_vec(state, bincode::config::standard()).map_err(|e| invalid(e.to_string()))?;
+    let body = encode(state).map_err(invalid)?;
     if body.len() > MAX_BYTES {
         return Err(invalid(format!("{} bytes are more than a checkpoint may have", body.len())));
     }
@@ -101,15 +122,9 @@ pub fn load<S: DeserializeOwned>(path: &Path) -> Result<S, CheckpointError> {
     if word(20) != crc32fast::hash(body) {
         return Err(invalid("its checksum does not match"));
     }
-    let config = bincode::config::standard().with_limit::<MAX_BYTES>();
-    match bincode::serde::decode_from_slice(body, config) {
-        Ok((state, read)) if read == body.len() => {
-            tracing::info!(path = %path.display(), "loaded");
-            Ok(state)
-        }
-        Ok(_) => Err(invalid("it holds another kind of state")),
-        Err(e) => Err(invalid(&format!("it holds another kind of state ({e})"))),
-    }
+    let state = decode(body).map_err(|reason| invalid(&reason))?;
+    tracing::info!(path = %path.display(), "loaded");
+    Ok(state)
 }
 
 #[cfg(test)]

@@ -6,16 +6,16 @@ pub(crate) use data::simulator_in_words;
 
 use crate::args::{RunArgs, file_names};
 use crate::ladder;
-use crate::pipeline::{self, Data, LowRank, Pipeline};
+use crate::pipeline::{self, Data, Reproduction};
 use crate::progress::Interrupt;
 use crate::report::thesis::Thesis;
 use crate::report::types::Config;
 use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
-use hccr_compress::{Gslre, LayerInfo};
 use hccr_data::ImageSet;
+use hccr_models::TrainerState;
 use hccr_models::offline::{OfflineRecipe, cnn9, mean_image};
-use hccr_models::{Recipe, TrainerState};
+use hccr_models::pipeline::Stages;
 use hccr_nn_train::Sgd;
 use hccr_random::Rng;
 use hccr_runtime::Plan;
@@ -71,11 +71,10 @@ struct Offline<'a> {
     recipe: OfflineRecipe,
 }
 
-impl Pipeline for Offline<'_> {
+impl Reproduction for Offline<'_> {
     type Set = ImageSet;
     type Optimizer = Sgd;
     const NAME: &'static str = "offline";
-    const LOW_RANK: &'static str = "gslre";
 
     fn run_args(&self) -> &RunArgs {
         &self.args.run
@@ -93,10 +92,6 @@ impl Pipeline for Offline<'_> {
         self.args.run.command(Self::NAME, &flags)
     }
 
-    fn recipe(&self) -> &Recipe {
-        &self.recipe.common
-    }
-
     fn untrained(&self, data: &Data<ImageSet>) -> Result<TrainerState<Sgd>> {
         let OfflineRecipe { common, width, dropout, sgd, .. } = &self.recipe;
         let seed = self.args.run.seed;
@@ -105,8 +100,8 @@ impl Pipeline for Offline<'_> {
         Ok(TrainerState { network, steps: 0, seed, batch_size: common.batch_size, optimizer: *sgd })
     }
 
-    fn low_rank(&self, layers: &[LayerInfo]) -> Result<LowRank> {
-        Ok(LowRank::Gslre(Gslre::new(self.recipe.gslre.clone(), layers)?))
+    fn stages(&self) -> Stages<ImageSet, Sgd> {
+        self.recipe.stages(self.args.run.seed)
     }
 }
 
@@ -119,7 +114,7 @@ pub(crate) fn run(args: &OfflineArgs, interrupt: &Interrupt) -> Result<Vec<u8>> 
     let (tier, RunArgs { classes, effort, seed, .. }) = (args.run.tier(), &args.run);
     let mut recipe = OfflineRecipe::new(tier, *classes, args.images.width, *effort, *seed);
     if args.images.zeros == Zeros::Blocks {
-        recipe.common.block = Plan::BLOCK.into();
+        recipe.common.adw.block = Plan::BLOCK.into();
     }
     let offline = Offline { args, recipe };
     if !args.run.resume {
@@ -127,7 +122,8 @@ pub(crate) fn run(args: &OfflineArgs, interrupt: &Interrupt) -> Result<Vec<u8>> 
     }
     let started = Instant::now();
     let data = data::load(args, &offline.recipe.common.data)?;
-    let state = pipeline::run(&offline, &data, started.elapsed().as_secs_f64(), interrupt)?;
+    let data_seconds = started.elapsed().as_secs_f64();
+    let finished = pipeline::run(&offline, &data, interrupt)?;
 
     let config = Config {
         tier: args.run.tier_name(),
@@ -138,7 +134,7 @@ pub(crate) fn run(args: &OfflineArgs, interrupt: &Interrupt) -> Result<Vec<u8>> 
         dev_samples: data.dev.len(),
         command: offline.command(),
     };
-    let mut results = pipeline::collect(&offline, config, Thesis::offline(), &data, &state)?;
+    let mut results = pipeline::collect(&offline, config, Thesis::offline(), &data, data_seconds, &finished)?;
     eprintln!("climbing the ladder ...");
     results.report.ladder = Some(ladder::offline(*seed)?);
     let notes = &mut results.report.notes;

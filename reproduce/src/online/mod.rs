@@ -5,15 +5,15 @@ mod fused;
 
 use crate::args::{RunArgs, file_names};
 use crate::ladder;
-use crate::pipeline::{self, Data, LowRank, Pipeline};
+use crate::pipeline::{self, Data, Reproduction};
 use crate::progress::Interrupt;
 use crate::report::thesis::Thesis;
 use crate::report::types::Config;
 use anyhow::{Context, Result};
 use clap::Args;
-use hccr_compress::{LayerInfo, Svd};
 use hccr_models::online::{OnlineRecipe, SequenceSet, lstm2};
-use hccr_models::{Recipe, SampleSet, TrainerState};
+use hccr_models::pipeline::Stages;
+use hccr_models::{SampleSet, TrainerState};
 use hccr_nn_train::{Adam, Clipped};
 use hccr_random::Rng;
 use hccr_runtime::image::{Image, PixelFormat, normalize};
@@ -64,11 +64,10 @@ struct Online<'a> {
     recipe: OnlineRecipe,
 }
 
-impl Pipeline for Online<'_> {
+impl Reproduction for Online<'_> {
     type Set = SequenceSet;
     type Optimizer = Clipped<Adam>;
     const NAME: &'static str = "online";
-    const LOW_RANK: &'static str = "svd";
 
     fn run_args(&self) -> &RunArgs {
         &self.args.run
@@ -84,10 +83,6 @@ impl Pipeline for Online<'_> {
         self.args.run.command(Self::NAME, &flags)
     }
 
-    fn recipe(&self) -> &Recipe {
-        &self.recipe.common
-    }
-
     fn untrained(&self, data: &Data<SequenceSet>) -> Result<TrainerState<Clipped<Adam>>> {
         let OnlineRecipe { common, hidden_sizes, dropout, optimizer, .. } = &self.recipe;
         let seed = self.args.run.seed;
@@ -95,8 +90,8 @@ impl Pipeline for Online<'_> {
         Ok(TrainerState { network, steps: 0, seed, batch_size: common.batch_size, optimizer: *optimizer })
     }
 
-    fn low_rank(&self, layers: &[LayerInfo]) -> Result<LowRank> {
-        Ok(LowRank::Svd(Svd::new(self.recipe.svd.clone(), layers)?))
+    fn stages(&self) -> Stages<SequenceSet, Clipped<Adam>> {
+        self.recipe.stages()
     }
 }
 
@@ -121,7 +116,8 @@ pub(crate) fn run(args: &OnlineArgs, offline: Option<&[u8]>, interrupt: &Interru
     // Before training, not after it.
     let offline = given.as_deref().or(offline);
     let offline = offline.map(|bytes| fused::offline_recognizer(bytes, data.train.classes())).transpose()?;
-    let state = pipeline::run(&online, &data, started.elapsed().as_secs_f64(), interrupt)?;
+    let data_seconds = started.elapsed().as_secs_f64();
+    let finished = pipeline::run(&online, &data, interrupt)?;
 
     let config = Config {
         tier: args.run.tier_name(),
@@ -132,7 +128,7 @@ pub(crate) fn run(args: &OnlineArgs, offline: Option<&[u8]>, interrupt: &Interru
         dev_samples: data.dev.labels().len(),
         command: online.command(),
     };
-    let mut results = pipeline::collect(&online, config, Thesis::online(), &data, &state)?;
+    let mut results = pipeline::collect(&online, config, Thesis::online(), &data, data_seconds, &finished)?;
     eprintln!("climbing the ladder ...");
     results.report.ladder = Some(ladder::online(*seed)?);
     let (dev, test) = (data.dev.inks(), data.test.inks());

@@ -1,24 +1,21 @@
-//! What the offline and the online pipeline have in common: training, low rank, redundancy analysis and pruning, shared
-//! weights, graph optimisation and integers, as stages that can be interrupted between any two mini-batches.
+//! What the offline and the online reproduction have in common: they run a pipeline of stages, with progress, metrics and
+//! checkpoints, and report what its stages measured.
 
-mod low_rank;
+mod curves;
+mod measured;
 mod results;
-mod stages;
 mod writers;
 
-pub(crate) use low_rank::LowRank;
 pub(crate) use results::collect;
-pub(crate) use stages::State;
 pub(crate) use writers::{DEV_SHARE, held_out_writers};
 
 use crate::args::{RunArgs, resuming_command};
 use crate::progress::{Interrupt, Metrics, bar, finish};
 use anyhow::{Context, Result, bail};
-use hccr_compress::LayerInfo;
-use hccr_models::{Recipe, SampleSet, TrainerState};
+use hccr_models::pipeline::{Pipeline, PipelineError, Stages};
+use hccr_models::{NetworkTrainer, SampleSet, TrainerState};
 use hccr_nn_train::Optimizer;
 use serde::{Serialize, de::DeserializeOwned};
-use stages::Stages;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -36,16 +33,14 @@ pub(crate) struct Data<S> {
     pub(crate) description: String,
 }
 
-/// What is particular to a pipeline.
-pub(crate) trait Pipeline {
+/// What is particular to the reproduction of one network.
+pub(crate) trait Reproduction {
     /// What it reads.
     type Set: SampleSet;
     /// What it trains with.
     type Optimizer: Optimizer + Clone + Serialize + DeserializeOwned;
     /// Its name.
     const NAME: &'static str;
-    /// Name of the stage after the baseline.
-    const LOW_RANK: &'static str;
 
     /// The flags of the run.
     fn run_args(&self) -> &RunArgs;
@@ -53,62 +48,73 @@ pub(crate) trait Pipeline {
     /// The command that repeats the run.
     fn command(&self) -> String;
 
-    /// How long and how hard the stages work.
-    fn recipe(&self) -> &Recipe;
-
     /// The network before training.
     fn untrained(&self, data: &Data<Self::Set>) -> Result<TrainerState<Self::Optimizer>>;
 
-    /// The stage after the baseline, for a network of `layers`.
-    fn low_rank(&self, layers: &[LayerInfo]) -> Result<LowRank>;
+    /// The stages, in order.
+    fn stages(&self) -> Stages<Self::Set, Self::Optimizer>;
 }
 
-/// Runs the pipeline to its end, or goes on with it, on data that took `data_seconds` to make.
-pub(crate) fn run<P: Pipeline>(
-    pipeline: &P,
-    data: &Data<P::Set>,
-    data_seconds: f64,
+/// Runs the pipeline to its end, or goes on with it.
+pub(crate) fn run<'a, R: Reproduction>(
+    reproduction: &R,
+    data: &'a Data<R::Set>,
     interrupt: &Interrupt,
-) -> Result<State<P::Optimizer>> {
-    let args = pipeline.run_args();
-    let out = args.out(P::NAME);
+) -> Result<Pipeline<'a, R::Set, R::Optimizer>> {
+    let args = reproduction.run_args();
+    let out = args.out(R::NAME);
     std::fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
     let checkpoint = checkpoint(&out);
     interrupt.set_saved(false);
-    let mut stages =
-        if args.resume { Stages::resume(&checkpoint, pipeline, data)? } else { Stages::start(pipeline, data)? };
-    stages.record_seconds("data", data_seconds);
-    let mut metrics = Metrics::open(&out.join("metrics.jsonl"), stages.metrics_bytes())?;
+    let (identity, stages) = (reproduction.command(), reproduction.stages());
+    let (mut pipeline, metrics_bytes) = if args.resume {
+        let resumed = Pipeline::resume(&checkpoint, identity, stages, &data.train, &data.dev);
+        resumed.map_err(|error| match error {
+            PipelineError::OtherRun { .. } => {
+                anyhow::Error::from(error).context("give the same flags, or another --out")
+            }
+            other => other.into(),
+        })?
+    } else {
+        let trainer = NetworkTrainer::new(reproduction.untrained(data)?, &data.train, &data.dev);
+        (Pipeline::new(identity, stages, trainer), 0)
+    };
+    let mut metrics = Metrics::open(&out.join("metrics.jsonl"), metrics_bytes)?;
     let mut saved = Instant::now();
-    while let Some(name) = stages.current() {
-        let bar = bar(name, 0);
-        // Of a stage that was interrupted, its first parts.
-        let before = stages.seconds(name);
-        let (start, first_step) = (Instant::now(), stages.steps());
-        while stages.current() == Some(name) {
-            let progress = stages.advance(&mut metrics)?;
-            bar.set_length(progress.total as u64);
-            bar.set_position(progress.done as u64);
-            let samples = stages.steps().saturating_sub(first_step) * pipeline.recipe().batch_size as u64;
+    while let Some(name) = pipeline.current().map(|stage| stage.name().to_owned()) {
+        let (bar, start) = (bar(&name, 0), Instant::now());
+        let mut samples = 0;
+        loop {
+            let before = pipeline.run().trainer.state().steps;
+            let progress = pipeline.advance()?;
+            let (stage, trainer) = (pipeline.stage(&name), pipeline.run().trainer.state());
+            if let Some(line) = measured::metrics(&name, &stage.measured(), &progress.message) {
+                metrics.write(&line)?;
+            }
+            // A comparison starts where pruning started.
+            samples += trainer.steps.saturating_sub(before) * trainer.batch_size as u64;
             let rate = samples as f64 / start.elapsed().as_secs_f64();
             let rate = if samples > 0 { format!(", {rate:.0} samples/s") } else { String::new() };
+            bar.set_length(progress.total as u64);
+            bar.set_position(progress.done as u64);
             bar.set_message(progress.message + &rate);
             if interrupt.is_set() || saved.elapsed() > CHECKPOINT_EVERY {
-                stages.record_seconds(name, before + start.elapsed().as_secs_f64());
-                stages.save(&checkpoint, metrics.bytes())?;
+                pipeline.save(&checkpoint, metrics.bytes())?;
                 saved = Instant::now();
             }
             if interrupt.is_set() {
                 bar.abandon();
                 bail!("stopped; go on with: {}", resuming_command(std::env::args_os().skip(1)));
             }
+            if stage.is_done() {
+                finish(&bar, &name, &measured::summary(&stage.measured(), start.elapsed()));
+                break;
+            }
         }
-        stages.record_seconds(name, before + start.elapsed().as_secs_f64());
-        finish(&bar, name, &stages.summary(start.elapsed()));
     }
-    stages.save(&checkpoint, metrics.bytes())?;
+    pipeline.save(&checkpoint, metrics.bytes())?;
     interrupt.set_saved(true);
-    Ok(stages.into_state())
+    Ok(pipeline)
 }
 
 /// Where a run in the directory `out` saves its state.

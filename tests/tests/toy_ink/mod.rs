@@ -1,8 +1,9 @@
 //! A toy to train in seconds: ten simulated characters and a small LSTM.
 
 use hccr_data::{SimulatorConfig, Split, SplitSize, simulate_ink};
+use hccr_models::TrainerState;
 use hccr_models::online::{Augmentation, OnlineTrainer, SequenceSet, lstm2};
-use hccr_models::{Baseline, TrainerState};
+use hccr_models::pipeline::Baseline;
 use hccr_nn_train::{Adam, Clipped, Decay, Schedule};
 use hccr_random::Rng;
 use hccr_tensor::blas;

@@ -1,8 +1,14 @@
 //! The configuration of the offline pipeline.
 
+use crate::pipeline::{
+    Budget, Comparison, Expansion, GraphOptimization, Integers, Pruning, PruningConfig, Redundancy, Sharing, Stages,
+    Thresholds,
+};
 use crate::recipe::{Recipe, Tier, phase, pruning, scaled, schedule, simulator};
 use hccr_compress::{Block, Centres, CraConfig, GslreConfig, Ranks};
+use hccr_data::ImageSet;
 use hccr_nn_train::Sgd;
+use hccr_runtime::Plan;
 
 /// The configuration of every stage of the offline pipeline. Where the thesis leaves a number open it is this project's own
 /// choice.
@@ -18,6 +24,8 @@ pub struct OfflineRecipe {
     pub sgd: Sgd,
     /// Low-rank expansion.
     pub gslre: GslreConfig,
+    /// Each of the shorter prunings that compare adaptive drop-weight with other strategies, in blocks of their own.
+    pub comparison: PruningConfig,
 }
 
 impl OfflineRecipe {
@@ -46,14 +54,15 @@ impl OfflineRecipe {
                     stop_drop: 0.1,
                     max_sparsity: 0.97,
                 },
-                macs_ratio: if tier == Tier::Smoke { 4.0 } else { 9.2 },
-                weights_ratio: if tier == Tier::Smoke { 4.0 } else { 6.2 },
+                budget: match tier {
+                    Tier::Smoke => Budget { macs_ratio: 4.0, weights_ratio: 4.0 },
+                    _ => Budget { macs_ratio: 9.2, weights_ratio: 6.2 },
+                },
                 adw: pruning(adw, 0.02, 8),
-                block: Block::SINGLE,
                 centres: [Centres::Bits(5), Centres::Bits(4)],
                 sharing: phase(sharing, 0.003, 2),
-                comparison: Some(pruning(comparison, 0.02, 6)),
             },
+            comparison: pruning(comparison, 0.02, 6),
             width: width.unwrap_or(default_width),
             // Short trainings of narrow networks do not overfit.
             dropout: if tier == Tier::Full { 0.5 } else { 0.0 },
@@ -65,5 +74,28 @@ impl OfflineRecipe {
                 joint_phase: phase(joint, 0.02, 2),
             },
         }
+    }
+
+    /// The stages of the pipeline, in order; `seed` chooses the samples that the integers' ranges are measured on.
+    pub fn stages(&self, seed: u64) -> Stages<ImageSet, Sgd> {
+        let Recipe { cra, budget, adw, centres: [convolution, matrix], sharing, .. } = &self.common;
+        let compared = |name, thresholds, block| {
+            Box::new(Comparison::new(name, thresholds, PruningConfig { block, ..self.comparison.clone() }))
+        };
+        let blocks = Block::from(Plan::BLOCK);
+        vec![
+            Box::new(self.common.baseline()),
+            Box::new(Expansion::new(self.gslre.clone())),
+            Box::new(Redundancy::new(cra.clone(), *budget)),
+            Box::new(Pruning::new(adw.clone())),
+            Box::new(Sharing::new(*convolution, *matrix, sharing.clone())),
+            Box::new(GraphOptimization::default()),
+            Box::new(Integers::new(seed)),
+            compared("adaptive", Thresholds::Rising, Block::SINGLE),
+            compared("adaptive-rows", Thresholds::Rising, Block { channels: 1, ..blocks }),
+            compared("adaptive-block", Thresholds::Rising, blocks),
+            compared("one-shot", Thresholds::OneShot, Block::SINGLE),
+            compared("fixed-threshold", Thresholds::Fixed, Block::SINGLE),
+        ]
     }
 }

@@ -1,6 +1,7 @@
 //! The configuration of the online pipeline.
 
-use super::Augmentation;
+use super::sequences::{Augmentation, SequenceSet};
+use crate::pipeline::{Budget, Decomposition, GraphOptimization, Pruning, Redundancy, Sharing, Stages};
 use crate::recipe::{Recipe, Tier, phase, pruning, scaled, schedule, simulator};
 use hccr_compress::{Block, Centres, CraConfig, MatrixRanks, SvdConfig};
 use hccr_nn_train::{Adam, Clipped};
@@ -47,13 +48,13 @@ impl OnlineRecipe {
                     stop_drop: 0.15,
                     max_sparsity: 0.97,
                 },
-                macs_ratio: if tier == Tier::Smoke { 6.0 } else { 31.5 },
-                weights_ratio: if tier == Tier::Smoke { 4.0 } else { 20.0 },
+                budget: match tier {
+                    Tier::Smoke => Budget { macs_ratio: 6.0, weights_ratio: 4.0 },
+                    _ => Budget { macs_ratio: 31.5, weights_ratio: 20.0 },
+                },
                 adw: pruning(adw, 0.002, 8),
-                block: Block::SINGLE,
                 centres: [Centres::Bits(5), Centres::Bits(4)],
                 sharing: phase(sharing, 3e-4, 2),
-                comparison: None,
             },
             hidden_sizes,
             dropout: if tier == Tier::Full { 0.3 } else { 0.0 },
@@ -62,5 +63,18 @@ impl OnlineRecipe {
             optimizer: Clipped { optimizer: Adam::default(), max_norm: 1.0 },
             svd: SvdConfig { ranks: MatrixRanks::PerLayer(ranks), phase: phase(svd, 0.001, 2) },
         }
+    }
+
+    /// The stages of the pipeline, in order. Sequences have no quantized form.
+    pub fn stages(&self) -> Stages<SequenceSet, Clipped<Adam>> {
+        let Recipe { cra, budget, adw, centres: [convolution, matrix], sharing, .. } = &self.common;
+        vec![
+            Box::new(self.common.baseline()),
+            Box::new(Decomposition::new(self.svd.clone())),
+            Box::new(Redundancy::new(cra.clone(), *budget)),
+            Box::new(Pruning::new(adw.clone())),
+            Box::new(Sharing::new(*convolution, *matrix, sharing.clone())),
+            Box::new(GraphOptimization::default()),
+        ]
     }
 }

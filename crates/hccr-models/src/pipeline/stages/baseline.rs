@@ -1,7 +1,10 @@
 //! Training of the uncompressed network.
 
+use crate::SampleSet;
+use crate::pipeline::run::Run;
+use crate::pipeline::stage::{Measured, Output, Stage, StageError};
 use hccr_compress::{Progress, Record, TrainStats, Trainer};
-use hccr_nn_train::Schedule;
+use hccr_nn_train::{Optimizer, Schedule};
 use serde::{Deserialize, Serialize};
 
 /// Training of the uncompressed network, as a state that advances by small intervals like the stages of compression.
@@ -46,5 +49,27 @@ impl Baseline {
         self.history.push(Record { step: self.step, learning_rate, loss, accuracy, dev_accuracy });
         let message = format!("loss {loss:.3}, train {:.1} %", 100.0 * accuracy);
         Ok(Progress { done: self.step, total: self.schedule.steps, message })
+    }
+}
+
+impl<S: SampleSet, O: Optimizer> Stage<S, O> for Baseline {
+    fn name(&self) -> &str {
+        "baseline"
+    }
+
+    fn advance(&mut self, run: &mut Run<'_, S, O>) -> Result<Progress, StageError> {
+        Ok(self.advance(&mut run.trainer)?)
+    }
+
+    fn is_done(&self) -> bool {
+        self.is_done()
+    }
+
+    fn output(&self, run: &Run<'_, S, O>) -> Result<Output, StageError> {
+        Ok(Output::Model(run.network()?))
+    }
+
+    fn measured(&self) -> Measured<'_> {
+        Measured::Training(&self.history)
     }
 }

@@ -1,0 +1,200 @@
+//! Runs the stages of a pipeline, and saves and resumes it between any two intervals.
+
+use super::run::{Kept, Run, StageModel};
+use super::stage::{Output, Stage, StageError, Stages};
+use crate::{NetworkTrainer, SampleSet, TrainerState};
+use hccr_compress::Progress;
+use hccr_nn_train::Optimizer;
+use hccr_nn_train::checkpoint::{self, CheckpointError};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// A list of stages, and how far they are.
+pub struct Pipeline<'a, S, O> {
+    /// What tells this run from others: a checkpoint of another one is refused.
+    identity: String,
+    stages: Stages<S, O>,
+    /// Wall time of each stage so far.
+    seconds: Vec<f64>,
+    /// The stage under way, or their number at the end.
+    current: usize,
+    run: Run<'a, S, O>,
+}
+
+/// A pipeline as it is saved.
+#[derive(Serialize, Deserialize)]
+struct File<O> {
+    identity: String,
+    metrics_bytes: u64,
+    current: usize,
+    /// Name, state and wall time of each stage.
+    stages: Vec<(String, Vec<u8>, f64)>,
+    trainer: TrainerState<O>,
+    kept: Kept<O>,
+}
+
+/// Why a pipeline could not go on.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum PipelineError {
+    /// A stage failed.
+    Stage {
+        /// Its name.
+        stage: String,
+        /// Why.
+        source: StageError,
+    },
+    /// The checkpoint could not be written or read.
+    Checkpoint(CheckpointError),
+    /// The checkpoint is of another run.
+    OtherRun {
+        /// The checkpoint.
+        path: PathBuf,
+        /// What tells its run from others.
+        identity: String,
+    },
+}
+
+impl fmt::Display for PipelineError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stage { stage, source } => write!(f, "stage {stage}: {source}"),
+            Self::Checkpoint(e) => write!(f, "{e}"),
+            Self::OtherRun { path, identity } => {
+                write!(f, "the checkpoint {} is of another run ({identity})", path.display())
+            }
+        }
+    }
+}
+
+impl std::error::Error for PipelineError {}
+
+impl From<CheckpointError> for PipelineError {
+    fn from(e: CheckpointError) -> Self {
+        Self::Checkpoint(e)
+    }
+}
+
+impl<S, O> fmt::Debug for Pipeline<'_, S, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { identity, current, seconds, .. } = self;
+        f.debug_struct("Pipeline")
+            .field("identity", identity)
+            .field("current", current)
+            .field("seconds", seconds)
+            .finish()
+    }
+}
+
+impl<'a, S: SampleSet, O: Optimizer> Pipeline<'a, S, O> {
+    /// A new run of `stages`; `identity` tells it from runs with other data or configurations.
+    pub fn new(identity: String, stages: Stages<S, O>, trainer: NetworkTrainer<'a, S, O>) -> Self {
+        let seconds = vec![0.0; stages.len()];
+        Self { identity, stages, seconds, current: 0, run: Run { trainer, kept: Kept::default() } }
+    }
+
+    /// The stage under way; `None` at the end.
+    pub fn current(&self) -> Option<&dyn Stage<S, O>> {
+        self.stages.get(self.current).map(|stage| &**stage)
+    }
+
+    /// The stage `name`.
+    ///
+    /// # Panics
+    /// Where there is no such stage.
+    pub fn stage(&self, name: &str) -> &dyn Stage<S, O> {
+        let found = self.stages.iter().find(|stage| stage.name() == name);
+        &**found.unwrap_or_else(|| panic!("no stage {name} in the pipeline"))
+    }
+
+    /// All stages, each with its wall time so far in seconds.
+    pub fn stages(&self) -> impl Iterator<Item = (&dyn Stage<S, O>, f64)> {
+        self.stages.iter().map(|stage| &**stage).zip(self.seconds.iter().copied())
+    }
+
+    /// The trainer, and what stages left.
+    pub fn run(&self) -> &Run<'a, S, O> {
+        &self.run
+    }
+
+    /// Advances the stage under way by one interval, and keeps what it leaves at its end.
+    ///
+    /// # Errors
+    /// [`PipelineError::Stage`] where the stage fails.
+    pub fn advance(&mut self) -> Result<Progress, PipelineError> {
+        let Some(stage) = self.stages.get_mut(self.current) else {
+            return Ok(Progress { done: 1, total: 1, message: "done".into() });
+        };
+        let start = Instant::now();
+        let name = stage.name().to_owned();
+        let run = &mut self.run;
+        let mut advance = || -> Result<Progress, StageError> {
+            let progress = stage.advance(run)?;
+            if stage.is_done() {
+                let (is_comparison, model) = match stage.output(run)? {
+                    Output::Model(model) => (false, Some(model)),
+                    Output::Comparison(model) => (true, Some(model)),
+                    Output::Nothing => (false, None),
+                };
+                if let Some(model) = model {
+                    let file = model.to_bytes();
+                    run.kept.models.push(StageModel { stage: name.clone(), is_comparison, file });
+                }
+            }
+            Ok(progress)
+        };
+        let progress = advance().map_err(|source| PipelineError::Stage { stage: name.clone(), source })?;
+        self.seconds[self.current] += start.elapsed().as_secs_f64();
+        self.current += usize::from(stage.is_done());
+        Ok(progress)
+    }
+}
+
+impl<'a, S: SampleSet, O: Optimizer + Clone + Serialize + DeserializeOwned> Pipeline<'a, S, O> {
+    /// Saves the run; `metrics_bytes` comes back from [`resume`](Self::resume).
+    ///
+    /// # Errors
+    /// [`PipelineError::Checkpoint`] where the file cannot be written.
+    pub fn save(&self, path: &Path, metrics_bytes: u64) -> Result<(), PipelineError> {
+        let invalid = |reason| CheckpointError::Invalid { path: path.into(), reason };
+        let state = |(stage, seconds): (&dyn Stage<S, O>, f64)| {
+            Ok((stage.name().to_owned(), stage.to_bytes().map_err(invalid)?, seconds))
+        };
+        let file = File {
+            identity: self.identity.clone(),
+            metrics_bytes,
+            current: self.current,
+            stages: self.stages().map(state).collect::<Result<_, CheckpointError>>()?,
+            trainer: self.run.trainer.state().clone(),
+            kept: self.run.kept.clone(),
+        };
+        Ok(checkpoint::save(path, &file)?)
+    }
+
+    /// The run saved at `path`, which was begun with the same `identity` and `stages`; and its `metrics_bytes`.
+    ///
+    /// # Errors
+    /// [`PipelineError`] where the file cannot be read, or is of another run.
+    pub fn resume(
+        path: &Path,
+        identity: String,
+        mut stages: Stages<S, O>,
+        train: &'a S,
+        dev: &'a S,
+    ) -> Result<(Self, u64), PipelineError> {
+        let file: File<O> = checkpoint::load(path)?;
+        let names = stages.iter().map(|stage| stage.name());
+        if file.identity != identity || !names.eq(file.stages.iter().map(|(name, ..)| name)) {
+            return Err(PipelineError::OtherRun { path: path.into(), identity: file.identity });
+        }
+        for (stage, (_, state, _)) in stages.iter_mut().zip(&file.stages) {
+            stage.restore(state).map_err(|reason| CheckpointError::Invalid { path: path.into(), reason })?;
+        }
+        let seconds = file.stages.iter().map(|(.., seconds)| *seconds).collect();
+        let trainer = NetworkTrainer::new(file.trainer, train, dev);
+        let run = Run { trainer, kept: file.kept };
+        Ok((Self { identity, stages, seconds, current: file.current, run }, file.metrics_bytes))
+    }
+}

@@ -1,0 +1,18 @@
+//! A pipeline: a list of [`Stage`]s that train and compress one network after each other, by small intervals.
+//!
+//! [`Pipeline`] runs the list and can be saved and resumed between any two intervals; [`Run`] is what the stages share. A stage
+//! of this crate is a file in `stages`; one of another crate needs [`Stage`], `Serialize` and `Deserialize`, and a place in the
+//! list.
+
+mod driver;
+mod run;
+mod stage;
+mod stages;
+
+pub use driver::{Pipeline, PipelineError};
+pub use run::{Run, StageModel, WrongOrder};
+pub use stage::{Measured, Output, Saved, Stage, StageError, Stages};
+pub use stages::{
+    Baseline, Budget, Comparison, Decomposition, Expansion, GraphOptimization, Integers, Pruning, PruningConfig,
+    Redundancy, Sharing, Thresholds, quantized,
+};

@@ -1,0 +1,48 @@
+//! The stage that makes convolutions low-rank: GSLRE.
+
+use crate::SampleSet;
+use crate::pipeline::run::Run;
+use crate::pipeline::stage::{Measured, Output, Stage, StageError};
+use hccr_compress::{Gslre, GslreConfig, Progress, Trainer};
+use hccr_nn_train::Optimizer;
+use serde::{Deserialize, Serialize};
+
+/// Makes convolutions low-rank ([`Gslre`]).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Expansion {
+    config: GslreConfig,
+    work: Option<Gslre>,
+}
+
+impl Expansion {
+    /// An expansion as `config` has it.
+    pub fn new(config: GslreConfig) -> Self {
+        Self { config, work: None }
+    }
+}
+
+impl<S: SampleSet, O: Optimizer> Stage<S, O> for Expansion {
+    fn name(&self) -> &str {
+        "gslre"
+    }
+
+    fn advance(&mut self, run: &mut Run<'_, S, O>) -> Result<Progress, StageError> {
+        let gslre = match &mut self.work {
+            Some(gslre) => gslre,
+            none => none.insert(Gslre::new(self.config.clone(), &run.trainer.layers())?),
+        };
+        Ok(gslre.advance(&mut run.trainer)?)
+    }
+
+    fn is_done(&self) -> bool {
+        self.work.as_ref().is_some_and(Gslre::is_done)
+    }
+
+    fn output(&self, run: &Run<'_, S, O>) -> Result<Output, StageError> {
+        Ok(Output::Model(run.network()?))
+    }
+
+    fn measured(&self) -> Measured<'_> {
+        Measured::Expansion(self.work.as_ref().map_or(&[], Gslre::history))
+    }
+}

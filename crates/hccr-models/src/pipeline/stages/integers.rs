@@ -1,0 +1,65 @@
+//! The stage that turns the model of a network of images into one of integers.
+
+use crate::SampleSet;
+use crate::pipeline::run::Run;
+use crate::pipeline::stage::{Measured, Output, Stage, StageError};
+use hccr_compress::{Progress, QuantizeError, quantize};
+use hccr_nn_train::Optimizer;
+use hccr_random::Rng;
+use hccr_runtime::Model;
+use serde::{Deserialize, Serialize};
+
+/// Samples that ranges are measured on.
+const SAMPLES: usize = 300;
+
+/// Quantizes the model that the stages before it left, on samples of the training set; trains nothing.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Integers {
+    seed: u64,
+    done: bool,
+}
+
+impl Integers {
+    /// On samples that `seed` chooses.
+    pub fn new(seed: u64) -> Self {
+        Self { seed, done: false }
+    }
+}
+
+impl<S: SampleSet, O: Optimizer> Stage<S, O> for Integers {
+    fn name(&self) -> &str {
+        "int8"
+    }
+
+    fn advance(&mut self, _: &mut Run<'_, S, O>) -> Result<Progress, StageError> {
+        self.done = true;
+        Ok(Progress { done: 1, total: 1, message: "quantized".into() })
+    }
+
+    fn is_done(&self) -> bool {
+        self.done
+    }
+
+    fn output(&self, run: &Run<'_, S, O>) -> Result<Output, StageError> {
+        let model = Model::from_bytes(run.last_model()?)?;
+        Ok(Output::Model(quantized(&model, run.trainer.train_set(), self.seed)?))
+    }
+
+    fn measured(&self) -> Measured<'_> {
+        Measured::Nothing
+    }
+}
+
+/// `model` quantized on samples of `set` that `seed` chooses: of a training set, never of the one that it is tested on.
+///
+/// # Errors
+/// As [`quantize`], for a model that cannot be.
+pub fn quantized(model: &Model, set: &impl SampleSet, seed: u64) -> Result<Model, QuantizeError> {
+    let mut chosen: Vec<usize> = (0..set.labels().len()).collect();
+    Rng::new(seed, 0x1478).shuffle(&mut chosen);
+    let mut inputs = vec![Vec::new(); chosen.len().min(SAMPLES)];
+    for (input, &sample) in inputs.iter_mut().zip(&chosen) {
+        set.fill_input(sample, input);
+    }
+    quantize(model, &inputs)
+}

@@ -1,0 +1,21 @@
+//! The stages, one per file.
+
+mod baseline;
+mod comparison;
+mod decomposition;
+mod expansion;
+mod graph_optimization;
+mod integers;
+mod pruning;
+mod redundancy;
+mod sharing;
+
+pub use baseline::Baseline;
+pub use comparison::{Comparison, Thresholds};
+pub use decomposition::Decomposition;
+pub use expansion::Expansion;
+pub use graph_optimization::GraphOptimization;
+pub use integers::{Integers, quantized};
+pub use pruning::{Pruning, PruningConfig};
+pub use redundancy::{Budget, Redundancy};
+pub use sharing::Sharing;

@@ -1,0 +1,87 @@
+//! The stage that measures how redundant each layer is, and chooses what pruning aims at: CRA.
+
+use crate::SampleSet;
+use crate::pipeline::run::{Run, WrongOrder};
+use crate::pipeline::stage::{Measured, Output, Stage, StageError};
+use hccr_compress::{Cra, CraConfig, Progress, Targets, Trainer};
+use hccr_nn_train::Optimizer;
+use hccr_runtime::Model;
+use serde::{Deserialize, Serialize};
+
+/// What pruning has to bring a network down to, relative to the first model of the pipeline.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Budget {
+    /// Its multiply-accumulates over those on non-zero weights.
+    pub macs_ratio: f64,
+    /// Its weights over the non-zero ones.
+    pub weights_ratio: f64,
+}
+
+impl Budget {
+    /// In numbers, for samples of so many steps.
+    fn of(self, baseline: &Model, steps: f64) -> Result<hccr_compress::Budget, StageError> {
+        let macs: f64 = baseline.costs().iter().map(|c| c.dense_macs as f64 * c.runs(steps)).sum();
+        Ok(hccr_compress::Budget {
+            nonzero_macs: (macs / self.macs_ratio) as u64,
+            nonzeros: Some((baseline.weight_elements() as f64 / self.weights_ratio) as u64),
+        })
+    }
+}
+
+/// Measures each layer's redundancy ([`Cra`]) and sets the targets of pruning by it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Redundancy {
+    config: CraConfig,
+    budget: Budget,
+    work: Option<Cra>,
+    targets: Option<Targets>,
+}
+
+impl Redundancy {
+    /// An analysis as `config` has it, of all layers where it lists none, that chooses the targets which meet `budget`.
+    pub fn new(config: CraConfig, budget: Budget) -> Self {
+        Self { config, budget, work: None, targets: None }
+    }
+}
+
+impl<S: SampleSet, O: Optimizer + Clone> Stage<S, O> for Redundancy {
+    fn name(&self) -> &str {
+        "cra"
+    }
+
+    fn advance(&mut self, run: &mut Run<'_, S, O>) -> Result<Progress, StageError> {
+        let layers = run.trainer.layers();
+        let cra = match &mut self.work {
+            Some(cra) => cra,
+            none => {
+                let mut config = self.config.clone();
+                if config.layers.is_empty() {
+                    config.layers = layers.iter().map(|l| l.name.clone()).collect();
+                }
+                none.insert(Cra::new(config, &layers)?)
+            }
+        };
+        let progress = cra.advance(&mut run.trainer)?;
+        if cra.is_done() {
+            let first = run.models().first().ok_or(WrongOrder { needs: "a model" })?;
+            let steps = run.trainer.train_set().mean_steps().round();
+            let budget = self.budget.of(&Model::from_bytes(&first.file)?, steps)?;
+            let targets = cra.targets_for_budget(&layers, budget)?;
+            self.targets = Some(targets.clone());
+            run.set_targets(targets);
+        }
+        Ok(progress)
+    }
+
+    fn is_done(&self) -> bool {
+        self.targets.is_some()
+    }
+
+    fn output(&self, _: &Run<'_, S, O>) -> Result<Output, StageError> {
+        Ok(Output::Nothing)
+    }
+
+    fn measured(&self) -> Measured<'_> {
+        Measured::Redundancy(self.work.as_ref(), self.targets.as_ref())
+    }
+}

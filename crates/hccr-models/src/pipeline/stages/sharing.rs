@@ -1,0 +1,58 @@
+//! The stage that makes the weights of each layer share a few values.
+
+use crate::SampleSet;
+use crate::pipeline::run::Run;
+use crate::pipeline::stage::{Measured, Output, Stage, StageError};
+use hccr_compress::{Centres, LayerInfo, LayerKind, Phase, Progress, Sharing as Work, SharingConfig, Trainer};
+use hccr_nn_train::Optimizer;
+use serde::{Deserialize, Serialize};
+
+/// Makes the weights of all layers share values ([`hccr_compress::Sharing`]).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Sharing {
+    convolution: Centres,
+    matrix: Centres,
+    phase: Phase,
+    work: Option<Work>,
+}
+
+impl Sharing {
+    /// So many values of each convolution and of each matrix, trained in `phase` afterwards.
+    pub fn new(convolution: Centres, matrix: Centres, phase: Phase) -> Self {
+        Self { convolution, matrix, phase, work: None }
+    }
+}
+
+impl<S: SampleSet, O: Optimizer> Stage<S, O> for Sharing {
+    fn name(&self) -> &str {
+        "codebook"
+    }
+
+    fn advance(&mut self, run: &mut Run<'_, S, O>) -> Result<Progress, StageError> {
+        let sharing = match &mut self.work {
+            Some(sharing) => sharing,
+            none => {
+                let centres = |layer: &LayerInfo| match layer.kind {
+                    LayerKind::Conv2d(_) => self.convolution,
+                    LayerKind::Linear(_) => self.matrix,
+                };
+                let layers = run.trainer.layers();
+                let named = layers.iter().map(|layer| (layer.name.clone(), centres(layer))).collect();
+                none.insert(Work::new(SharingConfig { layers: named, phase: self.phase.clone() }, &layers)?)
+            }
+        };
+        Ok(sharing.advance(&mut run.trainer)?)
+    }
+
+    fn is_done(&self) -> bool {
+        self.work.as_ref().is_some_and(Work::is_done)
+    }
+
+    fn output(&self, run: &Run<'_, S, O>) -> Result<Output, StageError> {
+        Ok(Output::Model(run.network()?))
+    }
+
+    fn measured(&self) -> Measured<'_> {
+        Measured::Training(self.work.as_ref().map_or(&[], Work::history))
+    }
+}
