@@ -18,7 +18,7 @@ pub(super) enum Attribute {
     Graph(Vec<u8>),
 }
 
-/// Writes a node that is named as its first output.
+/// Writes a node, named after its first output and its kind: some engines take nodes and values of one name for each other.
 pub(super) fn write_node(
     graph: &mut Message,
     kind: &str,
@@ -33,7 +33,7 @@ pub(super) fn write_node(
         for output in outputs {
             node.bytes(2, output);
         }
-        node.bytes(3, outputs[0]).bytes(4, kind);
+        node.bytes(3, format!("{}/{kind}", outputs[0])).bytes(4, kind);
         for (name, value) in attributes {
             node.message(5, |attribute| {
                 attribute.bytes(1, name);
