@@ -25,7 +25,7 @@ const WORKSPACE: [&[&str]; 5] = [
     &["hccr-tensor", "hccr-graph-opt", "hccr-data", "hccr-constraint"],
     &["hccr-nn-train", "hccr-compress", "hccr-interchange"],
     &["hccr-models"],
-    &["hccr-reproduce", "hccr-benches", "hccr-tests"],
+    &["hccr-reproduce", "hccr-benches", "hccr-tests", "another-engine"],
 ];
 
 fn root() -> PathBuf {
@@ -200,12 +200,15 @@ fn no_circle_of_files_goes_through_two_folders() {
 #[test]
 fn the_crates_depend_downwards() {
     let mut wrong = Vec::new();
-    let crates = std::fs::read_dir(root().join("crates")).unwrap().map(|entry| entry.unwrap().path());
+    let within = |folder| std::fs::read_dir(root().join(folder)).unwrap().map(|entry| entry.unwrap().path());
     let others = ["xtask", "reproduce", "tests", "benches"].map(|folder| root().join(folder));
-    for folder in crates.chain(others) {
+    for folder in within("crates").chain(within("examples")).chain(others) {
         let manifest = read_to_string(folder.join("Cargo.toml")).unwrap();
         let name = manifest.lines().find_map(|line| line.strip_prefix("name = ")).unwrap().trim_matches('"');
         let own = floor(&WORKSPACE, name).unwrap_or_else(|| panic!("{name} stands on no floor"));
+        if name != "another-engine" && manifest.contains("\nrten") {
+            wrong.push(format!("{name} depends on another engine"));
+        }
         let dependencies = manifest.split("\n[").filter(|section| section.starts_with("dependencies]"));
         for line in dependencies.flat_map(str::lines).filter(|line| line.starts_with("hccr-")) {
             let dependency = line.split(['.', ' ', '=']).next().unwrap_or_default();
