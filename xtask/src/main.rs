@@ -6,7 +6,7 @@
 mod bench;
 mod bench_peers;
 mod cores;
-mod emulated;
+mod optional;
 mod prepare;
 mod reproduce;
 mod size;

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: everything that must hold before a change is merged. Stops at the first failure.
 
-use crate::emulated::{TARGETS, Target};
+use crate::optional::{DEPENDENCIES, EMULATED, OLDEST_COMPILER, OptionalStep};
 use crate::prepare::prepare;
 use crate::reproduce;
 use anyhow::{Context, Result, ensure};
@@ -21,13 +21,13 @@ pub(crate) fn run(root: &Path, fast: bool) -> Result<()> {
         &format!("clippy {MINIMAL} --target-dir target/minimal -- -D warnings"),
     )?;
     steps.cargo("tests", &[], "test --workspace")?;
-    for target in &TARGETS {
-        steps.emulated(target)?;
-    }
+    EMULATED.iter().try_for_each(|step| steps.optional(step))?;
     steps.cargo("docs", &[("RUSTDOCFLAGS", "-D warnings")], "doc --workspace --no-deps")?;
     steps.cargo("runtime without std", &[], "build -p hccr-runtime --no-default-features")?;
     steps.run("runtime without dependencies", TREE, || has_no_dependencies(root))?;
     steps.cargo("runtime package", &[], "package -p hccr-runtime --allow-dirty")?;
+    DEPENDENCIES.iter().try_for_each(|step| steps.optional(step))?;
+    steps.optional(&OLDEST_COMPILER)?;
     if !fast {
         let out = reproduce::target(root).join("smoke");
         let rerun = format!("cargo xtask reproduce --tier smoke --out {}", out.display());
@@ -74,20 +74,26 @@ struct Steps<'a> {
 impl Steps<'_> {
     /// Runs cargo in the workspace with `arguments`, separated by blanks.
     fn cargo(&mut self, name: &'static str, env: &[(&str, &str)], arguments: &str) -> Result<()> {
-        let variables: String = env.iter().map(|(key, value)| format!("{key}='{value}' ")).collect();
-        let mut command = Command::new("cargo");
-        command.args(arguments.split(' ')).envs(env.iter().copied()).current_dir(self.root);
-        command.envs(self.core_type.map(|name| ("OPENBLAS_CORETYPE", name)));
-        self.run(name, &format!("{variables}cargo {arguments}"), || succeed(&mut command))
+        self.command(name, env, &format!("cargo {arguments}"))
     }
 
-    /// Runs the tests of another processor, or notes what is missing for it.
-    fn emulated(&mut self, target: &Target) -> Result<()> {
-        let Some(missing) = target.missing() else {
-            return self.cargo(target.step, target.env, target.arguments);
+    /// Runs a program with arguments, separated by blanks, in the workspace.
+    fn command(&mut self, name: &'static str, env: &[(&str, &str)], command: &str) -> Result<()> {
+        let variables: String = env.iter().map(|(key, value)| format!("{key}='{value}' ")).collect();
+        let mut words = command.split(' ');
+        let mut program = Command::new(words.next().unwrap_or_default());
+        program.args(words).envs(env.iter().copied()).current_dir(self.root);
+        program.envs(self.core_type.map(|name| ("OPENBLAS_CORETYPE", name)));
+        self.run(name, &format!("{variables}{command}"), || succeed(&mut program))
+    }
+
+    /// Runs a step, or notes what is missing for it.
+    fn optional(&mut self, step: &OptionalStep) -> Result<()> {
+        let Some(missing) = step.missing() else {
+            return self.command(step.name, step.env, step.command);
         };
-        println!("\n=== {}: skipped, {missing}", target.step);
-        self.skipped.push((target.step, missing));
+        println!("\n=== {}: skipped, {missing}", step.name);
+        self.skipped.push((step.name, missing));
         Ok(())
     }
 

@@ -1,14 +1,15 @@
-//! The runtime's kernel tests for other processors, under emulation where this machine has what it takes.
+//! Steps of `cargo xtask test` that need what a machine may lack: emulators of other processors, the oldest compiler,
+//! cargo-deny. They are skipped there, with the remedy.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// The tests of one target.
-pub(crate) struct Target {
-    pub(crate) step: &'static str,
+/// A step that is skipped where something is missing.
+pub(crate) struct OptionalStep {
+    pub(crate) name: &'static str,
     pub(crate) env: &'static [(&'static str, &'static str)],
-    /// Of cargo, separated by blanks.
-    pub(crate) arguments: &'static str,
+    /// The program and its arguments, separated by blanks.
+    pub(crate) command: &'static str,
     needs: &'static [Need],
 }
 
@@ -22,9 +23,10 @@ struct Need {
     remedy: &'static str,
 }
 
-pub(crate) const TARGETS: [Target; 3] = [
-    Target {
-        step: "kernels with NEON (qemu)",
+/// The runtime's tests for other processors.
+pub(crate) const EMULATED: [OptionalStep; 3] = [
+    OptionalStep {
+        name: "kernels with NEON (qemu)",
         env: &[
             ("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", "aarch64-linux-gnu-gcc"),
             ("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER", "qemu-aarch64"),
@@ -32,7 +34,7 @@ pub(crate) const TARGETS: [Target; 3] = [
             ("RUSTFLAGS", "-C target-feature=+crt-static"),
         ],
         // Two tests of sequences would take the emulator longer than all others.
-        arguments: "test -p hccr-runtime --target aarch64-unknown-linux-gnu --lib --test kernels --test bytes --test plan \
+        command: "cargo test -p hccr-runtime --target aarch64-unknown-linux-gnu --lib --test kernels --test bytes --test plan \
                     --test batch --test sequence -- --skip a_long_sequence --skip the_bits_do_not_depend",
         needs: &[
             Need {
@@ -61,8 +63,8 @@ pub(crate) const TARGETS: [Target; 3] = [
             },
         ],
     },
-    Target {
-        step: "a big-endian machine (qemu)",
+    OptionalStep {
+        name: "a big-endian machine (qemu)",
         env: &[
             ("CARGO_TARGET_S390X_UNKNOWN_LINUX_GNU_LINKER", "s390x-linux-gnu-gcc"),
             ("CARGO_TARGET_S390X_UNKNOWN_LINUX_GNU_RUNNER", "qemu-s390x"),
@@ -71,7 +73,7 @@ pub(crate) const TARGETS: [Target; 3] = [
             ("CARGO_PROFILE_DEV_OPT_LEVEL", "0"),
         ],
         // Two tests, of every byte of a file and of Winograd's tiles, would take the emulator longer than all others.
-        arguments: "test -p hccr-runtime --target s390x-unknown-linux-gnu --lib --test bytes --test format --test kernels \
+        command: "cargo test -p hccr-runtime --target s390x-unknown-linux-gnu --lib --test bytes --test format --test kernels \
                     -- --skip every_altered_byte --skip winograd_s_tiles_with_channel_tails",
         needs: &[
             Need {
@@ -100,13 +102,13 @@ pub(crate) const TARGETS: [Target; 3] = [
             },
         ],
     },
-    Target {
-        step: "kernels with simd128 (node)",
+    OptionalStep {
+        name: "kernels with simd128 (node)",
         env: &[
             ("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", "node tests/run_wasm.mjs"),
             ("RUSTFLAGS", "-C target-feature=+simd128"),
         ],
-        arguments: "test -p hccr-runtime --target wasm32-unknown-unknown --lib --test kernels --test bytes --test plan \
+        command: "cargo test -p hccr-runtime --target wasm32-unknown-unknown --lib --test kernels --test bytes --test plan \
                     --test batch --test sequence",
         needs: &[
             Need {
@@ -120,7 +122,51 @@ pub(crate) const TARGETS: [Target; 3] = [
     },
 ];
 
-impl Target {
+const CARGO_DENY: Need = Need {
+    what: "cargo-deny",
+    probe: "cargo deny --version",
+    prints_path: false,
+    remedy: "cargo install cargo-deny --locked",
+};
+
+/// The dependencies against deny.toml. Advisories stand apart, since their database comes from the network.
+pub(crate) const DEPENDENCIES: [OptionalStep; 2] = [
+    OptionalStep {
+        name: "dependencies",
+        env: &[],
+        command: "cargo deny check --hide-inclusion-graph bans licenses sources",
+        needs: &[CARGO_DENY],
+    },
+    OptionalStep {
+        name: "advisories",
+        env: &[],
+        command: "cargo deny check advisories",
+        needs: &[
+            CARGO_DENY,
+            Need {
+                what: "the database of advisories",
+                probe: "cargo deny fetch db",
+                prints_path: false,
+                remedy: "let this machine reach https://github.com/RustSec/advisory-db",
+            },
+        ],
+    },
+];
+
+/// All crates with the oldest compiler that the workspace promises to build with.
+pub(crate) const OLDEST_COMPILER: OptionalStep = OptionalStep {
+    name: "oldest compiler",
+    env: &[],
+    command: concat!("rustup run ", env!("CARGO_PKG_RUST_VERSION"), " cargo check --workspace"),
+    needs: &[Need {
+        what: concat!("the toolchain ", env!("CARGO_PKG_RUST_VERSION")),
+        probe: concat!("rustup run ", env!("CARGO_PKG_RUST_VERSION"), " cargo --version"),
+        prints_path: false,
+        remedy: concat!("rustup toolchain install --profile minimal ", env!("CARGO_PKG_RUST_VERSION")),
+    }],
+};
+
+impl OptionalStep {
     /// What is missing here, with its remedy, if anything is.
     pub(crate) fn missing(&self) -> Option<String> {
         let missing = self.needs.iter().find(|need| !need.is_met())?;
@@ -149,7 +195,7 @@ mod tests {
     #[test]
     fn the_first_thing_missing_is_named() {
         const COMPILER: Need = need("the compiler", "rustc --version", false);
-        let missing = |needs: &'static [Need]| Target { step: "", env: &[], arguments: "", needs }.missing();
+        let missing = |needs: &'static [Need]| OptionalStep { name: "", env: &[], command: "", needs }.missing();
         assert_eq!(missing(const { &[COMPILER, need("its directory", "rustc --print sysroot", true)] }), None);
         let found = [
             missing(const { &[COMPILER, need("it", "no-such-program --version", false), need("more", "none", true)] }),
