@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(not(feature = "std"), no_std)]
 #![deny(unsafe_code)] // allowed in `isa` and `kernels` alone
+#![warn(missing_debug_implementations)]
 
 extern crate alloc;
 

@@ -36,6 +36,14 @@ fn models() -> [Model; 2] {
     [image_model(), sequence_model()]
 }
 
+/// Their files, one of them with a temperature.
+fn files() -> [Vec<u8>; 2] {
+    let [images, sequences] = models();
+    let mut calibrated = images.edit();
+    calibrated.set_temperature(Some(0.75));
+    [calibrated.finish().unwrap(), sequences].map(|model| model.to_bytes())
+}
+
 /// The operations on sequences, with and without a rank.
 fn sequence_model() -> Model {
     let mut b = ModelBuilder::new(&[STEPS, 6]);
@@ -141,8 +149,33 @@ fn every_operation_round_trips() {
 }
 
 #[test]
+fn a_temperature_is_an_optional_section_at_the_end() {
+    for model in models() {
+        let plain = model.to_bytes();
+        let mut calibrated = model.clone().edit();
+        calibrated.set_temperature(Some(1.5));
+        let calibrated = calibrated.finish().unwrap();
+        let file = calibrated.to_bytes();
+        assert_eq!(Model::from_bytes(&file).unwrap(), calibrated);
+        assert_eq!((model.temperature(), file.len()), (None, plain.len() + 5));
+        let at = file.windows(5).rposition(|section| section == [1, 0, 0, 0xC0, 0x3F]).unwrap();
+        let altered = |bytes: [u8; 5]| {
+            let file = [&file[..at], &bytes, &file[at + 5..]].concat();
+            read_hostile(&sealed(file))
+        };
+        for temperature in [0.0f32, -1.5, 1e-40, f32::NAN, f32::INFINITY] {
+            let [a, b, c, d] = temperature.to_le_bytes();
+            let error = altered([1, a, b, c, d]).unwrap_err();
+            assert!(matches!(&error, FormatError::InvalidModel(e) if e.place == "temperature"), "{error:?}");
+        }
+        assert!(matches!(altered([2, 0, 0, 0xC0, 0x3F]), Err(FormatError::Corrupt { .. })), "another section");
+        assert!(matches!(altered([0, 0, 0, 0xC0, 0x3F]), Err(FormatError::Corrupt { .. })), "no zeros");
+    }
+}
+
+#[test]
 fn every_cut_is_an_error() {
-    for file in models().map(|model| model.to_bytes()) {
+    for file in files() {
         for length in 0..file.len() {
             assert!(Model::from_bytes(&file[..length]).is_err(), "cut to {length}");
             if length >= 20 {
@@ -157,7 +190,7 @@ fn every_cut_is_an_error() {
 
 #[test]
 fn every_altered_byte_is_an_error() {
-    for file in models().map(|model| model.to_bytes()) {
+    for file in files() {
         for at in 0..file.len() {
             for bit in 0..8 {
                 let mut altered = file.clone();

@@ -258,6 +258,36 @@ fn fusing_weighs_two_answers() {
 }
 
 #[test]
+fn restricted_recognizers_agree_whatever_they_read() {
+    let (online, offline) = (recognizer(), Recognizer::new(offline_model()).unwrap());
+    let mut fused = FusedRecognizer::new(online.clone(), offline, 0.4).unwrap();
+    let few: Vec<char> = labels().into_iter().step_by(7).collect();
+    let strokes = ink(11, 5);
+    let ink = in_box(&strokes, None);
+
+    let mut restricted = online.restricted(&few).unwrap();
+    let want = restricted.recognize(&ink, CLASSES);
+    let of_all = online.clone().recognize(&ink, CLASSES);
+    let kept: Vec<_> = of_all.iter().filter(|c| few.contains(&c.character)).collect();
+    let sum: f32 = kept.iter().map(|c| c.probability).sum();
+    assert_eq!(want.len(), kept.len());
+    for (want, kept) in want.iter().zip(kept) {
+        assert_eq!(want.character, kept.character);
+        assert!((want.probability - kept.probability / sum).abs() < 1e-5);
+    }
+    let mut session = InkSession::new(&restricted, None);
+    strokes.iter().for_each(|stroke| session.add_stroke(stroke).unwrap());
+    assert_eq!(session.candidates(CLASSES).unwrap(), want);
+
+    let of_all = fused.recognize(&ink, CLASSES).unwrap();
+    let found = fused.restricted(&few).unwrap().recognize(&ink, CLASSES).unwrap();
+    let kept = of_all.iter().map(|c| c.character).filter(|c| few.contains(c));
+    assert!(found.iter().map(|c| c.character).eq(kept));
+    assert!((found.iter().map(|c| c.probability).sum::<f32>() - 1.0).abs() < 1e-5);
+    assert_eq!(fused.restricted(&['x']).unwrap_err(), RecognizerError::UnknownCharacter { character: 'x' });
+}
+
+#[test]
 fn the_image_does_not_show_the_order_of_strokes() {
     let (online, offline) = (recognizer(), Recognizer::new(offline_model()).unwrap());
     let mut fused = [0.0, 1.0].map(|w| FusedRecognizer::new(online.clone(), offline.clone(), w).unwrap());

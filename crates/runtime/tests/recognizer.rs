@@ -74,6 +74,54 @@ fn a_softmax_of_the_model_is_not_repeated() {
 }
 
 #[test]
+fn a_temperature_flattens_the_probabilities_and_keeps_the_order() {
+    let plain = recognize(&mut Recognizer::new(halves()).unwrap(), &image(true), 3);
+    for temperature in [0.25, 1.0, 4.0, 1e-30, 1e30] {
+        let mut model = halves().edit();
+        model.set_temperature(Some(temperature));
+        // Also where the model has a softmax of its own.
+        let mut with_softmax = model.clone();
+        with_softmax.push("softmax", Op::Softmax);
+        with_softmax.set_outputs(vec![with_softmax.last()]);
+        let [found, again] = [model, with_softmax]
+            .map(|model| recognize(&mut Recognizer::new(model.finish().unwrap()).unwrap(), &image(true), 3));
+        assert_eq!(found, again);
+        let powers: Vec<f32> =
+            plain.iter().map(|c| (c.probability / plain[0].probability).powf(1.0 / temperature)).collect();
+        let sum: f32 = powers.iter().sum();
+        for ((found, plain), power) in found.iter().zip(&plain).zip(powers) {
+            assert_eq!(found.character, plain.character);
+            assert!((found.probability - power / sum).abs() < 1e-4, "{temperature}: {found:?}");
+        }
+    }
+    for temperature in [0.0, -1.0, 1e-40, f32::NAN, f32::INFINITY] {
+        let mut model = halves().edit();
+        model.set_temperature(Some(temperature));
+        assert_eq!(model.finish().unwrap_err().place, "temperature");
+    }
+}
+
+#[test]
+fn a_restricted_recognizer_knows_no_other_characters() {
+    let mut all = Recognizer::new(halves()).unwrap();
+    let mut some = all.restricted(&['无', '右', '无']).unwrap();
+    assert!(Arc::ptr_eq(some.plan(), all.plan()));
+    assert_eq!((some.labels(), all.labels()), (&['右', '无'][..], &['左', '右', '无'][..]));
+    let of_all = recognize(&mut all, &image(true), 3);
+    let found = recognize(&mut some, &image(true), 3);
+    assert_eq!(found.iter().map(|c| c.character).collect::<Vec<_>>(), ['右', '无']);
+    let sum = of_all[1].probability + of_all[2].probability;
+    for (found, all) in found.iter().zip(&of_all[1..]) {
+        assert!((found.probability - all.probability / sum).abs() < 1e-5, "{found:?} of {all:?}");
+    }
+    // Once more, and of one character it is certain.
+    let found = recognize(&mut some.restricted(&['无']).unwrap(), &image(true), 3);
+    assert_eq!((found.len(), found[0].character, found[0].probability), (1, '无', 1.0));
+    assert_eq!(some.restricted(&['左']).unwrap_err(), RecognizerError::UnknownCharacter { character: '左' });
+    assert_eq!(some.restricted(&[]).unwrap_err(), RecognizerError::NoCharacters);
+}
+
+#[test]
 fn size_and_margins_do_not_matter() {
     let mut recognizer = Recognizer::new(halves()).unwrap();
     let want = recognize(&mut recognizer, &image(true), 3);
@@ -129,8 +177,5 @@ fn models_that_do_not_recognize_are_errors() {
     assert_eq!(needs(&ModelBuilder::new(&[PIXELS])), "a square grey image");
     assert_eq!(needs(&ModelBuilder::new(&[1, 4, 16])), "a square grey image");
     assert_eq!(needs(&ModelBuilder::with_inputs(vec![vec![1, 8, 8]; 2])), "one input");
-    let mut image = ModelBuilder::new(&[1, 1, 1]);
-    image.set_labels(vec!['一']);
-    assert_eq!(needs(&image), "a vector of scores");
     assert_eq!(Recognizer::from_bytes(b"").unwrap_err(), RecognizerError::Format(FormatError::NotAModel));
 }

@@ -51,8 +51,8 @@ impl ModelBuilder {
 
     /// A graph with several inputs.
     pub fn with_inputs(inputs: Vec<Vec<usize>>) -> Self {
-        let (nodes, outputs, weights, labels, shapes) = Default::default();
-        Self { model: Model { nodes, inputs, outputs, weights, labels, shapes } }
+        let (nodes, outputs, weights, labels, temperature, shapes) = Default::default();
+        Self { model: Model { nodes, inputs, outputs, weights, labels, temperature, shapes } }
     }
 
     /// Adds a weight.
@@ -92,6 +92,11 @@ impl ModelBuilder {
         self.model.labels = labels;
     }
 
+    /// Sets the [temperature](Model::temperature), a positive number.
+    pub fn set_temperature(&mut self, temperature: Option<f32>) {
+        self.model.temperature = temperature;
+    }
+
     /// The nodes so far.
     pub fn nodes(&self) -> &[Node] {
         &self.model.nodes
@@ -118,7 +123,7 @@ impl ModelBuilder {
         &mut self.model.weights[id.index()]
     }
 
-    /// Takes all nodes out, to be pushed again with others between them. Inputs, weights, outputs and labels stay.
+    /// Takes all nodes out, to be pushed again with others between them; all else stays.
     pub fn take_nodes(&mut self) -> Vec<Node> {
         core::mem::take(&mut self.model.nodes)
     }
@@ -140,6 +145,22 @@ impl ModelBuilder {
         for output in &mut self.model.outputs {
             *output = place[output.index()];
         }
+    }
+
+    /// Removes the nodes that no output depends on.
+    ///
+    /// # Panics
+    /// As [`ModelBuilder::remove_nodes`].
+    pub fn remove_dead_nodes(&mut self) {
+        let mut dead = alloc::vec![true; self.nodes().len()];
+        for &output in &self.model.outputs {
+            let mut node = self.model.producer(output);
+            while let Some(live) = node.filter(|&n| dead[n]) {
+                dead[live] = false;
+                node = self.model.producer(self.nodes()[live].input);
+            }
+        }
+        self.remove_nodes(&dead);
     }
 
     /// Puts `data` in the place of the weight `old` of `node`, or in a new weight, named after the node and `what` it is to

@@ -52,6 +52,7 @@ pub struct Model {
     pub(crate) outputs: Vec<ValueId>,
     pub(crate) weights: Vec<Weight>,
     pub(crate) labels: Vec<char>,
+    pub(crate) temperature: Option<f32>,
     /// The shape of each value; empty until the model is checked.
     pub(crate) shapes: Vec<Vec<usize>>,
 }
@@ -89,6 +90,12 @@ impl Model {
     /// The character of each class, in the order of the outputs' elements; empty where it has none.
     pub fn labels(&self) -> &[char] {
         &self.labels
+    }
+
+    /// The calibration of the model, where it has one: scores divided by this temperature give probabilities, by a softmax,
+    /// that are right as often as they say. (C. Guo et al., arXiv 1706.04599.)
+    pub fn temperature(&self) -> Option<f32> {
+        self.temperature
     }
 
     /// The shape of a value of this model.

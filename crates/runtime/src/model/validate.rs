@@ -32,6 +32,9 @@ impl Model {
         if self.inputs.is_empty() || self.outputs.is_empty() {
             return Err(ModelError::new("model", "needs at least one input and one output"));
         }
+        if let Some(temperature) = self.temperature.filter(|t| !t.is_normal() || *t < 0.0) {
+            return Err(ModelError::new("temperature", format!("{temperature} is not a positive number")));
+        }
         for node in &self.nodes {
             let input = shapes.get(node.input.0 as usize);
             let input =

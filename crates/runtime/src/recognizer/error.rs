@@ -24,6 +24,13 @@ pub enum RecognizerError {
     },
     /// The model cannot be planned.
     Plan(PlanError),
+    /// A character to restrict the answer to is not one of the recognizer's labels.
+    UnknownCharacter {
+        /// The character.
+        character: char,
+    },
+    /// There is no character to restrict the answer to.
+    NoCharacters,
     /// Two recognizers to be fused know different characters, or the same ones in another order.
     DifferentLabels,
     /// The weight of a fusion is not from 0 to 1.
@@ -36,6 +43,10 @@ impl fmt::Display for RecognizerError {
             Self::Format(_) => write!(f, "the bytes are no model file"),
             Self::Unfit { needs } => write!(f, "the model is not one of this recognizer, which needs {needs}"),
             Self::Plan(_) => write!(f, "the model cannot be planned"),
+            Self::UnknownCharacter { character } => {
+                write!(f, "the recognizer does not know the character '{character}'")
+            }
+            Self::NoCharacters => write!(f, "an answer cannot be restricted to no characters"),
             Self::DifferentLabels => write!(f, "the recognizers to be fused have different labels"),
             Self::Weight => write!(f, "the weight of a fusion must lie from 0 to 1"),
         }

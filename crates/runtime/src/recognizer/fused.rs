@@ -1,6 +1,7 @@
 //! Both recognizers on one ink.
 
-use super::{Candidate, InkRecognizer, Recognizer, RecognizerError, likeliest};
+use super::answer::Answer;
+use super::{Candidate, InkRecognizer, Recognizer, RecognizerError};
 use crate::image::ImageError;
 use crate::ink::Ink;
 use crate::kernels::f32::softmax::{ln, softmax};
@@ -16,8 +17,7 @@ pub struct FusedRecognizer {
     online: InkRecognizer,
     offline: Recognizer,
     weight: f32,
-    scores: Vec<f32>,
-    probabilities: Vec<f32>,
+    answer: Answer,
 }
 
 impl FusedRecognizer {
@@ -31,13 +31,22 @@ impl FusedRecognizer {
             return Err(RecognizerError::DifferentLabels);
         }
         check_weight(weight)?;
-        let zeros = vec![0.0; online.labels().len()];
-        Ok(Self { online, offline, weight, scores: zeros.clone(), probabilities: zeros })
+        let answer = Answer::new(online.labels().into(), 1.0);
+        Ok(Self { online, offline, weight, answer })
     }
 
     /// The characters that the recognizer knows, in the models' order.
     pub fn labels(&self) -> &[char] {
         self.online.labels()
+    }
+
+    /// The same recognizer, which shares the plan, for some of its characters: it answers as if there were no others. Its
+    /// labels are these, in the models' order, and their probabilities add up to 1.
+    ///
+    /// # Errors
+    /// [`RecognizerError::UnknownCharacter`] for one that is no label, [`RecognizerError::NoCharacters`] for none.
+    pub fn restricted(&self, characters: &[char]) -> Result<Self, RecognizerError> {
+        Self::new(self.online.restricted(characters)?, self.offline.restricted(characters)?, self.weight)
     }
 
     /// The `k` likeliest characters, the likeliest first. The online network sees the ink in its box; the offline one as
@@ -47,7 +56,7 @@ impl FusedRecognizer {
     /// [`ImageError::Empty`] where an ink fills its image so that no stroke can be told.
     pub fn recognize(&mut self, ink: &Ink, k: usize) -> Result<Vec<Candidate>, ImageError> {
         self.probabilities(ink)?;
-        Ok(likeliest(self.online.labels(), &self.probabilities, k))
+        Ok(self.answer.candidates(k))
     }
 
     /// The probability of each label, in the models' order.
@@ -56,9 +65,8 @@ impl FusedRecognizer {
     /// As [`FusedRecognizer::recognize`].
     pub fn probabilities(&mut self, ink: &Ink) -> Result<&[f32], ImageError> {
         let offline = self.offline.probabilities_of_ink(ink)?;
-        score(self.online.probabilities(ink), offline, self.weight, &mut self.scores);
-        softmax(&self.scores, &mut self.probabilities);
-        Ok(&self.probabilities)
+        let (online, weight) = (self.online.probabilities(ink), self.weight);
+        Ok(self.answer.read(|label| score(online[label], offline[label], weight)))
     }
 }
 
@@ -76,17 +84,15 @@ pub fn fuse(online: &[f32], offline: &[f32], weight: f32) -> Result<Vec<f32>, Re
         return Err(RecognizerError::DifferentLabels);
     }
     check_weight(weight)?;
-    let mut scores = vec![0.0; online.len()];
-    let mut probabilities = scores.clone();
-    score(online, offline, weight, &mut scores);
-    softmax(&scores, &mut probabilities);
+    let scores: Vec<f32> =
+        online.iter().zip(offline).map(|(&online, &offline)| score(online, offline, weight)).collect();
+    let mut probabilities = vec![0.0; scores.len()];
+    softmax(&scores, 1.0, &mut probabilities);
     Ok(probabilities)
 }
 
-fn score(online: &[f32], offline: &[f32], weight: f32, scores: &mut [f32]) {
-    for ((score, &online), &offline) in scores.iter_mut().zip(online).zip(offline) {
-        *score = (1.0 - weight) * ln(online) + weight * ln(offline);
-    }
+fn score(online: f32, offline: f32, weight: f32) -> f32 {
+    (1.0 - weight) * ln(online) + weight * ln(offline)
 }
 
 fn check_weight(weight: f32) -> Result<(), RecognizerError> {

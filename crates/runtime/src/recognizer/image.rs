@@ -1,6 +1,6 @@
 //! The offline recognizer: from the image of a character.
 
-use super::{Candidate, Classifier, RecognizerError, likeliest, sure};
+use super::{Candidate, Classifier, RecognizerError};
 use crate::exec::Plan;
 use crate::image::{Image, ImageError, PixelFormat, normalize};
 use crate::ink::Ink;
@@ -30,7 +30,8 @@ impl Recognizer {
     }
 
     /// A recognizer for `model`, which takes one square grey image (`[1, size, size]`) and gives one score for each of
-    /// its labels. Scores become probabilities by a softmax, unless the model ends in one.
+    /// its labels. Scores become probabilities by a softmax, which divides them by the model's
+    /// [temperature](Model::temperature) first; where the model ends in a softmax, this one takes its place.
     ///
     /// # Errors
     /// [`RecognizerError::Unfit`] for any other model, [`RecognizerError::Plan`] where it cannot be planned.
@@ -48,11 +49,20 @@ impl Recognizer {
 
     /// The characters that the recognizer knows, in the model's order.
     pub fn labels(&self) -> &[char] {
-        &self.classifier.labels
+        &self.classifier.answer.labels
+    }
+
+    /// The same recognizer, which shares the plan, for some of its characters: it answers as if there were no others. Its
+    /// labels are these, in the model's order, and their probabilities add up to 1.
+    ///
+    /// # Errors
+    /// [`RecognizerError::UnknownCharacter`] for one that is no label, [`RecognizerError::NoCharacters`] for none.
+    pub fn restricted(&self, characters: &[char]) -> Result<Self, RecognizerError> {
+        Ok(Self { classifier: self.classifier.restricted(characters)?, ..self.clone() })
     }
 
     /// The plan that runs, to share: a [`Batch`](crate::Batch) of it takes many images, each as
-    /// [`normalize`](crate::image::normalize) makes it.
+    /// [`normalize`](crate::image::normalize) makes it, and gives the scores of all of the model's labels.
     pub fn plan(&self) -> &Arc<Plan> {
         self.classifier.session.plan()
     }
@@ -63,7 +73,7 @@ impl Recognizer {
     /// [`ImageError::Empty`] where there is no ink.
     pub fn recognize(&mut self, image: &Image<'_>, k: usize) -> Result<Vec<Candidate>, ImageError> {
         self.probabilities(image)?;
-        Ok(likeliest(&self.classifier.labels, self.classifier.session.output(0).unwrap_or_default(), k))
+        Ok(self.classifier.answer.candidates(k))
     }
 
     /// The probability of each label, in the model's order, for such an image.
@@ -75,7 +85,7 @@ impl Recognizer {
         for (value, &pixel) in self.input.iter_mut().zip(&self.image) {
             *value = f32::from(pixel);
         }
-        Ok(sure(self.classifier.session.run(&self.input)))
+        Ok(self.classifier.probabilities(&self.input))
     }
 
     /// As [`Recognizer::probabilities`], for an ink as its image.

@@ -1,6 +1,6 @@
 //! The online recognizer: from the pen strokes of a character.
 
-use super::{Candidate, Classifier, RecognizerError, likeliest, sure};
+use super::{Candidate, Classifier, RecognizerError};
 use crate::exec::Plan;
 use crate::ink::{FEATURES, Ink};
 use crate::model::Model;
@@ -26,7 +26,7 @@ impl InkRecognizer {
     }
 
     /// A recognizer for `model`, which takes a sequence of [`Step`](crate::ink::Step)s (`[STEPS, 6]`) and gives one score
-    /// for each of its labels. Scores become probabilities by a softmax, unless the model ends in one.
+    /// for each of its labels. Scores become probabilities as those of a [`Recognizer`](crate::Recognizer) do.
     ///
     /// # Errors
     /// [`RecognizerError::Unfit`] for any other model, [`RecognizerError::Plan`] where it cannot be planned.
@@ -39,10 +39,19 @@ impl InkRecognizer {
 
     /// The characters that the recognizer knows, in the model's order.
     pub fn labels(&self) -> &[char] {
-        &self.classifier.labels
+        &self.classifier.answer.labels
     }
 
-    /// The plan that runs, to share.
+    /// The same recognizer, which shares the plan, for some of its characters: it answers as if there were no others. Its
+    /// labels are these, in the model's order, and their probabilities add up to 1.
+    ///
+    /// # Errors
+    /// [`RecognizerError::UnknownCharacter`] for one that is no label, [`RecognizerError::NoCharacters`] for none.
+    pub fn restricted(&self, characters: &[char]) -> Result<Self, RecognizerError> {
+        Ok(Self { classifier: self.classifier.restricted(characters)? })
+    }
+
+    /// The plan that runs, to share; it gives the scores of all of the model's labels.
     pub fn plan(&self) -> &Arc<Plan> {
         self.classifier.session.plan()
     }
@@ -50,11 +59,11 @@ impl InkRecognizer {
     /// The `k` likeliest characters, the likeliest first.
     pub fn recognize(&mut self, ink: &Ink, k: usize) -> Vec<Candidate> {
         self.probabilities(ink);
-        likeliest(&self.classifier.labels, self.classifier.session.output(0).unwrap_or_default(), k)
+        self.classifier.answer.candidates(k)
     }
 
     /// The probability of each label, in the model's order.
     pub fn probabilities(&mut self, ink: &Ink) -> &[f32] {
-        sure(self.classifier.session.run(ink.steps().as_flattened()))
+        self.classifier.probabilities(ink.steps().as_flattened())
     }
 }

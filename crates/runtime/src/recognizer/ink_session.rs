@@ -1,6 +1,7 @@
 //! An ink that is recognized while it is written.
 
-use super::{Candidate, InkRecognizer, likeliest, sure};
+use super::answer::Answer;
+use super::{Candidate, InkRecognizer, sure};
 use crate::exec::{SequenceSession, SequenceState};
 use crate::ink::{InkError, InkNormalizer, Point, Step, WritingBox, check_finite};
 use alloc::collections::VecDeque;
@@ -24,7 +25,7 @@ const UNDO_STROKES: usize = 64;
 #[derive(Debug)]
 pub struct InkSession {
     session: SequenceSession,
-    labels: Arc<[char]>,
+    answer: Answer,
     /// The caller's.
     writing_box: Option<WritingBox>,
     strokes: Vec<Vec<Point>>,
@@ -42,13 +43,13 @@ pub struct InkSession {
 }
 
 impl InkSession {
-    /// An empty ink for `recognizer`, whose plan is shared, in a box that the caller knows, or in the bounding box of the
+    /// An empty ink for `recognizer`, whose plan is shared and whose labels it has, in a box that the caller knows, or in the bounding box of the
     /// ink.
     pub fn new(recognizer: &InkRecognizer, writing_box: Option<WritingBox>) -> Self {
         let session = sure(SequenceSession::new(Arc::clone(recognizer.plan())));
         Self {
             session,
-            labels: Arc::clone(&recognizer.classifier.labels),
+            answer: recognizer.classifier.answer.clone(),
             writing_box,
             strokes: Vec::new(),
             normalizer: None,
@@ -111,10 +112,10 @@ impl InkSession {
     /// [`InkError::Empty`] before the first point.
     pub fn candidates(&mut self, k: usize) -> Result<Vec<Candidate>, InkError> {
         self.probabilities()?;
-        Ok(likeliest(&self.labels, self.session.output(0).unwrap_or_default(), k))
+        Ok(self.answer.candidates(k))
     }
 
-    /// The probability of each label, in the model's order, for the ink so far.
+    /// The probability of each of the recognizer's labels, in its order, for the ink so far.
     ///
     /// # Errors
     /// [`InkError::Empty`] before the first point.
@@ -123,7 +124,8 @@ impl InkSession {
         let Some(normalizer) = &self.normalizer else { return Err(InkError::Empty) };
         normalizer.provisional(&mut self.steps);
         run(&mut self.session, &mut self.steps, &mut self.steps_run);
-        Ok(sure(self.session.answer()))
+        let scores = sure(self.session.answer());
+        Ok(self.answer.read(|class| scores[class]))
     }
 
     /// How many steps the network has run in this session, those run again included: the measure of what it has cost.

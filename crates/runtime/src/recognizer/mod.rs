@@ -1,11 +1,13 @@
 //! Recognizers: from an image or an ink of a character to the likeliest characters.
 
+mod answer;
 mod error;
 mod fused;
 mod image;
 mod ink;
 mod ink_session;
 
+pub use answer::Candidate;
 pub use error::RecognizerError;
 pub use fused::{FusedRecognizer, fuse};
 pub use image::Recognizer;
@@ -16,66 +18,55 @@ use crate::exec::RunError;
 use crate::exec::{Plan, Session};
 use crate::model::{Model, Op};
 use alloc::sync::Arc;
-use alloc::vec::Vec;
+use answer::Answer;
 
-/// A character, and how likely it is the one that was written.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct Candidate {
-    /// The character.
-    pub character: char,
-    /// From 0 to 1; those of all classes add up to 1.
-    pub probability: f32,
-}
-
-/// A network that gives a probability to each of its labels. A clone shares the plan, and has working memory of its own.
+/// A network that scores each of its labels, and its last answer.
 #[derive(Debug)]
 struct Classifier {
     session: Session,
-    labels: Arc<[char]>,
+    answer: Answer,
 }
 
 impl Classifier {
-    /// Of a model with a softmax at its end, or that gets one.
     fn new(mut model: Model) -> Result<Self, RecognizerError> {
         let &[output] = model.outputs() else { return Err(RecognizerError::Unfit { needs: "one output" }) };
         if model.labels().is_empty() {
             return Err(RecognizerError::Unfit { needs: "a label for each class" });
         }
-        let last = model.producer(output).map(|node| &model.nodes()[node].op);
-        if !matches!(last, Some(Op::Softmax)) {
-            let mut with_softmax = model.edit();
-            let probabilities = with_softmax.push_from(output, "softmax", Op::Softmax);
-            with_softmax.set_outputs(alloc::vec![probabilities]);
-            let finished = with_softmax.finish();
-            model = finished.map_err(|_| RecognizerError::Unfit { needs: "a vector of scores" })?;
+        let answer = Answer::new(model.labels().into(), model.temperature().unwrap_or(1.0));
+        // The answer has a softmax of its own.
+        if let Some(last) = model.producer(output)
+            && model.nodes()[last].op == Op::Softmax
+        {
+            let scores = model.nodes()[last].input;
+            let mut without = model.edit();
+            without.set_outputs(alloc::vec![scores]);
+            without.remove_dead_nodes();
+            model = without.finish().map_err(|_| RecognizerError::Unfit { needs: "a vector of scores" })?;
         }
-        let session = Session::new(Arc::new(Plan::new(&model)?));
-        Ok(Self { session, labels: model.labels.into() })
+        Ok(Self { session: Session::new(Arc::new(Plan::new(&model)?)), answer })
+    }
+
+    /// The probabilities of the labels for an input of the network's shape, without NaN and infinities.
+    fn probabilities(&mut self, input: &[f32]) -> &[f32] {
+        let scores = sure(self.session.run(input));
+        self.answer.read(|class| scores[class])
+    }
+
+    /// The same network, plan included, with fewer labels.
+    fn restricted(&self, characters: &[char]) -> Result<Self, RecognizerError> {
+        let answer = self.answer.restricted(characters)?;
+        Ok(Self { session: Session::new(Arc::clone(self.session.plan())), answer })
     }
 }
 
 impl Clone for Classifier {
     fn clone(&self) -> Self {
-        Self { session: Session::new(Arc::clone(self.session.plan())), labels: Arc::clone(&self.labels) }
+        Self { session: Session::new(Arc::clone(self.session.plan())), answer: self.answer.clone() }
     }
 }
 
 /// What cannot fail: a recognizer gives its network inputs of the right length, without NaN and infinities.
 fn sure<T>(result: Result<T, RunError>) -> T {
     result.unwrap_or_else(|_| unreachable!("the network does not take the recognizer's input"))
-}
-
-/// The `k` likeliest of `labels`, the likeliest first.
-fn likeliest(labels: &[char], probabilities: &[f32], k: usize) -> Vec<Candidate> {
-    // Of equal candidates the class that comes first stays first.
-    let order = |&a: &usize, &b: &usize| probabilities[b].total_cmp(&probabilities[a]).then(a.cmp(&b));
-    let mut classes: Vec<usize> = (0..labels.len().min(probabilities.len())).collect();
-    if k < classes.len() {
-        // Sorting thousands of classes would take as long as an online network.
-        classes.select_nth_unstable_by(k, order);
-        classes.truncate(k);
-    }
-    classes.sort_unstable_by(order);
-    classes.iter().map(|&i| Candidate { character: labels[i], probability: probabilities[i] }).collect()
 }

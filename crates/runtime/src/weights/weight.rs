@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 pub struct WeightId(pub u32);
 
 impl WeightId {
-    /// Index into [`Model::weights`](super::Model::weights).
+    /// Index into [`Model::weights`](crate::Model::weights).
     pub const fn index(self) -> usize {
         self.0 as usize
     }

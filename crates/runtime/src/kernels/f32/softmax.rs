@@ -23,16 +23,16 @@ impl Kernel for Softmax {
     }
 
     fn run(&self, _: Token, Io { src, dst, .. }: Io<'_>) {
-        softmax(&src[..self.features], &mut dst[..self.features]);
+        softmax(&src[..self.features], 1.0, &mut dst[..self.features]);
     }
 }
 
-/// `dst_i = exp(src_i) / sum_j exp(src_j)`.
-pub(crate) fn softmax(src: &[f32], dst: &mut [f32]) {
+/// `dst_i = exp(src_i / temperature) / sum_j exp(src_j / temperature)`, for a positive temperature.
+pub(crate) fn softmax(src: &[f32], temperature: f32, dst: &mut [f32]) {
     let max = src.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let mut sum = 0.0;
     for (out, &x) in dst.iter_mut().zip(src) {
-        *out = exp(x - max);
+        *out = exp((x - max) / temperature);
         sum += *out;
     }
     for out in dst {

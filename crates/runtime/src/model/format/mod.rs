@@ -21,6 +21,8 @@ const MAGIC: [u8; 4] = *b"HCCR";
 const VERSION: u32 = 1;
 /// Magic, version, length of the file, checksum of all that follows.
 const HEADER_BYTES: usize = 20;
+/// Stands before a temperature, behind the weights.
+const TEMPERATURE: u8 = 1;
 
 impl Model {
     /// The model as a file.
@@ -106,6 +108,10 @@ impl Model {
         for weight in &self.weights {
             weights::write(sink, weight);
         }
+        if let Some(temperature) = self.temperature {
+            sink.plain.push(TEMPERATURE);
+            sink.plain.extend(temperature.to_le_bytes());
+        }
     }
 
     fn read(source: &mut Source<'_>) -> Result<Self, FormatError> {
@@ -123,7 +129,15 @@ impl Model {
         let labels =
             labels.collect::<Option<_>>().ok_or_else(|| source.plain.corrupt("a label that is no character"))?;
         let weights = (0..source.count("weights")?).map(|_| weights::read(source)).collect::<Result<_, _>>()?;
-        Ok(Self { nodes, inputs, outputs, weights, labels, shapes: Vec::new() })
+        // Without a calibration, zeros follow, or nothing.
+        let temperature = match source.plain.rest().first() {
+            None | Some(0) => None,
+            Some(_) if source.plain.byte("a section")? != TEMPERATURE => {
+                return Err(source.plain.corrupt("unknown section"));
+            }
+            Some(_) => Some(f32::from_le_bytes(source.plain.array("the temperature")?)),
+        };
+        Ok(Self { nodes, inputs, outputs, weights, labels, temperature, shapes: Vec::new() })
     }
 }
 

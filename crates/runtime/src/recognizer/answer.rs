@@ -1,0 +1,95 @@
+//! From a network's scores to candidates.
+
+use super::RecognizerError;
+use crate::kernels::f32::softmax::softmax;
+use alloc::collections::BTreeSet;
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+
+/// A character, and how likely it is the one that was written.
+///
+/// ```
+/// # use hccr_runtime::image::{Image, PixelFormat};
+/// # use hccr_runtime::{ModelBuilder, Op, Recognizer};
+/// # let mut network = ModelBuilder::new(&[1, 1, 1]);
+/// # network.push("flatten", Op::Flatten);
+/// # network.set_labels(vec!['一']);
+/// # let mut recognizer = Recognizer::new(network.finish()?)?;
+/// # let image = Image::new(&[0], 1, 1, PixelFormat::Gray)?;
+/// for candidate in recognizer.recognize(&image, 5)? {
+///     println!("{} {:.1} %", candidate.character, 100.0 * candidate.probability);
+/// }
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Candidate {
+    /// The character.
+    pub character: char,
+    /// From 0 to 1; those of all labels of the recognizer add up to 1.
+    pub probability: f32,
+}
+
+/// The last answer of a network to the question which of its labels it was, or which of some of them.
+#[derive(Clone, Debug)]
+pub(super) struct Answer {
+    pub(super) labels: Arc<[char]>,
+    /// The class of each label, where not all of the network's are labels.
+    classes: Option<Arc<[usize]>>,
+    temperature: f32,
+    scores: Vec<f32>,
+    probabilities: Vec<f32>,
+}
+
+impl Answer {
+    /// Of a network with these labels, all of them allowed.
+    pub(super) fn new(labels: Arc<[char]>, temperature: f32) -> Self {
+        let zeros = vec![0.0; labels.len()];
+        Self { labels, classes: None, temperature, scores: zeros.clone(), probabilities: zeros }
+    }
+
+    /// Of the same network, with fewer labels.
+    pub(super) fn restricted(&self, characters: &[char]) -> Result<Self, RecognizerError> {
+        let known: BTreeSet<char> = self.labels.iter().copied().collect();
+        let wanted: BTreeSet<char> = characters.iter().copied().collect();
+        if let Some(&character) = wanted.difference(&known).next() {
+            return Err(RecognizerError::UnknownCharacter { character });
+        }
+        let kept: Vec<usize> = (0..self.labels.len()).filter(|&i| wanted.contains(&self.labels[i])).collect();
+        if kept.is_empty() {
+            return Err(RecognizerError::NoCharacters);
+        }
+        let labels = kept.iter().map(|&i| self.labels[i]).collect();
+        let classes = kept.iter().map(|&i| self.class(i)).collect();
+        Ok(Self { classes: Some(classes), ..Self::new(labels, self.temperature) })
+    }
+
+    fn class(&self, label: usize) -> usize {
+        self.classes.as_ref().map_or(label, |classes| classes[label])
+    }
+
+    /// Takes the scores of the network's classes in, and gives the probabilities of the labels.
+    pub(super) fn read(&mut self, score: impl Fn(usize) -> f32) -> &[f32] {
+        for label in 0..self.labels.len() {
+            self.scores[label] = score(self.class(label));
+        }
+        softmax(&self.scores, self.temperature, &mut self.probabilities);
+        &self.probabilities
+    }
+
+    /// The `k` likeliest labels, the likeliest first.
+    pub(super) fn candidates(&self, k: usize) -> Vec<Candidate> {
+        // Probabilities may be equal, or zero, where scores are not. Of equal candidates the class that comes first stays first.
+        let order = |&a: &usize, &b: &usize| self.scores[b].total_cmp(&self.scores[a]).then(a.cmp(&b));
+        let mut ranked: Vec<usize> = (0..self.labels.len()).collect();
+        if k < ranked.len() {
+            // Sorting thousands of classes would take as long as an online network.
+            ranked.select_nth_unstable_by(k, order);
+            ranked.truncate(k);
+        }
+        ranked.sort_unstable_by(order);
+        let candidate = |&i: &usize| Candidate { character: self.labels[i], probability: self.probabilities[i] };
+        ranked.iter().map(candidate).collect()
+    }
+}
