@@ -11,6 +11,7 @@ use hccr_runtime::{
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt::Debug;
+use std::path::Path;
 
 fn shared<T: Debug + Send + Sync + Unpin>() {}
 fn value<T: Debug + Send + Sync + Unpin + Clone + PartialEq>() {}
@@ -121,4 +122,37 @@ fn every_item_has_one_path_and_every_type_is_here() {
     let modules: Vec<_> = paths.keys().filter(|name| ["image", "ink", "shape"].contains(&name.as_str())).collect();
     let public_modules = include_str!("../src/lib.rs").matches("\npub mod ").count();
     assert_eq!((modules.len(), public_modules), (3, 2));
+}
+
+/// The Rust files below `folder`, as text.
+fn sources(folder: &Path, found: &mut Vec<String>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => sources(&path, found),
+            false => found.push(std::fs::read_to_string(path).unwrap()),
+        }
+    }
+}
+
+#[test]
+fn every_public_type_has_an_example() {
+    let mut all = Vec::new();
+    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut all);
+    let mut types = 0;
+    for source in all {
+        let mut example = false;
+        for line in source.lines() {
+            match line.strip_prefix("pub ").filter(|rest| rest.starts_with("struct ") || rest.starts_with("enum ")) {
+                _ if line.starts_with("///") => example |= line.starts_with("/// ```"),
+                _ if line.starts_with("#[") => {}
+                None => example = false,
+                Some(declaration) => {
+                    assert!(example, "no example: {declaration}");
+                    types += 1;
+                }
+            }
+        }
+    }
+    assert!(types > 35, "only {types} public types were found");
 }

@@ -4,6 +4,15 @@ use alloc::string::String;
 use core::fmt;
 
 /// A plan that could not be made.
+///
+/// ```
+/// use hccr_runtime::{ModelBuilder, Op, Plan, PlanError};
+///
+/// let mut network = ModelBuilder::new(&[1 << 30]);
+/// network.push("huge", Op::Softmax);
+/// assert!(matches!(Plan::new(&network.finish()?), Err(PlanError::TooLarge { .. })));
+/// # Ok::<_, hccr_runtime::ModelError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PlanError {

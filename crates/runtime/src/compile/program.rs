@@ -93,6 +93,15 @@ impl Task {
 }
 
 /// One row of a [`Plan`](crate::Plan): a layer of the model, or several that one kernel runs.
+///
+/// ```no_run
+/// # use hccr_runtime::{Model, Plan};
+/// # let model = Model::from_bytes(&std::fs::read("model.hccr")?)?;
+/// for layer in Plan::new(&model)?.layers() {
+///     println!("{} runs {}", layer.name, layer.kernel);
+/// }
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct PlannedLayer {

@@ -45,6 +45,15 @@ struct Worker {
 }
 
 /// A part of a batch, with the session to run it.
+///
+/// ```no_run
+/// # use hccr_runtime::{Batch, Model, Plan};
+/// # let plan = Plan::new(&Model::from_bytes(&std::fs::read("model.hccr")?)?)?;
+/// # let (inputs, mut outputs) = (vec![0.0; 2 * plan.input_len()], vec![0.0; 2 * plan.output_len()]);
+/// let mut batch = Batch::new(plan.into(), 2)?;
+/// batch.jobs(&inputs, &mut outputs)?.for_each(|job| job.run()); // one after the other, for once
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 pub struct Job<'a> {
     worker: &'a mut Worker,
     /// Samples one after the other.

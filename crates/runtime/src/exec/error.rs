@@ -3,6 +3,16 @@
 use core::fmt;
 
 /// A run of a session or a batch that failed.
+///
+/// ```
+/// use hccr_runtime::{ModelBuilder, Op, Plan, RunError, Session};
+///
+/// let mut network = ModelBuilder::new(&[3]);
+/// network.push("softmax", Op::Softmax);
+/// let mut session = Session::new(Plan::new(&network.finish()?)?.into());
+/// assert_eq!(session.run(&[1.0]), Err(RunError::InputLength { expected: 3, found: 1 }));
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RunError {

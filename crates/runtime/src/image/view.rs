@@ -4,6 +4,10 @@ use super::ImageError;
 use alloc::borrow::Cow;
 
 /// What the bytes of a pixel are, 8 bits per channel, not premultiplied by alpha.
+///
+/// ```
+/// assert_eq!(hccr_runtime::image::PixelFormat::Rgba.bytes(), 4);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PixelFormat {

@@ -13,6 +13,14 @@ pub const FEATURES: usize = 6;
 /// at the first). One of the last two is 1, the other 0: the way here was written, or the pen was lifted on it. X.-Y. Zhang
 /// et al. (arXiv 1606.06539) describe the way to the *next* point instead; the way from the last one holds the same, and
 /// is known before the next point is.
+///
+/// ```
+/// use hccr_runtime::ink::{Ink, Point, Step};
+///
+/// let steps: Vec<Step> = Ink::new(&[[Point { x: 7.0, y: 3.0 }]])?.steps();
+/// assert_eq!(steps, [[0.0, 0.0, 0.0, 0.0, 0.0, 1.0]]); // a dot
+/// # Ok::<_, hccr_runtime::ink::InkError>(())
+/// ```
 pub type Step = [f32; FEATURES];
 
 /// The distance along the pen's path of the points that are looked at, whatever the device's were: 1/64 of the box.

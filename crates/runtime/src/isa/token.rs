@@ -13,6 +13,13 @@ use alloc::vec::Vec;
 use core::fmt;
 
 /// An instruction set that the runtime has kernels for.
+///
+/// ```
+/// use hccr_runtime::IsaKind;
+///
+/// let names: Vec<_> = IsaKind::available().into_iter().map(IsaKind::name).collect();
+/// assert_eq!(names[0], "scalar");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum IsaKind {

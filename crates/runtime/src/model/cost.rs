@@ -9,6 +9,13 @@ use alloc::vec::Vec;
 /// Cost of one convolution, fully connected layer or LSTM for one sample, or for one step of a sequence.
 ///
 /// What is done to one element at a time (biases, activations, the gates of an LSTM) is not counted, as in the thesis.
+///
+/// ```no_run
+/// # let model = hccr_runtime::Model::from_bytes(&std::fs::read("model.hccr")?)?;
+/// let macs: u64 = model.costs().iter().map(|layer| layer.nonzero_macs).sum();
+/// println!("{macs} multiply-accumulates");
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct LayerCost {

@@ -7,6 +7,15 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 /// A value of a graph: an input, or the output of a node.
+///
+/// ```
+/// use hccr_runtime::{ModelBuilder, Op};
+///
+/// let mut network = ModelBuilder::new(&[3]);
+/// let input = network.last();
+/// let output = network.push("softmax", Op::Softmax);
+/// assert_eq!((input.index(), output.index()), (0, 1));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ValueId(pub u32);
 
@@ -18,6 +27,17 @@ impl ValueId {
 }
 
 /// One operation of a graph, with its layer's name.
+///
+/// ```
+/// # use hccr_runtime::{ModelBuilder, Op};
+/// # let mut network = ModelBuilder::new(&[3]);
+/// # network.push("softmax", Op::Softmax);
+/// # let model = network.finish()?;
+/// for node in model.nodes() {
+///     println!("{}: {} of {:?}", node.name, node.op.name(), model.shape(node.input));
+/// }
+/// # Ok::<_, hccr_runtime::ModelError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Node {

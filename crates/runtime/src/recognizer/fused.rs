@@ -12,6 +12,18 @@ use alloc::vec::Vec;
 ///
 /// The image does not show the order of the strokes, nor whether the pen was lifted between them: where the online network
 /// is misled by either, the offline one is not.
+///
+/// ```no_run
+/// use hccr_runtime::ink::{Ink, Point};
+/// use hccr_runtime::{FusedRecognizer, InkRecognizer, Recognizer};
+///
+/// let online = InkRecognizer::from_bytes(&std::fs::read("online.hccr")?)?;
+/// let offline = Recognizer::from_bytes(&std::fs::read("model.hccr")?)?;
+/// let mut recognizer = FusedRecognizer::new(online, offline, 0.3)?;
+/// let ink = Ink::new(&[[Point { x: 40.0, y: 150.0 }, Point { x: 260.0, y: 149.0 }]])?;
+/// println!("{}", recognizer.recognize(&ink, 1)?[0].character);
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct FusedRecognizer {
     online: InkRecognizer,

@@ -12,6 +12,21 @@ use alloc::vec::Vec;
 /// Recognizes one character per image.
 ///
 /// A clone shares the plan, weights included, and has working memory of its own: one clone per thread.
+///
+/// ```no_run
+/// use hccr_runtime::Recognizer;
+/// use hccr_runtime::image::{Image, PixelFormat};
+///
+/// # let (pixels, width, height) = (vec![0; 4 * 64 * 80], 64, 80);
+/// let mut recognizer = Recognizer::from_bytes(&std::fs::read("model.hccr")?)?;
+/// let image = Image::new(&pixels, width, height, PixelFormat::Rgba)?;
+/// let candidates = recognizer.recognize(&image, 5)?;
+///
+/// // A field that holds a number takes no other characters.
+/// let mut of_digits = recognizer.restricted(&['一', '二', '三'])?;
+/// assert!(of_digits.recognize(&image, 1)?[0].probability >= 1.0 / 3.0);
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Recognizer {
     classifier: Classifier,

@@ -11,6 +11,16 @@ use alloc::vec::Vec;
 /// Recognizes one character per ink, all strokes at once; [`InkSession`](crate::InkSession) does it while they are written.
 ///
 /// A clone shares the plan, weights included, and has working memory of its own: one clone per thread.
+///
+/// ```no_run
+/// use hccr_runtime::InkRecognizer;
+/// use hccr_runtime::ink::{Ink, Point};
+///
+/// let mut recognizer = InkRecognizer::from_bytes(&std::fs::read("online.hccr")?)?;
+/// let ink = Ink::new(&[[Point { x: 40.0, y: 150.0 }, Point { x: 260.0, y: 149.0 }]])?;
+/// println!("{}", recognizer.recognize(&ink, 1)[0].character);
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct InkRecognizer {
     pub(super) classifier: Classifier,

@@ -22,6 +22,19 @@ const UNDO_STROKES: usize = 64;
 /// changed, all points lie elsewhere in it, and the network runs for all of them again.
 ///
 /// Adding and undoing only take notes; what they cause is paid when an answer is wanted.
+///
+/// ```no_run
+/// use hccr_runtime::ink::Point;
+/// use hccr_runtime::{InkRecognizer, InkSession};
+///
+/// let recognizer = InkRecognizer::from_bytes(&std::fs::read("online.hccr")?)?;
+/// let mut session = InkSession::new(&recognizer, None);
+/// session.add_stroke(&[Point { x: 40.0, y: 150.0 }])?; // the pen lands
+/// session.add_points(&[Point { x: 260.0, y: 149.0 }])?; // and moves on
+/// println!("{}", session.candidates(1)?[0].character);
+/// session.undo_stroke();
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct InkSession {
     session: SequenceSession,

@@ -19,6 +19,14 @@ pub const fn is_sequence(shape: &[usize]) -> bool {
 /// Parameters of a two-dimensional convolution (no dilation, no groups).
 ///
 /// The weight has the layout Oihw: `[out_channels, in_channels, kernel_h, kernel_w]`.
+///
+/// ```
+/// use hccr_runtime::shape::Conv2dParams;
+///
+/// let params = Conv2dParams::same(16, 32, [3, 3]);
+/// assert_eq!(params.output_size([24, 24]), Some([24, 24]));
+/// assert_eq!(params.weight_shape(), [32, 16, 3, 3]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Conv2dParams {
     /// Channels of the input.
@@ -63,6 +71,10 @@ impl Conv2dParams {
 }
 
 /// Parameters of a fully connected layer; the weight is `[out_features, in_features]`.
+///
+/// ```
+/// let params = hccr_runtime::shape::LinearParams { in_features: 256, out_features: 10 };
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct LinearParams {
     /// Length of the input vector.
@@ -74,6 +86,11 @@ pub struct LinearParams {
 /// Parameters of a long short-term memory, the recurrent part only: the products with the input are a layer of their own.
 ///
 /// Rows of gates stand in the order i, f, g, o (input, forget, candidate, output), `hidden_size` rows each.
+///
+/// ```
+/// let params = hccr_runtime::shape::LstmParams { hidden_size: 64, rank: Some(16) };
+/// assert_eq!(params.gates(), Some(256));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct LstmParams {
     /// Length of the state h, and of the cell c.
@@ -90,6 +107,12 @@ impl LstmParams {
 }
 
 /// Parameters of a two-dimensional max pooling without padding on the left and the top.
+///
+/// ```
+/// use hccr_runtime::shape::Pool2dParams;
+///
+/// assert_eq!(Pool2dParams::THESIS.output_size([96, 96]), Some([48, 48]));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Pool2dParams {
     /// Window height and width.

@@ -5,6 +5,14 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 /// A weight of a graph.
+///
+/// ```
+/// use hccr_runtime::ModelBuilder;
+///
+/// let mut network = ModelBuilder::new(&[2]);
+/// let mean = network.dense("mean", &[2], vec![0.5, 1.5]);
+/// assert_eq!(network.weights()[mean.index()].name, "mean");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct WeightId(pub u32);
 
@@ -16,6 +24,13 @@ impl WeightId {
 }
 
 /// A named tensor of the model.
+///
+/// ```
+/// use hccr_runtime::Weight;
+///
+/// let weight = Weight::sparse("fc.weight", &[2, 3], &[0.0, 1.5, 0.0, 0.0, 0.0, -2.0]);
+/// assert_eq!((weight.elements(), weight.nnz()), (6, 2));
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Weight {
@@ -28,6 +43,15 @@ pub struct Weight {
 }
 
 /// Values of a weight. Compression lives here, not in the operations.
+///
+/// ```
+/// use hccr_runtime::{Pattern, Weight, WeightData};
+///
+/// // Two of four entries, which share one value.
+/// let pattern = Pattern::from_mask([true, false, false, true], 2);
+/// let data = WeightData::Codebook { pattern, centres: vec![0.25], labels: vec![0, 0] };
+/// assert_eq!(Weight::new("w", &[2, 2], data).to_dense(), [0.25, 0.0, 0.0, 0.25]);
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum WeightData {
@@ -54,6 +78,13 @@ pub enum WeightData {
 /// Positions of the kept entries of a weight seen as a matrix (compressed sparse rows).
 ///
 /// Rows are the first dimension of the weight's shape, columns all the others flattened.
+///
+/// ```
+/// use hccr_runtime::Pattern;
+///
+/// let pattern = Pattern::from_mask([true, false, true, false, false, true], 3);
+/// assert_eq!((pattern.indptr, pattern.indices), (vec![0, 2, 3], vec![0, 2, 2]));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
     /// Start of each row in `indices`, and at the end the number of entries: `rows + 1` numbers.
