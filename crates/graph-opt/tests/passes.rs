@@ -129,7 +129,7 @@ fn dense_weights_take_the_factor_and_a_missing_bias_appears() {
     let Op::Conv2d { weight, scale: None, bias: Some(bias), .. } = model.nodes()[0].op else { panic!() };
     assert_eq!(model.weight(weight).to_dense(), [15.0, 14.0]);
     assert_eq!(model.weight(bias).to_dense(), [-9.0, -4.0]);
-    assert_eq!((model.nodes().len(), &model.outputs()[..]), (1, &[ValueId(1)][..]));
+    assert_eq!((model.nodes().len(), model.outputs()), (1, &[ValueId(1)][..]));
 }
 
 #[test]

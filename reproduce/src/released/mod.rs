@@ -65,7 +65,7 @@ pub(crate) fn run(args: &ReleasedArgs) -> Result<()> {
     std::fs::create_dir_all(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;
     let (file, model) = import(&args.released_model)?;
     let started = Instant::now();
-    let set = characters(&args.gnt, &model.labels())?;
+    let set = characters(&args.gnt, model.labels())?;
     let loading = WallTime { stage: "data".into(), seconds: started.elapsed().as_secs_f64() };
 
     let mut results = measure(args, file.len(), &model, &set)?;
@@ -287,7 +287,7 @@ mod tests {
             out: PathBuf::new(),
         };
         let (file, model) = import(&args.released_model).unwrap();
-        let set = characters(&args.gnt, &model.labels()).unwrap();
+        let set = characters(&args.gnt, model.labels()).unwrap();
         let set = set.subset(&(0..set.len().min(60)).collect::<Vec<_>>());
         let results = measure(&args, file.len(), &model, &set).unwrap();
         let [released, repacked, integers] = &results.report.stages[..] else { panic!("three stages") };
