@@ -13,13 +13,7 @@ pub(crate) fn run(root: &Path, networks: &[String]) -> Result<()> {
     // Built on all cores, and run on the last that is allowed.
     let built = Command::new("cargo").args(BENCH).arg("--no-run").current_dir(root).status();
     ensure!(built.context("cannot start cargo")?.success(), "the benchmarks do not build");
-    let mut command = Command::new("cargo");
-    if cfg!(target_os = "linux") {
-        let allowed = cores::allowed()?;
-        let last = allowed.last().context("no core is allowed")?;
-        command = Command::new("taskset");
-        command.args(["-c", &last.to_string(), "cargo"]);
-    }
+    let mut command = cores::pinned("cargo")?;
     command.envs(core_type.map(|name| ("OPENBLAS_CORETYPE", name)));
     let status = command.args(BENCH).arg("--").args(networks).current_dir(root).status();
     ensure!(status.context("cannot start taskset (package util-linux)")?.success(), "a benchmark failed");

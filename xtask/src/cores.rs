@@ -1,12 +1,26 @@
 //! CPU cores by number, as Linux lists them.
 
 use anyhow::{Context, Result};
+use std::ffi::OsStr;
 use std::fs;
+use std::process::Command;
 
 /// The cores that this process may run on, in increasing order: not always the first ones, and not always all.
 pub(crate) fn allowed() -> Result<Vec<usize>> {
     let status = fs::read_to_string("/proc/self/status").context("cannot read /proc/self/status")?;
     allowed_list(&status).and_then(parse).context("no list of cores in /proc/self/status")
+}
+
+/// A command for `program` on the last of the allowed cores, where the system can pin it.
+pub(crate) fn pinned(program: impl AsRef<OsStr>) -> Result<Command> {
+    if !cfg!(target_os = "linux") {
+        return Ok(Command::new(program));
+    }
+    let allowed = allowed()?;
+    let last = allowed.last().context("no core is allowed")?;
+    let mut command = Command::new("taskset");
+    command.args(["-c", &last.to_string()]).arg(program);
+    Ok(command)
 }
 
 /// The list of cores in a `status` file of /proc.

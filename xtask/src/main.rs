@@ -12,6 +12,7 @@ mod reproduce;
 mod size;
 mod strokes;
 mod test;
+mod tune;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -41,6 +42,11 @@ enum Cli {
         /// Only the networks whose names contain one of these words: baseline, low-rank, svd, compressed, blocks, int8.
         networks: Vec<String>,
     },
+    /// Measure what the runtime's kernels cost on this machine, beside the costs that it chooses them by.
+    ///
+    /// Prints the constants `TUNING` of `crates/runtime/src/isa`, ready to paste, for each instruction set that is here. Let
+    /// nothing else run meanwhile: of many runs the least time counts.
+    Tune,
     /// Time the runtime beside onnxruntime, OpenVINO and ncnn on the same networks.
     ///
     /// Makes a Python environment under target/bench-peers with the engines in it, and writes the networks as ONNX. All engines
@@ -65,6 +71,7 @@ fn main() -> Result<()> {
         Cli::Reproduce { args } => reproduce::run(root, &args),
         Cli::Bench { networks } if networks == ["size"] => size::run(root),
         Cli::Bench { networks } => bench::run(root, &networks),
+        Cli::Tune => tune::run(root),
         Cli::BenchPeers(args) => bench_peers::run(root, &args),
         Cli::Data(Data::Strokes) => strokes::run(root),
     }

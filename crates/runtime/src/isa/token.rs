@@ -43,6 +43,12 @@ impl IsaKind {
         Self::ALL.into_iter().filter(|&kind| Token::new(kind).is_some()).collect()
     }
 
+    /// The costs that kernels are chosen by, where this machine has the instruction set: for `cargo xtask tune`.
+    #[doc(hidden)]
+    pub fn tuning(self) -> Vec<(&'static str, f64)> {
+        Token::new(self).map_or_else(Vec::new, |token| token.tuning().costs().to_vec())
+    }
+
     /// Short name, as in the names of kernels.
     pub const fn name(self) -> &'static str {
         match self {

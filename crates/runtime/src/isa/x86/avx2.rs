@@ -167,12 +167,17 @@ impl Isa for Avx2 {
         // SAFETY: the token proves AVX2; the caller vouches for 8 labels; the table has four vectors.
         unsafe {
             let labels = _mm256_cvtepu8_epi32(_mm_loadl_epi64(labels.cast()));
-            let part = |i: usize| _mm256_permutevar8x32_ps(_mm256_loadu_ps(table.as_ptr().add(8 * i)), labels);
+            // One after the other: a closure would stay a call, and pass its vectors through memory.
+            let parts = table.as_ptr();
+            let part0 = _mm256_permutevar8x32_ps(_mm256_loadu_ps(parts), labels);
+            let part1 = _mm256_permutevar8x32_ps(_mm256_loadu_ps(parts.add(8)), labels);
+            let part2 = _mm256_permutevar8x32_ps(_mm256_loadu_ps(parts.add(16)), labels);
+            let part3 = _mm256_permutevar8x32_ps(_mm256_loadu_ps(parts.add(24)), labels);
             // Bits 3 and 4 of a label choose the vector; a blend looks at the sign.
             let bit3 = _mm256_castsi256_ps(_mm256_slli_epi32::<28>(labels));
             let bit4 = _mm256_castsi256_ps(_mm256_slli_epi32::<27>(labels));
-            let low = _mm256_blendv_ps(part(0), part(1), bit3);
-            let high = _mm256_blendv_ps(part(2), part(3), bit3);
+            let low = _mm256_blendv_ps(part0, part1, bit3);
+            let high = _mm256_blendv_ps(part2, part3, bit3);
             _mm256_blendv_ps(low, high, bit4)
         }
     }

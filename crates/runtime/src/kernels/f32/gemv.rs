@@ -246,12 +246,15 @@ unsafe fn sums<I: Isa, const S: usize>(
 ) -> [[I::F32; 4]; S] {
     let mut sums = [[isa.splat(0.0); 4]; S];
     for column in 0..sources[0].len() {
-        // SAFETY: the caller vouches for the weights.
-        let weights: [I::F32; 4] = from_fn(|v| unsafe { weights.vector(isa, at + v * I::LANES) });
+        let mut vectors = [isa.splat(0.0); 4];
+        for v in 0..4 {
+            // SAFETY: the caller vouches for the weights.
+            vectors[v] = unsafe { weights.vector(isa, at + v * I::LANES) };
+        }
         for s in 0..S {
             let x = isa.splat(sources[s][column]);
             for v in 0..4 {
-                sums[s][v] = isa.mul_add(x, weights[v], sums[s][v]);
+                sums[s][v] = isa.mul_add(x, vectors[v], sums[s][v]);
             }
         }
         at += MR;

@@ -317,16 +317,21 @@ unsafe fn outputs_of_panel<I: Isa, const S: usize>(
     for v in 0..PANEL {
         // SAFETY: the epilogue has a value for each lane of each panel.
         let start = unsafe { isa.load(linear.epilogue.starts(at + v * I::LANES, I::LANES).as_ptr().cast()) };
-        (0..S).for_each(|s| sums[s][v] = isa.bits(start));
+        for s in 0..S {
+            sums[s][v] = isa.bits(start);
+        }
     }
     for &offset in &linear.offsets {
         // SAFETY: the caller vouches for the quads and for the weights.
         unsafe {
-            let weights: [I::I32; PANEL] = from_fn(|_| weights.next(isa));
+            let mut vectors = [isa.splat_i32(0); PANEL];
+            for v in 0..PANEL {
+                vectors[v] = weights.next(isa);
+            }
             for s in 0..S {
                 let x = isa.splat_i32((*sources[s].add(offset as usize)).to_bits().cast_signed());
                 for v in 0..PANEL {
-                    sums[s][v] = isa.dot4(sums[s][v], x, weights[v]);
+                    sums[s][v] = isa.dot4(sums[s][v], x, vectors[v]);
                 }
             }
         }
