@@ -3,8 +3,8 @@
 mod toy_ink;
 
 use hccr_compress::{
-    Adw, AdwConfig, Block, Budget, Centres, Cra, CraConfig, MatrixRanks, Phase, Sharing, SharingConfig, Strategy, Svd,
-    SvdConfig, Trainer, cost,
+    Adw, AdwConfig, Block, Budget, Centres, Cra, CraConfig, MatrixRanks, Phase, Schedule, Sharing, SharingConfig,
+    Strategy, Svd, SvdConfig, Trainer, cost,
 };
 use hccr_data::InkSet;
 use hccr_graph_opt::optimize;
@@ -21,7 +21,7 @@ const ACCURACY: f64 = 0.8;
 const MACS_RATIO: u64 = 8;
 
 fn phase(steps: usize, peak: f32) -> Phase {
-    Phase::new(hccr_compress::Schedule { peak, warm_up: 0, steps, floor: 0.01 }, 10, 0)
+    Phase::new(Schedule { peak, warm_up: 0, steps, floor: 0.01 }, 10, 0)
 }
 
 /// Multiply-accumulates on all weights and on non-zero ones, for inks of so many steps.

@@ -3,15 +3,14 @@
 mod toy;
 
 use hccr_compress::{
-    Adw, AdwConfig, Block, Budget, Centres, Cra, CraConfig, Gslre, GslreConfig, Phase, Ranks, Sharing, SharingConfig,
-    Strategy, Trainer, cost, quantize,
+    Adw, AdwConfig, Block, Budget, Centres, Cra, CraConfig, Gslre, GslreConfig, Phase, Ranks, Schedule, Sharing,
+    SharingConfig, Strategy, Trainer, cost, quantize,
 };
 use hccr_data::ImageSet;
 use hccr_graph_opt::optimize;
 use hccr_models::offline::OfflineTrainer;
-use hccr_models::pipeline::Baseline;
 use hccr_models::{SampleSet, TrainerState};
-use hccr_nn_train::{Decay, Schedule, Sgd, checkpoint, evaluate};
+use hccr_nn_train::{Sgd, checkpoint, evaluate};
 use hccr_runtime::image::{Image, PixelFormat};
 use hccr_runtime::{Model, Recognizer};
 use std::fs;
@@ -23,7 +22,7 @@ const MACS_RATIO: u64 = 4;
 const WEIGHTS_RATIO: u64 = 5;
 
 fn phase(steps: usize, peak: f32) -> Phase {
-    Phase::new(hccr_compress::Schedule { peak, warm_up: 0, steps, floor: 0.01 }, 5, 0)
+    Phase::new(Schedule { peak, warm_up: 0, steps, floor: 0.01 }, 5, 0)
 }
 
 /// What a stage left: accuracy on the test set, the model file, and the model read from it.
@@ -99,8 +98,7 @@ fn a_network_is_trained_compressed_and_recognises() {
     let [train, dev, test] = &sets;
     let mut trainer = OfflineTrainer::new(toy::untrained(train), train, dev);
 
-    let schedule = Schedule { base: 0.1, warm_up: 5, steps: 65, decay: Decay::Cosine };
-    let mut stage = Baseline::new(schedule, 10, 0);
+    let mut stage = Phase::new(Schedule { peak: 0.1, warm_up: 5, steps: 65, floor: 0.0 }, 10, 0);
     while !stage.is_done() {
         stage.advance(&mut trainer).expect("training that does not diverge");
     }

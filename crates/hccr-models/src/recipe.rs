@@ -1,10 +1,9 @@
 //! How long and how hard the stages work that both pipelines have.
 
-use crate::pipeline::{Baseline, Budget, PruningConfig};
-use hccr_compress::{self as compress, Block, Centres, CraConfig, Phase};
+use crate::pipeline::{Budget, PruningConfig};
+use hccr_compress::{Block, Centres, CraConfig, Phase, Schedule};
 use hccr_data::gb2312::gb2312_level1;
 use hccr_data::{SimulatorConfig, SplitSize};
-use hccr_nn_train::{Decay, Schedule};
 
 /// How much work a reproduction is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +25,7 @@ pub struct Recipe {
     /// Samples a mini-batch.
     pub batch_size: usize,
     /// Training of the baseline.
-    pub schedule: Schedule,
+    pub baseline: Phase,
     /// Redundancy analysis, of all layers.
     pub cra: CraConfig,
     /// What pruning has to bring the network down to.
@@ -45,7 +44,7 @@ const INTERVAL: usize = 10;
 /// A phase of so many mini-batches, evaluated so many times.
 pub(crate) fn phase(steps: usize, peak: f32, evaluations: usize) -> Phase {
     let evaluate_every = (steps / evaluations.max(1)).max(1).next_multiple_of(INTERVAL);
-    Phase::new(compress::Schedule { peak, warm_up: steps / 20, steps, floor: 0.01 }, INTERVAL, evaluate_every)
+    Phase::new(Schedule { peak, warm_up: steps / 20, steps, floor: 0.01 }, INTERVAL, evaluate_every)
 }
 
 /// A pruning of single weights whose second half is training alone.
@@ -53,9 +52,10 @@ pub(crate) fn pruning(steps: usize, peak: f32, evaluations: usize) -> PruningCon
     PruningConfig { phase: phase(steps, peak, evaluations), ramp_steps: (steps / 2).max(1), block: Block::SINGLE }
 }
 
-/// The schedule of a baseline of so many steps.
-pub(crate) fn schedule(steps: usize, base: f32) -> Schedule {
-    Schedule { base, warm_up: steps / 20, steps, decay: Decay::Cosine }
+/// The phase of a baseline of so many mini-batches: its learning rate falls to zero.
+pub(crate) fn baseline(steps: usize, peak: f32) -> Phase {
+    let schedule = Schedule { peak, warm_up: steps / 20, steps, floor: 0.0 };
+    Phase::new(schedule, INTERVAL, (steps / 6).max(1))
 }
 
 /// So many mini-batches of each stage, times `effort`.
@@ -73,11 +73,4 @@ pub(crate) fn simulator(tier: Tier, classes: Option<usize>, seed: u64) -> Simula
     };
     let classes = gb2312_level1().into_iter().take(classes.unwrap_or(default_classes)).collect();
     SimulatorConfig { classes, train, dev, test, seed }
-}
-
-impl Recipe {
-    /// The baseline's training as a stage.
-    pub fn baseline(&self) -> Baseline {
-        Baseline::new(self.schedule.clone(), INTERVAL, (self.schedule.steps / 6).max(1))
-    }
 }

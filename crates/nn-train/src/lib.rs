@@ -1,4 +1,4 @@
-//! Trains recognisers on CPU: layers with forward and backward passes, losses, optimisers, schedules, checkpoints and export
+//! Trains recognisers on CPU: layers with forward and backward passes, losses, optimizers, checkpoints and export
 //! to the runtime's model.
 //!
 //! Work is divided into chunks of [`CHUNK_IMAGES`](batch::CHUNK_IMAGES) images or
@@ -17,7 +17,6 @@ mod network;
 mod optimizer;
 mod param;
 mod params_serde;
-mod schedule;
 pub mod sequence;
 mod sgd;
 
@@ -29,5 +28,4 @@ pub use loss::{StepStats, softmax_cross_entropy};
 pub use network::{Network, NetworkError};
 pub use optimizer::{Clipped, Optimizer};
 pub use param::Param;
-pub use schedule::{Decay, Schedule};
 pub use sgd::Sgd;

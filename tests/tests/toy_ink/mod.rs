@@ -1,10 +1,10 @@
 //! A toy to train in seconds: ten simulated characters and a small LSTM.
 
+use hccr_compress::{Phase, Schedule};
 use hccr_data::{SimulatorConfig, Split, SplitSize, simulate_ink};
 use hccr_models::TrainerState;
 use hccr_models::online::{Augmentation, OnlineTrainer, SequenceSet, lstm2};
-use hccr_models::pipeline::Baseline;
-use hccr_nn_train::{Adam, Clipped, Decay, Schedule};
+use hccr_nn_train::{Adam, Clipped};
 use hccr_random::Rng;
 use hccr_tensor::blas;
 
@@ -31,7 +31,7 @@ pub(crate) fn trained<'a>(train: &'a SequenceSet, dev: &'a SequenceSet) -> Onlin
     let optimizer = Clipped { optimizer: Adam::default(), max_norm: 1.0 };
     let state = TrainerState { network, steps: 0, seed: SEED, batch_size: 32, optimizer };
     let mut trainer = OnlineTrainer::new(state, train, dev);
-    let mut stage = Baseline::new(Schedule { base: 0.01, warm_up: 20, steps: 500, decay: Decay::Cosine }, 10, 0);
+    let mut stage = Phase::new(Schedule { peak: 0.01, warm_up: 20, steps: 500, floor: 0.0 }, 10, 0);
     while !stage.is_done() {
         stage.advance(&mut trainer).expect("training that does not diverge");
     }

@@ -1,10 +1,10 @@
 //! The configuration of the offline pipeline.
 
 use crate::pipeline::{
-    Budget, Comparison, Expansion, GraphOptimization, Integers, Pruning, PruningConfig, Redundancy, Sharing, Stages,
-    Thresholds,
+    Baseline, Budget, Comparison, Expansion, GraphOptimization, Integers, Pruning, PruningConfig, Redundancy, Sharing,
+    Stages, Thresholds,
 };
-use crate::recipe::{Recipe, Tier, phase, pruning, scaled, schedule, simulator};
+use crate::recipe::{self, Recipe, Tier, phase, pruning, scaled, simulator};
 use hccr_compress::{Block, Centres, CraConfig, GslreConfig, Ranks};
 use hccr_data::ImageSet;
 use hccr_nn_train::Sgd;
@@ -38,13 +38,13 @@ impl OfflineRecipe {
             Tier::Full => (1.0, [120_000, 6_000, 40_000, 60_000, 10_000, 10_000]),
         };
         // Small mini-batches give a short training more steps.
-        let (batch_size, base) = if tier == Tier::Full { (128, 0.1) } else { (32, 0.07) };
+        let (batch_size, peak) = if tier == Tier::Full { (128, 0.1) } else { (32, 0.07) };
         let [baseline, layer, joint, adw, sharing, comparison] = scaled(steps, effort);
         Self {
             common: Recipe {
                 data: simulator(tier, classes, seed),
                 batch_size,
-                schedule: schedule(baseline, base),
+                baseline: recipe::baseline(baseline, peak),
                 // The first convolution too, which the thesis left alone: on a narrow network it is half of what low rank
                 // and pruning leave.
                 cra: CraConfig {
@@ -78,13 +78,13 @@ impl OfflineRecipe {
 
     /// The stages of the pipeline, in order; `seed` chooses the samples that the integers' ranges are measured on.
     pub fn stages(&self, seed: u64) -> Stages<ImageSet, Sgd> {
-        let Recipe { cra, budget, adw, centres: [convolution, matrix], sharing, .. } = &self.common;
+        let Recipe { baseline, cra, budget, adw, centres: [convolution, matrix], sharing, .. } = &self.common;
         let compared = |name, thresholds, block| {
             Box::new(Comparison::new(name, thresholds, PruningConfig { block, ..self.comparison.clone() }))
         };
         let blocks = Block::from(Plan::BLOCK);
         vec![
-            Box::new(self.common.baseline()),
+            Box::new(Baseline::new(baseline.clone())),
             Box::new(Expansion::new(self.gslre.clone())),
             Box::new(Redundancy::new(cra.clone(), *budget)),
             Box::new(Pruning::new(adw.clone())),

@@ -1,8 +1,8 @@
 //! The configuration of the online pipeline.
 
 use super::sequences::{Augmentation, SequenceSet};
-use crate::pipeline::{Budget, Decomposition, GraphOptimization, Pruning, Redundancy, Sharing, Stages};
-use crate::recipe::{Recipe, Tier, phase, pruning, scaled, schedule, simulator};
+use crate::pipeline::{Baseline, Budget, Decomposition, GraphOptimization, Pruning, Redundancy, Sharing, Stages};
+use crate::recipe::{self, Recipe, Tier, phase, pruning, scaled, simulator};
 use hccr_compress::{Block, Centres, CraConfig, MatrixRanks, SvdConfig};
 use hccr_nn_train::{Adam, Clipped};
 
@@ -40,7 +40,7 @@ impl OnlineRecipe {
             common: Recipe {
                 data: simulator(tier, classes, seed),
                 batch_size,
-                schedule: schedule(baseline, 0.003),
+                baseline: recipe::baseline(baseline, 0.003),
                 cra: CraConfig {
                     layers: Vec::new(),
                     grid: vec![0.5, 0.7, 0.8, 0.9],
@@ -67,9 +67,9 @@ impl OnlineRecipe {
 
     /// The stages of the pipeline, in order. Sequences have no quantized form.
     pub fn stages(&self) -> Stages<SequenceSet, Clipped<Adam>> {
-        let Recipe { cra, budget, adw, centres: [convolution, matrix], sharing, .. } = &self.common;
+        let Recipe { baseline, cra, budget, adw, centres: [convolution, matrix], sharing, .. } = &self.common;
         vec![
-            Box::new(self.common.baseline()),
+            Box::new(Baseline::new(baseline.clone())),
             Box::new(Decomposition::new(self.svd.clone())),
             Box::new(Redundancy::new(cra.clone(), *budget)),
             Box::new(Pruning::new(adw.clone())),
