@@ -1,0 +1,106 @@
+//! A pipeline with a stage of another crate: one that drops weights at random and trains what is left. Interrupted after every
+//! interval, it gives the same bits.
+
+mod toy;
+
+use hccr_compress::{Block, Phase, Progress, PruningRecord, Schedule, Trainer};
+use hccr_constraint::Constraint;
+use hccr_data::ImageSet;
+use hccr_models::NetworkTrainer;
+use hccr_models::SampleSet;
+use hccr_models::pipeline::{
+    Baseline, GraphOptimization, Measured, Output, Pipeline, PipelineError, Run, Stage, StageError, Stages,
+};
+use hccr_nn_train::{Optimizer, Sgd};
+use hccr_random::Rng;
+use serde::{Deserialize, Serialize};
+
+/// Drops a share of each layer's weights at random, then trains.
+#[derive(Serialize, Deserialize)]
+struct RandomPruning {
+    share: f32,
+    phase: Phase,
+    layers: Vec<String>,
+    history: Vec<PruningRecord>,
+}
+
+impl<S: SampleSet, O: Optimizer> Stage<S, O> for RandomPruning {
+    fn name(&self) -> &str {
+        "random"
+    }
+
+    fn advance(&mut self, run: &mut Run<'_, S, O>) -> Result<Progress, StageError> {
+        if self.layers.is_empty() {
+            let mut rng = Rng::new(1, 0);
+            for layer in run.trainer.layers() {
+                let keep = (0..layer.weights()).map(|_| !rng.chance(self.share)).collect();
+                run.trainer.set_constraint(&layer.name, Constraint::Mask(keep))?;
+                self.layers.push(layer.name);
+            }
+        }
+        let progress = self.phase.advance(&mut run.trainer)?;
+        let record = *self.phase.history().last().ok_or("nothing was trained")?;
+        self.history.push(PruningRecord { sparsity: vec![self.share; self.layers.len()], record });
+        Ok(progress)
+    }
+
+    fn is_done(&self) -> bool {
+        self.phase.is_done()
+    }
+
+    fn output(&self, run: &Run<'_, S, O>) -> Result<Output, StageError> {
+        Ok(Output::Model(run.network()?))
+    }
+
+    fn measured(&self) -> Measured<'_> {
+        let layers = self.layers.iter().map(String::as_str).collect();
+        Measured::Pruning { layers, block: Block::SINGLE, history: &self.history }
+    }
+}
+
+fn stages() -> Stages<ImageSet, Sgd> {
+    let phase = |steps| Phase::new(Schedule { peak: 0.05, warm_up: 0, steps, floor: 0.0 }, 4, 0);
+    vec![
+        Box::new(Baseline::new(phase(10))),
+        Box::new(RandomPruning { share: 0.5, phase: phase(8), layers: Vec::new(), history: Vec::new() }),
+        Box::new(GraphOptimization::default()),
+    ]
+}
+
+#[test]
+fn a_stage_from_outside_runs_in_the_pipeline_and_survives_interruption() {
+    let [train, dev, _] = &toy::sets([10, 4, 4]);
+    let trainer = || NetworkTrainer::new(toy::untrained(train), train, dev);
+    let mut whole = Pipeline::new("a".into(), stages(), trainer());
+    while whole.current().is_some() {
+        whole.advance().expect("an interval");
+    }
+    let models = |pipeline: &Pipeline<ImageSet, Sgd>| -> Vec<(String, Vec<u8>)> {
+        pipeline.run().models().iter().map(|model| (model.stage.clone(), model.file.clone())).collect()
+    };
+    let names: Vec<String> = models(&whole).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["baseline", "random", "graph-opt"]);
+    let Measured::Pruning { layers, history, .. } = whole.stage("random").measured() else { panic!("a pruning") };
+    assert_eq!((layers.len(), history.len()), (9, 2));
+
+    let dir = tempfile::tempdir().expect("a folder for checkpoints");
+    let path = dir.path().join("checkpoint");
+    let mut resumed = Pipeline::new("a".into(), stages(), trainer());
+    let mut intervals = 0;
+    while resumed.current().is_some() {
+        resumed.advance().expect("an interval");
+        intervals += 1;
+        resumed.save(&path, intervals).expect("a checkpoint");
+        let (pipeline, saved) =
+            Pipeline::resume(&path, "a".into(), stages(), train, dev).expect("the checkpoint just saved");
+        assert_eq!(saved, intervals);
+        resumed = pipeline;
+    }
+    assert_eq!(intervals, 3 + 2 + 1);
+    assert!(models(&whole) == models(&resumed), "an interrupted run differs");
+
+    for (identity, stages) in [("b", stages()), ("a", stages().into_iter().skip(1).collect())] {
+        let refused = Pipeline::resume(&path, identity.into(), stages, train, dev);
+        assert!(matches!(refused, Err(PipelineError::OtherRun { .. })), "{refused:?}");
+    }
+}
