@@ -62,8 +62,9 @@ impl<'a> Image<'a> {
     /// # Errors
     /// [`ImageError::Size`] where a side is zero or the number of bytes differs.
     pub fn new(pixels: &'a [u8], width: usize, height: usize, format: PixelFormat) -> Result<Self, ImageError> {
-        let image = Self { pixels, width, height, stride: width.saturating_mul(format.bytes()), format };
-        if image.len() == Some(pixels.len()) { Ok(image) } else { Err(image.wrong_size()) }
+        let stride = width.saturating_mul(format.bytes());
+        let image = Self { pixels, width, height, stride, format };
+        image.checked(|len| len == pixels.len())
     }
 
     /// An image of which row `y` starts at the byte `y * stride` of `pixels`. Bytes between rows, and after the last, are not
@@ -79,23 +80,17 @@ impl<'a> Image<'a> {
         format: PixelFormat,
     ) -> Result<Self, ImageError> {
         let image = Self { pixels, width, height, stride, format };
-        if image.len().is_some_and(|len| len <= pixels.len()) { Ok(image) } else { Err(image.wrong_size()) }
+        image.checked(|len| len <= pixels.len())
     }
 
-    /// Bytes up to the last pixel; `None` for sides that no image has.
-    fn len(&self) -> Option<usize> {
-        let row = self.width.checked_mul(self.format.bytes()).filter(|&row| row > 0 && row <= self.stride)?;
-        self.height.checked_sub(1)?.checked_mul(self.stride)?.checked_add(row)
-    }
-
-    fn wrong_size(&self) -> ImageError {
-        ImageError::Size {
-            width: self.width,
-            height: self.height,
-            stride: self.stride,
-            format: self.format,
-            bytes: self.pixels.len(),
-        }
+    /// The image, where it has pixels and the bytes up to the last one fit.
+    fn checked(self, fits: impl Fn(usize) -> bool) -> Result<Self, ImageError> {
+        let Self { pixels, width, height, stride, format } = self;
+        let row = width.checked_mul(format.bytes()).filter(|&row| row > 0 && row <= stride);
+        let rows = height.checked_sub(1).and_then(|rows| rows.checked_mul(stride));
+        let len = row.zip(rows).and_then(|(row, rows)| rows.checked_add(row));
+        let error = ImageError::Size { width, height, stride, format, bytes: pixels.len() };
+        len.filter(|&len| fits(len)).map(|_| self).ok_or(error)
     }
 
     /// Pixels per row.

@@ -207,11 +207,16 @@ impl ModelBuilder {
     ///
     /// # Errors
     /// [`ModelError`] names the first layer, weight, input or output that is wrong, and why.
-    pub fn finish(mut self) -> Result<Model, ModelError> {
+    pub fn finish(self) -> Result<Model, ModelError> {
+        self.model.weights.iter().try_for_each(Weight::validate)?;
+        self.finish_graph()
+    }
+
+    /// As [`ModelBuilder::finish`], for weights that a model had before.
+    pub(crate) fn finish_graph(mut self) -> Result<Model, ModelError> {
         if self.model.outputs.is_empty() {
             self.model.outputs.push(self.last());
         }
-        self.model.weights.iter().try_for_each(Weight::validate)?;
         self.model.checked()
     }
 }

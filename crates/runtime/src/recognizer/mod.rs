@@ -42,7 +42,7 @@ impl Classifier {
             let mut without = model.edit();
             without.set_outputs(alloc::vec![scores]);
             without.remove_dead_nodes();
-            model = without.finish().map_err(|_| RecognizerError::Unfit { needs: "a vector of scores" })?;
+            model = without.finish_graph().map_err(|_| RecognizerError::Unfit { needs: "a vector of scores" })?;
         }
         Ok(Self { session: Session::new(Arc::new(Plan::new(&model)?)), answer })
     }
