@@ -25,7 +25,7 @@ const WORKSPACE: [&[&str]; 5] = [
     &["hccr-tensor", "hccr-graph-opt", "hccr-data", "hccr-constraint"],
     &["hccr-nn-train", "hccr-compress", "hccr-interchange"],
     &["hccr-models"],
-    &["hccr-reproduce", "hccr-benches", "hccr-tests", "another-engine", "another-trainer"],
+    &["hccr-reproduce", "hccr-benches", "hccr-tests", "another-engine", "another-pruning", "another-trainer"],
 ];
 
 fn root() -> PathBuf {
