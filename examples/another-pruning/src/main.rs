@@ -7,7 +7,7 @@ mod lamp;
 use hccr_compress::{Phase, Schedule};
 use hccr_data::{ImageSet, Split, simulate};
 use hccr_models::offline::{OfflineRecipe, cnn9, mean_image};
-use hccr_models::pipeline::{GraphOptimization, Pipeline, Sharing, Stages};
+use hccr_models::pipeline::{Baseline, GraphOptimization, Pipeline, Sharing, Stages};
 use hccr_models::{NetworkTrainer, Tier, TrainerState, answers};
 use hccr_nn_train::{Evaluation, Sgd};
 use hccr_random::Rng;
@@ -51,7 +51,7 @@ fn stages(recipe: &OfflineRecipe) -> Stages<ImageSet, Sgd> {
     let [convolution, matrix] = recipe.common.centres;
     let phase = Phase::new(Schedule { peak: 0.02, warm_up: 0, steps: 40, floor: 0.01 }, 5, 0);
     vec![
-        Box::new(recipe.common.baseline()),
+        Box::new(Baseline::new(recipe.common.baseline.clone())),
         Box::new(Lamp::new(SHARE, phase)),
         Box::new(Sharing::new(convolution, matrix, recipe.common.sharing.clone())),
         Box::new(GraphOptimization::default()),
