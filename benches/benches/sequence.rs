@@ -4,13 +4,14 @@
 //! one core: `taskset -c 1 cargo bench -p hccr-benches --bench sequence`. A word behind `--` selects networks by name.
 
 use hccr_benches::{Rng, SEED, SEQUENCE_LENGTH, compare};
-use hccr_models::online::{OnlineStage, full_size_network};
+use hccr_models::ThesisForm;
+use hccr_models::online::thesis_network;
 use hccr_runtime::ink::FEATURES;
 
 fn main() {
     let mut rng = Rng(2);
     let rows: Vec<f32> = (0..SEQUENCE_LENGTH * FEATURES).map(|_| rng.value()).collect();
     let networks =
-        [("baseline", OnlineStage::Baseline), ("svd", OnlineStage::LowRank), ("compressed", OnlineStage::Compressed)];
-    compare(networks.map(|(name, stage)| (name, Box::new(move || full_size_network(stage, SEED)) as _)), &rows);
+        [("baseline", ThesisForm::Baseline), ("svd", ThesisForm::LowRank), ("compressed", ThesisForm::Compressed)];
+    compare(networks.map(|(name, stage)| (name, Box::new(move || thesis_network(stage, SEED)) as _)), &rows);
 }

@@ -9,8 +9,9 @@ use anyhow::{Context, Result, bail, ensure};
 use hccr_benches::{Rng, SEED, SEQUENCE_LENGTH, largest, tolerance};
 use hccr_interchange::onnx;
 use hccr_interchange::scut;
-use hccr_models::offline::{ThesisStage, quantized, thesis_network};
-use hccr_models::online::{OnlineStage, full_size_network};
+use hccr_models::ThesisForm;
+use hccr_models::offline::{quantized_for_noise, thesis_network};
+use hccr_models::online;
 use hccr_runtime::ink::FEATURES;
 use hccr_runtime::shape::LstmParams;
 use hccr_runtime::{Batch, Model, ModelBuilder, Op, Plan, RunError, Session, Weight, WeightData, WeightId};
@@ -38,27 +39,27 @@ fn main() -> Result<()> {
 fn write_all(dir: &Path, released: Option<&Path>) -> Result<()> {
     fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
     let compressed = match released {
-        None => thesis_network(ThesisStage::Compressed, SEED),
+        None => thesis_network(ThesisForm::Compressed, SEED),
         Some(path) => {
             let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
             hccr_graph_opt::optimize(&scut::import(&bytes)?)
         }
     };
-    let baseline = with_small_logits(thesis_network(ThesisStage::Baseline, SEED))?;
-    let low_rank = with_small_logits(thesis_network(ThesisStage::LowRank, SEED))?;
-    let block = thesis_network(ThesisStage::BlockCompressed { block: Plan::BLOCK.into() }, SEED);
-    let pruned = full_size_network(OnlineStage::Compressed, SEED);
+    let baseline = with_small_logits(thesis_network(ThesisForm::Baseline, SEED))?;
+    let low_rank = with_small_logits(thesis_network(ThesisForm::LowRank, SEED))?;
+    let block = thesis_network(ThesisForm::BlockCompressed { block: Plan::BLOCK.into() }, SEED);
+    let pruned = online::thesis_network(ThesisForm::Compressed, SEED);
     // ONNX's LSTM has no factors: peers get a loop over the factors, and the operator with their products, and may take
     // the faster.
     let whole = multiplied_out(&pruned)?;
-    write(dir, "lstm", &full_size_network(OnlineStage::Baseline, SEED), &[], [1, 1])?;
+    write(dir, "lstm", &online::thesis_network(ThesisForm::Baseline, SEED), &[], [1, 1])?;
     write(dir, "lstm-compressed", &pruned, &[("whole", &whole)], [1, 1])?;
     let networks =
         [("cnn9", baseline), ("cnn9-lowrank", low_rank), ("cnn9-compressed", compressed), ("cnn9-block", block)];
     for (name, model) in networks {
         write(dir, name, &model, &[], [1, 1])?;
         // Peers may take whichever of the two is faster for them.
-        let bytes = quantized(&model, SEED)?;
+        let bytes = quantized_for_noise(&model, SEED)?;
         write(dir, &format!("{name}-int8"), &bytes, &[("f32", &model)], [1, 1])?;
         if name == "cnn9-lowrank" {
             write(dir, "cnn9-lowrank-batch32", &model, &[], [32, 2])?;

@@ -11,12 +11,13 @@ mod answers;
 pub mod offline;
 pub mod online;
 pub mod pipeline;
-mod random;
 mod recipe;
 mod samples;
+mod thesis;
 mod trainer;
 
 pub use answers::{Answer, answers};
 pub use recipe::{Recipe, Tier};
 pub use samples::SampleSet;
+pub use thesis::ThesisForm;
 pub use trainer::{NetworkTrainer, TrainError, TrainerState};

@@ -11,8 +11,9 @@ use crate::report;
 use crate::report::machine::{Machine, Versions, commit};
 use crate::report::types::{Ladder, Ladders, Rung};
 use anyhow::{Result, ensure};
-use hccr_models::offline::{ThesisStage, quantized, thesis_network};
-use hccr_models::online::{OnlineStage, full_size_network};
+use hccr_models::ThesisForm;
+use hccr_models::offline::{quantized_for_noise, thesis_network};
+use hccr_models::online;
 use hccr_random::Rng;
 use hccr_runtime::ink::FEATURES;
 use hccr_runtime::{IsaKind, Model, ModelBuilder, Op, Plan, Session, Weight, WeightData};
@@ -73,13 +74,13 @@ pub(crate) fn run(out: &Path) -> Result<()> {
 
 /// The ladder of the offline network, for one image.
 pub(crate) fn offline(seed: u64) -> Result<Ladder> {
-    let unfolded = unfolded(&thesis_network(ThesisStage::Baseline, seed), seed);
+    let unfolded = unfolded(&thesis_network(ThesisForm::Baseline, seed), seed);
     let folded = hccr_graph_opt::optimize(&unfolded);
-    let in_blocks = ThesisStage::BlockCompressed { block: Plan::BLOCK.into() };
-    let stages = [ThesisStage::LowRank, ThesisStage::Compressed, in_blocks];
+    let in_blocks = ThesisForm::BlockCompressed { block: Plan::BLOCK.into() };
+    let stages = [ThesisForm::LowRank, ThesisForm::Compressed, in_blocks];
     let [low_rank, compressed, blocks] = stages.map(|stage| thesis_network(stage, seed));
     let pruned = without_codebooks(&compressed);
-    let [bytes, bytes_in_blocks] = [quantized(&compressed, seed)?, quantized(&blocks, seed)?];
+    let [bytes, bytes_in_blocks] = [quantized_for_noise(&compressed, seed)?, quantized_for_noise(&blocks, seed)?];
     let mut rng = Rng::new(seed, 0x1add);
     // Ink on a background of zeros.
     let image: Vec<f32> = (0..96 * 96).map(|_| rng.range(-255.0, 255.0).max(0.0)).collect();
@@ -101,8 +102,8 @@ pub(crate) fn offline(seed: u64) -> Result<Ladder> {
 
 /// The ladder of the online network, for one sequence.
 pub(crate) fn online(seed: u64) -> Result<Ladder> {
-    let stages = [OnlineStage::Baseline, OnlineStage::LowRank, OnlineStage::Compressed];
-    let [baseline, low_rank, compressed] = stages.map(|stage| full_size_network(stage, seed));
+    let stages = [ThesisForm::Baseline, ThesisForm::LowRank, ThesisForm::Compressed];
+    let [baseline, low_rank, compressed] = stages.map(|stage| online::thesis_network(stage, seed));
     let pruned = without_codebooks(&compressed);
     let mut rng = Rng::new(seed, 0x1adf);
     let rows: Vec<f32> = (0..STEPS * FEATURES).map(|_| rng.range(-1.0, 1.0)).collect();

@@ -93,11 +93,11 @@ impl Reproduction for Offline<'_> {
     }
 
     fn untrained(&self, data: &Data<ImageSet>) -> Result<TrainerState<Sgd>> {
-        let OfflineRecipe { common, width, dropout, sgd, .. } = &self.recipe;
+        let OfflineRecipe { common, width, dropout, optimizer, .. } = &self.recipe;
         let seed = self.args.run.seed;
         let mut network = cnn9(data.train.classes.len(), *width, *dropout, &mut Rng::new(seed, 0x11e7))?;
         network.mean = mean_image(&data.train);
-        Ok(TrainerState { network, steps: 0, seed, batch_size: common.batch_size, optimizer: *sgd })
+        Ok(TrainerState { network, steps: 0, seed, batch_size: common.batch_size, optimizer: *optimizer })
     }
 
     fn stages(&self) -> Stages<ImageSet, Sgd> {

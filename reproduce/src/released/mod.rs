@@ -16,7 +16,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 use hccr_data::{CasiaFilter, ImageSet, load_gnt};
 use hccr_interchange::{onnx, safetensors, scut};
-use hccr_models::pipeline::quantized;
+use hccr_models::pipeline::quantized_for;
 use hccr_models::{Answer, answers};
 use hccr_runtime::{Model, Plan};
 use mistakes::{Mistakes, confused_pairs, writers};
@@ -144,7 +144,7 @@ fn measure(args: &ReleasedArgs, file_bytes: usize, model: &Model, set: &ImageSet
     let (released, _, _) = measured("released", model, file_bytes, set, &mut times)?;
     let repacked = Repacked::new(model)?;
     let (stage, answers, plan) = measured("repacked", &repacked.model, repacked.file.len(), set, &mut times)?;
-    let quantized = quantized(&repacked.model, &simulated::simulated(repacked.model.labels())?, 0)?;
+    let quantized = quantized_for(&repacked.model, &simulated::simulated(repacked.model.labels())?, 0)?;
     let int8_file = quantized.to_bytes();
     let (integers, _, _) = measured("int8", &quantized, int8_file.len(), set, &mut times)?;
 

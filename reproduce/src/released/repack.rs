@@ -81,12 +81,13 @@ pub(super) fn load_ms(file: &[u8]) -> Result<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hccr_models::offline::{ThesisStage, thesis_network};
+    use hccr_models::ThesisForm;
+    use hccr_models::offline::thesis_network;
     use hccr_runtime::WeightId;
 
     /// A codebook of a few of the values of layer `fc2`.
     fn shared() -> (Model, WeightId) {
-        let mut model = thesis_network(ThesisStage::Compressed, 1).edit();
+        let mut model = thesis_network(ThesisForm::Compressed, 1).edit();
         let node = model.nodes().iter().rposition(|n| matches!(n.op, Op::Linear { .. })).unwrap();
         let Op::Linear { weight: id, .. } = model.nodes()[node].op else { unreachable!() };
         let labels = |n: usize| (0..n).map(|i| (i % 3) as u8).collect();

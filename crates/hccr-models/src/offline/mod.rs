@@ -9,7 +9,7 @@ mod thesis;
 pub use cnn9::cnn9;
 pub use mean::mean_image;
 pub use recipe::OfflineRecipe;
-pub use thesis::{ThesisStage, quantized, thesis_network};
+pub use thesis::{quantized_for_noise, thesis_network};
 
 /// Trains an offline network.
 pub type OfflineTrainer<'a> = crate::NetworkTrainer<'a, hccr_data::ImageSet, hccr_nn_train::Sgd>;

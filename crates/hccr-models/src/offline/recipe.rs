@@ -21,7 +21,7 @@ pub struct OfflineRecipe {
     /// Dropout before the last layer.
     pub dropout: f32,
     /// The optimiser.
-    pub sgd: Sgd,
+    pub optimizer: Sgd,
     /// Low-rank expansion.
     pub gslre: GslreConfig,
     /// Each of the shorter prunings that compare adaptive drop-weight with other strategies, in blocks of their own.
@@ -66,7 +66,7 @@ impl OfflineRecipe {
             width: width.unwrap_or(default_width),
             // Short trainings of narrow networks do not overfit.
             dropout: if tier == Tier::Full { 0.5 } else { 0.0 },
-            sgd: Sgd { momentum: 0.9, weight_decay: 5e-4 },
+            optimizer: Sgd { momentum: 0.9, weight_decay: 5e-4 },
             gslre: GslreConfig {
                 // The thesis's 4 suits its width; a narrow network has less to spare.
                 ranks: Ranks::Speedup(if tier == Tier::Default { 3.0 } else { 4.0 }),

@@ -2,40 +2,13 @@
 //!
 //! It shows what the network costs (bytes, multiply-accumulates, time); untrained, it recognises nothing.
 
-use crate::random::{Compressed, weight};
-use hccr_compress::{Block, QuantizeError, quantize};
+use crate::thesis::{Compressed, ThesisForm, weight};
+use hccr_compress::{QuantizeError, quantize};
 use hccr_data::IMAGE_SIZE;
 use hccr_data::gb2312::gb2312_level1;
 use hccr_random::Rng;
 use hccr_runtime::shape::{Conv2dParams, LinearParams, Pool2dParams};
 use hccr_runtime::{Model, ModelBuilder, Op};
-
-/// Which form of the thesis's network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ThesisStage {
-    /// 3x3 convolutions, dense: 593.96 M multiply-accumulates.
-    Baseline,
-    /// After GSLRE: 152.0 M.
-    LowRank,
-    /// After pruning and weight sharing: 62.98 M on non-zeros.
-    Compressed,
-    /// As [`Compressed`](Self::Compressed), of the same densities, with the zeros in blocks.
-    BlockCompressed {
-        /// Which weights are zero together.
-        block: Block,
-    },
-}
-
-impl ThesisStage {
-    /// Which weights are zero together, where there are zeros.
-    fn block(self) -> Option<Block> {
-        match self {
-            Self::Baseline | Self::LowRank => None,
-            Self::Compressed => Some(Block::SINGLE),
-            Self::BlockCompressed { block } => Some(block),
-        }
-    }
-}
 
 /// Classes of the thesis's network: GB2312 level 1.
 const CLASSES: usize = 3755;
@@ -61,17 +34,18 @@ const CENTRES: [usize; 2] = [60, 30];
 /// Random images that the ranges of values are measured on.
 const QUANTIZED_FOR: usize = 4;
 
-/// The thesis's network with random weights, batch normalisation folded as graph optimisation leaves it.
-pub fn thesis_network(stage: ThesisStage, seed: u64) -> Model {
+/// The thesis's network with random weights, batch normalization folded as graph optimization leaves it: 593.96 M multiply-accumulates,
+/// 152.0 M after GSLRE, and 62.98 M on non-zeros after pruning and weight sharing.
+pub fn thesis_network(form: ThesisForm, seed: u64) -> Model {
     let mut rng = Rng::new(seed, 0x7e515);
     let mut b = ModelBuilder::new(&[1, IMAGE_SIZE, IMAGE_SIZE]);
     let levels: Vec<f32> = (0..IMAGE_SIZE * IMAGE_SIZE).map(|_| rng.below(32) as f32).collect();
     let mean = b.dense("mean", &[1, IMAGE_SIZE, IMAGE_SIZE], levels);
     b.push("mean", Op::SubtractMean { mean });
-    let compressed = |density, centres| stage.block().map(|block| Compressed { density, block, centres });
+    let compressed = |density, centres| form.block().map(|block| Compressed { density, block, centres });
     let (mut in_channels, mut side) = (1, IMAGE_SIZE);
     for (name, out_channels, pool, low_rank) in CONVOLUTIONS {
-        match low_rank.filter(|_| stage != ThesisStage::Baseline) {
+        match low_rank.filter(|_| form != ThesisForm::Baseline) {
             None => conv(&mut b, &mut rng, name, Conv2dParams::same(in_channels, out_channels, [3, 3]), None, true),
             Some((rank, densities)) => {
                 let [v, h] = densities.map(|density| compressed(density, CENTRES[0]));
@@ -107,7 +81,7 @@ pub fn thesis_network(stage: ThesisStage, seed: u64) -> Model {
 ///
 /// # Errors
 /// As [`quantize`], for a model that cannot be.
-pub fn quantized(model: &Model, seed: u64) -> Result<Model, QuantizeError> {
+pub fn quantized_for_noise(model: &Model, seed: u64) -> Result<Model, QuantizeError> {
     let mut rng = Rng::new(seed, 0x8b17);
     let pixels: usize = model.inputs().iter().flatten().product();
     let mut image = || (0..pixels).map(|_| rng.range(-255.0, 255.0).max(0.0)).collect();
@@ -146,11 +120,11 @@ mod tests {
             let sum = |f: fn(&hccr_runtime::LayerCost) -> u64| costs.iter().map(f).sum::<u64>();
             [sum(|c| c.dense_macs), sum(|c| c.nonzero_macs), sum(|c| c.weights as u64), sum(|c| c.nonzeros as u64)]
         };
-        let [macs, _, weights, _] = cost(ThesisStage::Baseline);
+        let [macs, _, weights, _] = cost(ThesisForm::Baseline);
         assert_eq!((macs / 10_000, weights), (59_396, 10_850_144));
-        let [macs, _, weights, _] = cost(ThesisStage::LowRank);
+        let [macs, _, weights, _] = cost(ThesisForm::LowRank);
         assert_eq!((macs / 100_000, weights), (1_519, 8_157_920));
-        for stage in [ThesisStage::Compressed, ThesisStage::BlockCompressed { block: [8, 4].into() }] {
+        for stage in [ThesisForm::Compressed, ThesisForm::BlockCompressed { block: [8, 4].into() }] {
             let [_, macs, _, nonzeros] = cost(stage);
             // The densities are printed to three digits.
             assert!((62_900_000..63_060_000).contains(&macs), "{stage:?}: {macs}");
@@ -160,8 +134,8 @@ mod tests {
 
     #[test]
     fn the_quantised_network_has_the_shapes_and_codebooks_of_the_network() {
-        let model = thesis_network(ThesisStage::Compressed, 1);
-        let quantized = quantized(&model, 1).unwrap();
+        let model = thesis_network(ThesisForm::Compressed, 1);
+        let quantized = quantized_for_noise(&model, 1).unwrap();
         let rounding = quantized.nodes().iter().filter(|node| matches!(node.op, Op::FakeQuantize { .. })).count();
         // One before each of 13 convolutions and 2 fully connected layers.
         assert_eq!((rounding, quantized.nodes().len()), (15, model.nodes().len() + 15));
@@ -172,7 +146,7 @@ mod tests {
 
     #[test]
     fn zeros_stand_in_blocks() {
-        let model = thesis_network(ThesisStage::BlockCompressed { block: [4, 2].into() }, 1);
+        let model = thesis_network(ThesisForm::BlockCompressed { block: [4, 2].into() }, 1);
         let mut layers = 0;
         for weight in model.weights() {
             let WeightData::Codebook { pattern, .. } = &weight.data else { continue };

@@ -1,16 +1,16 @@
 //! Online recognition: pen trajectories of characters.
 
 mod distort;
-mod network;
+mod lstm2;
 mod recipe;
 mod sequences;
 mod thesis;
 
 pub use distort::{joined, shuffled};
-pub use network::lstm2;
+pub use lstm2::lstm2;
 pub use recipe::OnlineRecipe;
 pub use sequences::{Augmentation, SequenceSet};
-pub use thesis::{OnlineStage, full_size_network};
+pub use thesis::thesis_network;
 
 /// Trains an online network.
 pub type OnlineTrainer<'a> = crate::NetworkTrainer<'a, SequenceSet, hccr_nn_train::Clipped<hccr_nn_train::Adam>>;

@@ -2,24 +2,13 @@
 //!
 //! It shows what such a network costs (bytes, multiply-accumulates, time); untrained, it recognises nothing.
 
-use crate::random::{Compressed, weight};
+use crate::thesis::{Compressed, ThesisForm, weight};
 use hccr_compress::Block;
 use hccr_data::gb2312::gb2312_level1;
 use hccr_random::Rng;
 use hccr_runtime::ink::FEATURES;
 use hccr_runtime::shape::{LinearParams, LstmParams, STEPS};
 use hccr_runtime::{Model, ModelBuilder, Op, WeightId};
-
-/// Which form of the full-size online network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnlineStage {
-    /// One matrix for each product.
-    Baseline,
-    /// After SVD: two factors for the large ones.
-    LowRank,
-    /// After pruning and weight sharing.
-    Compressed,
-}
 
 /// Classes: GB2312 level 1.
 const CLASSES: usize = 3755;
@@ -36,12 +25,13 @@ const CENTRES: usize = 14;
 struct Builder {
     model: ModelBuilder,
     rng: Rng,
-    compressed: bool,
+    /// Which weights are zero together, where there are zeros.
+    block: Option<Block>,
 }
 
 impl Builder {
     fn matrix(&mut self, name: &str, shape: [usize; 2], density: f32) -> WeightId {
-        let compressed = self.compressed.then_some(Compressed { density, block: Block::SINGLE, centres: CENTRES });
+        let compressed = self.block.map(|block| Compressed { density, block, centres: CENTRES });
         self.model.weight(weight(&mut self.rng, name, &shape, compressed))
     }
 
@@ -74,12 +64,11 @@ impl Builder {
 }
 
 /// The network 6 -> LSTM 100 -> LSTM 512 -> 3755 with random weights, as graph optimisation leaves it.
-pub fn full_size_network(stage: OnlineStage, seed: u64) -> Model {
-    let compressed = stage == OnlineStage::Compressed;
+pub fn thesis_network(form: ThesisForm, seed: u64) -> Model {
     let model = ModelBuilder::new(&[STEPS, FEATURES]);
-    let mut b = Builder { model, rng: Rng::new(seed, 0x7e516), compressed };
+    let mut b = Builder { model, rng: Rng::new(seed, 0x7e516), block: form.block() };
     let [lstm1, lstm2] = HIDDEN_SIZES;
-    let [lstm1_h, lstm2_x, lstm2_h, fc] = RANKS.map(|rank| (stage != OnlineStage::Baseline).then_some(rank));
+    let [lstm1_h, lstm2_x, lstm2_h, fc] = RANKS.map(|rank| (form != ThesisForm::Baseline).then_some(rank));
     let [of_lstm, of_fc] = DENSITIES;
     b.factored("lstm1_x", [4 * lstm1, FEATURES], None, of_lstm);
     b.recurrence("lstm1", lstm1, lstm1_h, of_lstm);
@@ -97,12 +86,12 @@ mod tests {
 
     #[test]
     fn the_compressed_form_meets_the_thesis_s_ratios() {
-        let network = |stage| full_size_network(stage, 1);
+        let network = |stage| thesis_network(stage, 1);
         let macs = |model: &Model, steps: f64| -> f64 {
             model.costs().iter().map(|c| c.nonzero_macs as f64 * c.runs(steps)).sum()
         };
         let [baseline, low_rank, compressed] =
-            [OnlineStage::Baseline, OnlineStage::LowRank, OnlineStage::Compressed].map(network);
+            [ThesisForm::Baseline, ThesisForm::LowRank, ThesisForm::Compressed].map(network);
         assert!(macs(&low_rank, 50.0) * 4.0 < macs(&baseline, 50.0));
         assert!(macs(&compressed, 50.0) * 31.0 < macs(&baseline, 50.0), "{}", macs(&compressed, 50.0));
         let bytes = |model: &Model| model.to_bytes().len();

@@ -14,5 +14,5 @@ pub use run::{Run, StageModel, WrongOrder};
 pub use stage::{Measured, Output, Saved, Stage, StageError, Stages};
 pub use stages::{
     Baseline, Budget, Comparison, Decomposition, Expansion, GraphOptimization, Integers, Pruning, PruningConfig,
-    Redundancy, Sharing, Thresholds, quantized,
+    Redundancy, Sharing, Thresholds, quantized_for,
 };

@@ -42,7 +42,7 @@ impl<S: SampleSet, O: Optimizer> Stage<S, O> for Integers {
 
     fn output(&self, run: &Run<'_, S, O>) -> Result<Output, StageError> {
         let model = Model::from_bytes(run.last_model()?)?;
-        Ok(Output::Model(quantized(&model, run.trainer.train_set(), self.seed)?))
+        Ok(Output::Model(quantized_for(&model, run.trainer.train_set(), self.seed)?))
     }
 
     fn measured(&self) -> Measured<'_> {
@@ -54,7 +54,7 @@ impl<S: SampleSet, O: Optimizer> Stage<S, O> for Integers {
 ///
 /// # Errors
 /// As [`quantize`], for a model that cannot be.
-pub fn quantized(model: &Model, set: &impl SampleSet, seed: u64) -> Result<Model, QuantizeError> {
+pub fn quantized_for(model: &Model, set: &impl SampleSet, seed: u64) -> Result<Model, QuantizeError> {
     let mut chosen: Vec<usize> = (0..set.labels().len()).collect();
     Rng::new(seed, 0x1478).shuffle(&mut chosen);
     let mut inputs = vec![Vec::new(); chosen.len().min(SAMPLES)];

@@ -15,7 +15,7 @@ pub use comparison::{Comparison, Thresholds};
 pub use decomposition::Decomposition;
 pub use expansion::Expansion;
 pub use graph_optimization::GraphOptimization;
-pub use integers::{Integers, quantized};
+pub use integers::{Integers, quantized_for};
 pub use pruning::{Pruning, PruningConfig};
 pub use redundancy::{Budget, Redundancy};
 pub use sharing::Sharing;

@@ -1,8 +1,35 @@
-//! Random weights, for networks that are only structure.
+//! The thesis's networks as structures with random weights: in which form, and one weight of them.
 
 use hccr_compress::Block;
 use hccr_random::Rng;
 use hccr_runtime::{Pattern, Weight, WeightData};
+
+/// In which form a network of the thesis's size is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ThesisForm {
+    /// Dense, each layer whole.
+    Baseline,
+    /// Dense, with low-rank pairs or factors: after GSLRE or SVD.
+    LowRank,
+    /// After pruning and weight sharing.
+    Compressed,
+    /// As [`Compressed`](Self::Compressed), of the same densities, with the zeros in blocks.
+    BlockCompressed {
+        /// Which weights are zero together.
+        block: Block,
+    },
+}
+
+impl ThesisForm {
+    /// Which weights are zero together, where there are zeros.
+    pub(crate) fn block(self) -> Option<Block> {
+        match self {
+            Self::Baseline | Self::LowRank => None,
+            Self::Compressed => Some(Block::SINGLE),
+            Self::BlockCompressed { block } => Some(block),
+        }
+    }
+}
 
 /// What pruning and weight sharing leave of a weight.
 #[derive(Clone, Copy, Debug)]
