@@ -3,7 +3,7 @@
 
 mod toy;
 
-use hccr_compress::{Centres, Codebook, LayerKind, LowRankPair, Trainer};
+use hccr_compress::{Codebook, LayerKind, LowRankPair, Trainer};
 use hccr_constraint::Constraint;
 use hccr_data::ImageSet;
 use hccr_graph_opt::{PASSES, optimize};
@@ -130,7 +130,7 @@ fn mask(trainer: &mut OfflineTrainer) {
 fn share(trainer: &mut OfflineTrainer) {
     for layer in trainer.layers().iter().skip(1) {
         let weight = trainer.weight(&layer.name).expect("a layer of the network");
-        let codebook = Codebook::new(&weight, Centres::Bits(4)).expect("finite weights");
+        let codebook = Codebook::new(&weight, 4).expect("finite weights");
         let values: Vec<f32> = codebook.values().collect();
         trainer.set_weight(&layer.name, &values).expect("one value a weight");
         trainer.set_constraint(&layer.name, Constraint::Shared(codebook.labels)).expect("one label a weight");

@@ -3,8 +3,8 @@
 mod toy_ink;
 
 use hccr_compress::{
-    Adw, AdwConfig, Block, Budget, Centres, Cra, CraConfig, MatrixRanks, Phase, Schedule, Sharing, SharingConfig,
-    Strategy, Svd, SvdConfig, Trainer, cost,
+    Adw, AdwConfig, Block, Budget, Cra, CraConfig, MatrixRanks, Phase, Schedule, Sharing, SharingConfig, Strategy, Svd,
+    SvdConfig, Trainer, cost,
 };
 use hccr_data::InkSet;
 use hccr_graph_opt::optimize;
@@ -110,7 +110,7 @@ fn a_network_is_trained_compressed_and_recognises() {
     prune_twice(Adw::new(config, &layers).expect("a valid configuration"), &mut trainer, &train, &dev);
     let pruned = file(&trainer);
 
-    let centres = layers.iter().map(|layer| (layer.name.clone(), Centres::Bits(4))).collect();
+    let centres = layers.iter().map(|layer| (layer.name.clone(), 4)).collect();
     let config = SharingConfig { layers: centres, phase: phase(40, 0.001) };
     let mut sharing = Sharing::new(config, &layers).expect("a valid configuration");
     while !sharing.is_done() {

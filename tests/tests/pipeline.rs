@@ -3,8 +3,8 @@
 mod toy;
 
 use hccr_compress::{
-    Adw, AdwConfig, Block, Budget, Centres, Cra, CraConfig, Gslre, GslreConfig, Phase, Ranks, Schedule, Sharing,
-    SharingConfig, Strategy, Trainer, cost, quantize,
+    Adw, AdwConfig, Block, Budget, Cra, CraConfig, Gslre, GslreConfig, Phase, Ranks, Schedule, Sharing, SharingConfig,
+    Strategy, Trainer, cost, quantize,
 };
 use hccr_data::ImageSet;
 use hccr_graph_opt::optimize;
@@ -150,7 +150,7 @@ fn a_network_is_trained_compressed_and_recognises() {
     let planned = cost(&layers, &targets);
     let adw = Stage::new("adw", &trainer, test);
 
-    let centres = layers.iter().map(|layer| (layer.name.clone(), Centres::Bits(5))).collect();
+    let centres = layers.iter().map(|layer| (layer.name.clone(), 5)).collect();
     let config = SharingConfig { layers: centres, phase: phase(10, 0.01) };
     let mut stage = Sharing::new(config, &layers).expect("a valid configuration");
     while !stage.is_done() {

@@ -2,13 +2,15 @@
 //! patches of the image as columns, in f64. A weight with zeros must give the same whether it is stored dense, sparse or
 //! as a codebook.
 
-use hccr_compress::{Centres, Codebook};
+use hccr_compress::Codebook;
 use hccr_constraint::Constraint;
 use hccr_random::Rng;
 use hccr_runtime::shape::{Conv2dParams, LinearParams};
 use hccr_runtime::{IsaKind, ModelBuilder, Op, Plan, Session, Weight, WeightData, WeightId};
-use hccr_tensor::sparse::{csr_from_dense, csr_times_dense};
 use hccr_tensor::{Window, im2col};
+use ndarray::{ArrayView2, ArrayViewMut2};
+use sprs::CsMat;
+use sprs::prod::csr_mulacc_dense_rowmaj;
 use std::sync::Arc;
 
 const DENSITIES: [f32; 5] = [0.0, 0.05, 0.3, 0.7, 1.0];
@@ -44,8 +46,14 @@ fn to_f64(values: &[f32]) -> Vec<f64> {
 
 /// `weight * columns + bias`, one row an output channel.
 fn reference(weight: &[f32], columns: &[f64], pixels: usize, bias: &[f32]) -> Vec<f64> {
-    let csr = csr_from_dense(&to_f64(weight), [bias.len(), weight.len() / bias.len()]);
-    let mut product = csr_times_dense(&csr, columns, pixels);
+    let (rows, inner) = (bias.len(), weight.len() / bias.len());
+    let weight = to_f64(weight);
+    let weight = ArrayView2::from_shape((rows, inner), &weight).expect("rows of one length");
+    let csr = CsMat::csr_from_dense(weight, 0.0);
+    let mut product = vec![0.0; rows * pixels];
+    let columns = ArrayView2::from_shape((inner, pixels), columns).expect("a row per column of the weight");
+    let out = ArrayViewMut2::from_shape((rows, pixels), &mut product).expect("as many elements");
+    csr_mulacc_dense_rowmaj(csr.view(), columns, out);
     for (row, &bias) in product.chunks_exact_mut(pixels).zip(bias) {
         row.iter_mut().for_each(|v| *v += f64::from(bias));
     }
@@ -96,7 +104,7 @@ impl Problem {
     /// and every instruction set.
     fn largest_difference(&self) -> f64 {
         let shape = &self.weight_shape;
-        let labels = Codebook::new(&self.weight, Centres::Bits(8)).expect("few different values").labels;
+        let labels = Codebook::new(&self.weight, 8).expect("few different values").labels;
         let stored = [
             Weight::dense("w", shape, self.weight.clone()),
             Weight::sparse("w", shape, &self.weight),

@@ -1,20 +1,7 @@
 //! Weight sharing: the non-zero weights of a layer take a few values, its codebook.
 
 use crate::error::InputError;
-use crate::kmeans::{Clusters, kmeans, nearest};
-use serde::{Deserialize, Serialize};
-
-/// Labels are bytes and one of them, 0, stands for zero.
-const MAX_CENTRES: usize = 255;
-
-/// How many values the non-zero weights of a layer may take.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Centres {
-    /// `2^bits - 1`, so that a label, zero included, takes `bits` bits; 1 to 8.
-    Bits(u8),
-    /// As few as keep the sum of squared errors at or below this share of the sum of squared weights.
-    RelativeError(f32),
-}
+use crate::kmeans::{kmeans, nearest};
 
 /// Shared values of a layer's weights.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,27 +15,19 @@ pub struct Codebook {
 }
 
 impl Codebook {
-    /// Clusters the non-zeros of `weight` (k-means) into `count` centres.
+    /// Clusters the non-zeros of `weight` (k-means) into at most `2^bits - 1` centres, so that a label, zero included, takes `bits`
+    /// bits.
     ///
     /// # Errors
-    /// [`InputError::Config`] where a weight is not finite, `count` is out of range, or its error needs more than 255 centres.
-    pub fn new(weight: &[f32], count: Centres) -> Result<Self, InputError> {
+    /// [`InputError::Config`] where a weight is not finite, or `bits` is not 1 to 8.
+    pub fn new(weight: &[f32], bits: u8) -> Result<Self, InputError> {
         check_finite(weight)?;
+        if !(1..=8).contains(&bits) {
+            return Err(InputError::config("bits", format!("is {bits}, must be from 1 to 8")));
+        }
         let nonzeros: Vec<f32> = weight.iter().copied().filter(|&w| w != 0.0).collect();
         let energy: f64 = nonzeros.iter().map(|&w| f64::from(w).powi(2)).sum();
-        let clusters = match count {
-            Centres::Bits(bits @ 1..=8) => Clusters::Exactly((1 << bits) - 1),
-            Centres::Bits(bits) => return Err(InputError::config("bits", format!("is {bits}, must be from 1 to 8"))),
-            Centres::RelativeError(share) if share >= 0.0 => {
-                Clusters::Within { error: energy * f64::from(share), most: MAX_CENTRES }
-            }
-            Centres::RelativeError(share) => {
-                return Err(InputError::config("relative_error", format!("is {share}, must not be below 0")));
-            }
-        };
-        let centres = kmeans(&nonzeros, clusters).ok_or_else(|| {
-            InputError::config("relative_error", format!("needs more than {MAX_CENTRES} centres; allow a larger error"))
-        })?;
+        let centres = kmeans(&nonzeros, (1 << bits) - 1);
         let label = |&w: &f32| if w == 0.0 { 0 } else { nearest(&centres, w) as u8 + 1 };
         let labels: Vec<u8> = weight.iter().map(label).collect();
         let mut codebook = Self { centres, labels, relative_error: 0.0 };
@@ -114,30 +93,25 @@ mod tests {
     #[test]
     fn shares_the_non_zeros_only() {
         let weight = sparse_normals(5000, 0.3);
-        let codebook = Codebook::new(&weight, Centres::Bits(5)).unwrap();
+        let codebook = Codebook::new(&weight, 5).unwrap();
         assert_eq!(codebook.centres.len(), 31);
         assert!(weight.iter().zip(&codebook.labels).all(|(w, l)| (*w == 0.0) == (*l == 0)));
         // A 32-level quantiser of a normal distribution has an error of 0.0025.
         assert!(codebook.relative_error < 0.003, "{}", codebook.relative_error);
         let shared: Vec<f32> = codebook.values().collect();
         assert_eq!(different(&shared), codebook.centres);
-        assert_eq!(Codebook::new(&shared, Centres::Bits(5)).unwrap(), Codebook { relative_error: 0.0, ..codebook });
+        assert_eq!(Codebook::new(&shared, 5).unwrap(), Codebook { relative_error: 0.0, ..codebook });
     }
 
     #[test]
-    fn error_sets_the_number_of_centres() {
-        let weight = sparse_normals(5000, 0.3);
-        let codebook = Codebook::new(&weight, Centres::RelativeError(0.01)).unwrap();
-        assert!(codebook.relative_error <= 0.01 && (14..=17).contains(&codebook.centres.len()));
-        assert!(Codebook::new(&weight, Centres::RelativeError(0.0)).is_err());
-        assert!(Codebook::new(&weight, Centres::RelativeError(f32::NAN)).is_err());
-        assert!(Codebook::new(&weight, Centres::Bits(9)).is_err());
-        assert!(Codebook::new(&[f32::NAN], Centres::Bits(2)).is_err());
+    fn what_cannot_be_shared_is_refused() {
+        assert!(Codebook::new(&[1.0], 0).is_err() && Codebook::new(&[1.0], 9).is_err());
+        assert!(Codebook::new(&[f32::NAN], 2).is_err());
     }
 
     #[test]
     fn a_layer_without_weights_has_no_centres() {
-        let codebook = Codebook::new(&[0.0, -0.0], Centres::Bits(5)).unwrap();
+        let codebook = Codebook::new(&[0.0, -0.0], 5).unwrap();
         assert_eq!((codebook.centres.len(), &codebook.labels[..]), (0, &[0, 0][..]));
     }
 
@@ -159,7 +133,7 @@ mod tests {
     fn released_scheme_counts_its_fillers() {
         for density in [0.01, 0.2, 1.0] {
             let weight = sparse_normals(3000, density);
-            let shared: Vec<f32> = Codebook::new(&weight, Centres::Bits(4)).unwrap().values().collect();
+            let shared: Vec<f32> = Codebook::new(&weight, 4).unwrap().values().collect();
             let best = (1..=16).map(|b| pair_bits(&shared, b, 4)).min().unwrap();
             assert_eq!(released_scheme_bytes(&shared), 15 + 4 * 16 + best.div_ceil(8) as usize);
         }
@@ -173,7 +147,7 @@ mod tests {
             picks in prop::collection::vec(0usize..40, 240),
         ) {
             let values: Vec<f32> = picks.iter().map(|&pick| centres.get(pick).copied().unwrap_or(0.0)).collect();
-            let codebook = Codebook::new(&values, Centres::Bits(8)).unwrap();
+            let codebook = Codebook::new(&values, 8).unwrap();
             prop_assert_eq!(codebook.values().collect::<Vec<_>>(), values);
         }
     }

@@ -1,48 +1,22 @@
 //! k-means in one dimension.
 //!
-//! On a line the optimal clusters are intervals, so that dynamic programming finds the best partition for every number of
-//! clusters at once. It runs exactly over up to `MAX_POINTS` values; more are first binned into as many cells, and Lloyd's
+//! On a line the optimal clusters are intervals, so that dynamic programming finds the best partition. It runs exactly over up to `MAX_POINTS` values; more are first binned into as many cells, and Lloyd's
 //! iterations over all values then repair what the binning cost.
 
 /// Values, or cells of a histogram, that the dynamic programme sees.
 const MAX_POINTS: usize = 4096;
 const MAX_LLOYD_ITERATIONS: usize = 100;
 
-/// How many clusters to make.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Clusters {
-    /// This many, or as many as there are different values.
-    Exactly(usize),
-    /// As few as keep the sum of squared errors at or below `error`, but no more than `most`.
-    Within { error: f64, most: usize },
-}
-
-/// Centres, ascending, that make the sum of squared distances of `values` to their nearest centre small.
-///
-/// Deterministic. Returns `None` where [`Clusters::Within`] cannot be met; no centres for no values.
-pub(crate) fn kmeans(values: &[f32], clusters: Clusters) -> Option<Vec<f32>> {
+/// At most `clusters` centres (as many as there are different values, if those are fewer), ascending, that make the sum of squared
+/// distances of `values` to their nearest centre small. Deterministic.
+pub(crate) fn kmeans(values: &[f32], clusters: usize) -> Vec<f32> {
     let mut sorted = values.to_vec();
     sorted.sort_unstable_by(f32::total_cmp);
     let sums = Sums::new(sorted.iter().map(|&v| (1.0, f64::from(v))));
     let (starts, points) = points(&sorted, &sums);
-    let most = match clusters {
-        Clusters::Exactly(k) => k,
-        Clusters::Within { most, .. } => most,
-    };
-    let partitions = Partitions::new(&points, most.min(starts.len()));
-    let k = match clusters {
-        Clusters::Exactly(_) => partitions.cuts.len(),
-        Clusters::Within { error, .. } => {
-            if values.is_empty() {
-                return Some(Vec::new());
-            }
-            // The spread within cells does not depend on the partition.
-            let within: f64 = sums.squares[sorted.len()] - points.squares[starts.len()];
-            1 + partitions.errors.iter().position(|e| e + within <= error)?
-        }
-    };
-    let cuts = partitions.starts(k).into_iter().map(|point| starts[point]).collect();
-    Some(lloyd(&sorted, &sums, cuts))
+    let partitions = Partitions::new(&points, clusters.min(starts.len()));
+    let cuts = partitions.starts().into_iter().map(|point| starts[point]).collect();
+    lloyd(&sorted, &sums, cuts)
 }
 
 /// The index of the centre nearest to `value`; `centres` ascend and are not empty.
@@ -107,15 +81,13 @@ fn points(sorted: &[f32], sums: &Sums) -> (Vec<usize>, Sums) {
 struct Partitions {
     /// `cuts[k][j]`: where the last of `k + 1` intervals over the points `0..=j` starts.
     cuts: Vec<Vec<u16>>,
-    /// The sum of squared errors of `k + 1` intervals over all points.
-    errors: Vec<f64>,
 }
 
 impl Partitions {
     fn new(points: &Sums, most: usize) -> Self {
         let n = points.weights.len() - 1;
         let mut best: Vec<f64> = (0..n).map(|j| points.error(0, j + 1)).collect();
-        let mut partitions = Self { cuts: Vec::new(), errors: Vec::new() };
+        let mut partitions = Self { cuts: Vec::new() };
         for k in 0..most {
             let mut cuts = vec![0; n];
             if k > 0 {
@@ -124,13 +96,13 @@ impl Partitions {
                 best = next;
             }
             partitions.cuts.push(cuts);
-            partitions.errors.push(best[n - 1]);
         }
         partitions
     }
 
-    /// The first point of each of `k` intervals.
-    fn starts(&self, k: usize) -> Vec<usize> {
+    /// The first point of each interval, where there are as many as can be.
+    fn starts(&self) -> Vec<usize> {
+        let k = self.cuts.len();
         let mut end = self.cuts.first().map_or(0, Vec::len);
         let mut starts = vec![0; k];
         for i in (0..k).rev() {
@@ -221,7 +193,7 @@ mod tests {
     fn optimal_on_few_values() {
         let mut values = normals(14);
         for k in 1..=6 {
-            let centres = kmeans(&values, Clusters::Exactly(k)).unwrap();
+            let centres = kmeans(&values, k);
             values.sort_unstable_by(f32::total_cmp);
             let (got, want) = (error(&values, &centres), brute_force(&values, k));
             assert!(centres.len() == k && (got - want).abs() < 1e-6, "{k}: {got} instead of {want}");
@@ -231,32 +203,17 @@ mod tests {
 
     #[test]
     fn no_more_centres_than_values() {
-        assert_eq!(kmeans(&[2.0, 1.0, 2.0], Clusters::Exactly(7)).unwrap(), [1.0, 2.0]);
-        assert_eq!(kmeans(&[], Clusters::Exactly(7)).unwrap(), [0.0; 0]);
-        assert_eq!(kmeans(&[], Clusters::Within { error: 0.0, most: 3 }).unwrap(), [0.0; 0]);
+        assert_eq!(kmeans(&[2.0, 1.0, 2.0], 7), [1.0, 2.0]);
+        assert_eq!(kmeans(&[], 7), [0.0; 0]);
     }
 
     #[test]
     fn many_values_come_near_the_known_optimum() {
         // The optimal 16-level quantiser of a normal distribution has an error of 0.009497 (Max, 1960).
         let values = normals(200_000);
-        let centres = kmeans(&values, Clusters::Exactly(16)).unwrap();
+        let centres = kmeans(&values, 16);
         let mean = error(&values, &centres) / 200_000.0;
         assert!((mean - 0.009_497).abs() < 2e-4, "{mean}");
-    }
-
-    #[test]
-    fn as_few_as_the_error_allows() {
-        for n in [1000, 20_000] {
-            let values = normals(n);
-            let within = |error, most| kmeans(&values, Clusters::Within { error, most });
-            let allowed = 0.01 * n as f64;
-            let centres = within(allowed, 255).unwrap();
-            assert!(error(&values, &centres) <= allowed);
-            let fewer = kmeans(&values, Clusters::Exactly(centres.len() - 1)).unwrap();
-            assert!(error(&values, &fewer) > allowed);
-            assert_eq!(within(allowed, centres.len() - 1), None);
-        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Weight sharing of a whole network: quantise every layer, then fine-tune the centres.
 
-use crate::codebook::{Centres, Codebook};
+use crate::codebook::Codebook;
 use crate::error::{CompressError, InputError};
 use crate::layers::check_names;
 use crate::phase::{Phase, Progress, Record, Retraining};
@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 /// Configuration of [`Sharing`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SharingConfig {
-    /// Layers whose non-zero weights come to share values, each with how many.
-    pub layers: Vec<(String, Centres)>,
+    /// Layers whose non-zero weights come to share values, each with the bits of a label: `2^bits - 1` values at most.
+    pub layers: Vec<(String, u8)>,
     /// Training of the centres afterwards.
     pub phase: Phase,
 }
@@ -31,7 +31,7 @@ pub struct SharedLayer {
 /// The state of weight sharing; it can be saved and resumed between any two calls of [`advance`](Self::advance).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sharing {
-    layers: Vec<(String, Centres)>,
+    layers: Vec<(String, u8)>,
     shared: Vec<SharedLayer>,
     retraining: Retraining,
 }
@@ -74,8 +74,8 @@ impl Sharing {
     pub fn advance<T: Trainer>(&mut self, trainer: &mut T) -> Result<Progress, CompressError<T::Error>> {
         let message = if self.is_done() {
             "done".into()
-        } else if let Some((name, count)) = self.layers.get(self.shared.len()) {
-            let layer = quantise(trainer, name, *count)?;
+        } else if let Some((name, bits)) = self.layers.get(self.shared.len()) {
+            let layer = share(trainer, name, *bits)?;
             let message = format!("{name}: {} centres", layer.centres);
             self.shared.push(layer);
             message
@@ -87,9 +87,9 @@ impl Sharing {
     }
 }
 
-fn quantise<T: Trainer>(trainer: &mut T, name: &str, count: Centres) -> Result<SharedLayer, CompressError<T::Error>> {
+fn share<T: Trainer>(trainer: &mut T, name: &str, bits: u8) -> Result<SharedLayer, CompressError<T::Error>> {
     let weight = trainer.weight(name).map_err(CompressError::Trainer)?;
-    let codebook = Codebook::new(&weight, count).map_err(|e| InputError::layer(name, e.to_string()))?;
+    let codebook = Codebook::new(&weight, bits).map_err(|e| InputError::layer(name, e.to_string()))?;
     let values: Vec<f32> = codebook.values().collect();
     trainer.set_weight(name, &values).map_err(CompressError::Trainer)?;
     let layer =

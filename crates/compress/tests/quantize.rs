@@ -1,6 +1,6 @@
 //! Quantisation of small networks.
 
-use hccr_compress::{Centres, Codebook, QuantizeError, quantize};
+use hccr_compress::{Codebook, QuantizeError, quantize};
 use hccr_constraint::Constraint;
 use hccr_random::Rng;
 use hccr_runtime::shape::{Conv2dParams, LinearParams, Pool2dParams, STEPS};
@@ -42,7 +42,7 @@ fn network(rng: &mut Rng) -> Model {
     let params = Conv2dParams::same(12, 16, [1, 3]);
     let steps = |v: f32| (20.0 * v).round() / 20.0;
     let shared: Vec<f32> = pruned(rng, 16 * 36, 0.3).into_iter().map(steps).collect();
-    let labels = Codebook::new(&shared, Centres::Bits(8)).unwrap().labels;
+    let labels = Codebook::new(&shared, 8).unwrap().labels;
     let weight = Constraint::Shared(labels).weight("conv2.weight", &params.weight_shape(), &shared);
     conv(&mut b, "conv2", params, weight, true, rng);
     b.push("flatten", Op::Flatten);

@@ -3,8 +3,8 @@
 mod toy;
 
 use hccr_compress::{
-    Adw, AdwConfig, Block, Budget, Centres, CompressError, Cra, CraConfig, Decomposition, Gslre, GslreConfig,
-    InputError, MatrixRanks, Phase, Ranks, Schedule, Sharing, SharingConfig, Strategy, Svd, SvdConfig, Trainer, cost,
+    Adw, AdwConfig, Block, Budget, CompressError, Cra, CraConfig, Decomposition, Gslre, GslreConfig, InputError,
+    MatrixRanks, Phase, Ranks, Schedule, Sharing, SharingConfig, Strategy, Svd, SvdConfig, Trainer, cost,
     released_scheme_bytes,
 };
 use hccr_runtime::WeightData;
@@ -95,7 +95,7 @@ fn whole_chain(interrupted: bool) -> Outcome {
     };
     let adw = run!(Adw::new(config, &toy.layers()), &mut toy, interrupted);
 
-    let layers = toy.layers().into_iter().map(|l| (l.name, Centres::Bits(4))).collect();
+    let layers = toy.layers().into_iter().map(|l| (l.name, 4)).collect();
     let config = SharingConfig { layers, phase: phase(40, 0.02) };
     let sharing = run!(Sharing::new(config, &toy.layers()), &mut toy, interrupted);
     Outcome { toy, gslre, cra, adw, sharing, budget }
@@ -305,7 +305,7 @@ fn the_trainer_s_errors_come_through() {
     assert_eq!(error.to_string(), "toy: no layer conv2_v");
 
     toy.set_weight("fc", &vec![f32::NAN; 1080]).unwrap();
-    let config = SharingConfig { layers: vec![("fc".into(), Centres::Bits(4))], phase: phase(8, 0.1) };
+    let config = SharingConfig { layers: vec![("fc".into(), 4)], phase: phase(8, 0.1) };
     let error = Sharing::new(config, &toy.layers()).unwrap().advance(&mut toy).unwrap_err();
     assert!(matches!(error, CompressError::Input(InputError::Layer { .. })), "{error}");
 }

@@ -1,7 +1,7 @@
 //! How long and how hard the stages work that both pipelines have.
 
 use crate::pipeline::{Budget, PruningConfig};
-use hccr_compress::{Block, Centres, CraConfig, Phase, Schedule};
+use hccr_compress::{Block, CraConfig, Phase, Schedule};
 use hccr_data::gb2312::gb2312_level1;
 use hccr_data::{SimulatorConfig, SplitSize};
 
@@ -32,8 +32,8 @@ pub struct Recipe {
     pub budget: Budget,
     /// Adaptive drop-weight.
     pub adw: PruningConfig,
-    /// Centres of convolutions and of matrices.
-    pub centres: [Centres; 2],
+    /// Bits of a label of a convolution and of a matrix.
+    pub label_bits: [u8; 2],
     /// Fine-tuning of the centres.
     pub sharing: Phase,
 }

@@ -12,7 +12,6 @@ pub mod blas;
 mod im2col;
 mod matrix;
 mod scalar;
-pub mod sparse;
 mod svd;
 
 pub use im2col::{Window, col2im, im2col};

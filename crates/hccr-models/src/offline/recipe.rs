@@ -5,7 +5,7 @@ use crate::pipeline::{
     Stages, Thresholds,
 };
 use crate::recipe::{self, Recipe, Tier, phase, pruning, scaled, simulator};
-use hccr_compress::{Block, Centres, CraConfig, GslreConfig, Ranks};
+use hccr_compress::{Block, CraConfig, GslreConfig, Ranks};
 use hccr_data::ImageSet;
 use hccr_nn_train::Sgd;
 use hccr_runtime::Plan;
@@ -59,7 +59,7 @@ impl OfflineRecipe {
                     _ => Budget { macs_ratio: 9.2, weights_ratio: 6.2 },
                 },
                 adw: pruning(adw, 0.02, 8),
-                centres: [Centres::Bits(5), Centres::Bits(4)],
+                label_bits: [5, 4],
                 sharing: phase(sharing, 0.003, 2),
             },
             comparison: pruning(comparison, 0.02, 6),
@@ -78,7 +78,7 @@ impl OfflineRecipe {
 
     /// The stages of the pipeline, in order; `seed` chooses the samples that the integers' ranges are measured on.
     pub fn stages(&self, seed: u64) -> Stages<ImageSet, Sgd> {
-        let Recipe { baseline, cra, budget, adw, centres: [convolution, matrix], sharing, .. } = &self.common;
+        let Recipe { baseline, cra, budget, adw, label_bits: [convolution, matrix], sharing, .. } = &self.common;
         let compared = |name, thresholds, block| {
             Box::new(Comparison::new(name, thresholds, PruningConfig { block, ..self.comparison.clone() }))
         };

@@ -3,7 +3,7 @@
 use super::sequences::{Augmentation, SequenceSet};
 use crate::pipeline::{Baseline, Budget, Decomposition, GraphOptimization, Pruning, Redundancy, Sharing, Stages};
 use crate::recipe::{self, Recipe, Tier, phase, pruning, scaled, simulator};
-use hccr_compress::{Block, Centres, CraConfig, MatrixRanks, SvdConfig};
+use hccr_compress::{Block, CraConfig, MatrixRanks, SvdConfig};
 use hccr_nn_train::{Adam, Clipped};
 
 /// The configuration of every stage of the online pipeline. The thesis gives ratios, not sizes: the sizes are this
@@ -53,7 +53,7 @@ impl OnlineRecipe {
                     _ => Budget { macs_ratio: 31.5, weights_ratio: 20.0 },
                 },
                 adw: pruning(adw, 0.002, 8),
-                centres: [Centres::Bits(5), Centres::Bits(4)],
+                label_bits: [5, 4],
                 sharing: phase(sharing, 3e-4, 2),
             },
             hidden_sizes,
@@ -67,7 +67,7 @@ impl OnlineRecipe {
 
     /// The stages of the pipeline, in order. Sequences have no quantized form.
     pub fn stages(&self) -> Stages<SequenceSet, Clipped<Adam>> {
-        let Recipe { baseline, cra, budget, adw, centres: [convolution, matrix], sharing, .. } = &self.common;
+        let Recipe { baseline, cra, budget, adw, label_bits: [convolution, matrix], sharing, .. } = &self.common;
         vec![
             Box::new(Baseline::new(baseline.clone())),
             Box::new(Decomposition::new(self.svd.clone())),

@@ -1,7 +1,7 @@
 //! Runs the stages of a pipeline, and saves and resumes it between any two intervals.
 
-use super::run::{Kept, Run, StageModel};
-use super::stage::{Output, Stage, StageError, Stages};
+use super::run::{Kept, Run, StageError, StageModel};
+use super::stage::{Output, Stage, Stages};
 use crate::{NetworkTrainer, SampleSet, TrainerState};
 use hccr_compress::Progress;
 use hccr_nn_train::Optimizer;

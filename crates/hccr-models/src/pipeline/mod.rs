@@ -10,8 +10,8 @@ mod stage;
 mod stages;
 
 pub use driver::{Pipeline, PipelineError};
-pub use run::{Run, StageModel, WrongOrder};
-pub use stage::{Measured, Output, Saved, Stage, StageError, Stages};
+pub use run::{Run, StageError, StageModel};
+pub use stage::{Measured, Output, Saved, Stage, Stages};
 pub use stages::{
     Baseline, Budget, Comparison, Decomposition, Expansion, GraphOptimization, Integers, Pruning, PruningConfig,
     Redundancy, Sharing, Thresholds, quantized_for,

@@ -5,7 +5,11 @@ use hccr_compress::Targets;
 use hccr_nn_train::Optimizer;
 use hccr_runtime::{Model, ModelError};
 use serde::{Deserialize, Serialize};
-use std::fmt;
+
+/// Why a stage could not go on: whatever error stopped it.
+pub type StageError = Box<dyn std::error::Error + Send + Sync>;
+
+const NO_TARGETS: &str = "no stage before it set the targets of pruning";
 
 /// What the stages of a pipeline share: the trainer, and what earlier stages left.
 #[derive(Debug)]
@@ -34,21 +38,6 @@ pub struct StageModel {
     pub file: Vec<u8>,
 }
 
-/// A stage needs what no stage before it left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct WrongOrder {
-    /// What it needs.
-    pub needs: &'static str,
-}
-
-impl fmt::Display for WrongOrder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "it needs {}, which no stage before it left", self.needs)
-    }
-}
-
-impl std::error::Error for WrongOrder {}
-
 impl<O> Default for Kept<O> {
     fn default() -> Self {
         Self { models: Vec::new(), unpruned: None }
@@ -72,19 +61,19 @@ impl<S: SampleSet, O: Optimizer> Run<'_, S, O> {
     /// The file of the last model that is no comparison.
     ///
     /// # Errors
-    /// [`WrongOrder`] where there is none.
-    pub fn last_model(&self) -> Result<&[u8], WrongOrder> {
+    /// Where there is none.
+    pub fn last_model(&self) -> Result<&[u8], StageError> {
         let found = self.kept.models.iter().rev().find(|model| !model.is_comparison);
-        found.map(|model| &model.file[..]).ok_or(WrongOrder { needs: "a model" })
+        Ok(&found.ok_or("no stage before it left a model")?.file)
     }
 
     /// What pruning aims at.
     ///
     /// # Errors
-    /// [`WrongOrder`] where nothing was chosen yet.
-    pub fn targets(&self) -> Result<&Targets, WrongOrder> {
-        let chosen = self.kept.unpruned.as_ref().ok_or(WrongOrder { needs: "targets of pruning" });
-        chosen.map(|(targets, _)| targets)
+    /// Where none were set yet.
+    pub fn targets(&self) -> Result<&Targets, StageError> {
+        let (targets, _) = self.kept.unpruned.as_ref().ok_or(NO_TARGETS)?;
+        Ok(targets)
     }
 }
 
@@ -97,9 +86,9 @@ impl<S: SampleSet, O: Optimizer + Clone> Run<'_, S, O> {
     /// Goes back to the network for which the targets were set.
     ///
     /// # Errors
-    /// [`WrongOrder`] where none were set yet.
-    pub fn go_back_to_unpruned(&mut self) -> Result<(), WrongOrder> {
-        let (_, state) = self.kept.unpruned.as_ref().ok_or(WrongOrder { needs: "targets of pruning" })?;
+    /// Where none were set yet.
+    pub fn go_back_to_unpruned(&mut self) -> Result<(), StageError> {
+        let (_, state) = self.kept.unpruned.as_ref().ok_or(NO_TARGETS)?;
         self.trainer.restore(state.clone());
         Ok(())
     }

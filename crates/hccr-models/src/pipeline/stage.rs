@@ -1,6 +1,6 @@
 //! What a stage of a pipeline is.
 
-use super::run::Run;
+use super::run::{Run, StageError};
 use crate::SampleSet;
 use hccr_compress::{Block, Cra, GslreRecord, Progress, PruningRecord, Record, Targets};
 use hccr_nn_train::{Optimizer, checkpoint};
@@ -9,9 +9,6 @@ use serde::{Serialize, de::DeserializeOwned};
 
 /// The stages of a pipeline, in order.
 pub type Stages<S, O> = Vec<Box<dyn Stage<S, O>>>;
-
-/// Why a stage could not go on: whatever error stopped it.
-pub type StageError = Box<dyn std::error::Error + Send + Sync>;
 
 /// One stage of a pipeline: a serializable state that advances by small intervals.
 ///

@@ -1,8 +1,8 @@
 //! The stage that makes matrices low-rank: SVD.
 
 use crate::SampleSet;
-use crate::pipeline::run::Run;
-use crate::pipeline::stage::{Measured, Output, Stage, StageError};
+use crate::pipeline::run::{Run, StageError};
+use crate::pipeline::stage::{Measured, Output, Stage};
 use hccr_compress::{Progress, Svd, SvdConfig, Trainer};
 use hccr_nn_train::Optimizer;
 use serde::{Deserialize, Serialize};

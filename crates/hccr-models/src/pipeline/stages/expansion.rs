@@ -1,8 +1,8 @@
 //! The stage that makes convolutions low-rank: GSLRE.
 
 use crate::SampleSet;
-use crate::pipeline::run::Run;
-use crate::pipeline::stage::{Measured, Output, Stage, StageError};
+use crate::pipeline::run::{Run, StageError};
+use crate::pipeline::stage::{Measured, Output, Stage};
 use hccr_compress::{Gslre, GslreConfig, Progress, Trainer};
 use hccr_nn_train::Optimizer;
 use serde::{Deserialize, Serialize};

@@ -1,8 +1,8 @@
 //! The stage that turns the model of a network of images into one of integers.
 
 use crate::SampleSet;
-use crate::pipeline::run::Run;
-use crate::pipeline::stage::{Measured, Output, Stage, StageError};
+use crate::pipeline::run::{Run, StageError};
+use crate::pipeline::stage::{Measured, Output, Stage};
 use hccr_compress::{Progress, QuantizeError, quantize};
 use hccr_nn_train::Optimizer;
 use hccr_random::Rng;

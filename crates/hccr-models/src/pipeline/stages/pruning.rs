@@ -1,8 +1,8 @@
 //! The stage that prunes to the targets: ADW.
 
 use crate::SampleSet;
-use crate::pipeline::run::Run;
-use crate::pipeline::stage::{Measured, Output, Stage, StageError};
+use crate::pipeline::run::{Run, StageError};
+use crate::pipeline::stage::{Measured, Output, Stage};
 use hccr_compress::{Adw, AdwConfig, Block, LayerInfo, Phase, Progress, Strategy, Targets, Trainer};
 use hccr_nn_train::Optimizer;
 use serde::{Deserialize, Serialize};

@@ -1,8 +1,8 @@
 //! The stage that measures how redundant each layer is, and chooses what pruning aims at: CRA.
 
 use crate::SampleSet;
-use crate::pipeline::run::{Run, WrongOrder};
-use crate::pipeline::stage::{Measured, Output, Stage, StageError};
+use crate::pipeline::run::{Run, StageError};
+use crate::pipeline::stage::{Measured, Output, Stage};
 use hccr_compress::{Cra, CraConfig, Progress, Targets, Trainer};
 use hccr_nn_train::Optimizer;
 use hccr_runtime::Model;
@@ -63,7 +63,7 @@ impl<S: SampleSet, O: Optimizer + Clone> Stage<S, O> for Redundancy {
         };
         let progress = cra.advance(&mut run.trainer)?;
         if cra.is_done() {
-            let first = run.models().first().ok_or(WrongOrder { needs: "a model" })?;
+            let first = run.models().first().ok_or("no stage before it left a model")?;
             let steps = run.trainer.train_set().mean_steps().round();
             let budget = self.budget.of(&Model::from_bytes(&first.file)?, steps)?;
             let targets = cra.targets_for_budget(&layers, budget)?;

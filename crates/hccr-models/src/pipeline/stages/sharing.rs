@@ -1,24 +1,24 @@
 //! The stage that makes the weights of each layer share a few values.
 
 use crate::SampleSet;
-use crate::pipeline::run::Run;
-use crate::pipeline::stage::{Measured, Output, Stage, StageError};
-use hccr_compress::{Centres, LayerInfo, LayerKind, Phase, Progress, Sharing as Work, SharingConfig, Trainer};
+use crate::pipeline::run::{Run, StageError};
+use crate::pipeline::stage::{Measured, Output, Stage};
+use hccr_compress::{LayerInfo, LayerKind, Phase, Progress, Sharing as Work, SharingConfig, Trainer};
 use hccr_nn_train::Optimizer;
 use serde::{Deserialize, Serialize};
 
 /// Makes the weights of all layers share values ([`hccr_compress::Sharing`]).
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Sharing {
-    convolution: Centres,
-    matrix: Centres,
+    convolution: u8,
+    matrix: u8,
     phase: Phase,
     work: Option<Work>,
 }
 
 impl Sharing {
-    /// So many values of each convolution and of each matrix, trained in `phase` afterwards.
-    pub fn new(convolution: Centres, matrix: Centres, phase: Phase) -> Self {
+    /// Labels of so many bits for each convolution and for each matrix; their values are trained in `phase` afterwards.
+    pub fn new(convolution: u8, matrix: u8, phase: Phase) -> Self {
         Self { convolution, matrix, phase, work: None }
     }
 }
@@ -32,12 +32,12 @@ impl<S: SampleSet, O: Optimizer> Stage<S, O> for Sharing {
         let sharing = match &mut self.work {
             Some(sharing) => sharing,
             none => {
-                let centres = |layer: &LayerInfo| match layer.kind {
+                let bits = |layer: &LayerInfo| match layer.kind {
                     LayerKind::Conv2d(_) => self.convolution,
                     LayerKind::Linear(_) => self.matrix,
                 };
                 let layers = run.trainer.layers();
-                let named = layers.iter().map(|layer| (layer.name.clone(), centres(layer))).collect();
+                let named = layers.iter().map(|layer| (layer.name.clone(), bits(layer))).collect();
                 none.insert(Work::new(SharingConfig { layers: named, phase: self.phase.clone() }, &layers)?)
             }
         };
