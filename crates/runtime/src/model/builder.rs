@@ -147,22 +147,6 @@ impl ModelBuilder {
         }
     }
 
-    /// Removes the nodes that no output depends on.
-    ///
-    /// # Panics
-    /// As [`ModelBuilder::remove_nodes`].
-    pub fn remove_dead_nodes(&mut self) {
-        let mut dead = alloc::vec![true; self.nodes().len()];
-        for &output in &self.model.outputs {
-            let mut node = self.model.producer(output);
-            while let Some(live) = node.filter(|&n| dead[n]) {
-                dead[live] = false;
-                node = self.model.producer(self.nodes()[live].input);
-            }
-        }
-        self.remove_nodes(&dead);
-    }
-
     /// Puts `data` in the place of the weight `old` of `node`, or in a new weight, named after the node and `what` it is to
     /// it, where it has none or others use it too. Returns where it is; the node's operation is left to the caller.
     ///
@@ -207,16 +191,11 @@ impl ModelBuilder {
     ///
     /// # Errors
     /// [`ModelError`] names the first layer, weight, input or output that is wrong, and why.
-    pub fn finish(self) -> Result<Model, ModelError> {
-        self.model.weights.iter().try_for_each(Weight::validate)?;
-        self.finish_graph()
-    }
-
-    /// As [`ModelBuilder::finish`], for weights that a model had before.
-    pub(crate) fn finish_graph(mut self) -> Result<Model, ModelError> {
+    pub fn finish(mut self) -> Result<Model, ModelError> {
         if self.model.outputs.is_empty() {
             self.model.outputs.push(self.last());
         }
+        self.model.weights.iter().try_for_each(Weight::validate)?;
         self.model.checked()
     }
 }

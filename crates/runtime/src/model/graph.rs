@@ -141,6 +141,17 @@ impl Model {
         value.index().checked_sub(self.inputs.len())
     }
 
+    /// Takes a softmax off the end of a model with one output, which then gives the scores.
+    pub(crate) fn remove_last_softmax(&mut self) {
+        if let Some(Node { op: Op::Softmax, input, .. }) = self.nodes.last()
+            && self.outputs == [self.value_of(self.nodes.len() - 1)]
+        {
+            self.outputs = alloc::vec![*input];
+            self.nodes.pop();
+            self.shapes.pop();
+        }
+    }
+
     /// Number of weight elements of the layers' matrices, zeros included.
     pub fn weight_elements(&self) -> usize {
         self.matrices().map(Weight::elements).sum()

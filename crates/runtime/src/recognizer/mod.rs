@@ -16,7 +16,7 @@ pub use ink_session::InkSession;
 
 use crate::exec::RunError;
 use crate::exec::{Plan, Session};
-use crate::model::{Model, Op};
+use crate::model::Model;
 use alloc::sync::Arc;
 use answer::Answer;
 
@@ -29,21 +29,14 @@ struct Classifier {
 
 impl Classifier {
     fn new(mut model: Model) -> Result<Self, RecognizerError> {
-        let &[output] = model.outputs() else { return Err(RecognizerError::Unfit { needs: "one output" }) };
+        if model.outputs().len() != 1 {
+            return Err(RecognizerError::Unfit { needs: "one output" });
+        }
         if model.labels().is_empty() {
             return Err(RecognizerError::Unfit { needs: "a label for each class" });
         }
         let answer = Answer::new(model.labels().into(), model.temperature().unwrap_or(1.0));
-        // The answer has a softmax of its own.
-        if let Some(last) = model.producer(output)
-            && model.nodes()[last].op == Op::Softmax
-        {
-            let scores = model.nodes()[last].input;
-            let mut without = model.edit();
-            without.set_outputs(alloc::vec![scores]);
-            without.remove_dead_nodes();
-            model = without.finish_graph().map_err(|_| RecognizerError::Unfit { needs: "a vector of scores" })?;
-        }
+        model.remove_last_softmax();
         Ok(Self { session: Session::new(Arc::new(Plan::new(&model)?)), answer })
     }
 

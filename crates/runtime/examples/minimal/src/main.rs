@@ -7,11 +7,7 @@
 #![no_std]
 #![no_main]
 
-extern crate alloc;
-
-use alloc::boxed::Box;
 use core::alloc::{GlobalAlloc, Layout};
-use core::error::Error;
 use core::ffi::{c_int, c_void};
 use core::fmt::{self, Write};
 use core::panic::PanicInfo;
@@ -22,23 +18,24 @@ const MODEL: &[u8] = include_bytes!("../../data/tiny.hccr");
 /// 96 x 96 grey pixels, dark ink on white.
 const IMAGE: &[u8] = include_bytes!("../../data/character.gray");
 
-fn recognize() -> Result<(), Box<dyn Error>> {
-    let mut recognizer = Recognizer::from_bytes(MODEL)?;
-    for candidate in recognizer.recognize(&Image::new(IMAGE, 96, 96, PixelFormat::Gray)?, 5)? {
+fn recognize() -> fmt::Result {
+    let mut recognizer = Recognizer::from_bytes(MODEL).map_err(say)?;
+    let image = Image::new(IMAGE, 96, 96, PixelFormat::Gray).map_err(say)?;
+    for candidate in recognizer.recognize(&image, 5).map_err(say)? {
         writeln!(Stdout, "{}  {:5.1} %", candidate.character, candidate.probability * 100.0)?;
     }
     Ok(())
 }
 
+/// Prints an error; as a `Box<dyn Error>` it would bring its `Debug` along.
+fn say(error: impl fmt::Display) -> fmt::Error {
+    let _ = writeln!(Stdout, "{error}");
+    fmt::Error
+}
+
 #[unsafe(no_mangle)]
 extern "C" fn main() -> c_int {
-    match recognize() {
-        Ok(()) => 0,
-        Err(error) => {
-            let _ = writeln!(Stdout, "{error}");
-            1
-        }
-    }
+    c_int::from(recognize().is_err())
 }
 
 #[link(name = "c")]
