@@ -48,7 +48,7 @@ fn sets(recipe: &OfflineRecipe) -> Result<[ImageSet; 3], Box<dyn Error>> {
 
 /// Where the swap happens: [`Lamp`] stands in the list.
 fn stages(recipe: &OfflineRecipe) -> Stages<ImageSet, Sgd> {
-    let [convolution, matrix] = recipe.common.centres;
+    let [convolution, matrix] = recipe.common.label_bits;
     let phase = Phase::new(Schedule { peak: 0.02, warm_up: 0, steps: 40, floor: 0.01 }, 5, 0);
     vec![
         Box::new(Baseline::new(recipe.common.baseline.clone())),
@@ -66,7 +66,7 @@ fn pipeline<'a>(
     blas::use_one_thread()?;
     let mut network = cnn9(CLASSES, recipe.width, recipe.dropout, &mut Rng::new(SEED, 0))?;
     network.mean = mean_image(train);
-    let (batch_size, optimizer) = (recipe.common.batch_size, recipe.sgd);
+    let (batch_size, optimizer) = (recipe.common.batch_size, recipe.optimizer);
     let state = TrainerState { network, steps: 0, seed: SEED, batch_size, optimizer };
     Ok(Pipeline::new("another pruning".into(), stages(recipe), NetworkTrainer::new(state, train, dev)))
 }

@@ -8,8 +8,8 @@
 mod mlp;
 
 use hccr_compress::{
-    Adw, AdwConfig, Block, Budget, Centres, Cra, CraConfig, MatrixRanks, Phase, Schedule, Sharing, SharingConfig,
-    Strategy, Svd, SvdConfig, Trainer, cost,
+    Adw, AdwConfig, Block, Budget, Cra, CraConfig, MatrixRanks, Phase, Schedule, Sharing, SharingConfig, Strategy, Svd,
+    SvdConfig, Trainer, cost,
 };
 use hccr_data::{ImageSet, SimulatorConfig, Split, SplitSize, simulate};
 use hccr_runtime::{Model, Plan, Session};
@@ -79,7 +79,7 @@ fn run() -> Result<Vec<Row>, Box<dyn Error>> {
     }
     rows.push(row("adw", &trainer)?);
 
-    let centres = all.into_iter().map(|name| (name, Centres::Bits(4))).collect();
+    let centres = all.into_iter().map(|name| (name, 4)).collect();
     let mut sharing = Sharing::new(SharingConfig { layers: centres, phase: phase(50) }, &layers)?;
     while !sharing.is_done() {
         sharing.advance(&mut trainer)?;
