@@ -27,7 +27,7 @@ pub struct LayerCost {
     pub weights: usize,
     /// Weight elements that are not zero.
     pub nonzeros: usize,
-    /// True where the layer runs once a step of a sequence, and the multiply-accumulates below are those of one step.
+    /// True where the layer runs once per step of a sequence, and the multiply-accumulates below are those of one step.
     pub per_step: bool,
     /// Multiply-accumulates over all weights. Those on padding count, as in the thesis.
     pub dense_macs: u64,

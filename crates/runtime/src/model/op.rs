@@ -34,11 +34,11 @@ pub enum Op {
         params: Conv2dParams,
         /// Weight, Oihw.
         weight: WeightId,
-        /// Factor a channel, where it cannot go into the weight because its values share a codebook.
+        /// Factor per channel, where it cannot go into the weight because its values share a codebook.
         scale: Option<WeightId>,
-        /// Bias a channel.
+        /// Bias per channel.
         bias: Option<WeightId>,
-        /// Slopes of a fused PRelu, one a channel.
+        /// Slopes of a fused PRelu, one per channel.
         prelu: Option<WeightId>,
     },
     /// Fully connected layer, then scale, bias and PRelu: `y = prelu(scale * (weight x) + bias)`.
@@ -51,24 +51,24 @@ pub enum Op {
         params: LinearParams,
         /// Weight, `[out_features, in_features]`.
         weight: WeightId,
-        /// Factor a feature, where it cannot go into the weight because its values share a codebook.
+        /// Factor per feature, where it cannot go into the weight because its values share a codebook.
         scale: Option<WeightId>,
-        /// Bias a feature.
+        /// Bias per feature.
         bias: Option<WeightId>,
-        /// Slopes of a fused PRelu, one a feature.
+        /// Slopes of a fused PRelu, one per feature.
         prelu: Option<WeightId>,
     },
-    /// Batch normalisation with fixed statistics over the first dimension:
+    /// Batch normalization with fixed statistics over the first dimension:
     /// `y = (x - mean) * scale + shift`, where `scale` is `gamma / sqrt(var + eps)`.
     BatchNorm {
-        /// Mean a channel.
+        /// Mean per channel.
         mean: WeightId,
-        /// Scale a channel.
+        /// Scale per channel.
         scale: WeightId,
-        /// Shift a channel; `None` without affine parameters.
+        /// Shift per channel; `None` without affine parameters.
         shift: Option<WeightId>,
     },
-    /// `y = x` for `x > 0`, `slope * x` otherwise, with one slope a channel (first dimension).
+    /// `y = x` for `x > 0`, `slope * x` otherwise, with one slope per channel (first dimension).
     PRelu {
         /// Slopes, `[channels]`.
         slope: WeightId,

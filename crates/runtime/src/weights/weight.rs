@@ -34,7 +34,7 @@ impl WeightId {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Weight {
-    /// Name, unique in the model, such as `conv2.weight`.
+    /// Name, such as `conv2.weight`: for people, and for the formats of other tools.
     pub name: String,
     /// Shape, output dimension first.
     pub shape: Vec<usize>,

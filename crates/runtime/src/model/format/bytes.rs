@@ -4,7 +4,7 @@ use crate::model::FormatError;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-/// Appends `value`, 7 bits a byte, the lowest first (LEB128).
+/// Appends `value`, 7 bits per byte, the lowest first (LEB128).
 pub(super) fn write_varint(out: &mut Vec<u8>, mut value: usize) {
     while value >= 128 {
         out.push(value as u8 | 128);
@@ -83,7 +83,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Bytes that [`crc32`] takes a step.
+/// Bytes that [`crc32`] takes at once.
 const CRC_STEP: usize = 16;
 
 /// CRC-32 (IEEE 802.3, as in zip and PNG).

@@ -4,7 +4,7 @@ use crate::weights::Pattern;
 use alloc::vec;
 use alloc::vec::Vec;
 
-/// Positions a word: small enough that a rare word is not rounded up by much to a probability of 1/4096, large enough
+/// Positions per word: small enough that a rare word is not rounded up by much to a probability of 1/4096, large enough
 /// that there are fewer words than entries.
 const WORD_BITS: usize = 6;
 /// Number of different words.

@@ -30,7 +30,7 @@ const BY_COLUMNS: u8 = 2;
 /// Before one of these two: so many rows each are alike, and one of them stands for all.
 const IN_BLOCKS: u8 = 3;
 
-/// How labels are coded: with one table, with one a class of lines, or (full patterns) as differences from a prediction.
+/// How labels are coded: with one table, with one per class of lines, or (full patterns) as differences from a prediction.
 const ONE_TABLE: u8 = 0;
 const BY_CLASS: u8 = 1;
 const PREDICTED: u8 = 2;
