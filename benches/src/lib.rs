@@ -16,6 +16,7 @@ pub const SEQUENCE_LENGTH: usize = 50;
 pub const SEED: u64 = 1;
 
 /// SplitMix64, as values uniform in [-1, 1).
+#[derive(Debug)]
 pub struct Rng(pub u64);
 
 impl Rng {

@@ -19,13 +19,13 @@ use online::{InkArgs, OnlineArgs};
 use progress::Interrupt;
 use std::path::PathBuf;
 
-/// Reproduces Xiao's thesis "Compressing and Accelerating Deep Neural Networks" (2018): trains recognisers of
+/// Reproduces Xiao's thesis "Compressing and Accelerating Deep Neural Networks" (2018): trains recognizers of
 /// handwritten Chinese characters, compresses them, runs them in hccr-runtime and reports what was measured.
 ///
 /// Without a command both pipelines run, the offline and then the online one, or only that for which files are given.
 /// Offline: character images -> baseline CNN -> GSLRE low-rank expansion -> CRA redundancy analysis and ADW pruning ->
-/// shared weights -> graph optimisation -> 8-bit integers -> report. Online: pen trajectories -> baseline LSTM -> SVD -> CRA
-/// and ADW -> shared weights -> graph optimisation -> report, with both recognisers fused.
+/// shared weights -> graph optimization -> 8-bit integers -> report. Online: pen trajectories -> baseline LSTM -> SVD -> CRA
+/// and ADW -> shared weights -> graph optimization -> report, with both recognizers fused.
 #[derive(Parser, Debug)]
 #[command(bin_name = "cargo xtask reproduce", version, args_conflicts_with_subcommands = true)]
 struct Cli {

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Characters recognised before the clock starts.
+/// Characters recognized before the clock starts.
 const WARM_UP: usize = 10;
 /// A timing ends after so many characters or so long, whichever comes first.
 const TIMED_RUNS: usize = 300;
@@ -23,7 +23,7 @@ pub(crate) fn stage_of_file(name: &str, bytes: &[u8], test: &impl SampleSet) -> 
     stage(name, &model, bytes.len(), macs, accuracy(&plan, test)?, time(&plan, test, |_| ())?)
 }
 
-/// Recognises the whole set.
+/// Recognizes the whole set.
 pub(crate) fn accuracy(plan: &Arc<Plan>, set: &impl SampleSet) -> Result<Evaluation> {
     Ok(answers(plan, set, || ())?.iter().map(|answer| answer.count).sum())
 }

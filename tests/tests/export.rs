@@ -1,5 +1,5 @@
 //! What the runtime computes from an exported network is what the trainer computes in evaluation: as exported, after
-//! each pass of graph optimisation, from a model file, on every instruction set, for every form of weight.
+//! each pass of graph optimization, from a model file, on every instruction set, for every form of weight.
 
 mod toy;
 
@@ -191,7 +191,7 @@ fn low_rank_masked_and_shared() {
     check(changed(all), is_codebook);
 }
 
-/// What HCCR-CNN9Layer does not have: biases before a batch normalisation, affine parameters, a stride.
+/// What HCCR-CNN9Layer does not have: biases before a batch normalization, affine parameters, a stride.
 #[test]
 fn biases_affine_batch_norm_and_strides() {
     let ([train, dev, _], _) = trained();

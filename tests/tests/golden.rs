@@ -54,7 +54,7 @@ fn the_ten_likeliest_characters_are_the_golden_ones() {
         let tie = wanted.iter().any(|&(c, p)| c == candidate.character && near(p, probability));
         near(candidate.probability, probability) && (candidate.character == character || tie)
     });
-    assert!(equal, "recognised\n{found}instead of the golden\n{golden}");
+    assert!(equal, "recognized\n{found}instead of the golden\n{golden}");
 }
 
 fn parse(line: &str) -> (char, f32) {

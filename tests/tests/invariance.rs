@@ -1,4 +1,4 @@
-//! The online recogniser's answer does not depend on the device: not on how many points it gives, nor on its unit and origin.
+//! The online recognizer's answer does not depend on the device: not on how many points it gives, nor on its unit and origin.
 //!
 //! `HCCR_ONLINE_MODEL=target/reproduce/online/graph-opt.hccr cargo test -p hccr-tests --test invariance` tests that network
 //! instead of one that is trained here in seconds.
@@ -40,7 +40,7 @@ fn recognizer() -> InkRecognizer {
     }
 }
 
-/// Ink of every character that the recogniser knows, by writers that it does not: points 8 apart on a grid of 1024.
+/// Ink of every character that the recognizer knows, by writers that it does not: points 8 apart on a grid of 1024.
 fn inks(labels: &[char]) -> Vec<Ink> {
     let skeletons = strokes::embedded().expect("the embedded skeletons");
     let writers: Vec<Writer> = (0..TEST_WRITERS).map(|id| Writer::new(SEED, FIRST_TEST_WRITER + id)).collect();

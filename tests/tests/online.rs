@@ -1,4 +1,4 @@
-//! The online pipeline end to end on a toy: train, decompose, analyse, prune, share, optimise, write, recognise.
+//! The online pipeline end to end on a toy: train, decompose, analyse, prune, share, optimize, write, recognize.
 
 mod toy_ink;
 
@@ -15,7 +15,7 @@ use hccr_runtime::ink::Ink;
 use hccr_runtime::{InkRecognizer, Model};
 use std::fs;
 
-/// Share of the test writers' ink that must be recognised at the end.
+/// Share of the test writers' ink that must be recognized at the end.
 const ACCURACY: f64 = 0.8;
 /// What pruning leaves of the baseline's multiply-accumulates.
 const MACS_RATIO: u64 = 8;
@@ -66,7 +66,7 @@ fn recognized(recognizer: &mut InkRecognizer, inks: &InkSet) -> f64 {
 }
 
 #[test]
-fn a_network_is_trained_compressed_and_recognises() {
+fn a_network_is_trained_compressed_and_recognizes() {
     let [train, dev, test] = toy_ink::sets();
     let mut trainer = toy_ink::trained(&train, &dev);
     let file = |trainer: &OnlineTrainer| {

@@ -1,4 +1,4 @@
-//! The offline pipeline end to end on a toy: train, expand, analyse, prune, share, optimise, quantise, write, recognise.
+//! The offline pipeline end to end on a toy: train, expand, analyse, prune, share, optimize, quantize, write, recognize.
 
 mod toy;
 
@@ -15,7 +15,7 @@ use hccr_runtime::image::{Image, PixelFormat};
 use hccr_runtime::{Model, Recognizer};
 use std::fs;
 
-/// Share of the test images that must be recognised after every stage; chance gives one in six.
+/// Share of the test images that must be recognized after every stage; chance gives one in six.
 const ACCURACY: f32 = 0.6;
 /// What pruning leaves of the baseline's multiply-accumulates and weights.
 const MACS_RATIO: u64 = 4;
@@ -42,7 +42,7 @@ impl Stage {
         let stage = Self { accuracy, bytes: file.len(), model };
         let (dense, nonzero) = stage.macs();
         println!("{name}: {accuracy:.3}, {} bytes, {dense} MACs, {nonzero} on non-zeros", stage.bytes);
-        assert!(accuracy >= ACCURACY, "{name} recognises {accuracy}");
+        assert!(accuracy >= ACCURACY, "{name} recognizes {accuracy}");
         stage
     }
 
@@ -93,7 +93,7 @@ fn recognized(recognizer: &mut Recognizer, test: &ImageSet) -> f32 {
 }
 
 #[test]
-fn a_network_is_trained_compressed_and_recognises() {
+fn a_network_is_trained_compressed_and_recognizes() {
     let sets = toy::sets([50, 6, 16]);
     let [train, dev, test] = &sets;
     let mut trainer = OfflineTrainer::new(toy::untrained(train), train, dev);

@@ -96,7 +96,7 @@ mod tests {
         let codebook = Codebook::new(&weight, 5).unwrap();
         assert_eq!(codebook.centres.len(), 31);
         assert!(weight.iter().zip(&codebook.labels).all(|(w, l)| (*w == 0.0) == (*l == 0)));
-        // A 32-level quantiser of a normal distribution has an error of 0.0025.
+        // A 32-level quantizer of a normal distribution has an error of 0.0025.
         assert!(codebook.relative_error < 0.003, "{}", codebook.relative_error);
         let shared: Vec<f32> = codebook.values().collect();
         assert_eq!(different(&shared), codebook.centres);

@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn many_values_come_near_the_known_optimum() {
-        // The optimal 16-level quantiser of a normal distribution has an error of 0.009497 (Max, 1960).
+        // The optimal 16-level quantizer of a normal distribution has an error of 0.009497 (Max, 1960).
         let values = normals(200_000);
         let centres = kmeans(&values, 16);
         let mean = error(&values, &centres) / 200_000.0;

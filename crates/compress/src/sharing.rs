@@ -1,4 +1,4 @@
-//! Weight sharing of a whole network: quantise every layer, then fine-tune the centres.
+//! Weight sharing of a whole network: quantize every layer, then fine-tune the centres.
 
 use crate::codebook::Codebook;
 use crate::error::{CompressError, InputError};
@@ -17,7 +17,7 @@ pub struct SharingConfig {
     pub phase: Phase,
 }
 
-/// What quantising a layer did.
+/// What quantizing a layer did.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SharedLayer {
     /// Its name.
@@ -47,13 +47,13 @@ impl Sharing {
         Ok(Self { layers: config.layers, shared: Vec::new(), retraining })
     }
 
-    /// The layers quantised so far.
+    /// The layers quantized so far.
     pub fn layers(&self) -> &[SharedLayer] {
         &self.shared
     }
 
-    /// Share of held-out samples recognised between quantising and fine-tuning, once measured.
-    pub fn quantised_accuracy(&self) -> Option<f32> {
+    /// Share of held-out samples recognized between quantizing and fine-tuning, once measured.
+    pub fn quantized_accuracy(&self) -> Option<f32> {
         self.retraining.accuracy_before
     }
 
@@ -67,10 +67,10 @@ impl Sharing {
         self.retraining.is_done()
     }
 
-    /// Quantises one layer; when all are, evaluates, and then trains the centres for one interval a call.
+    /// Quantizes one layer; when all are, evaluates, and then trains the centres for one interval a call.
     ///
     /// # Errors
-    /// [`CompressError`] where the trainer fails or a layer cannot be quantised as asked.
+    /// [`CompressError`] where the trainer fails or a layer cannot be quantized as asked.
     pub fn advance<T: Trainer>(&mut self, trainer: &mut T) -> Result<Progress, CompressError<T::Error>> {
         let message = if self.is_done() {
             "done".into()
@@ -80,7 +80,7 @@ impl Sharing {
             self.shared.push(layer);
             message
         } else {
-            self.retraining.advance(trainer, "quantised")?
+            self.retraining.advance(trainer, "quantized")?
         };
         let total = self.layers.len() + self.retraining.phase.steps();
         Ok(Progress { done: self.shared.len() + self.retraining.phase.step(), total, message })

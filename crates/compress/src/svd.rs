@@ -93,7 +93,7 @@ impl Svd {
         &self.decomposed
     }
 
-    /// Share of held-out samples recognised between decomposition and training, once measured.
+    /// Share of held-out samples recognized between decomposition and training, once measured.
     pub fn decomposed_accuracy(&self) -> Option<f32> {
         self.retraining.accuracy_before
     }

@@ -53,7 +53,7 @@ impl LayerInfo {
 pub struct TrainStats {
     /// Mean loss.
     pub loss: f32,
-    /// Share of training samples recognised, 0 to 1.
+    /// Share of training samples recognized, 0 to 1.
     pub accuracy: f32,
 }
 
@@ -97,7 +97,7 @@ pub trait Trainer {
     /// Where training fails or diverges.
     fn train(&mut self, steps: usize, learning_rate: f32) -> Result<TrainStats, Self::Error>;
 
-    /// Share of held-out (development) samples recognised, 0 to 1.
+    /// Share of held-out (development) samples recognized, 0 to 1.
     ///
     /// # Errors
     /// Where the evaluation fails.

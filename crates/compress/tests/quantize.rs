@@ -1,4 +1,4 @@
-//! Quantisation of small networks.
+//! Quantization of small networks.
 
 use hccr_compress::{Codebook, QuantizeError, quantize};
 use hccr_constraint::Constraint;
@@ -175,7 +175,7 @@ fn a_value_with_several_readers_is_rounded_once() {
 }
 
 #[test]
-fn what_cannot_be_quantised_is_refused() {
+fn what_cannot_be_quantized_is_refused() {
     let mut rng = Rng::new(9, 0);
     let (model, samples) = (network(&mut rng), images(&mut rng, 2));
     assert_eq!(quantize(&model, &[]), Err(QuantizeError::NoSamples));

@@ -12,14 +12,14 @@ use serde::{Serialize, de::DeserializeOwned};
 use std::sync::OnceLock;
 use toy::Toy;
 
-/// Sends a value through its serialised bytes.
+/// Sends a value through its serialized bytes.
 fn reload<T: Serialize + DeserializeOwned>(value: &T) -> T {
     let config = bincode::config::standard();
     let bytes = bincode::serde::encode_to_vec(value, config).unwrap();
     bincode::serde::decode_from_slice(&bytes, config).unwrap().0
 }
 
-/// Runs a stage to its end; with `$interrupted`, stage and trainer go through their serialised bytes after every call.
+/// Runs a stage to its end; with `$interrupted`, stage and trainer go through their serialized bytes after every call.
 macro_rules! run {
     ($stage:expr, $trainer:expr, $interrupted:expr) => {{
         let mut stage = $stage.unwrap();

@@ -3,7 +3,6 @@
 //! Compression sets a [`Constraint`], a trainer keeps it by [`Constraint::project`], and [`Constraint::weight`] writes the
 //! weight in the form that the constraint gives it: dense, sparse, or a codebook.
 #![forbid(unsafe_code)]
-#![warn(missing_debug_implementations)]
 
 use hccr_runtime::{Pattern, Weight, WeightData};
 use num_traits::{Float, FromPrimitive};

@@ -1,9 +1,9 @@
 //! Labelled character images in memory.
 
-/// The side of a normalised character image, in pixels.
+/// The side of a normalized character image, in pixels.
 pub const IMAGE_SIZE: usize = 96;
 
-/// Normalised character images (see [`hccr_runtime::image::normalize`]: ink bright on 0), each with its class and
+/// Normalized character images (see [`hccr_runtime::image::normalize`]: ink bright on 0), each with its class and
 /// its writer.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ImageSet {

@@ -7,7 +7,6 @@
 //!
 //! Every image passes through [`hccr_runtime::image::normalize`], for training as for recognition.
 #![forbid(unsafe_code)]
-#![warn(missing_debug_implementations)]
 
 mod casia;
 pub mod gb2312;

@@ -1,4 +1,4 @@
-//! What a model answers on a labelled set, recognised in the runtime.
+//! What a model answers on a labelled set, recognized in the runtime.
 
 use crate::SampleSet;
 use hccr_nn_train::Evaluation;
@@ -6,7 +6,7 @@ use hccr_runtime::{Plan, RunError, Session};
 use rayon::prelude::*;
 use std::sync::Arc;
 
-/// What was recognised in one sample.
+/// What was recognized in one sample.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Answer {
     /// The class with the largest logit.
@@ -17,12 +17,12 @@ pub struct Answer {
     pub count: Evaluation,
 }
 
-/// Recognises all of `set` on all threads, one session each, and calls `after_each` after each sample.
+/// Recognizes all of `set` on all threads, one session each, and calls `after_each` after each sample.
 ///
 /// # Errors
 /// As [`Session::run`], for a plan whose input is another.
 pub fn answers(plan: &Arc<Plan>, set: &impl SampleSet, after_each: impl Fn() + Sync) -> Result<Vec<Answer>, RunError> {
-    let recognise = |(session, input): &mut (Session, Vec<f32>), i: usize| {
+    let recognize = |(session, input): &mut (Session, Vec<f32>), i: usize| {
         set.fill_input(i, input);
         let logits = session.run(input)?;
         let mut count = Evaluation::default();
@@ -33,5 +33,5 @@ pub fn answers(plan: &Arc<Plan>, set: &impl SampleSet, after_each: impl Fn() + S
         after_each();
         Ok(Answer { guess, probability: 1.0 / total, count })
     };
-    (0..set.labels().len()).into_par_iter().map_init(|| (Session::new(plan.clone()), Vec::new()), recognise).collect()
+    (0..set.labels().len()).into_par_iter().map_init(|| (Session::new(plan.clone()), Vec::new()), recognize).collect()
 }

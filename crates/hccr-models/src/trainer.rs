@@ -26,7 +26,7 @@ pub struct TrainerState<O> {
     pub seed: u64,
     /// Samples a mini-batch.
     pub batch_size: usize,
-    /// The optimiser.
+    /// The optimizer.
     pub optimizer: O,
 }
 

@@ -4,7 +4,6 @@
 //!   the factors of `scale` multiplied in, and name it after its node.
 //! - [`scut`]: reads the network that was released with the thesis.
 #![forbid(unsafe_code)]
-#![warn(missing_debug_implementations)]
 
 mod error;
 pub mod onnx;

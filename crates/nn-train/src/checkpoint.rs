@@ -1,4 +1,4 @@
-//! Checkpoints: any serialisable state in a file that notices damage.
+//! Checkpoints: any serializable state in a file that notices damage.
 //!
 //! A header of magic, version, length and CRC32 stands before the bincode bytes, so that a damaged file is refused
 //! before it is decoded. A file is written beside its target and renamed, so that a crash leaves the old one whole.

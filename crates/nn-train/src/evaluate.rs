@@ -6,7 +6,7 @@ use crate::network::Network;
 use crate::sequence::CHUNK_SEQUENCES;
 use std::iter::Sum;
 
-/// How many of the samples of a set were recognised.
+/// How many of the samples of a set were recognized.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Evaluation {
     /// Samples.

@@ -9,7 +9,7 @@ use hccr_runtime::{Model, ModelBuilder, ModelError, Op, Pattern, Weight, WeightD
 impl Network<f32> {
     /// The network as a model for the runtime, with the character of each class (or none).
     ///
-    /// Nothing is folded or fused: that is for graph optimisation. Masked weights become sparse, shared ones a codebook,
+    /// Nothing is folded or fused: that is for graph optimization. Masked weights become sparse, shared ones a codebook,
     /// both without loss.
     ///
     /// # Errors

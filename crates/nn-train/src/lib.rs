@@ -1,4 +1,4 @@
-//! Trains recognisers on CPU: layers with forward and backward passes, losses, optimizers, checkpoints and export
+//! Trains recognizers on CPU: layers with forward and backward passes, losses, optimizers, checkpoints and export
 //! to the runtime's model.
 //!
 //! Work is divided into chunks of [`CHUNK_IMAGES`](batch::CHUNK_IMAGES) images or

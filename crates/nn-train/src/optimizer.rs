@@ -1,4 +1,4 @@
-//! What optimisers have in common, and clipping.
+//! What optimizers have in common, and clipping.
 
 use crate::layers::moments;
 use crate::param::Param;
@@ -7,18 +7,18 @@ use serde::{Deserialize, Serialize};
 
 /// Updates parameters from their gradients.
 ///
-/// Constraints hold after every step: masked weights stay zero, shared ones stay equal. What an optimiser remembers lies in
+/// Constraints hold after every step: masked weights stay zero, shared ones stay equal. What an optimizer remembers lies in
 /// the parameters, and is saved with them.
 pub trait Optimizer {
     /// One step.
     fn step<T: Scalar>(&self, params: &mut [&mut Param<T>], learning_rate: f32);
 }
 
-/// An optimiser on gradients that are scaled down where their common norm, after projection onto the constraints, is above
+/// An optimizer on gradients that are scaled down where their common norm, after projection onto the constraints, is above
 /// a maximum (Pascanu et al. 2013).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Clipped<O> {
-    /// The optimiser.
+    /// The optimizer.
     pub optimizer: O,
     /// The largest norm, over all parameters together.
     pub max_norm: f32,

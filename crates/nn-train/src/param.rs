@@ -5,7 +5,7 @@ use hccr_random::Rng;
 use hccr_tensor::Scalar;
 use serde::{Deserialize, Serialize};
 
-/// A trainable parameter with its gradient and the optimiser's state.
+/// A trainable parameter with its gradient and the optimizer's state.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Param<T> {
     /// Name, unique in the network, such as `conv2.weight`.
@@ -70,7 +70,7 @@ impl<T: Scalar> Param<T> {
     }
 
     /// Sets what the values keep to from now on, and makes them fit: masked values become zero, and shared ones the
-    /// mean of their label. The optimiser's state is made to fit as well; for shared values it starts anew.
+    /// mean of their label. The optimizer's state is made to fit as well; for shared values it starts anew.
     ///
     /// # Panics
     /// Where the constraint has another length than the values.

@@ -1,4 +1,4 @@
-//! Serialisation of the runtime's parameter structs, which know nothing of serde.
+//! Serialization of the runtime's parameter structs, which know nothing of serde.
 
 use hccr_runtime::shape::{Conv2dParams, LinearParams, Pool2dParams};
 use serde::{Deserialize, Serialize};

@@ -130,7 +130,7 @@ fn batch_norm_prelu_and_pooling_in_every_combination() {
             }
         }
     }
-    // Over vectors: batch normalisation 1d.
+    // Over vectors: batch normalization 1d.
     check(Layer::Norm(NormPReluPool::new("act", 6).with_norm(true).with_prelu()), [6, 1, 1]);
 }
 

@@ -130,7 +130,7 @@ fn single_precision_is_near_double_precision() {
 }
 
 #[test]
-fn learns_with_either_optimiser() {
+fn learns_with_either_optimizer() {
     let (sequences, labels) = samples(200, 7);
     let sgd = Clipped { optimizer: Sgd { momentum: 0.9, weight_decay: 0.0 }, max_norm: 1.0 };
     let mut by_adam = network();

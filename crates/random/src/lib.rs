@@ -1,6 +1,5 @@
 //! Seeded random numbers: the same seed gives the same numbers on every machine.
 #![forbid(unsafe_code)]
-#![warn(missing_debug_implementations)]
 
 use rand_core::{RngCore, SeedableRng};
 use rand_pcg::Pcg64;

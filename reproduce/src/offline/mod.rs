@@ -1,4 +1,4 @@
-//! The offline pipeline: images -> baseline -> GSLRE -> CRA and ADW -> codebook -> graph optimisation -> integers -> report.
+//! The offline pipeline: images -> baseline -> GSLRE -> CRA and ADW -> codebook -> graph optimization -> integers -> report.
 
 mod data;
 

@@ -29,7 +29,7 @@ pub(super) fn load(args: &OnlineArgs, recipe: &OnlineRecipe) -> Result<Data<Sequ
         let description = format!("simulated pen trajectories of {}", simulator_in_words(simulator));
         ([train?, dev?, test?], description)
     };
-    let sequences = |inks| SequenceSet::new(inks, recipe.augmentation).context("normalising ink");
+    let sequences = |inks| SequenceSet::new(inks, recipe.augmentation).context("normalizing ink");
     Ok(Data { train: sequences(train)?, dev: sequences(dev)?, test: sequences(test)?, description })
 }
 

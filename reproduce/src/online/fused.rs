@@ -1,4 +1,4 @@
-//! Both compressed recognisers on one ink: as written, with its strokes shuffled, with its strokes joined.
+//! Both compressed recognizers on one ink: as written, with its strokes shuffled, with its strokes joined.
 
 use crate::report::types::{Fused, InkAccuracy};
 use anyhow::{Context, Result, ensure};
@@ -15,14 +15,14 @@ const WEIGHTS: u32 = 40;
 /// Side of the drawn image, and the width of the pen in it: see [`Ink::render`].
 const SIDE: usize = 96;
 
-/// What both recognisers say of a set of ink.
+/// What both recognizers say of a set of ink.
 struct Answers {
     labels: Vec<u16>,
     /// Probabilities of each ink, online and offline.
     probabilities: Vec<[Vec<f32>; 2]>,
 }
 
-/// The recogniser of an offline model's file, for ink of these classes.
+/// The recognizer of an offline model's file, for ink of these classes.
 pub(super) fn offline_recognizer(bytes: &[u8], classes: &[char]) -> Result<Recognizer> {
     let offline = Recognizer::from_bytes(bytes).context("cannot use the offline model")?;
     ensure!(
@@ -64,7 +64,7 @@ fn answers(online: &InkRecognizer, offline: &Recognizer, set: &InkSet) -> Result
 }
 
 impl Answers {
-    /// Share of inks recognised with that weight of the offline network.
+    /// Share of inks recognized with that weight of the offline network.
     fn accuracy(&self, weight: f64) -> f64 {
         let right = |([online, offline], label): &(&[Vec<f32>; 2], &u16)| {
             let fused =

@@ -1,4 +1,4 @@
-//! The online pipeline: pen trajectories -> baseline -> SVD -> CRA and ADW -> codebook -> graph optimisation -> report.
+//! The online pipeline: pen trajectories -> baseline -> SVD -> CRA and ADW -> codebook -> graph optimization -> report.
 
 mod data;
 mod fused;
@@ -135,7 +135,7 @@ pub(crate) fn run(args: &OnlineArgs, offline: Option<&[u8]>, interrupt: &Interru
     let notes = &mut results.report.notes;
     notes.push(format!(
         "MACs are for a character of {:.1} steps, the test set's mean; a time is of one such character on one thread, \
-         normalised already.",
+         normalized already.",
         data.test.mean_steps()
     ));
     if !args.ink.has_files() {
@@ -150,8 +150,8 @@ pub(crate) fn run(args: &OnlineArgs, offline: Option<&[u8]>, interrupt: &Interru
     }
     results.write(&args.run.out(Online::NAME), &data.test, |i| {
         let pixels = Ink::new(&test.ink(i))?.render(SIDE, SIDE as f32 / 24.0)?;
-        let mut normalised = vec![0; SIDE * SIDE];
-        normalize(&Image::new(&pixels, SIDE, SIDE, PixelFormat::Gray)?, SIDE, &mut normalised)?;
-        Ok(normalised)
+        let mut normalized = vec![0; SIDE * SIDE];
+        normalize(&Image::new(&pixels, SIDE, SIDE, PixelFormat::Gray)?, SIDE, &mut normalized)?;
+        Ok(normalized)
     })
 }

@@ -24,7 +24,7 @@ pub(crate) struct Results {
     pub(crate) report: Report,
     /// Model files by stage; the last one is the result.
     pub(crate) models: Vec<(String, Vec<u8>)>,
-    /// Index in the test set, recognised class, its probability.
+    /// Index in the test set, recognized class, its probability.
     sheet: Vec<(usize, usize, f32)>,
 }
 

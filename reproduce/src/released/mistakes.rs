@@ -69,7 +69,7 @@ pub(super) fn confused_pairs(answers: &[Answer], set: &ImageSet) -> Mistakes {
 mod tests {
     use super::*;
 
-    /// Samples as (writer, true class, recognised class, true class among the best five).
+    /// Samples as (writer, true class, recognized class, true class among the best five).
     fn made(samples: &[(u32, u16, usize, bool)]) -> (Vec<Answer>, ImageSet) {
         let mut set = ImageSet::new(1, vec!['一', '乙', '二', '十']);
         let mut answers = Vec::new();

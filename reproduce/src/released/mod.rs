@@ -1,5 +1,5 @@
 //! The thesis's released network: imported, measured on real characters, repacked into the project's own format,
-//! quantised.
+//! quantized.
 
 mod mistakes;
 mod repack;
@@ -34,7 +34,7 @@ pub(crate) struct ReleasedArgs {
     /// The released network: the file params_compress.bin (2,455,133 bytes) of the thesis's published forward code
     #[arg(long, value_name = "FILE")]
     released_model: PathBuf,
-    /// Characters to recognise: GNT files, folders of them or zip archives of them, such as those of the ICDAR-2013
+    /// Characters to recognize: GNT files, folders of them or zip archives of them, such as those of the ICDAR-2013
     /// offline competition; characters outside GB2312 level 1 are passed over, and each file counts as one writer
     #[arg(long, value_name = "FILE", num_args = 1.., required = true)]
     gnt: Vec<PathBuf>,
@@ -197,7 +197,7 @@ fn measure(args: &ReleasedArgs, file_bytes: usize, model: &Model, set: &ImageSet
     Ok(Results { report, repacked: repacked.file, int8: int8_file, mistakes, answers })
 }
 
-/// The row of one model, what it recognised, and its plan.
+/// The row of one model, what it recognized, and its plan.
 fn measured(
     name: &str,
     model: &Model,
@@ -212,7 +212,7 @@ fn measured(
     let accuracy = answers.iter().map(|answer| answer.count).sum();
     let stage = stage(name, model, file_bytes, macs(model, 1.0), accuracy, time(&plan, set, |_| ())?)?;
     let seconds = started.elapsed().as_secs_f64();
-    finish(&bar, name, &format!("{:.2} % recognised, {seconds:.0} s", 100.0 * stage.top1));
+    finish(&bar, name, &format!("{:.2} % recognized, {seconds:.0} s", 100.0 * stage.top1));
     times.push(WallTime { stage: name.into(), seconds });
     Ok((stage, answers, plan))
 }
@@ -235,13 +235,13 @@ fn notes(samples: usize, writers: usize) -> Vec<String> {
     }
     notes.extend(
         [
-            "Stage released: the network as its file holds it, batch normalisation apart. Stage repacked: the same codebooks, \
+            "Stage released: the network as its file holds it, batch normalization apart. Stage repacked: the same codebooks, \
              labels and positions in hccr-runtime's format, everything included: mean image, biases, slopes and class \
-             labels. Batch normalisation is folded: into a factor an output channel where weights are shared, which leaves \
+             labels. Batch normalization is folded: into a factor an output channel where weights are shared, which leaves \
              the codebooks as they are, and into conv1, whose weights are plain.",
             "Stage int8: stage repacked with integers of 8 bits times integers of 7; their ranges are measured on simulated \
              characters, since the release comes without its training set.",
-            "MACs on padding count, as in the thesis; a time is of one character on one thread, image already normalised.",
+            "MACs on padding count, as in the thesis; a time is of one character on one thread, image already normalized.",
             "A file counts as one writer.",
         ]
         .map(String::from),

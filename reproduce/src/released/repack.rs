@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 use hccr_runtime::{Model, Op, Plan, Weight, WeightData};
 use std::time::{Duration, Instant};
 
-/// The released network with batch normalisation folded, as a file and as what the file holds.
+/// The released network with batch normalization folded, as a file and as what the file holds.
 #[derive(Debug)]
 pub(super) struct Repacked {
     pub(super) file: Vec<u8>,
@@ -14,7 +14,7 @@ pub(super) struct Repacked {
 }
 
 impl Repacked {
-    /// Optimises and encodes `released`, decodes the file again and compares.
+    /// Optimizes and encodes `released`, decodes the file again and compares.
     ///
     /// # Errors
     /// Where the file holds another network than was encoded, or other shared weights than `released` has.

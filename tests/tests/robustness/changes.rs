@@ -24,7 +24,7 @@ pub(crate) const CHANGES: [(&str, Change); 6] = [
 ];
 
 impl Scan {
-    /// The tight crop, dark on white, of a normalised image of `size` by `size`, which is bright on 0.
+    /// The tight crop, dark on white, of a normalized image of `size` by `size`, which is bright on 0.
     pub(crate) fn of_normalized(ink: &[u8], size: usize) -> Self {
         let inked = |x: usize, y: usize| ink[y * size + x] > 0;
         let columns: Vec<usize> = (0..size).filter(|&x| (0..size).any(|y| inked(x, y))).collect();

@@ -1,6 +1,6 @@
 //! Characters are read as well after a change of size, polarity, light, pen or margins as before it.
 //!
-//! Simulated characters show that normalisation undoes each change. The accuracy of the thesis's released network is
+//! Simulated characters show that normalization undoes each change. The accuracy of the thesis's released network is
 //! measured on real ones, where its path is in `HCCR_RELEASED_MODEL` and that of GNT files in `HCCR_GNT`; without them
 //! that test says so and passes.
 
@@ -28,7 +28,7 @@ fn accuracy_falls_by_at_most_a_point() {
     let filter = CasiaFilter { classes: Some(model.labels().to_vec()), ..CasiaFilter::default() };
     let images = load_gnt(&[PathBuf::from(gnt)], &filter, &|_| ()).expect("HCCR_GNT names GNT files");
     let images = images.subset(&(0..images.len()).step_by(STEP).collect::<Vec<_>>());
-    let mut recognizer = Recognizer::new(model).expect("a recogniser");
+    let mut recognizer = Recognizer::new(model).expect("a recognizer");
 
     let unchanged = accuracy(&mut recognizer, &images, |scan| scan.clone());
     println!("{} characters unchanged: {unchanged:.2} %", images.len());
@@ -52,7 +52,7 @@ fn accuracy(recognizer: &mut Recognizer, images: &ImageSet, mut change: impl FnM
 }
 
 #[test]
-fn normalisation_undoes_each_change() {
+fn normalization_undoes_each_change() {
     let one = SplitSize { writers: 5, samples_per_class: 1 };
     let config = SimulatorConfig { train: one, ..SimulatorConfig::new(100, 1) };
     let images = simulate(&config, Split::Train, &|_, _| ()).expect("simulated characters");

@@ -1,9 +1,9 @@
-//! Why a network cannot be quantised.
+//! Why a network cannot be quantized.
 
 use hccr_runtime::{ModelError, PlanError, RunError};
 use std::fmt;
 
-/// Why a network cannot be quantised.
+/// Why a network cannot be quantized.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum QuantizeError {
@@ -35,7 +35,7 @@ impl fmt::Display for QuantizeError {
             Self::Model(_) => write!(f, "the model in integers is not valid"),
             Self::Plan(_) => write!(f, "the model cannot be planned"),
             Self::Run(_) => write!(f, "a sample does not fit the model"),
-            Self::Sequence => write!(f, "the model reads a sequence; only models of images can be quantised"),
+            Self::Sequence => write!(f, "the model reads a sequence; only models of images can be quantized"),
             Self::NoSamples => write!(f, "no samples: the ranges of a network's values are measured on some"),
             Self::Quantized { layer } => write!(f, "layer '{layer}': its values are rounded already"),
             Self::TooLarge { layer } => write!(f, "layer '{layer}': its values are too large on the samples"),

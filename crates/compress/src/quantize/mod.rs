@@ -1,4 +1,4 @@
-//! Quantisation: a network whose products are those of integers, 8 bits by 7.
+//! Quantization: a network whose products are those of integers, 8 bits by 7.
 //!
 //! What a layer reads is rounded to 256 evenly spaced values by an [`Op::FakeQuantize`], and its weight becomes integers of
 //! at most [`Op::MAX_QUANTIZED`] and a factor a row. Both are properties of the model: any engine gives the same answers (up to
@@ -26,10 +26,10 @@ use std::sync::Arc;
 /// weights have a step a row. The steps, which have the least squared error, go into the layer's `scale`. A weight much
 /// smaller than the largest becomes zero, and keeps its entry.
 ///
-/// Batch normalisation should be folded and PRelu fused before: a layer's values are rounded where they leave it.
+/// Batch normalization should be folded and PRelu fused before: a layer's values are rounded where they leave it.
 ///
 /// # Errors
-/// [`QuantizeError`] for sequences, without samples, for a model that is quantised already or does not take the samples,
+/// [`QuantizeError`] for sequences, without samples, for a model that is quantized already or does not take the samples,
 /// and where values or weights are too large.
 pub fn quantize(model: &Model, samples: &[Vec<f32>]) -> Result<Model, QuantizeError> {
     if model.is_sequence() {

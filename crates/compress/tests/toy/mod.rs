@@ -220,7 +220,7 @@ impl Trainer for Toy {
     }
 
     fn train(&mut self, steps: usize, learning_rate: f32) -> Result<TrainStats, ToyError> {
-        let (mut loss, mut recognised) = (0.0, 0);
+        let (mut loss, mut recognized) = (0.0, 0);
         for _ in 0..steps {
             let zeros = |l: &Layer| [vec![0.0; l.weight.len()], vec![0.0; l.bias.len()]];
             let mut sums: Vec<_> = self.layers.iter().map(zeros).collect();
@@ -228,7 +228,7 @@ impl Trainer for Toy {
                 let (image, class) = sample(&mut self.rng);
                 let values = self.forward(image);
                 let scores = &values[self.layers.len()];
-                recognised += usize::from(best(scores) == class);
+                recognized += usize::from(best(scores) == class);
                 let exp: Vec<f64> = scores.iter().map(|s| libm::exp(s - scores[best(scores)])).collect();
                 let total: f64 = exp.iter().sum();
                 loss -= libm::log(exp[class] / total);
@@ -245,16 +245,16 @@ impl Trainer for Toy {
             }
         }
         let samples = (steps * BATCH).max(1) as f64;
-        Ok(TrainStats { loss: (loss / samples) as f32, accuracy: (recognised as f64 / samples) as f32 })
+        Ok(TrainStats { loss: (loss / samples) as f32, accuracy: (recognized as f64 / samples) as f32 })
     }
 
     fn evaluate(&mut self) -> Result<f32, ToyError> {
         let mut rng = Rng::new(99, 1);
-        let mut recognised = 0;
+        let mut recognized = 0;
         for _ in 0..DEV_SAMPLES {
             let (image, class) = sample(&mut rng);
-            recognised += usize::from(best(&self.forward(image)[self.layers.len()]) == class);
+            recognized += usize::from(best(&self.forward(image)[self.layers.len()]) == class);
         }
-        Ok(recognised as f32 / DEV_SAMPLES as f32)
+        Ok(recognized as f32 / DEV_SAMPLES as f32)
     }
 }

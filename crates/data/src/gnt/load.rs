@@ -9,10 +9,10 @@ use hccr_runtime::image::{Image, PixelFormat, normalize};
 use rayon::prelude::*;
 use std::path::PathBuf;
 
-/// Records are normalised together once they hold so many bytes.
+/// Records are normalized together once they hold so many bytes.
 const BATCH_BYTES: usize = 8 << 20;
 
-/// Loads the GNT files in `paths` (files, folders, zip archives), normalised. An image's writer is the number of its file,
+/// Loads the GNT files in `paths` (files, folders, zip archives), normalized. An image's writer is the number of its file,
 /// counted from 0 over all files, folders in the order of names, archives in their own: in HWDB, one writer wrote each.
 /// Hidden files inside folders and archives are passed over.
 ///
@@ -49,7 +49,7 @@ pub fn load_gnt(paths: &[PathBuf], filter: &CasiaFilter, progress: &dyn Fn(usize
 #[derive(Default)]
 struct Loader {
     pixels: Vec<u8>,
-    /// The last records, not normalised yet.
+    /// The last records, not normalized yet.
     batch: Vec<Record>,
     batch_bytes: usize,
 }

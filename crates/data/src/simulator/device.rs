@@ -3,7 +3,7 @@
 use crate::trajectory::{PenPoint, Trajectory};
 use hccr_random::Rng;
 
-/// A digitiser in a writer's hand: what the device does, and how the hand's speed varies.
+/// A digitizer in a writer's hand: what the device does, and how the hand's speed varies.
 #[derive(Clone, Debug)]
 pub(super) struct Device {
     /// The way of the pen at full speed between two points, in grid units.

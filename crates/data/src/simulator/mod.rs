@@ -105,7 +105,7 @@ pub enum SimulatorError {
     Writers(u32),
     /// The stroke skeletons cannot be read.
     Strokes(StrokesError),
-    /// A sample cannot be normalised.
+    /// A sample cannot be normalized.
     Image(ImageError),
 }
 
@@ -118,7 +118,7 @@ impl fmt::Display for SimulatorError {
             }
             Self::Writers(n) => write!(f, "{n} writers asked for: choose 1 to {}", 1 << 24),
             Self::Strokes(error) => write!(f, "no skeletons to write from: {error}"),
-            Self::Image(error) => write!(f, "a sample cannot be normalised: {error}"),
+            Self::Image(error) => write!(f, "a sample cannot be normalized: {error}"),
         }
     }
 }

@@ -14,7 +14,7 @@ impl SampleSet for ImageSet {
         &self.classes
     }
 
-    /// A last mini-batch that would be smaller than the others is left out: batch normalisation wants full ones.
+    /// A last mini-batch that would be smaller than the others is left out: batch normalization wants full ones.
     fn pass(&self, batch_size: usize, rng: &mut Rng) -> Vec<Vec<usize>> {
         let mut order: Vec<usize> = (0..self.len()).collect();
         rng.shuffle(&mut order);

@@ -20,7 +20,7 @@ pub struct OfflineRecipe {
     pub width: f32,
     /// Dropout before the last layer.
     pub dropout: f32,
-    /// The optimiser.
+    /// The optimizer.
     pub optimizer: Sgd,
     /// Low-rank expansion.
     pub gslre: GslreConfig,

@@ -1,6 +1,6 @@
 //! The thesis's full-size network as a structure: its shapes, ranks, densities and codebooks, with random weights.
 //!
-//! It shows what the network costs (bytes, multiply-accumulates, time); untrained, it recognises nothing.
+//! It shows what the network costs (bytes, multiply-accumulates, time); untrained, it recognizes nothing.
 
 use crate::thesis::{Compressed, ThesisForm, weight};
 use hccr_compress::{QuantizeError, quantize};
@@ -76,7 +76,7 @@ pub fn thesis_network(form: ThesisForm, seed: u64) -> Model {
     b.finish().expect("the thesis's network is valid")
 }
 
-/// The network `model` of images, such as [`thesis_network`]'s, quantised for random images: ink of all greys on one half of
+/// The network `model` of images, such as [`thesis_network`]'s, quantized for random images: ink of all greys on one half of
 /// the pixels.
 ///
 /// # Errors
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn the_quantised_network_has_the_shapes_and_codebooks_of_the_network() {
+    fn the_quantized_network_has_the_shapes_and_codebooks_of_the_network() {
         let model = thesis_network(ThesisForm::Compressed, 1);
         let quantized = quantized_for_noise(&model, 1).unwrap();
         let rounding = quantized.nodes().iter().filter(|node| matches!(node.op, Op::FakeQuantize { .. })).count();

@@ -18,7 +18,7 @@ pub struct OnlineRecipe {
     pub dropout: f32,
     /// How training changes the ink that it reads.
     pub augmentation: Augmentation,
-    /// The optimiser.
+    /// The optimizer.
     pub optimizer: Clipped<Adam>,
     /// Low-rank factors of the matrices.
     pub svd: SvdConfig,

@@ -7,7 +7,7 @@ use hccr_nn_train::{Batch, Network};
 use hccr_random::Rng;
 use hccr_runtime::ink::{FEATURES, Ink, InkError, Point};
 
-/// How training changes an ink, anew each time, before it is normalised.
+/// How training changes an ink, anew each time, before it is normalized.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Augmentation {
     /// Share of the points that are dropped at random (thesis: 0.3).
@@ -17,7 +17,7 @@ pub struct Augmentation {
     pub lean: f32,
 }
 
-/// An [`InkSet`], each ink with the steps that it is normalised to.
+/// An [`InkSet`], each ink with the steps that it is normalized to.
 #[derive(Clone, Debug)]
 pub struct SequenceSet {
     inks: InkSet,
@@ -27,7 +27,7 @@ pub struct SequenceSet {
 }
 
 impl SequenceSet {
-    /// Normalises all inks, each in its own bounding box. Training on the set augments them, recognition does not.
+    /// Normalizes all inks, each in its own bounding box. Training on the set augments them, recognition does not.
     ///
     /// # Errors
     /// [`InkError::Empty`] for an ink without points.
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn training_reads_what_is_recognised_but_for_augmentation() {
+    fn training_reads_what_is_recognized_but_for_augmentation() {
         let mut input = Vec::new();
         let network = Network::of_sequences(FEATURES);
         let batch = |share, lean| set(share, lean).batch(&[1, 0], &network, &mut Rng::new(1, 0));

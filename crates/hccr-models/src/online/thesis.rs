@@ -1,6 +1,6 @@
 //! An online network of the thesis's size as a structure, with random weights.
 //!
-//! It shows what such a network costs (bytes, multiply-accumulates, time); untrained, it recognises nothing.
+//! It shows what such a network costs (bytes, multiply-accumulates, time); untrained, it recognizes nothing.
 
 use crate::thesis::{Compressed, ThesisForm, weight};
 use hccr_compress::Block;
@@ -63,7 +63,7 @@ impl Builder {
     }
 }
 
-/// The network 6 -> LSTM 100 -> LSTM 512 -> 3755 with random weights, as graph optimisation leaves it.
+/// The network 6 -> LSTM 100 -> LSTM 512 -> 3755 with random weights, as graph optimization leaves it.
 pub fn thesis_network(form: ThesisForm, seed: u64) -> Model {
     let model = ModelBuilder::new(&[STEPS, FEATURES]);
     let mut b = Builder { model, rng: Rng::new(seed, 0x7e516), block: form.block() };

@@ -1,4 +1,4 @@
-//! Quantised networks, in the form that ONNX's readers know: pairs of `QuantizeLinear` and `DequantizeLinear` where
+//! Quantized networks, in the form that ONNX's readers know: pairs of `QuantizeLinear` and `DequantizeLinear` where
 //! values have 8 bits, and weights of 8 bits behind a `DequantizeLinear`.
 
 use super::proto::{Attribute, Bytes, write_bytes, write_node, write_tensor};

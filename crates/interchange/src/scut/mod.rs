@@ -1,7 +1,7 @@
 //! Importer of the thesis's released network, the file `params_compress.bin` of its published forward code.
 //!
 //! `docs/formats/scut-release.md` describes the layout. [`import`] keeps what the file holds: names, the pairs of
-//! low-rank convolutions, codebooks as codebooks, batch normalisation apart from the convolutions. `hccr-graph-opt`
+//! low-rank convolutions, codebooks as codebooks, batch normalization apart from the convolutions. `hccr-graph-opt`
 //! folds what can be folded.
 
 mod blob;
@@ -44,7 +44,7 @@ struct Importer<'a> {
     builder: ModelBuilder,
     /// Shape of the last layer's output.
     shape: Vec<usize>,
-    /// The last convolution or fully connected layer, to which batch normalisation and PRelu refer by name.
+    /// The last convolution or fully connected layer, to which batch normalization and PRelu refer by name.
     layer: String,
     names: BTreeSet<String>,
     weights: usize,
@@ -167,7 +167,7 @@ impl<'a> Importer<'a> {
         Ok(())
     }
 
-    /// Head of a batch normalisation or PRelu: the layer that it follows, twice, and its channels.
+    /// Head of a batch normalization or PRelu: the layer that it follows, twice, and its channels.
     fn channels(&mut self) -> Result<usize, ScutError> {
         let at = self.reader.offset();
         for _ in 0..2 {

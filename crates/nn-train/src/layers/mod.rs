@@ -40,7 +40,7 @@ pub enum Mode {
 pub enum Layer<T> {
     /// Convolution.
     Conv2d(Conv2d<T>),
-    /// Batch normalisation, PRelu and max pooling, each of them optional, in one pass over memory.
+    /// Batch normalization, PRelu and max pooling, each of them optional, in one pass over memory.
     Norm(NormPReluPool<T>),
     /// `[channels, height, width]` to a vector.
     Flatten(Flatten),

@@ -1,4 +1,4 @@
-//! Batch normalisation, PRelu and max pooling in one pass over memory.
+//! Batch normalization, PRelu and max pooling in one pass over memory.
 
 use super::Mode;
 use super::plane::{Channel, Pooling, moments};
@@ -14,7 +14,7 @@ const EPSILON: f64 = 1e-5;
 /// Share of the old running statistics that one step keeps.
 const RUNNING_DECAY: f64 = 0.9;
 
-/// Batch normalisation over the channels (2d for images, 1d for vectors), with or without affine parameters.
+/// Batch normalization over the channels (2d for images, 1d for vectors), with or without affine parameters.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Norm<T> {
     /// Scale and shift a channel, if any.
@@ -25,7 +25,7 @@ pub struct Norm<T> {
     pub running_var: Vec<f64>,
 }
 
-/// Batch normalisation, PRelu and max pooling, in this order, each of them optional.
+/// Batch normalization, PRelu and max pooling, in this order, each of them optional.
 ///
 /// On narrow networks these cost as much as the convolutions when each is a pass of its own.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -33,7 +33,7 @@ pub struct NormPReluPool<T> {
     /// Name of the layer.
     pub name: String,
     channels: usize,
-    /// Batch normalisation.
+    /// Batch normalization.
     pub norm: Option<Norm<T>>,
     /// Slopes of the PRelu, one a channel.
     pub prelu: Option<Param<T>>,
@@ -60,7 +60,7 @@ impl<T: Scalar> NormPReluPool<T> {
         Self { name: name.into(), channels, norm: None, prelu: None, pool: None, cache: None, spare: Spare::default() }
     }
 
-    /// With batch normalisation.
+    /// With batch normalization.
     pub fn with_norm(mut self, affine: bool) -> Self {
         let n = self.channels;
         let parameter = |what: &str, value| Param::constant(format!("{}.{what}", self.name), n, value);
@@ -111,7 +111,7 @@ impl<T: Scalar> NormPReluPool<T> {
         Channel { mean: T::of(mean), inv_std: T::of(inv_std(var)), gamma, beta, slope }
     }
 
-    /// Scale of the normalisation as inference applies it: `gamma / sqrt(var + epsilon)`, and the shift.
+    /// Scale of the normalization as inference applies it: `gamma / sqrt(var + epsilon)`, and the shift.
     pub(crate) fn scale_and_shift(&self, norm: &Norm<T>) -> (Vec<f32>, Option<Vec<f32>>) {
         let to_f32 = |p: &Param<T>| p.value.iter().map(|v| v.as_f64() as f32).collect::<Vec<f32>>();
         let gamma = norm.affine.as_ref().map(|[gamma, _]| to_f32(gamma));

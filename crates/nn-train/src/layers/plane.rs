@@ -47,7 +47,7 @@ pub(crate) fn moments<T: Scalar>(values: &[T]) -> [f64; 2] {
     sums(values, values, |v, _| [v, v * v])
 }
 
-/// Batch normalisation, affine map and PRelu of one channel, as one function of an element:
+/// Batch normalization, affine map and PRelu of one channel, as one function of an element:
 /// `h = (y - mean) * inv_std`, `u = h * gamma + beta`, `z = u` or `slope * u`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Channel<T> {
