@@ -4,7 +4,7 @@
 //! `cargo bench -p hccr-benches --bench train`
 
 use hccr_models::offline::cnn9;
-use hccr_nn_train::layers::{Linear, Lstm, MeanOverTime};
+use hccr_nn_train::layers::{Linear, MeanOverTime};
 use hccr_nn_train::sequence::bucketed_batches;
 use hccr_nn_train::{Adam, Batch, Clipped, Layer, Network, Sgd, StepStats};
 use hccr_random::Rng;
@@ -35,7 +35,7 @@ fn images() {
 fn sequences() {
     let mut rng = Rng::new(1, 0);
     let mut network = Network::<f32>::of_sequences(6);
-    let lstms = [Lstm::with_input("lstm1", 6, 100, &mut rng), Lstm::with_input("lstm2", 100, 256, &mut rng)];
+    let lstms = [Layer::lstm("lstm1", 6, 100, &mut rng), Layer::lstm("lstm2", 100, 256, &mut rng)];
     let fc = Linear::new("fc", LinearParams { in_features: 256, out_features: 100 }, &mut rng);
     let head = [Layer::MeanOverTime(MeanOverTime::default()), Layer::Linear(fc)];
     for layer in lstms.into_iter().flatten().chain(head) {

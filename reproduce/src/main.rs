@@ -92,8 +92,8 @@ fn main() -> Result<()> {
                 serde_json::from_str(&text).with_context(|| format!("{} is not a report", path.display()))
             };
             let reports = reports.iter().map(read).collect::<Result<Vec<report::types::Report>>>()?;
-            report::table::check_alike(&reports)?;
-            println!("{}", report::table::markdown(&reports));
+            report::stages::check_alike(&reports)?;
+            println!("{}", report::stages::markdown(&reports));
             Ok(())
         }
     }

@@ -7,10 +7,11 @@
 //! one by one, or in blocks, whose zeros a runtime can make better use of.
 
 use crate::error::{CompressError, InputError};
+use crate::layer::LayerInfo;
 use crate::layers::{check_block, check_names, find};
 use crate::magnitude::{Block, Blocks, sparsity_of};
 use crate::phase::{Phase, Progress, Record};
-use crate::trainer::{LayerInfo, Trainer};
+use crate::trainer::Trainer;
 use hccr_constraint::Constraint;
 use serde::{Deserialize, Serialize};
 
@@ -178,7 +179,8 @@ fn fixed_threshold(weight: &[f32], alpha: f32, beta: f32, lambda: f32) -> f32 {
 mod tests {
     use super::*;
     use crate::Schedule;
-    use crate::trainer::{LayerKind, TrainStats};
+    use crate::layer::LayerKind;
+    use crate::trainer::TrainStats;
     use hccr_runtime::shape::LinearParams;
     use std::convert::Infallible;
 

@@ -5,10 +5,11 @@
 //! curve is followed past the tolerance, so that one analysis answers for other tolerances too.
 
 use crate::error::{CompressError, InputError};
+use crate::layer::{LayerInfo, LayerKind};
 use crate::layers::{check_block, check_names, find};
 use crate::magnitude::{Block, Blocks, dropped_weights};
 use crate::phase::Progress;
-use crate::trainer::{LayerInfo, LayerKind, Trainer};
+use crate::trainer::Trainer;
 use serde::{Deserialize, Serialize};
 
 /// Configuration of [`Cra`].

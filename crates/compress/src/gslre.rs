@@ -5,10 +5,11 @@
 //! trained together. The joint training starts from the layers as the stages left them.
 
 use crate::error::{CompressError, InputError};
+use crate::layer::{LayerInfo, LayerKind};
 use crate::layers;
 use crate::lowrank::{LowRankPair, max_rank, rank_for_speedup};
 use crate::phase::{Phase, Progress, Record};
-use crate::trainer::{LayerInfo, LayerKind, Trainer};
+use crate::trainer::Trainer;
 use hccr_runtime::shape::Conv2dParams;
 use serde::{Deserialize, Serialize};
 

@@ -1,8 +1,8 @@
 //! Layers by their names.
 
 use crate::error::InputError;
+use crate::layer::LayerInfo;
 use crate::magnitude::Block;
-use crate::trainer::LayerInfo;
 
 /// Finds a layer.
 pub(crate) fn find<'a>(layers: &'a [LayerInfo], name: &str) -> Result<&'a LayerInfo, InputError> {

@@ -1,7 +1,7 @@
 //! A layer as a product of two: a convolution of a vertical and a horizontal one, a matrix of two of lower rank.
 
 use crate::error::InputError;
-use crate::trainer::LayerKind;
+use crate::layer::LayerKind;
 use hccr_runtime::shape::Conv2dParams;
 use hccr_tensor::{Svd, svd};
 use ndarray::Array2;

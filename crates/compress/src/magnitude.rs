@@ -1,6 +1,6 @@
 //! Magnitude pruning: which weights of a layer to keep.
 
-use crate::trainer::LayerInfo;
+use crate::layer::LayerInfo;
 use serde::{Deserialize, Serialize};
 
 /// The shape of a block of weights that are dropped together, or kept together: all weights that join so many consecutive

@@ -2,9 +2,10 @@
 
 use crate::codebook::Codebook;
 use crate::error::{CompressError, InputError};
+use crate::layer::LayerInfo;
 use crate::layers::check_names;
 use crate::phase::{Phase, Progress, Record, Retraining};
-use crate::trainer::{LayerInfo, Trainer};
+use crate::trainer::Trainer;
 use hccr_constraint::Constraint;
 use serde::{Deserialize, Serialize};
 

@@ -5,10 +5,11 @@
 //! energy (its sum of squared weights) to keep.
 
 use crate::error::{CompressError, InputError};
+use crate::layer::{LayerInfo, LayerKind};
 use crate::layers;
 use crate::lowrank::{Decomposition, max_rank};
 use crate::phase::{Phase, Progress, Record, Retraining};
-use crate::trainer::{LayerInfo, LayerKind, Trainer};
+use crate::trainer::Trainer;
 use serde::{Deserialize, Serialize};
 
 /// Which matrices to decompose, and to which ranks.

@@ -1,6 +1,6 @@
 //! Activations of a mini-batch.
 
-use crate::sequence::Packing;
+use crate::packing::Packing;
 use hccr_tensor::Scalar;
 use rayon::prelude::*;
 use std::sync::Arc;
@@ -108,4 +108,16 @@ impl<T: Scalar> Batch<T> {
         let of = |c: &Chunk<T>, i: usize| (0..features).map(|f| c.data[f * c.images + i]).collect();
         self.chunks.iter().flat_map(|c| (0..c.images).map(move |i| of(c, i))).collect()
     }
+}
+
+/// Sums the gradients of the chunks, in their order.
+pub(crate) fn sum_in_order<T: Scalar>(parts: impl IntoIterator<Item = Vec<T>>) -> Vec<T> {
+    let mut parts = parts.into_iter();
+    let mut sum = parts.next().expect("a batch has at least one chunk");
+    for part in parts {
+        for (s, p) in sum.iter_mut().zip(part) {
+            *s += p;
+        }
+    }
+    sum
 }

@@ -148,7 +148,7 @@ fn layers_on_sequences() {
 fn factors() {
     let mut rng = Rng::new(1, 0);
     let mut network = Network::of_sequences(5);
-    for layer in Lstm::with_input("lstm", 5, 4, &mut rng) {
+    for layer in Layer::lstm("lstm", 5, 4, &mut rng) {
         network.push(layer).unwrap();
     }
     for (layer, [out, of]) in [("lstm_x", [16, 5]), ("lstm_h", [16, 4])] {

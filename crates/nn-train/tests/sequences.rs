@@ -19,8 +19,8 @@ fn network() -> Network<f32> {
     let mut rng = Rng::new(3, 0);
     let mut network = Network::of_sequences(3);
     let fc = LinearParams { in_features: 12, out_features: CLASSES };
-    let [lstm1_x, lstm1] = Lstm::with_input("lstm1", 3, 10, &mut rng);
-    let [lstm2_x, lstm2] = Lstm::with_input("lstm2", 10, 12, &mut rng);
+    let [lstm1_x, lstm1] = Layer::lstm("lstm1", 3, 10, &mut rng);
+    let [lstm2_x, lstm2] = Layer::lstm("lstm2", 10, 12, &mut rng);
     let head = [Layer::MeanOverTime(MeanOverTime::default()), Layer::Linear(Linear::new("fc", fc, &mut rng))];
     let dropout = Layer::Dropout(Dropout::new("dropout", 0.1));
     for layer in [lstm1_x, lstm1, dropout, lstm2_x, lstm2].into_iter().chain(head) {
@@ -71,7 +71,7 @@ fn product(weight: &[f64], x: &[f64]) -> Vec<f64> {
 fn an_lstm_is_what_its_definition_says() {
     let (hidden, mut rng) = (5, Rng::new(8, 0));
     let mut network = Network::<f64>::of_sequences(3);
-    for layer in Lstm::with_input("lstm", 3, hidden, &mut rng) {
+    for layer in Layer::lstm("lstm", 3, hidden, &mut rng) {
         network.push(layer).unwrap();
     }
     network.push(Layer::MeanOverTime(MeanOverTime::default())).unwrap();
@@ -116,10 +116,10 @@ fn single_precision_is_near_double_precision() {
     let mut rng = Rng::new(8, 0);
     let mut single = Network::<f32>::of_sequences(3);
     let mut double = Network::<f64>::of_sequences(3);
-    for layer in Lstm::with_input("lstm", 3, 20, &mut rng.clone()) {
+    for layer in Layer::lstm("lstm", 3, 20, &mut rng.clone()) {
         single.push(layer).unwrap();
     }
-    for layer in Lstm::with_input("lstm", 3, 20, &mut rng) {
+    for layer in Layer::lstm("lstm", 3, 20, &mut rng) {
         double.push(layer).unwrap();
     }
     let (sequences, _) = samples(40, 2);

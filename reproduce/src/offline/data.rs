@@ -1,6 +1,6 @@
 //! The three sets that a run works on.
 
-use super::OfflineArgs;
+use super::args::OfflineArgs;
 use crate::args::file_names;
 use crate::pipeline::{DEV_SHARE, Data, held_out_writers};
 use crate::progress::{bar, counting, finish};

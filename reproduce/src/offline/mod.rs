@@ -1,7 +1,9 @@
 //! The offline pipeline: images -> baseline -> GSLRE -> CRA and ADW -> codebook -> graph optimization -> integers -> report.
 
+mod args;
 mod data;
 
+pub(crate) use args::{ImageArgs, OfflineArgs};
 pub(crate) use data::simulator_in_words;
 
 use crate::args::{RunArgs, file_names};
@@ -11,7 +13,7 @@ use crate::progress::Interrupt;
 use crate::report::thesis::Thesis;
 use crate::report::types::Config;
 use anyhow::{Result, ensure};
-use clap::{Args, ValueEnum};
+use args::Zeros;
 use hccr_data::ImageSet;
 use hccr_models::TrainerState;
 use hccr_models::offline::{OfflineRecipe, cnn9, mean_image};
@@ -19,51 +21,7 @@ use hccr_models::pipeline::Stages;
 use hccr_nn_train::Sgd;
 use hccr_random::Rng;
 use hccr_runtime::Plan;
-use std::path::PathBuf;
 use std::time::Instant;
-
-/// Flags of the offline pipeline alone.
-#[derive(Args, Clone, Debug, Default)]
-pub(crate) struct ImageArgs {
-    /// Channel multiplier of the offline network: 1 is the thesis's width [default: 0.25, of the full tier 1]
-    #[arg(long)]
-    width: Option<f32>,
-    /// Train the offline network on these GNT files, folders of them or zip archives of them (CASIA-HWDB 1.0, 1.1, 1.2)
-    /// instead of on simulated writing; a sixteenth of their writers (files) is set aside for development
-    #[arg(long, value_name = "PATH", num_args = 1.., requires = "gnt_test")]
-    gnt_train: Vec<PathBuf>,
-    /// Test the offline network on these GNT files, folders or zip archives
-    #[arg(long, value_name = "PATH", num_args = 1.., requires = "gnt_train")]
-    gnt_test: Vec<PathBuf>,
-    /// Where the offline network's zeros fall: `anywhere` costs the least accuracy, `blocks` of output by input channels the least
-    /// time
-    #[arg(long, value_enum, default_value = "anywhere")]
-    zeros: Zeros,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum Zeros {
-    #[default]
-    Anywhere,
-    /// Those of [`Plan::BLOCK`].
-    Blocks,
-}
-
-impl ImageArgs {
-    /// Whether there is anything but simulated writing.
-    pub(crate) fn has_files(&self) -> bool {
-        !self.gnt_train.is_empty()
-    }
-}
-
-/// Flags of the offline pipeline.
-#[derive(Args, Clone, Debug)]
-pub(crate) struct OfflineArgs {
-    #[command(flatten)]
-    pub(crate) run: RunArgs,
-    #[command(flatten)]
-    pub(crate) images: ImageArgs,
-}
 
 /// The pipeline, as the flags configure it.
 struct Offline<'a> {

@@ -1,6 +1,6 @@
 //! The three sets of ink that a run works on.
 
-use super::{InkArgs, OnlineArgs};
+use super::args::{InkArgs, OnlineArgs};
 use crate::args::file_names;
 use crate::offline::simulator_in_words;
 use crate::pipeline::{DEV_SHARE, Data, held_out_writers};

@@ -1,7 +1,10 @@
 //! The online pipeline: pen trajectories -> baseline -> SVD -> CRA and ADW -> codebook -> graph optimization -> report.
 
+mod args;
 mod data;
 mod fused;
+
+pub(crate) use args::{InkArgs, OnlineArgs};
 
 use crate::args::{RunArgs, file_names};
 use crate::ladder;
@@ -10,7 +13,6 @@ use crate::progress::Interrupt;
 use crate::report::thesis::Thesis;
 use crate::report::types::Config;
 use anyhow::{Context, Result};
-use clap::Args;
 use hccr_models::online::{OnlineRecipe, SequenceSet, lstm2};
 use hccr_models::pipeline::Stages;
 use hccr_models::{SampleSet, TrainerState};
@@ -23,40 +25,6 @@ use std::time::Instant;
 
 /// Side of the images on the report's sheet.
 const SIDE: usize = 96;
-
-/// Flags of the online pipeline alone.
-#[derive(Args, Clone, Debug, Default)]
-pub(crate) struct InkArgs {
-    /// Train the online network on these POT files, folders of them or zip archives of them (CASIA-OLHWDB 1.0, 1.1, 1.2)
-    /// instead of on simulated writing; a sixteenth of their writers (files) is set aside for development
-    #[arg(long, value_name = "PATH", num_args = 1..)]
-    pot: Vec<PathBuf>,
-    /// Test the online network on these POT files, folders or zip archives [default: a fifth of the writers of --pot]
-    #[arg(long, value_name = "PATH", num_args = 1.., requires = "pot")]
-    pot_test: Vec<PathBuf>,
-    /// Train on the simulator's ink of the same classes, too
-    #[arg(long, requires = "pot")]
-    with_simulated: bool,
-}
-
-impl InkArgs {
-    /// Whether there is anything but simulated writing alone.
-    pub(crate) fn has_files(&self) -> bool {
-        !self.pot.is_empty()
-    }
-}
-
-/// Flags of the online pipeline.
-#[derive(Args, Clone, Debug)]
-pub(crate) struct OnlineArgs {
-    #[command(flatten)]
-    pub(crate) run: RunArgs,
-    #[command(flatten)]
-    pub(crate) ink: InkArgs,
-    /// A compressed offline network of the same classes (graph-opt.hccr of an offline run), to fuse with
-    #[arg(long, value_name = "FILE")]
-    pub(crate) offline_model: Option<PathBuf>,
-}
 
 /// The pipeline, as the flags configure it.
 struct Online<'a> {

@@ -3,57 +3,25 @@
 
 mod curves;
 mod measured;
+mod reproduction;
 mod results;
 mod writers;
 
+pub(crate) use reproduction::{Data, Reproduction};
 pub(crate) use results::collect;
 pub(crate) use writers::{DEV_SHARE, held_out_writers};
 
-use crate::args::{RunArgs, resuming_command};
+use crate::args::resuming_command;
 use crate::progress::{Interrupt, Metrics, bar, finish};
 use anyhow::{Context, Result, bail};
-use hccr_models::pipeline::{Pipeline, PipelineError, Stages};
-use hccr_models::{NetworkTrainer, SampleSet, TrainerState};
-use hccr_nn_train::Optimizer;
-use serde::{Serialize, de::DeserializeOwned};
+use hccr_models::NetworkTrainer;
+use hccr_models::pipeline::{Pipeline, PipelineError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Time between two checkpoints.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
-
-/// Training, development and test set, by different writers, with the same classes.
-#[derive(Debug)]
-pub(crate) struct Data<S> {
-    pub(crate) train: S,
-    pub(crate) dev: S,
-    pub(crate) test: S,
-    /// What the sets are, in words.
-    pub(crate) description: String,
-}
-
-/// What is particular to the reproduction of one network.
-pub(crate) trait Reproduction {
-    /// What it reads.
-    type Set: SampleSet;
-    /// What it trains with.
-    type Optimizer: Optimizer + Clone + Serialize + DeserializeOwned;
-    /// Its name.
-    const NAME: &'static str;
-
-    /// The flags of the run.
-    fn run_args(&self) -> &RunArgs;
-
-    /// The command that repeats the run.
-    fn command(&self) -> String;
-
-    /// The network before training.
-    fn untrained(&self, data: &Data<Self::Set>) -> Result<TrainerState<Self::Optimizer>>;
-
-    /// The stages, in order.
-    fn stages(&self) -> Stages<Self::Set, Self::Optimizer>;
-}
 
 /// Runs the pipeline to its end, or goes on with it.
 pub(crate) fn run<'a, R: Reproduction>(

@@ -1,7 +1,7 @@
 //! From a pipeline at its end to the report.
 
 use super::curves::{compared, curves};
-use super::{Data, Reproduction};
+use super::reproduction::{Data, Reproduction};
 use crate::measure::{layers, stage_of_file};
 use crate::report;
 use crate::report::machine::{Machine, Versions, commit};
@@ -52,7 +52,7 @@ impl Results {
             let path = out.join(format!("{name}.hccr"));
             std::fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
         }
-        println!("{}", report::table::terminal(&self.report));
+        println!("{}", report::stages::terminal(&self.report));
         println!("report: {}", out.join("report.html").display());
         Ok(())
     }

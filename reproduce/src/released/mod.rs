@@ -77,7 +77,7 @@ pub(crate) fn run(args: &ReleasedArgs) -> Result<()> {
         write(&args.out, "model.onnx", &onnx::to_bytes(&model)?)?;
         write(&args.out, "model.safetensors", &safetensors::to_bytes(&model)?)?;
     }
-    println!("{}", report::table::terminal(&results.report));
+    println!("{}", report::stages::terminal(&results.report));
     println!("report: {}", args.out.join("report.html").display());
     Ok(())
 }

@@ -5,7 +5,7 @@ use super::markup::{capital, escape, figures_table, paragraph, section, table, t
 use super::number::{self, NONE};
 use super::plots;
 use super::sheet::SheetItem;
-use super::table::{self, Figures};
+use super::stages::{self, Figures};
 use super::thesis::Figure;
 use super::types::{Fused, Ladder, Layer, PruningRun, Report};
 use super::{fused, ladder, released};
@@ -49,7 +49,7 @@ pub(crate) fn page(report: &Report, sheet: &[SheetItem]) -> Result<String> {
 
 /// Figures of the baseline and of the last stage.
 fn ends(report: &Report) -> Option<(Figures, Figures)> {
-    Some((table::baseline(report)?, report.stages.last()?.into()))
+    Some((stages::baseline(report)?, report.stages.last()?.into()))
 }
 
 fn cards(report: &Report) -> String {
@@ -88,7 +88,7 @@ fn cards(report: &Report) -> String {
 
 fn stages(report: &Report) -> String {
     let Some(last) = report.stages.last() else { return String::new() };
-    let mut html = figures_table(&table::stages(report));
+    let mut html = figures_table(&stages::stages(report));
     let against = match report.released {
         Some(_) => "fewer and smaller are against the thesis's uncompressed network",
         None => "fewer, smaller and drop are against the baseline",

@@ -3,7 +3,7 @@
 pub(crate) mod ladder;
 pub(crate) mod machine;
 pub(crate) mod sheet;
-pub(crate) mod table;
+pub(crate) mod stages;
 pub(crate) mod thesis;
 pub(crate) mod types;
 
@@ -17,6 +17,7 @@ mod plots;
 mod released;
 #[cfg(test)]
 mod sample;
+mod table;
 
 use anyhow::{Context, Result};
 use std::path::Path;

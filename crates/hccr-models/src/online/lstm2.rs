@@ -1,6 +1,6 @@
 //! The online network: a stack of LSTMs.
 
-use hccr_nn_train::layers::{Dropout, Linear, Lstm, MeanOverTime};
+use hccr_nn_train::layers::{Dropout, Linear, MeanOverTime};
 use hccr_nn_train::{Layer, Network, NetworkError};
 use hccr_random::Rng;
 use hccr_runtime::ink::FEATURES;
@@ -22,7 +22,7 @@ pub fn lstm2(
     let mut network = Network::of_sequences(FEATURES);
     let mut in_features = FEATURES;
     for (name, hidden_size) in ["lstm1", "lstm2"].into_iter().zip(hidden_sizes) {
-        for layer in Lstm::with_input(name, in_features, hidden_size, rng) {
+        for layer in Layer::lstm(name, in_features, hidden_size, rng) {
             network.push(layer)?;
         }
         in_features = hidden_size;

@@ -1,7 +1,7 @@
 //! Convolution by im2col and matrix products.
 
-use super::{Mode, sum_in_order};
-use crate::batch::{Batch, Chunk, Spare};
+use super::mode::Mode;
+use crate::batch::{Batch, Chunk, Spare, sum_in_order};
 use crate::param::Param;
 use hccr_random::Rng;
 use hccr_runtime::shape::Conv2dParams;

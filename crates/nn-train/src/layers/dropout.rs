@@ -1,6 +1,6 @@
 //! Dropout.
 
-use super::Mode;
+use super::mode::Mode;
 use crate::batch::Batch;
 use hccr_random::Rng;
 use hccr_tensor::Scalar;

@@ -1,7 +1,7 @@
 //! Fully connected layer.
 
-use super::{Mode, sum_in_order};
-use crate::batch::{Batch, Chunk};
+use super::mode::Mode;
+use crate::batch::{Batch, Chunk, sum_in_order};
 use crate::param::Param;
 use hccr_random::Rng;
 use hccr_runtime::shape::LinearParams;

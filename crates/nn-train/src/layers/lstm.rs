@@ -1,11 +1,10 @@
 //! The recurrent part of an LSTM layer.
 
-use super::{Layer, Linear, Mode, sum_in_order};
-use crate::batch::{Batch, Chunk};
+use super::mode::Mode;
+use crate::batch::{Batch, Chunk, sum_in_order};
+use crate::packing::Packing;
 use crate::param::Param;
-use crate::sequence::Packing;
 use hccr_random::Rng;
-use hccr_runtime::shape::LinearParams;
 use hccr_tensor::{Scalar, Transpose, gemm};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -62,20 +61,10 @@ impl<T> Default for Cache<T> {
 impl<T: Scalar> Lstm<T> {
     /// A layer whose recurrent weight is drawn from a normal distribution of variance `1 / hidden_size`.
     ///
-    /// Its parameter is that of a layer `{name}_h`, beside the `{name}_x` of [`Self::with_input`].
+    /// Its parameter is that of a layer `{name}_h`, beside the `{name}_x` of [`Layer::lstm`](crate::Layer::lstm).
     pub fn new(name: &str, hidden_size: usize, rng: &mut Rng) -> Self {
         let recurrent = Param::normal(format!("{name}_h.weight"), &[4 * hidden_size, hidden_size], 1.0, rng);
         Self { name: name.into(), hidden_size, project: None, recurrent, cache: Cache::default() }
-    }
-
-    /// A whole LSTM layer: the linear layer `{name}_x`, then the recurrence. The forget gates' bias starts at 1, so that
-    /// the network remembers before it has learnt to (Jozefowicz et al. 2015).
-    pub fn with_input(name: &str, in_features: usize, hidden_size: usize, rng: &mut Rng) -> [Layer<T>; 2] {
-        let params = LinearParams { in_features, out_features: 4 * hidden_size };
-        let mut input = Linear::new(&format!("{name}_x"), params, rng);
-        let bias = input.bias.as_mut().expect("a new linear layer has a bias");
-        bias.value[hidden_size..2 * hidden_size].fill(T::one());
-        [Layer::Linear(input), Layer::Lstm(Self::new(name, hidden_size, rng))]
     }
 
     /// Rank of the recurrent weight where it has two factors.

@@ -1,8 +1,8 @@
 //! Mean over the steps of each sequence.
 
-use super::Mode;
+use super::mode::Mode;
 use crate::batch::{Batch, Chunk};
-use crate::sequence::Packing;
+use crate::packing::Packing;
 use hccr_tensor::Scalar;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;

@@ -5,6 +5,7 @@ mod dropout;
 mod linear;
 mod lstm;
 mod mean_over_time;
+mod mode;
 mod norm;
 mod plane;
 
@@ -13,25 +14,16 @@ pub use dropout::Dropout;
 pub use linear::{Flatten, Linear};
 pub use lstm::Lstm;
 pub use mean_over_time::MeanOverTime;
+pub use mode::Mode;
 pub use norm::{Norm, NormPReluPool};
 pub(crate) use plane::moments;
 
 use crate::batch::Batch;
 use crate::param::Param;
+use hccr_random::Rng;
+use hccr_runtime::shape::LinearParams;
 use hccr_tensor::Scalar;
 use serde::{Deserialize, Serialize};
-
-/// How a forward pass runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// Batch statistics, dropout drawn from `seed`, and what the backward pass needs is kept.
-    Train {
-        /// Seed of this step's random choices.
-        seed: u64,
-    },
-    /// Running statistics, no dropout, nothing kept.
-    Eval,
-}
 
 /// A layer of a [`Network`](crate::Network).
 // A network has a few dozen layers: their own size does not matter.
@@ -55,6 +47,16 @@ pub enum Layer<T> {
 }
 
 impl<T: Scalar> Layer<T> {
+    /// A whole LSTM: the linear layer `{name}_x`, then the recurrence. The forget gates' bias starts at 1, so that the network
+    /// remembers before it has learnt to (Jozefowicz et al. 2015).
+    pub fn lstm(name: &str, in_features: usize, hidden_size: usize, rng: &mut Rng) -> [Self; 2] {
+        let params = LinearParams { in_features, out_features: 4 * hidden_size };
+        let mut input = Linear::new(&format!("{name}_x"), params, rng);
+        let bias = input.bias.as_mut().expect("a new linear layer has a bias");
+        bias.value[hidden_size..2 * hidden_size].fill(T::one());
+        [Self::Linear(input), Self::Lstm(Lstm::new(name, hidden_size, rng))]
+    }
+
     /// Shape of the output for one image.
     pub fn output_shape(&self, input: [usize; 3]) -> [usize; 3] {
         match self {
@@ -114,16 +116,4 @@ impl<T: Scalar> Layer<T> {
             Self::Norm(_) | Self::Flatten(_) | Self::Dropout(_) | Self::MeanOverTime(_) => Vec::new(),
         }
     }
-}
-
-/// Sums the gradients of the chunks, in their order.
-fn sum_in_order<T: Scalar>(parts: impl IntoIterator<Item = Vec<T>>) -> Vec<T> {
-    let mut parts = parts.into_iter();
-    let mut sum = parts.next().expect("a batch has at least one chunk");
-    for part in parts {
-        for (s, p) in sum.iter_mut().zip(part) {
-            *s += p;
-        }
-    }
-    sum
 }

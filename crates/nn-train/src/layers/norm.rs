@@ -1,6 +1,6 @@
 //! Batch normalization, PRelu and max pooling in one pass over memory.
 
-use super::Mode;
+use super::mode::Mode;
 use super::plane::{Channel, Pooling, moments};
 use crate::batch::{Batch, Chunk, Spare};
 use crate::param::Param;

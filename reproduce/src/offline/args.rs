@@ -1,0 +1,48 @@
+//! The flags of the offline pipeline.
+
+use crate::args::RunArgs;
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+
+/// Flags of the offline pipeline alone.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct ImageArgs {
+    /// Channel multiplier of the offline network: 1 is the thesis's width [default: 0.25, of the full tier 1]
+    #[arg(long)]
+    pub(super) width: Option<f32>,
+    /// Train the offline network on these GNT files, folders of them or zip archives of them (CASIA-HWDB 1.0, 1.1, 1.2)
+    /// instead of on simulated writing; a sixteenth of their writers (files) is set aside for development
+    #[arg(long, value_name = "PATH", num_args = 1.., requires = "gnt_test")]
+    pub(super) gnt_train: Vec<PathBuf>,
+    /// Test the offline network on these GNT files, folders or zip archives
+    #[arg(long, value_name = "PATH", num_args = 1.., requires = "gnt_train")]
+    pub(super) gnt_test: Vec<PathBuf>,
+    /// Where the offline network's zeros fall: `anywhere` costs the least accuracy, `blocks` of output by input channels the least
+    /// time
+    #[arg(long, value_enum, default_value = "anywhere")]
+    pub(super) zeros: Zeros,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Zeros {
+    #[default]
+    Anywhere,
+    /// Those of [`hccr_runtime::Plan::BLOCK`].
+    Blocks,
+}
+
+impl ImageArgs {
+    /// Whether there is anything but simulated writing.
+    pub(crate) fn has_files(&self) -> bool {
+        !self.gnt_train.is_empty()
+    }
+}
+
+/// Flags of the offline pipeline.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct OfflineArgs {
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+    #[command(flatten)]
+    pub(crate) images: ImageArgs,
+}

@@ -1,0 +1,39 @@
+//! The flags of the online pipeline.
+
+use crate::args::RunArgs;
+use clap::Args;
+use std::path::PathBuf;
+
+/// Flags of the online pipeline alone.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct InkArgs {
+    /// Train the online network on these POT files, folders of them or zip archives of them (CASIA-OLHWDB 1.0, 1.1, 1.2)
+    /// instead of on simulated writing; a sixteenth of their writers (files) is set aside for development
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    pub(super) pot: Vec<PathBuf>,
+    /// Test the online network on these POT files, folders or zip archives [default: a fifth of the writers of --pot]
+    #[arg(long, value_name = "PATH", num_args = 1.., requires = "pot")]
+    pub(super) pot_test: Vec<PathBuf>,
+    /// Train on the simulator's ink of the same classes, too
+    #[arg(long, requires = "pot")]
+    pub(super) with_simulated: bool,
+}
+
+impl InkArgs {
+    /// Whether there is anything but simulated writing alone.
+    pub(crate) fn has_files(&self) -> bool {
+        !self.pot.is_empty()
+    }
+}
+
+/// Flags of the online pipeline.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct OnlineArgs {
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+    #[command(flatten)]
+    pub(crate) ink: InkArgs,
+    /// A compressed offline network of the same classes (graph-opt.hccr of an offline run), to fuse with
+    #[arg(long, value_name = "FILE")]
+    pub(crate) offline_model: Option<PathBuf>,
+}
