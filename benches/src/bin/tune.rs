@@ -17,9 +17,8 @@ const RUNS: usize = 40;
 
 fn main() -> Result<()> {
     for isa in IsaKind::available() {
-        let claimed = isa.tuning();
-        let claims =
-            |name: &str| claimed.iter().find(|(known, _)| *known == name).map_or(f64::NAN, |(_, value)| *value);
+        let claimed = format!("{:?}", isa.tuning().context("an instruction set of this machine")?);
+        let claims = |name: &str| claim(&claimed, name);
         println!("\n// {isa}\nconst TUNING: Tuning = Tuning {{");
         let print = |indent: &str, name: &str, key: String, value: f64| {
             let claimed = claims(&key);
@@ -40,6 +39,14 @@ fn main() -> Result<()> {
         println!("    ..\n}};");
     }
     Ok(())
+}
+
+/// The number behind a field's name in the text of the constants in force; of a field of a field, their names with a dot.
+fn claim(claimed: &str, name: &str) -> f64 {
+    let (outer, name) = name.split_once('.').unwrap_or(("", name));
+    let fields = &claimed[claimed.find(outer).unwrap_or(0)..];
+    let value = fields.split_once(&format!("{name}: ")).map_or("", |(_, value)| value);
+    value.split([',', ' ']).next().and_then(|value| value.parse().ok()).unwrap_or(f64::NAN)
 }
 
 /// A kernel that was timed.

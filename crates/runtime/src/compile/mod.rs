@@ -186,11 +186,12 @@ impl Compiler<'_> {
             *last = self.tasks.len().max(*last);
         }
         self.connections.push(buffers);
+        let facts = kernel.facts(self.select.token);
         self.layers.push(PlannedLayer {
             name: name.into(),
-            kernel: kernel.name(self.select.token),
+            kernel: facts.name(self.select.token),
             output: self.shapes[v].clone(),
-            weight_bytes: kernel.bytes(),
+            weight_bytes: facts.weight_bytes,
             cost: None,
         });
         self.tasks.push(Task {
@@ -228,7 +229,7 @@ impl Compiler<'_> {
         };
         let src = buffers.src.or(Some(self.buffer_of[input]));
         let dst = Some(self.define(v));
-        let scratch_len = kernel.scratch_len();
+        let scratch_len = kernel.facts(self.select.token).scratch_len;
         let scratch = (scratch_len > 0).then(|| self.buffer(scratch_len, self.tasks.len()));
         self.push(&node.name, v, kernel, dst_layout, Buffers { src, dst, scratch, ..buffers });
         if let Some(layer) = self.layers.last_mut() {

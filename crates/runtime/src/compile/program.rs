@@ -78,12 +78,12 @@ impl Task {
             arenas.take(samples).for_each(|arena| self.run(token, arena, Extent::Whole));
             return;
         };
-        let all: [_; GROUP] = from_fn(|_| {
+        let mut all: [_; GROUP] = from_fn(|_| {
             let arena = arenas.next().expect("a group has as many");
             let [src, dst] = arena.get_disjoint_mut([self.src.clone(), self.dst.clone()]).expect("planned apart");
             Sample { src, dst }
         });
-        kernel.run_group(token, all, samples);
+        kernel.run_group(token, &mut all[..samples]);
     }
 
     /// True for what makes a vector.

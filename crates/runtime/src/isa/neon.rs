@@ -22,34 +22,18 @@ impl Isa for Neon {
     // The products of bytes are signed by signed.
     const DOT_OFFSET: i32 = 128;
     const LANES: usize = 4;
+    #[rustfmt::skip] // a table
     const TUNING: Tuning = Tuning {
-        sparse: 1.54,
-        block: 1.36,
-        winograd: 0.95,
-        transform: 15.2,
-        line: 11.4,
+        sparse: 1.54, block: 1.36, winograd: 0.95, transform: 15.2, line: 11.4,
         streamed: ProductTuning {
-            dense: 1.625,
-            labels: 1.0,
-            sparse: 2.5,
-            row: 0.0,
-            sliced: f64::INFINITY,
-            nonzero_byte: f64::INFINITY,
-            beyond_cache: 1.0,
+            dense: 1.625, labels: 1.0, sparse: 2.5, row: 0.0, sliced: f64::INFINITY,
+            nonzero_byte: f64::INFINITY, beyond_cache: 1.0,
         },
         cached: ProductTuning {
-            dense: 1.0,
-            labels: f64::INFINITY,
-            sparse: 12.0,
-            row: 300.0,
-            sliced: f64::INFINITY,
-            nonzero_byte: f64::INFINITY,
-            beyond_cache: 3.0,
+            dense: 1.0, labels: f64::INFINITY, sparse: 12.0, row: 300.0, sliced: f64::INFINITY,
+            nonzero_byte: f64::INFINITY, beyond_cache: 3.0,
         },
-        pooled_vectors: 1.3,
-        block_vectors: 2,
-        winograd_tiles: &[6, 5, 4],
-        group_samples: 2,
+        pooled_vectors: 1.3, block_vectors: 2, winograd_tiles: &[6, 5, 4], group_samples: 2,
     };
 
     fn enter<B: Body>(self, body: B) {

@@ -52,33 +52,6 @@ pub(crate) struct ProductTuning {
     pub(crate) beyond_cache: f64,
 }
 
-impl Tuning {
-    /// The costs by their names, those of products behind the name of their regime.
-    pub(crate) fn costs(&self) -> [(&'static str, f64); 18] {
-        let Self { sparse, block, winograd, transform, line, streamed, cached, .. } = *self;
-        [
-            ("sparse", sparse),
-            ("block", block),
-            ("winograd", winograd),
-            ("transform", transform),
-            ("line", line),
-            ("streamed.dense", streamed.dense),
-            ("streamed.labels", streamed.labels),
-            ("streamed.sparse", streamed.sparse),
-            ("streamed.row", streamed.row),
-            ("streamed.sliced", streamed.sliced),
-            ("streamed.nonzero_byte", streamed.nonzero_byte),
-            ("cached.dense", cached.dense),
-            ("cached.labels", cached.labels),
-            ("cached.sparse", cached.sparse),
-            ("cached.row", cached.row),
-            ("cached.sliced", cached.sliced),
-            ("cached.nonzero_byte", cached.nonzero_byte),
-            ("cached.beyond_cache", cached.beyond_cache),
-        ]
-    }
-}
-
 /// Bytes of a first-level cache that a tile's input may take.
 pub(crate) const LEVEL_1_BYTES: usize = 24 << 10;
 

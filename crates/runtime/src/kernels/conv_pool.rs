@@ -4,15 +4,13 @@
 //! The first layer of a network makes its largest planes, several times the second-level cache: written once and read once
 //! they cost as much time as the products. Here only two rows of a few channels exist at a time.
 
-use super::kernel::{Io, Kernel};
+use super::kernel::{Facts, Io, Kernel};
 use super::layer::{Layer, LayerKernel};
 use super::pool::Order;
 use super::tiles::{TileBody, run_tile, tiles};
 use crate::isa::{Body, Isa, MAX_LANES, Token, Tuning};
 use crate::tensor::shape::Conv2dParams;
 use crate::tensor::{LINE, Layout};
-use alloc::format;
-use alloc::string::String;
 use alloc::vec::Vec;
 
 /// Output channels of a register tile.
@@ -97,17 +95,14 @@ impl<P: Products> LayerKernel for ConvPool<P> {
 }
 
 impl<P: Products> Kernel for ConvPool<P> {
-    fn name(&self, token: Token) -> String {
-        let pixels = P::most_vectors(token.tuning()) * token.lanes();
-        format!("{}_{MR}x{pixels}_{}", P::NAME, token.kind())
-    }
-
-    fn bytes(&self) -> usize {
-        self.products.bytes()
-    }
-
-    fn scratch_len(&self) -> usize {
-        2 * P::PLANES * self.row_len()
+    fn facts(&self, token: Token) -> Facts {
+        Facts {
+            kind: P::NAME.into(),
+            tile: Some([MR, P::most_vectors(token.tuning()) * token.lanes()]),
+            by_isa: true,
+            weight_bytes: self.products.bytes(),
+            scratch_len: 2 * P::PLANES * self.row_len(),
+        }
     }
 
     fn run(&self, token: Token, Io { src, dst, scratch, .. }: Io<'_>) {
@@ -141,7 +136,7 @@ impl<P: Products> Body for Pass<'_, P> {
         let last = farthest + (height - 1) * conv.src_row_stride + width.next_multiple_of(I::LANES);
         assert!(last <= src.len(), "input planes shorter than planned");
         // The last row of each channel that the pooled rows so far read, and the maxima down the columns.
-        let (above, down) = scratch[..conv.scratch_len()].split_at_mut(P::PLANES * row_len);
+        let (above, down) = scratch[..2 * P::PLANES * row_len].split_at_mut(P::PLANES * row_len);
         let most = P::most_vectors(&I::TUNING);
         for plane in (0..conv.dst.channels).step_by(P::PLANES) {
             let channel = plane / P::PLANES * MR;

@@ -1,6 +1,8 @@
 //! What a kernel is: the trait of all of them, and what they are given.
 
 use crate::isa::Token;
+use alloc::borrow::Cow;
+use alloc::format;
 use alloc::string::String;
 
 /// Most time steps of a sequence that are processed together, in whole vectors of every instruction set. A pass over sparse
@@ -12,15 +14,8 @@ pub(crate) const GROUP: usize = 16;
 
 /// Packs its weights once, when it is made, and then runs over slices of the arena.
 pub(crate) trait Kernel: Send + Sync {
-    /// Its name, such as `f32_spmm_64x1_avx2`: element type, kind, tile (pixels or outputs), and the instruction set of `token`
-    /// where it has one body for each.
-    fn name(&self, token: Token) -> String;
-
-    /// Bytes of the packed weights.
-    fn bytes(&self) -> usize;
-
-    /// Elements of working memory.
-    fn scratch_len(&self) -> usize;
+    /// What there is to know of it, made for the instruction set of `token`.
+    fn facts(&self, token: Token) -> Facts;
 
     /// Runs over `io`, for the instruction set that it was made for.
     fn run(&self, token: Token, io: Io<'_>);
@@ -31,10 +26,38 @@ pub(crate) trait Kernel: Send + Sync {
     }
 }
 
+/// What there is to know of a kernel.
+pub(crate) struct Facts {
+    /// Element type and kind, such as `f32_spmm`.
+    pub(crate) kind: Cow<'static, str>,
+    /// Pixels or outputs that it has in registers.
+    pub(crate) tile: Option<[usize; 2]>,
+    /// Whether it has a body for each instruction set, or one in plain Rust.
+    pub(crate) by_isa: bool,
+    /// Bytes of the packed weights.
+    pub(crate) weight_bytes: usize,
+    /// Elements of working memory.
+    pub(crate) scratch_len: usize,
+}
+
+impl Facts {
+    /// A kernel in plain Rust, without weights and working memory.
+    pub(crate) fn plain(kind: &'static str) -> Self {
+        Self { kind: kind.into(), tile: None, by_isa: false, weight_bytes: 0, scratch_len: 0 }
+    }
+
+    /// The name, such as `f32_spmm_64x1_avx2`: element type, kind, tile, instruction set.
+    pub(crate) fn name(&self, token: Token) -> String {
+        let tile = self.tile.map_or_else(String::new, |[down, across]| format!("_{down}x{across}"));
+        let isa = if self.by_isa { format!("_{}", token.kind()) } else { String::new() };
+        format!("{}{tile}{isa}", self.kind)
+    }
+}
+
 /// A kernel that reads its weights once for a group of samples.
 pub(crate) trait GroupKernel {
-    /// Runs for the first `count` of `samples`; some of the others may get an output, too.
-    fn run_group(&self, token: Token, samples: [Sample<'_>; GROUP], count: usize);
+    /// Runs for all `samples`, at most [`GROUP`]. Each has the bits of a run alone.
+    fn run_group(&self, token: Token, samples: &mut [Sample<'_>]);
 }
 
 /// What a run works on.

@@ -152,7 +152,13 @@ impl Layer<'_> {
     /// Where a convolution over flat pixels reads and writes, with these inputs for each column of its matrix.
     pub(crate) fn flat_planes(&self, offsets: Vec<u32>) -> FlatPlanes {
         let dst = self.dst;
-        FlatPlanes { offsets, dst_plane: dst.plane_stride, dst_origin: dst.origin(), pixels: dst.pixels() }
+        FlatPlanes {
+            offsets,
+            dst_planes: dst.channels,
+            dst_plane: dst.plane_stride,
+            dst_origin: dst.origin(),
+            pixels: dst.pixels(),
+        }
     }
 }
 

@@ -1,12 +1,10 @@
 //! Max pooling, of numbers or of quads of bytes: vectors for windows of 3x3 at stride 2, plain Rust for all others and for the
 //! right edge.
 
-use super::kernel::{Io, Kernel};
+use super::kernel::{Facts, Io, Kernel};
 use crate::isa::{Body, Isa, MAX_LANES, Token};
 use crate::tensor::Layout;
 use crate::tensor::shape::Pool2dParams;
-use alloc::format;
-use alloc::string::String;
 
 /// What is the larger of two elements.
 pub(crate) trait Order {
@@ -83,20 +81,14 @@ impl MaxPool {
 }
 
 impl Kernel for MaxPool {
-    fn name(&self, token: Token) -> String {
-        let element = if self.quads { "u8" } else { "f32" };
-        match self.is_vectorized() {
-            true => format!("{element}_maxpool_3x3s2_{}", token.kind()),
-            false => format!("{element}_maxpool"),
-        }
-    }
-
-    fn bytes(&self) -> usize {
-        0
-    }
-
-    fn scratch_len(&self) -> usize {
-        0
+    fn facts(&self, _: Token) -> Facts {
+        let kind = match (self.quads, self.is_vectorized()) {
+            (false, false) => "f32_maxpool",
+            (false, true) => "f32_maxpool_3x3s2",
+            (true, false) => "u8_maxpool",
+            (true, true) => "u8_maxpool_3x3s2",
+        };
+        Facts { by_isa: self.is_vectorized(), ..Facts::plain(kind) }
     }
 
     fn run(&self, token: Token, Io { src, dst, .. }: Io<'_>) {

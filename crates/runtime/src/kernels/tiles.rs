@@ -8,6 +8,8 @@ use alloc::vec::Vec;
 pub(crate) struct FlatPlanes {
     /// For each column of the weight matrix, the distance from an output pixel's flat position to the input that it reads.
     pub(crate) offsets: Vec<u32>,
+    /// Planes that it writes.
+    pub(crate) dst_planes: usize,
     /// Elements between the planes of two output channels.
     pub(crate) dst_plane: usize,
     /// Position of the first pixel in an output plane.
@@ -62,9 +64,6 @@ pub(crate) trait FlatConv {
     /// Where it reads and writes.
     fn planes(&self) -> &FlatPlanes;
 
-    /// Planes that it writes.
-    fn dst_planes(&self) -> usize;
-
     /// Most vectors of pixels of a tile.
     fn most_vectors<I: Isa>() -> usize;
 
@@ -96,7 +95,7 @@ impl<C: FlatConv> Body for FlatPass<'_, C> {
         let farthest = planes.offsets.iter().copied().max().unwrap_or(0) as usize;
         assert!(pixels <= planes.pixels, "more pixels than planned");
         assert!(farthest + written <= src.len(), "input planes shorter than planned");
-        let last = (conv.dst_planes() - 1) * planes.dst_plane;
+        let last = (planes.dst_planes - 1) * planes.dst_plane;
         assert!(planes.dst_origin + last + written <= dst.len(), "output planes too short");
         for (start, count) in tiles(pixels.div_ceil(I::LANES), C::most_vectors::<I>()) {
             let at = start * I::LANES;

@@ -23,34 +23,18 @@ impl Isa for Avx512 {
     type F32 = __m512;
     type I32 = __m512i;
     const LANES: usize = 16;
+    #[rustfmt::skip] // a table
     const TUNING: Tuning = Tuning {
-        sparse: 2.0,
-        block: 1.0,
-        winograd: 0.7,
-        transform: 11.2,
-        line: 8.4,
+        sparse: 2.0, block: 1.0, winograd: 0.7, transform: 11.2, line: 8.4,
         streamed: ProductTuning {
-            dense: 2.5,
-            labels: 1.0,
-            sparse: 5.0,
-            row: 0.0,
-            sliced: 2.0,
-            nonzero_byte: 1.25 * 2.5,
-            beyond_cache: 1.0,
+            dense: 2.5, labels: 1.0, sparse: 5.0, row: 0.0, sliced: 2.0,
+            nonzero_byte: 1.25 * 2.5, beyond_cache: 1.0,
         },
         cached: ProductTuning {
-            dense: 1.0,
-            labels: f64::INFINITY,
-            sparse: 12.0,
-            row: 300.0,
-            sliced: 2.0,
-            nonzero_byte: f64::INFINITY,
-            beyond_cache: 3.0,
+            dense: 1.0, labels: f64::INFINITY, sparse: 12.0, row: 300.0, sliced: 2.0,
+            nonzero_byte: f64::INFINITY, beyond_cache: 3.0,
         },
-        pooled_vectors: 1.3,
-        block_vectors: 6,
-        winograd_tiles: &[12, 9, 6, 4],
-        group_samples: 4,
+        pooled_vectors: 1.3, block_vectors: 6, winograd_tiles: &[12, 9, 6, 4], group_samples: 4,
     };
     const EXPANDS: bool = true;
 

@@ -5,11 +5,9 @@
 
 use super::conv;
 use crate::isa::{Isa, Token};
-use crate::kernels::kernel::{Io, Kernel};
+use crate::kernels::kernel::{Facts, Io, Kernel};
 use crate::kernels::layer::{Epilogue, Layer, LayerKernel};
 use crate::kernels::tiles::{FlatConv, FlatPass, FlatPlanes};
-use alloc::format;
-use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -73,17 +71,14 @@ impl LayerKernel for BlockSparseConv {
 }
 
 impl Kernel for BlockSparseConv {
-    fn name(&self, token: Token) -> String {
-        let pixels = token.tuning().block_vectors * token.lanes();
-        format!("{}_{MR}x{pixels}_{}", Self::NAME, token.kind())
-    }
-
-    fn bytes(&self) -> usize {
-        size_of_val(&*self.blocks) + size_of_val(&*self.ends)
-    }
-
-    fn scratch_len(&self) -> usize {
-        0
+    fn facts(&self, token: Token) -> Facts {
+        Facts {
+            kind: Self::NAME.into(),
+            tile: Some([MR, token.tuning().block_vectors * token.lanes()]),
+            by_isa: true,
+            weight_bytes: size_of_val(&*self.blocks) + size_of_val(&*self.ends),
+            scratch_len: 0,
+        }
     }
 
     fn run(&self, token: Token, Io { src, dst, extent, .. }: Io<'_>) {
@@ -94,10 +89,6 @@ impl Kernel for BlockSparseConv {
 impl FlatConv for BlockSparseConv {
     fn planes(&self) -> &FlatPlanes {
         &self.planes
-    }
-
-    fn dst_planes(&self) -> usize {
-        self.out_channels
     }
 
     #[inline(always)]

@@ -1,12 +1,10 @@
 //! Dense convolution of stride 1: an implicit GEMM over flat pixels, register-tiled.
 
 use crate::isa::{Isa, Token};
-use crate::kernels::kernel::{Io, Kernel};
+use crate::kernels::kernel::{Facts, Io, Kernel};
 use crate::kernels::layer::{Epilogue, Layer, LayerKernel};
 use crate::kernels::tiles::{FlatConv, FlatPass, FlatPlanes};
 use crate::tensor::Aligned;
-use alloc::format;
-use alloc::string::String;
 
 /// Output channels of a register tile.
 pub(crate) const MR: usize = 6;
@@ -46,16 +44,14 @@ impl LayerKernel for DenseConv {
 }
 
 impl Kernel for DenseConv {
-    fn name(&self, token: Token) -> String {
-        format!("{}_{MR}x{}_{}", Self::NAME, NR_VECTORS * token.lanes(), token.kind())
-    }
-
-    fn bytes(&self) -> usize {
-        size_of_val(&*self.weights)
-    }
-
-    fn scratch_len(&self) -> usize {
-        0
+    fn facts(&self, token: Token) -> Facts {
+        Facts {
+            kind: Self::NAME.into(),
+            tile: Some([MR, NR_VECTORS * token.lanes()]),
+            by_isa: true,
+            weight_bytes: size_of_val(&*self.weights),
+            scratch_len: 0,
+        }
     }
 
     fn run(&self, token: Token, Io { src, dst, extent, .. }: Io<'_>) {
@@ -79,10 +75,6 @@ pub(crate) fn pack_panels(weights: &[f32], columns: usize, mr: usize) -> Aligned
 impl FlatConv for DenseConv {
     fn planes(&self) -> &FlatPlanes {
         &self.planes
-    }
-
-    fn dst_planes(&self) -> usize {
-        self.out_channels
     }
 
     #[inline(always)]

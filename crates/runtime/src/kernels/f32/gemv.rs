@@ -3,12 +3,10 @@
 use super::conv::pack_panels;
 use super::labels::{self, LAST, Shared, Vectors};
 use crate::isa::{Body, Isa, MAX_LANES, TABLE, Token};
-use crate::kernels::kernel::{GROUP, GroupKernel, Io, Kernel, Sample};
+use crate::kernels::kernel::{Facts, GroupKernel, Io, Kernel, Sample};
 use crate::kernels::layer::{Epilogue, Layer, LayerKernel};
 use crate::tensor::Aligned;
 use alloc::boxed::Box;
-use alloc::format;
-use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::array::from_fn;
@@ -147,20 +145,18 @@ impl<W: Store> LayerKernel for PanelLinear<W> {
 }
 
 impl<W: Store> Kernel for PanelLinear<W> {
-    fn name(&self, token: Token) -> String {
-        format!("{}_{MR}x1_{}", W::NAME, token.kind())
-    }
-
-    fn bytes(&self) -> usize {
-        self.weights.bytes()
-    }
-
-    fn scratch_len(&self) -> usize {
-        0
+    fn facts(&self, _: Token) -> Facts {
+        Facts {
+            kind: W::NAME.into(),
+            tile: Some([MR, 1]),
+            by_isa: true,
+            weight_bytes: self.weights.bytes(),
+            scratch_len: 0,
+        }
     }
 
     fn run(&self, token: Token, Io { src, dst, backwards, .. }: Io<'_>) {
-        token.enter(Pass { linear: self, samples: [Sample { src, dst }], count: 1, backwards });
+        token.enter(Pass { linear: self, samples: &mut [Sample { src, dst }], backwards });
     }
 
     fn group(&self) -> Option<&dyn GroupKernel> {
@@ -169,22 +165,20 @@ impl<W: Store> Kernel for PanelLinear<W> {
 }
 
 impl<W: Store> GroupKernel for PanelLinear<W> {
-    fn run_group(&self, token: Token, samples: [Sample<'_>; GROUP], count: usize) {
-        token.enter(Pass { linear: self, samples, count, backwards: false });
+    fn run_group(&self, token: Token, samples: &mut [Sample<'_>]) {
+        token.enter(Pass { linear: self, samples, backwards: false });
     }
 }
 
 /// The pass from the first panel to the last, or the other way round. Neither changes an answer, nor does it matter which
 /// samples go together.
-struct Pass<'a, W, const N: usize> {
+struct Pass<'a, 'b, W> {
     linear: &'a PanelLinear<W>,
-    samples: [Sample<'a>; N],
-    /// How many of the samples want an answer; some of the others may get one, too.
-    count: usize,
+    samples: &'a mut [Sample<'b>],
     backwards: bool,
 }
 
-impl<W: Store, const N: usize> Body for Pass<'_, W, N> {
+impl<W: Store> Body for Pass<'_, '_, W> {
     #[inline(always)]
     fn run<I: Isa>(mut self, isa: I) {
         let weights = self.linear.weights.vectors();
@@ -194,24 +188,25 @@ impl<W: Store, const N: usize> Body for Pass<'_, W, N> {
             let end = (panel * MR + MR).min(self.linear.out_features);
             for first in (panel * MR..end).step_by(4 * I::LANES) {
                 // As many sums as there are registers for.
-                match (N, I::TUNING.group_samples) {
-                    (1, _) => self.outputs::<I, 1>(isa, weights, first),
-                    (_, 4) => self.outputs::<I, 4>(isa, weights, first),
-                    _ => self.outputs::<I, 2>(isa, weights, first),
-                }
+                let rest = match I::TUNING.group_samples {
+                    4 => self.outputs::<I, 4>(isa, weights, first, 0),
+                    2 => self.outputs::<I, 2>(isa, weights, first, 0),
+                    _ => 0,
+                };
+                self.outputs::<I, 1>(isa, weights, first, rest);
             }
         }
     }
 }
 
-impl<W: Store, const N: usize> Pass<'_, W, N> {
-    /// Four vectors of outputs from `first` on, of all samples, `S` at a time.
+impl<W: Store> Pass<'_, '_, W> {
+    /// Four vectors of outputs from `first` on, of as many samples from `sample` on as `S` at a time are; gives the next one.
     #[inline(always)]
-    fn outputs<I: Isa, const S: usize>(&mut self, isa: I, weights: impl Vectors, first: usize) {
+    fn outputs<I: Isa, const S: usize>(&mut self, isa: I, weights: impl Vectors, first: usize, sample: usize) -> usize {
         let linear = self.linear;
         let [scale, bias, slope] = [&linear.scale, &linear.epilogue.bias, &linear.epilogue.slope];
         let outputs = (linear.out_features - first).min(4 * I::LANES);
-        for samples in self.samples[..self.count.next_multiple_of(S)].chunks_exact_mut(S) {
+        for samples in self.samples[sample..].chunks_exact_mut(S) {
             let sources = from_fn(|s| &samples[s].src[..linear.in_features]);
             let at = first / MR * MR * linear.in_features + first % MR;
             // SAFETY: a panel has `MR` weights an input, and `first` is a multiple of `4 * LANES`, which divides `MR`.
@@ -230,6 +225,7 @@ impl<W: Store, const N: usize> Pass<'_, W, N> {
                 dst[first..first + outputs].copy_from_slice(&values[..outputs]);
             }
         }
+        self.samples.len() / S * S
     }
 }
 

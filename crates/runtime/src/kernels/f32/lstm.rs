@@ -3,12 +3,13 @@
 
 use super::activation::{sigmoid, tanh};
 use crate::isa::{Body, Isa, MAX_LANES, Token};
-use crate::kernels::kernel::{Extent, Io, Kernel};
+use crate::kernels::kernel::{Extent, Facts, Io, Kernel};
 use crate::tensor::shape::LstmParams;
 use crate::tensor::{LINE, Layout};
+use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
-use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 /// Packed matrices and sizes.
 pub(crate) struct Lstm {
@@ -38,21 +39,25 @@ impl Lstm {
 }
 
 impl Kernel for Lstm {
-    /// With the kinds of its products, in the order of use.
-    fn name(&self, token: Token) -> String {
-        let kind = |product: &dyn Kernel| String::from(product.name(token).split('_').nth(1).unwrap_or_default());
-        let project = self.project.as_ref().map_or_else(String::new, |project| kind(&**project) + ".");
-        format!("f32_lstm_{project}{}_{}", kind(&*self.recurrent), token.kind())
-    }
-
-    fn bytes(&self) -> usize {
-        self.recurrent.bytes() + self.project.as_ref().map_or(0, |project| project.bytes())
-    }
-
-    /// The inputs and outputs of some steps, the recurrent products, the projected state.
-    fn scratch_len(&self) -> usize {
+    /// The kind has those of its products, in the order of use.
+    fn facts(&self, token: Token) -> Facts {
+        let products = self.project.iter().chain([&self.recurrent]).map(|product| product.facts(token));
+        let (mut kinds, mut weight_bytes) = (Vec::new(), 0);
+        for facts in products {
+            kinds.push(String::from(facts.kind.trim_start_matches("f32_")));
+            weight_bytes += facts.weight_bytes;
+        }
         let filled = self.params.hidden_size.next_multiple_of(LINE);
-        (LINE + 1) * gates_stride(self.params.hidden_size) + LINE * filled + self.params.rank.unwrap_or(0)
+        // The inputs and outputs of some steps, the recurrent products, the projected state.
+        let scratch_len =
+            (LINE + 1) * gates_stride(self.params.hidden_size) + LINE * filled + self.params.rank.unwrap_or(0);
+        Facts {
+            kind: ("f32_lstm_".to_owned() + &kinds.join(".")).into(),
+            tile: None,
+            by_isa: true,
+            weight_bytes,
+            scratch_len,
+        }
     }
 
     /// Columns become rows, and rows columns, as many at once as a cache line has.

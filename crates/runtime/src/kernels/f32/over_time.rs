@@ -1,9 +1,8 @@
 //! The mean over the time steps of a sequence: a sum that grows chunk by chunk, and its quotient.
 
 use crate::isa::Token;
-use crate::kernels::kernel::{Extent, Io, Kernel};
+use crate::kernels::kernel::{Extent, Facts, Io, Kernel};
 use crate::tensor::Layout;
-use alloc::string::String;
 
 /// Adds the steps of a chunk to their sum, one after the other.
 pub(crate) struct AddUp {
@@ -11,16 +10,8 @@ pub(crate) struct AddUp {
 }
 
 impl Kernel for AddUp {
-    fn name(&self, _: Token) -> String {
-        "f32_sum".into()
-    }
-
-    fn bytes(&self) -> usize {
-        0
-    }
-
-    fn scratch_len(&self) -> usize {
-        0
+    fn facts(&self, _: Token) -> Facts {
+        Facts::plain("f32_sum")
     }
 
     fn run(&self, _: Token, Io { src, dst, extent, .. }: Io<'_>) {
@@ -39,16 +30,8 @@ pub(crate) struct Mean {
 }
 
 impl Kernel for Mean {
-    fn name(&self, _: Token) -> String {
-        "f32_mean".into()
-    }
-
-    fn bytes(&self) -> usize {
-        0
-    }
-
-    fn scratch_len(&self) -> usize {
-        0
+    fn facts(&self, _: Token) -> Facts {
+        Facts::plain("f32_mean")
     }
 
     fn run(&self, _: Token, Io { src, dst, extent, .. }: Io<'_>) {

@@ -1,9 +1,8 @@
 //! Operations on one element at a time, and copies between layouts, in plain Rust.
 
 use crate::isa::{Token, round};
-use crate::kernels::kernel::{Io, Kernel};
+use crate::kernels::kernel::{Facts, Io, Kernel};
 use crate::tensor::{Layout, Quantization};
-use alloc::string::String;
 use alloc::vec::Vec;
 
 /// An operation on one element at a time, from one layout to another.
@@ -28,28 +27,15 @@ pub(crate) enum Operation {
 }
 
 impl Kernel for Pointwise {
-    fn name(&self, _: Token) -> String {
-        match self.operation {
-            Operation::Copy => "f32_copy",
-            Operation::SubtractMean(_) => "f32_subtract",
-            Operation::BatchNorm { .. } => "f32_batchnorm",
-            Operation::PRelu(_) => "f32_prelu",
-            Operation::FakeQuantize(_) => "f32_fake_quantize",
-        }
-        .into()
-    }
-
-    fn bytes(&self) -> usize {
-        match &self.operation {
-            Operation::Copy | Operation::FakeQuantize(_) => 0,
-            Operation::SubtractMean(mean) => size_of_val(&**mean),
-            Operation::BatchNorm { mean, .. } => 3 * size_of_val(&**mean),
-            Operation::PRelu(slope) => size_of_val(&**slope),
-        }
-    }
-
-    fn scratch_len(&self) -> usize {
-        0
+    fn facts(&self, _: Token) -> Facts {
+        let (kind, weight_bytes) = match &self.operation {
+            Operation::Copy => ("f32_copy", 0),
+            Operation::SubtractMean(mean) => ("f32_subtract", size_of_val(&**mean)),
+            Operation::BatchNorm { mean, .. } => ("f32_batchnorm", 3 * size_of_val(&**mean)),
+            Operation::PRelu(slope) => ("f32_prelu", size_of_val(&**slope)),
+            Operation::FakeQuantize(_) => ("f32_fake_quantize", 0),
+        };
+        Facts { weight_bytes, ..Facts::plain(kind) }
     }
 
     fn run(&self, _: Token, Io { src, dst, .. }: Io<'_>) {

@@ -6,12 +6,10 @@
 
 use super::gemv;
 use crate::isa::{Body, Isa, LEVEL_2_BYTES, MAX_LANES, TABLE, Token};
-use crate::kernels::kernel::{Io, Kernel};
+use crate::kernels::kernel::{Facts, Io, Kernel};
 use crate::kernels::layer::{Epilogue, Layer, LayerKernel};
 use crate::tensor::Aligned;
 use crate::weights::Pattern;
-use alloc::format;
-use alloc::string::String;
 use alloc::vec::Vec;
 
 /// Rows of a slice: two vectors of the widest instruction set, so that one's sum goes on while the other's is under way.
@@ -85,16 +83,14 @@ impl LayerKernel for SlicedLinear {
 }
 
 impl Kernel for SlicedLinear {
-    fn name(&self, token: Token) -> String {
-        format!("{}_{MR}x1_{}", Self::NAME, token.kind())
-    }
-
-    fn bytes(&self) -> usize {
-        size_of_val(&*self.ends) + size_of_val(&*self.indices) + size_of_val(&*self.weights)
-    }
-
-    fn scratch_len(&self) -> usize {
-        0
+    fn facts(&self, _: Token) -> Facts {
+        Facts {
+            kind: Self::NAME.into(),
+            tile: Some([MR, 1]),
+            by_isa: true,
+            weight_bytes: size_of_val(&*self.ends) + size_of_val(&*self.indices) + size_of_val(&*self.weights),
+            scratch_len: 0,
+        }
     }
 
     fn run(&self, token: Token, Io { src, dst, .. }: Io<'_>) {

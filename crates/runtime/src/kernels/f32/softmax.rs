@@ -1,8 +1,7 @@
 //! Softmax, with an exponential and a logarithm of its own: `core` has none, and these have the same bits on every machine.
 
 use crate::isa::Token;
-use crate::kernels::kernel::{Io, Kernel};
-use alloc::string::String;
+use crate::kernels::kernel::{Facts, Io, Kernel};
 
 /// Softmax over a vector of so many features.
 pub(crate) struct Softmax {
@@ -10,16 +9,8 @@ pub(crate) struct Softmax {
 }
 
 impl Kernel for Softmax {
-    fn name(&self, _: Token) -> String {
-        "f32_softmax".into()
-    }
-
-    fn bytes(&self) -> usize {
-        0
-    }
-
-    fn scratch_len(&self) -> usize {
-        0
+    fn facts(&self, _: Token) -> Facts {
+        Facts::plain("f32_softmax")
     }
 
     fn run(&self, _: Token, Io { src, dst, .. }: Io<'_>) {

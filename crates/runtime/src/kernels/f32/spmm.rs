@@ -6,13 +6,11 @@
 //! spmm; blocks of input channels keep a tile's input in the first-level cache.
 
 use crate::isa::{Isa, LEVEL_1_BYTES, Token};
-use crate::kernels::kernel::{Io, Kernel};
+use crate::kernels::kernel::{Facts, Io, Kernel};
 use crate::kernels::layer::{Epilogue, Layer, LayerKernel};
 use crate::kernels::tiles::{FlatConv, FlatPass, FlatPlanes};
 use crate::tensor::LINE;
 use crate::tensor::shape::Conv2dParams;
-use alloc::format;
-use alloc::string::String;
 use alloc::vec::Vec;
 
 /// Most vectors of pixels in a tile: 8 sums in flight hide the latency of a fused multiply-add.
@@ -82,16 +80,14 @@ fn block(layer: &Layer<'_>, params: &Conv2dParams) -> usize {
 }
 
 impl Kernel for SparseConv {
-    fn name(&self, token: Token) -> String {
-        format!("{}_{}x1_{}", Self::NAME, NR_VECTORS * token.lanes(), token.kind())
-    }
-
-    fn bytes(&self) -> usize {
-        size_of_val(&*self.entries) + size_of_val(&*self.ends)
-    }
-
-    fn scratch_len(&self) -> usize {
-        0
+    fn facts(&self, token: Token) -> Facts {
+        Facts {
+            kind: Self::NAME.into(),
+            tile: Some([NR_VECTORS * token.lanes(), 1]),
+            by_isa: true,
+            weight_bytes: size_of_val(&*self.entries) + size_of_val(&*self.ends),
+            scratch_len: 0,
+        }
     }
 
     fn run(&self, token: Token, Io { src, dst, extent, .. }: Io<'_>) {
@@ -104,10 +100,6 @@ impl FlatConv for SparseConv {
         &self.planes
     }
 
-    fn dst_planes(&self) -> usize {
-        self.epilogue.bias.len()
-    }
-
     #[inline(always)]
     fn most_vectors<I: Isa>() -> usize {
         NR_VECTORS
@@ -115,7 +107,7 @@ impl FlatConv for SparseConv {
 
     #[inline(always)]
     unsafe fn tile<I: Isa, const NV: usize>(&self, isa: I, src: *const f32, dst: *mut f32) {
-        let channels = self.dst_planes();
+        let channels = self.planes.dst_planes;
         let last = self.ends.len() - channels;
         let mut start = 0;
         for block in (0..self.ends.len()).step_by(channels) {

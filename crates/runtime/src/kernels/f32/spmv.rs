@@ -2,12 +2,10 @@
 
 use super::labels::{self, LAST, Shared, Vectors};
 use crate::isa::{Body, Isa, MAX_LANES, TABLE, Token};
-use crate::kernels::kernel::{Io, Kernel};
+use crate::kernels::kernel::{Facts, Io, Kernel};
 use crate::kernels::layer::{Epilogue, Layer, LayerKernel};
 use crate::weights::{Pattern, Values};
 use alloc::boxed::Box;
-use alloc::format;
-use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -76,20 +74,18 @@ impl LayerKernel for SparseLinear {
 }
 
 impl Kernel for SparseLinear {
-    fn name(&self, token: Token) -> String {
-        format!("{}_{}", Self::NAME, token.kind())
-    }
-
-    fn bytes(&self) -> usize {
+    fn facts(&self, _: Token) -> Facts {
         let weights = match &self.weights {
             Weights::Own(values) => size_of_val(&**values),
             Weights::Shared(centres, labels) => size_of_val(&**centres) + size_of_val(&**labels),
         };
-        weights + size_of_val(&*self.indices) + size_of_val(&*self.indptr)
-    }
-
-    fn scratch_len(&self) -> usize {
-        0
+        Facts {
+            kind: Self::NAME.into(),
+            tile: None,
+            by_isa: true,
+            weight_bytes: weights + size_of_val(&*self.indices) + size_of_val(&*self.indptr),
+            scratch_len: 0,
+        }
     }
 
     fn run(&self, token: Token, Io { src, dst, .. }: Io<'_>) {

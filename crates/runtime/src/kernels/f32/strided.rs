@@ -3,11 +3,10 @@
 
 use super::spmv::SparseLinear;
 use crate::isa::Token;
-use crate::kernels::kernel::{Io, Kernel};
+use crate::kernels::kernel::{Facts, Io, Kernel};
 use crate::kernels::layer::{Epilogue, Layer, LayerKernel, LayerKind};
 use crate::tensor::Layout;
 use crate::weights::Pattern;
-use alloc::string::String;
 use alloc::vec::Vec;
 
 /// A multiply-add of one number, in those of vectors or in elements of a matrix; a guess on the safe side.
@@ -55,16 +54,16 @@ impl LayerKernel for StridedConv {
 }
 
 impl Kernel for StridedConv {
-    fn name(&self, _: Token) -> String {
-        Self::NAME.into()
-    }
-
-    fn bytes(&self) -> usize {
-        size_of_val(&*self.values) + size_of_val(&*self.pattern.indices) + size_of_val(&*self.pattern.indptr)
-    }
-
-    fn scratch_len(&self) -> usize {
-        0
+    fn facts(&self, _: Token) -> Facts {
+        Facts {
+            kind: Self::NAME.into(),
+            tile: None,
+            by_isa: false,
+            weight_bytes: size_of_val(&*self.values)
+                + size_of_val(&*self.pattern.indices)
+                + size_of_val(&*self.pattern.indptr),
+            scratch_len: 0,
+        }
     }
 
     fn run(&self, _: Token, Io { src, dst, .. }: Io<'_>) {

@@ -4,11 +4,9 @@
 use super::epilogue::{ByteEpilogue, add_products};
 use super::layer::QuadLayer;
 use crate::isa::{Isa, Token};
-use crate::kernels::kernel::{Io, Kernel};
+use crate::kernels::kernel::{Facts, Io, Kernel};
 use crate::kernels::layer::{Layer, LayerKernel};
 use crate::kernels::tiles::{FlatConv, FlatPass, FlatPlanes};
-use alloc::format;
-use alloc::string::String;
 use alloc::vec::Vec;
 
 /// Output channels of a block: those of a quad.
@@ -58,17 +56,14 @@ impl LayerKernel for ByteConv {
 }
 
 impl Kernel for ByteConv {
-    fn name(&self, token: Token) -> String {
-        let pixels = token.tuning().block_vectors * token.lanes();
-        format!("{}_{MR}x{pixels}_{}", Self::NAME, token.kind())
-    }
-
-    fn bytes(&self) -> usize {
-        size_of_val(&*self.blocks) + size_of_val(&*self.ends)
-    }
-
-    fn scratch_len(&self) -> usize {
-        0
+    fn facts(&self, token: Token) -> Facts {
+        Facts {
+            kind: Self::NAME.into(),
+            tile: Some([MR, token.tuning().block_vectors * token.lanes()]),
+            by_isa: true,
+            weight_bytes: size_of_val(&*self.blocks) + size_of_val(&*self.ends),
+            scratch_len: 0,
+        }
     }
 
     fn run(&self, token: Token, Io { src, dst, .. }: Io<'_>) {
@@ -79,10 +74,6 @@ impl Kernel for ByteConv {
 impl FlatConv for ByteConv {
     fn planes(&self) -> &FlatPlanes {
         &self.planes
-    }
-
-    fn dst_planes(&self) -> usize {
-        if self.epilogue.makes_bytes() { self.ends.len() } else { self.out_channels }
     }
 
     #[inline(always)]

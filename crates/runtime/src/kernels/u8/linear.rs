@@ -4,12 +4,10 @@
 use super::epilogue::ByteEpilogue;
 use super::layer::QuadLayer;
 use crate::isa::{Body, Isa, MAX_LANES, Token};
-use crate::kernels::kernel::{GROUP, GroupKernel, Io, Kernel, Sample};
+use crate::kernels::kernel::{Facts, GroupKernel, Io, Kernel, Sample};
 use crate::kernels::layer::{Layer, LayerKernel, LayerKind};
 use crate::tensor::Aligned;
 use crate::weights::Integers;
-use alloc::format;
-use alloc::string::String;
 use alloc::vec::Vec;
 use core::array::from_fn;
 
@@ -147,20 +145,18 @@ impl<W: Store> LayerKernel for ByteLinear<W> {
 }
 
 impl<W: Store> Kernel for ByteLinear<W> {
-    fn name(&self, token: Token) -> String {
-        format!("{}_{}x1_{}", W::NAME, PANEL * token.lanes(), token.kind())
-    }
-
-    fn bytes(&self) -> usize {
-        self.weights.bytes()
-    }
-
-    fn scratch_len(&self) -> usize {
-        0
+    fn facts(&self, token: Token) -> Facts {
+        Facts {
+            kind: W::NAME.into(),
+            tile: Some([PANEL * token.lanes(), 1]),
+            by_isa: true,
+            weight_bytes: self.weights.bytes(),
+            scratch_len: 0,
+        }
     }
 
     fn run(&self, token: Token, Io { src, dst, .. }: Io<'_>) {
-        token.enter(Pass { linear: self, samples: [Sample { src, dst }], count: 1 });
+        token.enter(Pass { linear: self, samples: &mut [Sample { src, dst }] });
     }
 
     fn group(&self) -> Option<&dyn GroupKernel> {
@@ -169,8 +165,8 @@ impl<W: Store> Kernel for ByteLinear<W> {
 }
 
 impl<W: Store> GroupKernel for ByteLinear<W> {
-    fn run_group(&self, token: Token, samples: [Sample<'_>; GROUP], count: usize) {
-        token.enter(Pass { linear: self, samples, count });
+    fn run_group(&self, token: Token, samples: &mut [Sample<'_>]) {
+        token.enter(Pass { linear: self, samples });
     }
 }
 
@@ -240,14 +236,12 @@ impl Vectors for Expanded {
     }
 }
 
-struct Pass<'a, W, const N: usize> {
+struct Pass<'a, 'b, W> {
     linear: &'a ByteLinear<W>,
-    samples: [Sample<'a>; N],
-    /// How many of the samples want an answer; some of the others may get one, too.
-    count: usize,
+    samples: &'a mut [Sample<'b>],
 }
 
-impl<W: Store, const N: usize> Body for Pass<'_, W, N> {
+impl<W: Store> Body for Pass<'_, '_, W> {
     #[inline(always)]
     fn run<I: Isa>(mut self, isa: I) {
         let mut weights = self.linear.weights.vectors::<I>();
@@ -258,24 +252,35 @@ impl<W: Store, const N: usize> Body for Pass<'_, W, N> {
         assert!(self.samples.iter().all(|sample| farthest < sample.src.len()), "input shorter than planned");
         for panel in 0..linear.out_features.div_ceil(PANEL * I::LANES) {
             // As many sums as there are registers for.
-            weights = match (N, I::TUNING.group_samples) {
-                (1, _) => self.panel::<I, 1, _>(isa, weights, panel),
-                (_, 4) => self.panel::<I, 4, _>(isa, weights, panel),
-                _ => self.panel::<I, 2, _>(isa, weights, panel),
+            let (behind, rest) = match I::TUNING.group_samples {
+                4 => self.panel::<I, 4, _>(isa, weights, panel, 0),
+                2 => self.panel::<I, 2, _>(isa, weights, panel, 0),
+                _ => (weights, 0),
+            };
+            weights = match rest < self.samples.len() {
+                true => self.panel::<I, 1, _>(isa, weights, panel, rest).0,
+                false => behind,
             };
         }
     }
 }
 
-impl<W: Store, const N: usize> Pass<'_, W, N> {
-    /// The outputs of a panel, whose weights come next, of all samples, `S` at a time; gives the weights behind it.
+impl<W: Store> Pass<'_, '_, W> {
+    /// The outputs of a panel, whose weights come next, of as many samples from `sample` on as `S` at a time are; gives the
+    /// weights behind it, and the next sample.
     #[inline(always)]
-    fn panel<I: Isa, const S: usize, V: Vectors>(&mut self, isa: I, weights: V, panel: usize) -> V {
+    fn panel<I: Isa, const S: usize, V: Vectors>(
+        &mut self,
+        isa: I,
+        weights: V,
+        panel: usize,
+        sample: usize,
+    ) -> (V, usize) {
         let linear = self.linear;
         let at = panel * PANEL * I::LANES;
         let left = linear.out_features - at;
         let mut behind = weights;
-        for samples in self.samples[..self.count.next_multiple_of(S)].chunks_exact_mut(S) {
+        for samples in self.samples[sample..].chunks_exact_mut(S) {
             behind = weights;
             let sources = from_fn(|s| samples[s].src.as_ptr());
             // SAFETY: each panel has `PANEL` vectors for each offset, and each offset lies within each source.
@@ -297,7 +302,7 @@ impl<W: Store, const N: usize> Pass<'_, W, N> {
                 }
             }
         }
-        behind
+        (behind, self.samples.len() / S * S)
     }
 }
 

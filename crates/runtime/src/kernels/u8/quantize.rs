@@ -1,10 +1,8 @@
 //! From numbers to quads.
 
 use crate::isa::{Body, Isa, MAX_LANES, Token};
-use crate::kernels::kernel::{Io, Kernel};
+use crate::kernels::kernel::{Facts, Io, Kernel};
 use crate::tensor::{Elements, Layout, Quantization};
-use alloc::format;
-use alloc::string::String;
 use alloc::vec::Vec;
 
 /// Rounds numbers to bytes.
@@ -19,16 +17,14 @@ pub(crate) struct Quantize {
 }
 
 impl Kernel for Quantize {
-    fn name(&self, token: Token) -> String {
-        format!("u8_quantize_{}", token.kind())
-    }
-
-    fn bytes(&self) -> usize {
-        size_of_val(&*self.mean)
-    }
-
-    fn scratch_len(&self) -> usize {
-        0
+    fn facts(&self, _: Token) -> Facts {
+        Facts {
+            kind: "u8_quantize".into(),
+            tile: None,
+            by_isa: true,
+            weight_bytes: size_of_val(&*self.mean),
+            scratch_len: 0,
+        }
     }
 
     fn run(&self, token: Token, Io { src, dst, .. }: Io<'_>) {

@@ -15,11 +15,9 @@ mod transforms;
 mod weights;
 
 use crate::isa::{Body, Isa, LEVEL_2_BYTES, Token};
-use crate::kernels::kernel::{Io, Kernel};
+use crate::kernels::kernel::{Facts, Io, Kernel};
 use crate::kernels::layer::{Epilogue, Layer, LayerKernel};
 use crate::tensor::{Aligned, LINE, Layout};
-use alloc::format;
-use alloc::string::String;
 use core::ops::Range;
 use rows::{channels_to_rows, write_parts, write_rows};
 use transforms::{Four, POINTS, Two, kernel_points, line_inputs, line_outputs, square_inputs, square_outputs};
@@ -126,17 +124,14 @@ fn tile(layer: &Layer<'_>) -> Option<Tile> {
 }
 
 impl Kernel for WinogradConv {
-    fn name(&self, token: Token) -> String {
-        let [down, across] = self.tile;
-        format!("{}_{down}x{across}_{}", Self::NAME, token.kind())
-    }
-
-    fn bytes(&self) -> usize {
-        size_of_val(&*self.weights)
-    }
-
-    fn scratch_len(&self) -> usize {
-        self.inputs_len() + self.columns() * self.tile_stride()
+    fn facts(&self, _: Token) -> Facts {
+        Facts {
+            kind: Self::NAME.into(),
+            tile: Some(self.tile),
+            by_isa: true,
+            weight_bytes: size_of_val(&*self.weights),
+            scratch_len: self.scratch_len(),
+        }
     }
 
     fn run(&self, token: Token, Io { src, dst, scratch, .. }: Io<'_>) {
@@ -167,6 +162,11 @@ impl WinogradConv {
     /// Elements of a block's transformed inputs.
     fn inputs_len(&self) -> usize {
         self.points() * self.point_stride()
+    }
+
+    /// Elements of working memory.
+    fn scratch_len(&self) -> usize {
+        self.inputs_len() + self.columns() * self.tile_stride()
     }
 
     /// Checks all that the unchecked accesses rest on.
