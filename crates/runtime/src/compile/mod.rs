@@ -108,7 +108,7 @@ pub(crate) fn compile(model: &Model, token: Token, forced: Option<&str>) -> Resu
         return Err(PlanError::TooLarge { layer: "outputs".into(), elements: arena_len });
     }
     Ok(Program {
-        tail: tail(&tasks, &buffers, &placed),
+        tail: tail(token, &tasks, &buffers, &placed),
         chunk_tasks,
         arena_len,
         state_len: placed[..carried_buffers].last().map_or(0, |range| range.end),
@@ -122,9 +122,9 @@ pub(crate) fn compile(model: &Model, token: Token, forced: Option<&str>) -> Resu
 }
 
 /// The tail of `tasks`, over buffers with these lifetimes and places, if there is one.
-fn tail(tasks: &[Task], buffers: &[Lifetime], placed: &[Range<usize>]) -> Option<Tail> {
+fn tail(token: Token, tasks: &[Task], buffers: &[Lifetime], placed: &[Range<usize>]) -> Option<Tail> {
     let vectors = tasks.iter().rposition(|task| !task.makes_vector()).map_or(0, |last| last + 1);
-    let first = vectors + tasks[vectors..].iter().position(|task| task.kernel.group().is_some())?;
+    let first = vectors + tasks[vectors..].iter().position(|task| task.kernel.facts(token).takes_groups)?;
     // Inputs are there before the first task, as if it had written them.
     let lives = |buffer: &Lifetime| buffer.first < first.max(1) && buffer.last >= first;
     let carried: Vec<_> = buffers.iter().zip(placed).filter(|(b, _)| lives(b)).map(|(_, r)| r.clone()).collect();

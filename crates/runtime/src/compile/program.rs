@@ -1,7 +1,7 @@
 //! What a model becomes: tasks, and one arena for all that they read and write.
 
 use crate::isa::Token;
-use crate::kernels::{Extent, GROUP, Io, Kernel, Sample};
+use crate::kernels::{Extent, GROUP, GROUP_KERNELS, Io, Kernel, Sample};
 use crate::model::LayerCost;
 use crate::tensor::Layout;
 use alloc::boxed::Box;
@@ -74,7 +74,7 @@ impl Task {
     /// Runs the kernel for the first `samples` of a group, each of which has its own `stride` elements of `arenas`.
     pub(crate) fn run_group(&self, token: Token, arenas: &mut [f32], stride: usize, samples: usize) {
         let mut arenas = arenas.chunks_exact_mut(stride);
-        let Some(kernel) = self.kernel.group() else {
+        let Some(kernel) = GROUP_KERNELS.iter().find_map(|group| (group.of)(&*self.kernel)) else {
             arenas.take(samples).for_each(|arena| self.run(token, arena, Extent::Whole));
             return;
         };

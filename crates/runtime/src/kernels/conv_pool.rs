@@ -102,6 +102,7 @@ impl<P: Products> Kernel for ConvPool<P> {
             by_isa: true,
             weight_bytes: self.products.bytes(),
             scratch_len: 2 * P::PLANES * self.row_len(),
+            takes_groups: false,
         }
     }
 

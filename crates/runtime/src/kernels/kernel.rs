@@ -4,6 +4,7 @@ use crate::isa::Token;
 use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::String;
+use core::any::Any;
 
 /// Most time steps of a sequence that are processed together, in whole vectors of every instruction set. A pass over sparse
 /// weights costs about as much for four vectors of steps as for one; most characters fit into one chunk.
@@ -13,17 +14,12 @@ pub(crate) const CHUNK: usize = 64;
 pub(crate) const GROUP: usize = 16;
 
 /// Packs its weights once, when it is made, and then runs over slices of the arena.
-pub(crate) trait Kernel: Send + Sync {
+pub(crate) trait Kernel: Any + Send + Sync {
     /// What there is to know of it, made for the instruction set of `token`.
     fn facts(&self, token: Token) -> Facts;
 
     /// Runs over `io`, for the instruction set that it was made for.
     fn run(&self, token: Token, io: Io<'_>);
-
-    /// The way to run it for a group of samples, where it reads its weights once for all of them.
-    fn group(&self) -> Option<&dyn GroupKernel> {
-        None
-    }
 }
 
 /// What there is to know of a kernel.
@@ -38,12 +34,14 @@ pub(crate) struct Facts {
     pub(crate) weight_bytes: usize,
     /// Elements of working memory.
     pub(crate) scratch_len: usize,
+    /// Whether it is one of [`GROUP_KERNELS`](super::GROUP_KERNELS).
+    pub(crate) takes_groups: bool,
 }
 
 impl Facts {
     /// A kernel in plain Rust, without weights and working memory.
     pub(crate) fn plain(kind: &'static str) -> Self {
-        Self { kind: kind.into(), tile: None, by_isa: false, weight_bytes: 0, scratch_len: 0 }
+        Self { kind: kind.into(), tile: None, by_isa: false, weight_bytes: 0, scratch_len: 0, takes_groups: false }
     }
 
     /// The name, such as `f32_spmm_64x1_avx2`: element type, kind, tile, instruction set.
@@ -54,8 +52,8 @@ impl Facts {
     }
 }
 
-/// A kernel that reads its weights once for a group of samples.
-pub(crate) trait GroupKernel {
+/// A kernel that reads its weights once for a group of samples. It stands in [`GROUP_KERNELS`](super::GROUP_KERNELS).
+pub(crate) trait GroupKernel: Kernel {
     /// Runs for all `samples`, at most [`GROUP`]. Each has the bits of a run alone.
     fn run_group(&self, token: Token, samples: &mut [Sample<'_>]);
 }

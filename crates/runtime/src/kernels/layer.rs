@@ -1,6 +1,6 @@
 //! A layer with a matrix, as its kernel packs it, and what a kernel for one has to say.
 
-use super::kernel::Kernel;
+use super::kernel::{GroupKernel, Kernel};
 use super::tiles::FlatPlanes;
 use crate::isa::{LEVEL_2_BYTES, ProductTuning, Token, Tuning};
 use crate::tensor::shape::{Conv2dParams, Pool2dParams};
@@ -9,6 +9,7 @@ use crate::weights::Matrix;
 use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
+use core::any::Any;
 
 /// A layer with a matrix, and everything around it.
 pub(crate) struct Layer<'a> {
@@ -67,6 +68,18 @@ pub(crate) struct Registered {
 impl Registered {
     pub(crate) const fn of<K: LayerKernel>() -> Self {
         Self { name: K::NAME, fits: K::fits, cost: K::cost, pack: |layer| Box::new(K::pack(layer)) }
+    }
+}
+
+/// A kernel for groups in the registry.
+pub(crate) struct RegisteredGroup {
+    /// The kernel as one for groups, where it is of this kind.
+    pub(crate) of: for<'a> fn(&'a dyn Kernel) -> Option<&'a dyn GroupKernel>,
+}
+
+impl RegisteredGroup {
+    pub(crate) const fn of<K: GroupKernel>() -> Self {
+        Self { of: |kernel| (kernel as &dyn Any).downcast_ref::<K>().map(|kernel| kernel as &dyn GroupKernel) }
     }
 }
 

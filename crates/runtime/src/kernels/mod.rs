@@ -20,4 +20,4 @@ pub(crate) mod u8;
 
 pub(crate) use kernel::{CHUNK, Extent, GROUP, Io, Kernel, Sample};
 pub(crate) use layer::{Layer, LayerKind, Registered};
-pub(crate) use registry::LAYER_KERNELS;
+pub(crate) use registry::{GROUP_KERNELS, LAYER_KERNELS};

@@ -10,7 +10,7 @@ use super::f32::spmm::SparseConv;
 use super::f32::spmv::SparseLinear;
 use super::f32::strided::StridedConv;
 use super::f32::winograd::WinogradConv;
-use super::layer::Registered;
+use super::layer::{Registered, RegisteredGroup};
 use super::u8::conv::ByteConv;
 use super::u8::conv_pool::Quads;
 use super::u8::linear::{AllBytes, ByteLinear, Nonzeros};
@@ -31,4 +31,13 @@ pub(crate) static LAYER_KERNELS: [Registered; 14] = [
     Registered::of::<ConvPool<Quads>>(),
     Registered::of::<ByteLinear<AllBytes>>(),
     Registered::of::<ByteLinear<Nonzeros>>(),
+];
+
+/// Those that read their weights once for a group of samples. A list of its own, so that a program without batches has no
+/// code of it.
+pub(crate) static GROUP_KERNELS: [RegisteredGroup; 4] = [
+    RegisteredGroup::of::<PanelLinear<Labels>>(),
+    RegisteredGroup::of::<PanelLinear<Dense>>(),
+    RegisteredGroup::of::<ByteLinear<AllBytes>>(),
+    RegisteredGroup::of::<ByteLinear<Nonzeros>>(),
 ];

@@ -51,6 +51,7 @@ impl Kernel for DenseConv {
             by_isa: true,
             weight_bytes: size_of_val(&*self.weights),
             scratch_len: 0,
+            takes_groups: false,
         }
     }
 

@@ -152,33 +152,31 @@ impl<W: Store> Kernel for PanelLinear<W> {
             by_isa: true,
             weight_bytes: self.weights.bytes(),
             scratch_len: 0,
+            takes_groups: true,
         }
     }
 
     fn run(&self, token: Token, Io { src, dst, backwards, .. }: Io<'_>) {
-        token.enter(Pass { linear: self, samples: &mut [Sample { src, dst }], backwards });
-    }
-
-    fn group(&self) -> Option<&dyn GroupKernel> {
-        Some(self)
+        token.enter(Pass::<_, false> { linear: self, samples: &mut [Sample { src, dst }], backwards });
     }
 }
 
 impl<W: Store> GroupKernel for PanelLinear<W> {
     fn run_group(&self, token: Token, samples: &mut [Sample<'_>]) {
-        token.enter(Pass { linear: self, samples, backwards: false });
+        token.enter(Pass::<_, true> { linear: self, samples, backwards: false });
     }
 }
 
 /// The pass from the first panel to the last, or the other way round. Neither changes an answer, nor does it matter which
 /// samples go together.
-struct Pass<'a, 'b, W> {
+/// Without `SEVERAL`, each sample goes alone, and the code for several at a time is left out.
+struct Pass<'a, 'b, W, const SEVERAL: bool> {
     linear: &'a PanelLinear<W>,
     samples: &'a mut [Sample<'b>],
     backwards: bool,
 }
 
-impl<W: Store> Body for Pass<'_, '_, W> {
+impl<W: Store, const SEVERAL: bool> Body for Pass<'_, '_, W, SEVERAL> {
     #[inline(always)]
     fn run<I: Isa>(mut self, isa: I) {
         let weights = self.linear.weights.vectors();
@@ -189,8 +187,8 @@ impl<W: Store> Body for Pass<'_, '_, W> {
             for first in (panel * MR..end).step_by(4 * I::LANES) {
                 // As many sums as there are registers for.
                 let rest = match I::TUNING.group_samples {
-                    4 => self.outputs::<I, 4>(isa, weights, first, 0),
-                    2 => self.outputs::<I, 2>(isa, weights, first, 0),
+                    4 if SEVERAL => self.outputs::<I, 4>(isa, weights, first, 0),
+                    2 if SEVERAL => self.outputs::<I, 2>(isa, weights, first, 0),
                     _ => 0,
                 };
                 self.outputs::<I, 1>(isa, weights, first, rest);
@@ -199,7 +197,7 @@ impl<W: Store> Body for Pass<'_, '_, W> {
     }
 }
 
-impl<W: Store> Pass<'_, '_, W> {
+impl<W: Store, const SEVERAL: bool> Pass<'_, '_, W, SEVERAL> {
     /// Four vectors of outputs from `first` on, of as many samples from `sample` on as `S` at a time are; gives the next one.
     #[inline(always)]
     fn outputs<I: Isa, const S: usize>(&mut self, isa: I, weights: impl Vectors, first: usize, sample: usize) -> usize {

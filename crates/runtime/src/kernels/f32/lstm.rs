@@ -57,6 +57,7 @@ impl Kernel for Lstm {
             by_isa: true,
             weight_bytes,
             scratch_len,
+            takes_groups: false,
         }
     }
 

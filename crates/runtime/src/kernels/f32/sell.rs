@@ -90,6 +90,7 @@ impl Kernel for SlicedLinear {
             by_isa: true,
             weight_bytes: size_of_val(&*self.ends) + size_of_val(&*self.indices) + size_of_val(&*self.weights),
             scratch_len: 0,
+            takes_groups: false,
         }
     }
 

@@ -87,6 +87,7 @@ impl Kernel for SparseConv {
             by_isa: true,
             weight_bytes: size_of_val(&*self.entries) + size_of_val(&*self.ends),
             scratch_len: 0,
+            takes_groups: false,
         }
     }
 

@@ -85,6 +85,7 @@ impl Kernel for SparseLinear {
             by_isa: true,
             weight_bytes: weights + size_of_val(&*self.indices) + size_of_val(&*self.indptr),
             scratch_len: 0,
+            takes_groups: false,
         }
     }
 

@@ -63,6 +63,7 @@ impl Kernel for StridedConv {
                 + size_of_val(&*self.pattern.indices)
                 + size_of_val(&*self.pattern.indptr),
             scratch_len: 0,
+            takes_groups: false,
         }
     }
 

@@ -63,6 +63,7 @@ impl Kernel for ByteConv {
             by_isa: true,
             weight_bytes: size_of_val(&*self.blocks) + size_of_val(&*self.ends),
             scratch_len: 0,
+            takes_groups: false,
         }
     }
 

@@ -152,21 +152,18 @@ impl<W: Store> Kernel for ByteLinear<W> {
             by_isa: true,
             weight_bytes: self.weights.bytes(),
             scratch_len: 0,
+            takes_groups: true,
         }
     }
 
     fn run(&self, token: Token, Io { src, dst, .. }: Io<'_>) {
-        token.enter(Pass { linear: self, samples: &mut [Sample { src, dst }] });
-    }
-
-    fn group(&self) -> Option<&dyn GroupKernel> {
-        Some(self)
+        token.enter(Pass::<_, false> { linear: self, samples: &mut [Sample { src, dst }] });
     }
 }
 
 impl<W: Store> GroupKernel for ByteLinear<W> {
     fn run_group(&self, token: Token, samples: &mut [Sample<'_>]) {
-        token.enter(Pass { linear: self, samples });
+        token.enter(Pass::<_, true> { linear: self, samples });
     }
 }
 
@@ -236,12 +233,13 @@ impl Vectors for Expanded {
     }
 }
 
-struct Pass<'a, 'b, W> {
+/// Without `SEVERAL`, each sample goes alone, and the code for several at a time is left out.
+struct Pass<'a, 'b, W, const SEVERAL: bool> {
     linear: &'a ByteLinear<W>,
     samples: &'a mut [Sample<'b>],
 }
 
-impl<W: Store> Body for Pass<'_, '_, W> {
+impl<W: Store, const SEVERAL: bool> Body for Pass<'_, '_, W, SEVERAL> {
     #[inline(always)]
     fn run<I: Isa>(mut self, isa: I) {
         let mut weights = self.linear.weights.vectors::<I>();
@@ -253,8 +251,8 @@ impl<W: Store> Body for Pass<'_, '_, W> {
         for panel in 0..linear.out_features.div_ceil(PANEL * I::LANES) {
             // As many sums as there are registers for.
             let (behind, rest) = match I::TUNING.group_samples {
-                4 => self.panel::<I, 4, _>(isa, weights, panel, 0),
-                2 => self.panel::<I, 2, _>(isa, weights, panel, 0),
+                4 if SEVERAL => self.panel::<I, 4, _>(isa, weights, panel, 0),
+                2 if SEVERAL => self.panel::<I, 2, _>(isa, weights, panel, 0),
                 _ => (weights, 0),
             };
             weights = match rest < self.samples.len() {
@@ -265,7 +263,7 @@ impl<W: Store> Body for Pass<'_, '_, W> {
     }
 }
 
-impl<W: Store> Pass<'_, '_, W> {
+impl<W: Store, const SEVERAL: bool> Pass<'_, '_, W, SEVERAL> {
     /// The outputs of a panel, whose weights come next, of as many samples from `sample` on as `S` at a time are; gives the
     /// weights behind it, and the next sample.
     #[inline(always)]

@@ -24,6 +24,7 @@ impl Kernel for Quantize {
             by_isa: true,
             weight_bytes: size_of_val(&*self.mean),
             scratch_len: 0,
+            takes_groups: false,
         }
     }
 

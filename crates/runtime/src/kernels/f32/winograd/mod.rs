@@ -131,6 +131,7 @@ impl Kernel for WinogradConv {
             by_isa: true,
             weight_bytes: size_of_val(&*self.weights),
             scratch_len: self.scratch_len(),
+            takes_groups: false,
         }
     }
 
