@@ -1,43 +1,32 @@
 //! The kernels for layers with a matrix. Of those that fit a layer, the one of least cost runs it; of equal ones the first.
 
 use super::conv_pool::ConvPool;
-use super::f32::bspmm::BlockSparseConv;
-use super::f32::conv::DenseConv;
-use super::f32::conv_pool::Numbers;
-use super::f32::gemv::{Dense, Labels, PanelLinear};
-use super::f32::sell::SlicedLinear;
-use super::f32::spmm::SparseConv;
-use super::f32::spmv::SparseLinear;
-use super::f32::strided::StridedConv;
-use super::f32::winograd::WinogradConv;
 use super::layer::{Registered, RegisteredGroup};
-use super::u8::conv::ByteConv;
-use super::u8::conv_pool::Quads;
-use super::u8::linear::{AllBytes, ByteLinear, Nonzeros};
+use super::{f32, u8};
 
 /// All of them.
-pub(crate) static LAYER_KERNELS: [Registered; 14] = [
-    Registered::of::<DenseConv>(),
-    Registered::of::<SparseConv>(),
-    Registered::of::<BlockSparseConv>(),
-    Registered::of::<WinogradConv>(),
-    Registered::of::<ConvPool<Numbers>>(),
-    Registered::of::<PanelLinear<Labels>>(),
-    Registered::of::<PanelLinear<Dense>>(),
-    Registered::of::<SparseLinear>(),
-    Registered::of::<SlicedLinear>(),
-    Registered::of::<StridedConv>(),
-    Registered::of::<ByteConv>(),
-    Registered::of::<ConvPool<Quads>>(),
-    Registered::of::<ByteLinear<AllBytes>>(),
-    Registered::of::<ByteLinear<Nonzeros>>(),
+pub(crate) static LAYER_KERNELS: &[Registered] = &[
+    Registered::of::<f32::conv::DenseConv>(),
+    Registered::of::<f32::spmm::SparseConv>(),
+    Registered::of::<f32::bspmm::BlockSparseConv>(),
+    Registered::of::<f32::winograd::WinogradConv>(),
+    Registered::of::<ConvPool<f32::conv_pool::Numbers>>(),
+    Registered::of::<f32::gemv::PanelLinear<f32::gemv::Labels>>(),
+    Registered::of::<f32::gemv::PanelLinear<f32::gemv::Dense>>(),
+    Registered::of::<f32::spmv::SparseLinear>(),
+    Registered::of::<f32::sell::SlicedLinear>(),
+    Registered::of::<f32::strided::StridedConv>(),
+    Registered::of::<u8::conv::ByteConv>(),
+    Registered::of::<ConvPool<u8::conv_pool::Quads>>(),
+    Registered::of::<u8::linear::ByteLinear<u8::linear::AllBytes>>(),
+    Registered::of::<u8::linear::ByteLinear<u8::linear::Nonzeros>>(),
 ];
 
 /// Those that read their weights once for a group of samples. A list of its own, so that a program without batches has no
 /// code of it.
-pub(crate) static GROUP_KERNELS: [RegisteredGroup; 4] = [
-    RegisteredGroup::of::<PanelLinear<Labels>>(),
-    RegisteredGroup::of::<PanelLinear<Dense>>(),
-    RegisteredGroup::of::<ByteLinear<AllBytes>>(),
-    RegisteredGroup::of::<ByteLinear<Nonzeros>>(),
+pub(crate) static GROUP_KERNELS: &[RegisteredGroup] = &[
+    RegisteredGroup::of::<f32::gemv::PanelLinear<f32::gemv::Labels>>(),
+    RegisteredGroup::of::<f32::gemv::PanelLinear<f32::gemv::Dense>>(),
+    RegisteredGroup::of::<u8::linear::ByteLinear<u8::linear::AllBytes>>(),
+    RegisteredGroup::of::<u8::linear::ByteLinear<u8::linear::Nonzeros>>(),
 ];
