@@ -16,7 +16,7 @@ use hccr_random::Rng;
 use serde::{Deserialize, Serialize};
 
 /// Drops a share of each layer's weights at random, then trains.
-#[derive(Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct RandomPruning {
     share: f32,
     phase: Phase,

@@ -8,7 +8,7 @@ use crate::kmeans::{kmeans, nearest};
 pub struct Codebook {
     /// The values, ascending.
     pub centres: Vec<f32>,
-    /// One label a weight: 0 for a zero, `c + 1` for a weight that takes `centres[c]`.
+    /// One label per weight: 0 for a zero, `c + 1` for a weight that takes `centres[c]`.
     pub labels: Vec<u8>,
     /// Sum of squared errors as a share of the sum of squared weights.
     pub relative_error: f32,
@@ -36,7 +36,7 @@ impl Codebook {
         Ok(codebook)
     }
 
-    /// The shared values, one a weight.
+    /// The shared values, one per weight.
     pub fn values(&self) -> impl Iterator<Item = f32> {
         self.labels.iter().map(|&l| if l == 0 { 0.0 } else { self.centres[usize::from(l) - 1] })
     }

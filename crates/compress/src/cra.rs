@@ -39,7 +39,7 @@ pub struct RedundancyCurve {
 /// What to bring a network down to; see [`Cra::targets_for_budget`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Budget {
-    /// Multiply-accumulates a sample on non-zero weights, at most.
+    /// Multiply-accumulates per sample on non-zero weights, at most.
     pub nonzero_macs: u64,
     /// Non-zero weights, at most, where that matters too.
     pub nonzeros: Option<u64>,
@@ -114,7 +114,7 @@ impl Cra {
         Ok(Self { config, curves, blocks, current: 0, baseline: None })
     }
 
-    /// The curves measured so far, one a layer.
+    /// The curves measured so far, one per layer.
     pub fn curves(&self) -> &[RedundancyCurve] {
         &self.curves
     }
@@ -219,7 +219,7 @@ fn smallest(low: f32, meets: impl Fn(f32) -> bool) -> Option<f32> {
     Some(high)
 }
 
-/// (multiply-accumulates a sample on non-zero weights, non-zero weights) after dropping the share `ratios` of each layer;
+/// (multiply-accumulates per sample on non-zero weights, non-zero weights) after dropping the share `ratios` of each layer;
 /// where weights go in blocks, at most.
 pub fn cost(layers: &[LayerInfo], ratios: &[(String, f32)]) -> (u64, u64) {
     let (mut macs, mut nonzeros) = (0, 0);

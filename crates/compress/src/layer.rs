@@ -10,7 +10,7 @@ pub struct LayerInfo {
     /// Kind and sizes.
     pub kind: LayerKind,
     /// Height and width of its output; `[1, 1]` for a fully connected layer, `[steps, 1]` for one that works on every step of
-    /// a sequence, with the mean number of steps a sample.
+    /// a sequence, with the mean number of steps per sample.
     pub output_size: [usize; 2],
 }
 
@@ -39,7 +39,7 @@ impl LayerInfo {
         self.kind.weight_shape().iter().product()
     }
 
-    /// Multiply-accumulates a sample that one weight takes part in.
+    /// Multiply-accumulates per sample that one weight takes part in.
     pub fn macs_per_weight(&self) -> usize {
         self.output_size[0] * self.output_size[1]
     }

@@ -68,7 +68,7 @@ impl Sharing {
         self.retraining.is_done()
     }
 
-    /// Quantizes one layer; when all are, evaluates, and then trains the centres for one interval a call.
+    /// Quantizes one layer; when all are, evaluates, and then trains the centres for one interval per call.
     ///
     /// # Errors
     /// [`CompressError`] where the trainer fails or a layer cannot be quantized as asked.

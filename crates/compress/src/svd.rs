@@ -109,7 +109,7 @@ impl Svd {
         self.retraining.is_done()
     }
 
-    /// Decomposes one matrix; when all are, evaluates, and then trains one interval a call.
+    /// Decomposes one matrix; when all are, evaluates, and then trains one interval per call.
     ///
     /// # Errors
     /// [`CompressError`] where the trainer fails or a matrix cannot be decomposed.

@@ -4,7 +4,7 @@
 //! characters in the order of GB2312 level 1, CRC-32 of everything before (u32). A character is its number of strokes, a
 //! stroke its number of points, a point the difference in x and then in y to the point before it (the first one of a
 //! character to 0, 0), on a grid of 1024 with y upwards and the baseline's bottom at -124. Numbers are varints (seven
-//! bits a byte, lowest first), differences zigzag varints.
+//! bits per byte, lowest first), differences zigzag varints.
 
 use std::fmt;
 

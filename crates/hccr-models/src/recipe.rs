@@ -1,6 +1,6 @@
 //! How long and how hard the stages work that both pipelines have.
 
-use crate::pipeline::{Budget, PruningConfig};
+use crate::pipeline::{PruningConfig, Reduction};
 use hccr_compress::{Block, CraConfig, Phase, Schedule};
 use hccr_data::gb2312::gb2312_level1;
 use hccr_data::{SimulatorConfig, SplitSize};
@@ -22,14 +22,14 @@ pub enum Tier {
 pub struct Recipe {
     /// Simulated data, where no other is given.
     pub data: SimulatorConfig,
-    /// Samples a mini-batch.
+    /// Samples per mini-batch.
     pub batch_size: usize,
     /// Training of the baseline.
     pub baseline: Phase,
     /// Redundancy analysis, of all layers.
     pub cra: CraConfig,
     /// What pruning has to bring the network down to.
-    pub budget: Budget,
+    pub reduction: Reduction,
     /// Adaptive drop-weight.
     pub adw: PruningConfig,
     /// Bits of a label of a convolution and of a matrix.

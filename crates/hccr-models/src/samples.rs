@@ -26,7 +26,7 @@ pub trait SampleSet: Sync {
     /// Where `i` is not below the number of samples.
     fn fill_input(&self, i: usize, input: &mut Vec<f32>);
 
-    /// The mean number of steps a sample; 1 for images.
+    /// The mean number of steps per sample; 1 for images.
     fn mean_steps(&self) -> f64 {
         1.0
     }

@@ -24,7 +24,7 @@ pub struct TrainerState<O> {
     pub steps: u64,
     /// Seed of the order of samples, of their augmentation and of dropout.
     pub seed: u64,
-    /// Samples a mini-batch.
+    /// Samples per mini-batch.
     pub batch_size: usize,
     /// The optimizer.
     pub optimizer: O,

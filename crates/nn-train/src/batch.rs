@@ -5,7 +5,7 @@ use hccr_tensor::Scalar;
 use rayon::prelude::*;
 use std::sync::Arc;
 
-/// Images a chunk. Chunks, not threads, divide the work, so that results do not depend on the number of threads.
+/// Images per chunk. Chunks, not threads, divide the work, so that results do not depend on the number of threads.
 pub const CHUNK_IMAGES: usize = 16;
 
 /// Activations of a mini-batch in chunks of [`CHUNK_IMAGES`] images, the last one perhaps smaller.
@@ -13,7 +13,7 @@ pub const CHUNK_IMAGES: usize = 16;
 /// # Shapes
 /// Each chunk is `[channels, images, height, width]`: with channels outermost, a convolution over several images is one
 /// matrix product, and a channel's statistics are sums over one piece of memory. Vectors are `[features, images, 1, 1]`.
-/// Sequences are `[features, columns, 1, 1]` with one column a step of a sequence, in the order of the chunk's
+/// Sequences are `[features, columns, 1, 1]` with one column per step of a sequence, in the order of the chunk's
 /// [`Packing`], so that layers which treat each step alike need not know of them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Batch<T> {

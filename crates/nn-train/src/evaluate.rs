@@ -60,7 +60,7 @@ pub fn evaluate(network: &mut Network<f32>, images: &[&[u8]], labels: &[u16]) ->
     total
 }
 
-/// Evaluates `network` on sequences, each of them rows of the network's features, one row a step.
+/// Evaluates `network` on sequences, each of them rows of the network's features, one row per step.
 pub fn evaluate_sequences(network: &mut Network<f32>, sequences: &[&[f32]], labels: &[u16]) -> Evaluation {
     let mut total = Evaluation::default();
     // Like lengths together make the largest matrix products.

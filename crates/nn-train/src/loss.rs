@@ -6,7 +6,7 @@ use hccr_tensor::Scalar;
 /// What one training step did.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct StepStats {
-    /// Mean loss a sample (natural logarithm).
+    /// Mean loss per sample (natural logarithm).
     pub loss: f64,
     /// Samples whose largest logit was that of their label.
     pub correct: usize,
@@ -17,7 +17,7 @@ pub struct StepStats {
 /// Mean softmax cross-entropy of `logits` (`[classes]` an image) against `labels`, and its gradient by the logits.
 ///
 /// # Panics
-/// Where there is not one label an image, or a label is no class.
+/// Where there is not one label per image, or a label is no class.
 pub fn softmax_cross_entropy<T: Scalar>(logits: &Batch<T>, labels: &[u16]) -> (StepStats, Batch<T>) {
     let (classes, samples) = (logits.shape[0], logits.images());
     assert_eq!(labels.len(), samples, "one label an image");

@@ -57,7 +57,7 @@ impl<T: Scalar> Network<T> {
         Self { input, mean: vec![0.0; input.iter().product()], sequences: false, layers: Vec::new() }
     }
 
-    /// A network over sequences of `features` values a step, without layers.
+    /// A network over sequences of `features` values per step, without layers.
     pub fn of_sequences(features: usize) -> Self {
         Self { input: [features, 1, 1], mean: Vec::new(), sequences: true, layers: Vec::new() }
     }

@@ -6,14 +6,14 @@ use hccr_random::Rng;
 use hccr_tensor::Scalar;
 use rayon::prelude::*;
 
-/// Sequences a chunk. Larger ones make larger matrix products of each step, smaller ones more work to divide.
+/// Sequences per chunk. Larger ones make larger matrix products of each step, smaller ones more work to divide.
 pub const CHUNK_SEQUENCES: usize = 32;
 
 /// Mini-batches that are sorted by length together: enough for like lengths to meet, few enough to stay random.
 const POOL_BATCHES: usize = 16;
 
 impl<T: Scalar> Batch<T> {
-    /// A batch of sequences, each of them rows of `features` values, one row a step.
+    /// A batch of sequences, each of them rows of `features` values, one row per step.
     ///
     /// # Panics
     /// Where a sequence has no steps, or its length is no multiple of `features`.

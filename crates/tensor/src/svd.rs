@@ -15,7 +15,7 @@ pub struct Svd<T> {
     pub u: Array2<T>,
     /// Singular values, descending.
     pub s: Array1<T>,
-    /// Right singular vectors, one a row.
+    /// Right singular vectors, one per row.
     pub vt: Array2<T>,
 }
 

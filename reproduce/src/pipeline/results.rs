@@ -124,7 +124,7 @@ fn sheet(model: &Model, test: &impl SampleSet) -> Result<Vec<(usize, usize, f32)
     let mut input = Vec::new();
     (0..count)
         .map(|s| {
-            // A step that shares no factor with the samples a class, so that writers vary too.
+            // A step that shares no factor with the samples per class, so that writers vary too.
             let i = (s * samples / count + s * 7) % samples;
             test.fill_input(i, &mut input);
             let logits = session.run(&input)?;

@@ -6,7 +6,7 @@ const SAMPLED: usize = 1 << 15;
 /// Shares of the range seen that are tried, at either end.
 const SHARES: [f32; 12] = [1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.65, 0.6, 0.55, 0.5, 0.45];
 
-/// 256 values a step apart, one of them zero: see `Op::FakeQuantize`.
+/// 256 values at even distances, one of them zero: see `Op::FakeQuantize`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Grid {
     pub(super) scale: f32,

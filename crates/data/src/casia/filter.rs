@@ -26,7 +26,7 @@ pub struct CasiaLimits {
 }
 
 impl Default for CasiaLimits {
-    /// 512 MiB a member, 8 GiB in all, a million characters: each of HWDB's archives, but not all of them at once.
+    /// 512 MiB per member, 8 GiB in all, a million characters: each of HWDB's archives, but not all of them at once.
     fn default() -> Self {
         Self { member_bytes: 512 << 20, total_bytes: 8 << 30, samples: 1_000_000 }
     }

@@ -1,5 +1,5 @@
 //! What the files of CASIA's handwriting data have in common, whether they hold images (`gnt`) or pen trajectories
-//! (`pot`): they are records one after another, one a character, in files one a writer, in folders and archives.
+//! (`pot`): they are records one after another, one per character, in one file per writer, in folders and archives.
 
 mod error;
 mod filter;

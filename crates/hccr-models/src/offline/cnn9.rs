@@ -23,7 +23,7 @@ const FC1_FEATURES: usize = 1024;
 /// HCCR-CNN9Layer with every layer's width multiplied by `width` (1 is the thesis's) and rounded to multiples of 8.
 ///
 /// Input 1 x 96 x 96. Every convolution is 3x3, stride 1, padding 1, then batch normalization without affine
-/// parameters, PRelu with one slope a channel, and in five places the thesis's pooling. The convolutions have no bias:
+/// parameters, PRelu with one slope per channel, and in five places the thesis's pooling. The convolutions have no bias:
 /// the mean that batch normalization subtracts would cancel it.
 ///
 /// # Errors

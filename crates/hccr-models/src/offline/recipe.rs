@@ -1,8 +1,8 @@
 //! The configuration of the offline pipeline.
 
 use crate::pipeline::{
-    Baseline, Budget, Comparison, Expansion, GraphOptimization, Integers, Pruning, PruningConfig, Redundancy, Sharing,
-    Stages, Thresholds,
+    Baseline, Comparison, Expansion, GraphOptimization, Integers, Pruning, PruningConfig, Reduction, Redundancy,
+    Sharing, Stages, Thresholds,
 };
 use crate::recipe::{self, Recipe, Tier, phase, pruning, scaled, simulator};
 use hccr_compress::{Block, CraConfig, GslreConfig, Ranks};
@@ -54,9 +54,9 @@ impl OfflineRecipe {
                     stop_drop: 0.1,
                     max_sparsity: 0.97,
                 },
-                budget: match tier {
-                    Tier::Smoke => Budget { macs_ratio: 4.0, weights_ratio: 4.0 },
-                    _ => Budget { macs_ratio: 9.2, weights_ratio: 6.2 },
+                reduction: match tier {
+                    Tier::Smoke => Reduction { macs_ratio: 4.0, weights_ratio: 4.0 },
+                    _ => Reduction { macs_ratio: 9.2, weights_ratio: 6.2 },
                 },
                 adw: pruning(adw, 0.02, 8),
                 label_bits: [5, 4],
@@ -78,7 +78,7 @@ impl OfflineRecipe {
 
     /// The stages of the pipeline, in order; `seed` chooses the samples that the integers' ranges are measured on.
     pub fn stages(&self, seed: u64) -> Stages<ImageSet, Sgd> {
-        let Recipe { baseline, cra, budget, adw, label_bits: [convolution, matrix], sharing, .. } = &self.common;
+        let Recipe { baseline, cra, reduction, adw, label_bits: [convolution, matrix], sharing, .. } = &self.common;
         let compared = |name, thresholds, block| {
             Box::new(Comparison::new(name, thresholds, PruningConfig { block, ..self.comparison.clone() }))
         };
@@ -86,7 +86,7 @@ impl OfflineRecipe {
         vec![
             Box::new(Baseline::new(baseline.clone())),
             Box::new(Expansion::new(self.gslre.clone())),
-            Box::new(Redundancy::new(cra.clone(), *budget)),
+            Box::new(Redundancy::new(cra.clone(), *reduction)),
             Box::new(Pruning::new(adw.clone())),
             Box::new(Sharing::new(*convolution, *matrix, sharing.clone())),
             Box::new(GraphOptimization::default()),

@@ -8,7 +8,7 @@ use hccr_runtime::shape::LinearParams;
 
 /// Two LSTM layers over the steps of an ink, the mean of their outputs over time, and a fully connected layer.
 ///
-/// Input: sequences of six features a step ([`hccr_runtime::ink::Step`]). Names: `lstm1_x`, `lstm1_h`, `lstm2_x`, `lstm2_h`,
+/// Input: sequences of six features per step ([`hccr_runtime::ink::Step`]). Names: `lstm1_x`, `lstm1_h`, `lstm2_x`, `lstm2_h`,
 /// `fc`. The thesis's stacked LSTM; its sizes are not published, 100 and 512 units are one fit.
 ///
 /// # Errors

@@ -1,7 +1,7 @@
 //! The configuration of the online pipeline.
 
 use super::sequences::{Augmentation, SequenceSet};
-use crate::pipeline::{Baseline, Budget, Decomposition, GraphOptimization, Pruning, Redundancy, Sharing, Stages};
+use crate::pipeline::{Baseline, Decomposition, GraphOptimization, Pruning, Reduction, Redundancy, Sharing, Stages};
 use crate::recipe::{self, Recipe, Tier, phase, pruning, scaled, simulator};
 use hccr_compress::{Block, CraConfig, MatrixRanks, SvdConfig};
 use hccr_nn_train::{Adam, Clipped};
@@ -48,9 +48,9 @@ impl OnlineRecipe {
                     stop_drop: 0.15,
                     max_sparsity: 0.97,
                 },
-                budget: match tier {
-                    Tier::Smoke => Budget { macs_ratio: 6.0, weights_ratio: 4.0 },
-                    _ => Budget { macs_ratio: 31.5, weights_ratio: 20.0 },
+                reduction: match tier {
+                    Tier::Smoke => Reduction { macs_ratio: 6.0, weights_ratio: 4.0 },
+                    _ => Reduction { macs_ratio: 31.5, weights_ratio: 20.0 },
                 },
                 adw: pruning(adw, 0.002, 8),
                 label_bits: [5, 4],
@@ -67,11 +67,11 @@ impl OnlineRecipe {
 
     /// The stages of the pipeline, in order. Sequences have no quantized form.
     pub fn stages(&self) -> Stages<SequenceSet, Clipped<Adam>> {
-        let Recipe { baseline, cra, budget, adw, label_bits: [convolution, matrix], sharing, .. } = &self.common;
+        let Recipe { baseline, cra, reduction, adw, label_bits: [convolution, matrix], sharing, .. } = &self.common;
         vec![
             Box::new(Baseline::new(baseline.clone())),
             Box::new(Decomposition::new(self.svd.clone())),
-            Box::new(Redundancy::new(cra.clone(), *budget)),
+            Box::new(Redundancy::new(cra.clone(), *reduction)),
             Box::new(Pruning::new(adw.clone())),
             Box::new(Sharing::new(*convolution, *matrix, sharing.clone())),
             Box::new(GraphOptimization::default()),

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// A list of stages, and how far they are.
+#[derive(Debug)]
 pub struct Pipeline<'a, S, O> {
     /// What tells this run from others: a checkpoint of another one is refused.
     identity: String,
@@ -60,7 +61,7 @@ pub enum PipelineError {
 impl fmt::Display for PipelineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Stage { stage, source } => write!(f, "stage {stage}: {source}"),
+            Self::Stage { stage, .. } => write!(f, "stage {stage} failed"),
             Self::Checkpoint(e) => write!(f, "{e}"),
             Self::OtherRun { path, identity } => {
                 write!(f, "the checkpoint {} is of another run ({identity})", path.display())
@@ -69,22 +70,19 @@ impl fmt::Display for PipelineError {
     }
 }
 
-impl std::error::Error for PipelineError {}
+impl std::error::Error for PipelineError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Stage { source, .. } => Some(&**source),
+            Self::Checkpoint(e) => e.source(),
+            Self::OtherRun { .. } => None,
+        }
+    }
+}
 
 impl From<CheckpointError> for PipelineError {
     fn from(e: CheckpointError) -> Self {
         Self::Checkpoint(e)
-    }
-}
-
-impl<S, O> fmt::Debug for Pipeline<'_, S, O> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { identity, current, seconds, .. } = self;
-        f.debug_struct("Pipeline")
-            .field("identity", identity)
-            .field("current", current)
-            .field("seconds", seconds)
-            .finish()
     }
 }
 

@@ -70,8 +70,8 @@ pub enum Measured<'a> {
     Nothing,
 }
 
-/// A state as bytes; implemented for everything that serde reads and writes.
-pub trait Saved {
+/// A state as bytes; implemented for everything that serde reads and writes and that can be shown.
+pub trait Saved: std::fmt::Debug {
     /// The state as bytes.
     ///
     /// # Errors
@@ -85,7 +85,7 @@ pub trait Saved {
     fn restore(&mut self, bytes: &[u8]) -> Result<(), String>;
 }
 
-impl<T: Serialize + DeserializeOwned> Saved for T {
+impl<T: Serialize + DeserializeOwned + std::fmt::Debug> Saved for T {
     fn to_bytes(&self) -> Result<Vec<u8>, String> {
         checkpoint::encode(self)
     }

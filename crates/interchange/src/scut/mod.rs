@@ -16,7 +16,7 @@ use hccr_runtime::{Model, ModelBuilder, Op, Weight};
 use reader::Reader;
 use std::collections::BTreeSet;
 
-/// Largest file that is read; the release has 2,455,133 bytes. Decoding takes at most 20 bytes a byte.
+/// Largest file that is read; the release has 2,455,133 bytes. Decoding takes at most 20 bytes per byte of the file.
 pub const MAX_BYTES: usize = 3 << 20;
 /// Most weights that all layers may have together, zeros included; the release has 8,157,920.
 const MAX_WEIGHTS: usize = 12 << 20;

@@ -35,7 +35,7 @@ pub struct NormPReluPool<T> {
     channels: usize,
     /// Batch normalization.
     pub norm: Option<Norm<T>>,
-    /// Slopes of the PRelu, one a channel.
+    /// Slopes of the PRelu, one per channel.
     pub prelu: Option<Param<T>>,
     /// Max pooling.
     #[serde(with = "crate::params_serde::pool")]

@@ -2,8 +2,7 @@
 
 use super::pruning::PruningConfig;
 use crate::SampleSet;
-use crate::pipeline::run::{Run, StageError};
-use crate::pipeline::stage::{Measured, Output, Stage};
+use crate::pipeline::{Measured, Output, Run, Stage, StageError};
 use hccr_compress::{Adw, Progress, Strategy, Targets, Trainer};
 use hccr_nn_train::Optimizer;
 use serde::{Deserialize, Serialize};

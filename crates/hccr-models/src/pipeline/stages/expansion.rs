@@ -1,8 +1,7 @@
 //! The stage that makes convolutions low-rank: GSLRE.
 
 use crate::SampleSet;
-use crate::pipeline::run::{Run, StageError};
-use crate::pipeline::stage::{Measured, Output, Stage};
+use crate::pipeline::{Measured, Output, Run, Stage, StageError};
 use hccr_compress::{Gslre, GslreConfig, Progress, Trainer};
 use hccr_nn_train::Optimizer;
 use serde::{Deserialize, Serialize};

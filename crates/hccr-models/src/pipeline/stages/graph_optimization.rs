@@ -1,8 +1,7 @@
 //! The stage that rewrites the model by the passes of graph optimization.
 
 use crate::SampleSet;
-use crate::pipeline::run::{Run, StageError};
-use crate::pipeline::stage::{Measured, Output, Stage};
+use crate::pipeline::{Measured, Output, Run, Stage, StageError};
 use hccr_compress::Progress;
 use hccr_nn_train::Optimizer;
 use hccr_runtime::Model;

@@ -1,8 +1,7 @@
 //! The stage that turns the model of a network of images into one of integers.
 
 use crate::SampleSet;
-use crate::pipeline::run::{Run, StageError};
-use crate::pipeline::stage::{Measured, Output, Stage};
+use crate::pipeline::{Measured, Output, Run, Stage, StageError};
 use hccr_compress::{Progress, QuantizeError, quantize};
 use hccr_nn_train::Optimizer;
 use hccr_random::Rng;

@@ -17,5 +17,5 @@ pub use expansion::Expansion;
 pub use graph_optimization::GraphOptimization;
 pub use integers::{Integers, quantized_for};
 pub use pruning::{Pruning, PruningConfig};
-pub use redundancy::{Budget, Redundancy};
+pub use redundancy::{Reduction, Redundancy};
 pub use sharing::Sharing;

@@ -1,8 +1,7 @@
 //! The stage that prunes to the targets: ADW.
 
 use crate::SampleSet;
-use crate::pipeline::run::{Run, StageError};
-use crate::pipeline::stage::{Measured, Output, Stage};
+use crate::pipeline::{Measured, Output, Run, Stage, StageError};
 use hccr_compress::{Adw, AdwConfig, Block, LayerInfo, Phase, Progress, Strategy, Targets, Trainer};
 use hccr_nn_train::Optimizer;
 use serde::{Deserialize, Serialize};

@@ -1,30 +1,29 @@
 //! The stage that measures how redundant each layer is, and chooses what pruning aims at: CRA.
 
 use crate::SampleSet;
-use crate::pipeline::run::{Run, StageError};
-use crate::pipeline::stage::{Measured, Output, Stage};
-use hccr_compress::{Cra, CraConfig, Progress, Targets, Trainer};
+use crate::pipeline::{Measured, Output, Run, Stage, StageError};
+use hccr_compress::{Budget, Cra, CraConfig, Progress, Targets, Trainer};
 use hccr_nn_train::Optimizer;
 use hccr_runtime::Model;
 use serde::{Deserialize, Serialize};
 
 /// What pruning has to bring a network down to, relative to the first model of the pipeline.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Budget {
+pub struct Reduction {
     /// Its multiply-accumulates over those on non-zero weights.
     pub macs_ratio: f64,
     /// Its weights over the non-zero ones.
     pub weights_ratio: f64,
 }
 
-impl Budget {
+impl Reduction {
     /// In numbers, for samples of so many steps.
-    fn of(self, baseline: &Model, steps: f64) -> Result<hccr_compress::Budget, StageError> {
+    fn budget(self, baseline: &Model, steps: f64) -> Budget {
         let macs: f64 = baseline.costs().iter().map(|c| c.dense_macs as f64 * c.runs(steps)).sum();
-        Ok(hccr_compress::Budget {
+        Budget {
             nonzero_macs: (macs / self.macs_ratio) as u64,
             nonzeros: Some((baseline.weight_elements() as f64 / self.weights_ratio) as u64),
-        })
+        }
     }
 }
 
@@ -32,15 +31,15 @@ impl Budget {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Redundancy {
     config: CraConfig,
-    budget: Budget,
+    reduction: Reduction,
     work: Option<Cra>,
     targets: Option<Targets>,
 }
 
 impl Redundancy {
-    /// An analysis as `config` has it, of all layers where it lists none, that chooses the targets which meet `budget`.
-    pub fn new(config: CraConfig, budget: Budget) -> Self {
-        Self { config, budget, work: None, targets: None }
+    /// An analysis as `config` has it, of all layers where it lists none, that chooses the targets which meet `reduction`.
+    pub fn new(config: CraConfig, reduction: Reduction) -> Self {
+        Self { config, reduction, work: None, targets: None }
     }
 }
 
@@ -65,7 +64,7 @@ impl<S: SampleSet, O: Optimizer + Clone> Stage<S, O> for Redundancy {
         if cra.is_done() {
             let first = run.models().first().ok_or("no stage before it left a model")?;
             let steps = run.trainer.train_set().mean_steps().round();
-            let budget = self.budget.of(&Model::from_bytes(&first.file)?, steps)?;
+            let budget = self.reduction.budget(&Model::from_bytes(&first.file)?, steps);
             let targets = cra.targets_for_budget(&layers, budget)?;
             self.targets = Some(targets.clone());
             run.set_targets(targets);

@@ -1,8 +1,7 @@
 //! The stage that makes the weights of each layer share a few values.
 
 use crate::SampleSet;
-use crate::pipeline::run::{Run, StageError};
-use crate::pipeline::stage::{Measured, Output, Stage};
+use crate::pipeline::{Measured, Output, Run, Stage, StageError};
 use hccr_compress::{LayerInfo, LayerKind, Phase, Progress, Sharing as Work, SharingConfig, Trainer};
 use hccr_nn_train::Optimizer;
 use serde::{Deserialize, Serialize};
