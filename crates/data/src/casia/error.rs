@@ -60,7 +60,7 @@ pub enum CasiaReason {
     Unwanted([u8; 2]),
     /// The bitmap is all white, or no stroke has a point.
     Blank,
-    /// GNT: a side is zero or above [`MAX_SIDE`].
+    /// GNT: a side is zero or above 4096.
     Sides {
         /// In pixels.
         width: u16,

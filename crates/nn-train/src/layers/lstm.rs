@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// Long short-term memory (Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000), without the product
-/// by the input, which is a [`Linear`] layer before it: `z = x + weight h`, `c = sigmoid(z_f) c + sigmoid(z_i) tanh(z_g)`,
+/// by the input, which is a [`Linear`](super::Linear) layer before it: `z = x + weight h`, `c = sigmoid(z_f) c + sigmoid(z_i) tanh(z_g)`,
 /// `h = sigmoid(z_o) tanh(c)`, with `h` and `c` zero before the first step.
 ///
 /// The bias is that of the layer before. The recurrent weight may be a product of two factors.
