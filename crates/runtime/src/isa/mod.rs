@@ -21,4 +21,4 @@ mod x86;
 pub use token::IsaKind;
 pub(crate) use token::Token;
 pub(crate) use tuning::{LEVEL_1_BYTES, LEVEL_2_BYTES, ProductTuning, Tuning};
-pub(crate) use vector::{Body, Isa, MAX_LANES, TABLE, round};
+pub(crate) use vector::{Body, Isa, MAX_LANES, TABLE, max_of_bytes, round};

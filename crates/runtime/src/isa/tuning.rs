@@ -33,6 +33,23 @@ pub(crate) struct Tuning {
     pub(crate) group_samples: usize,
 }
 
+impl Tuning {
+    /// As measured with AVX2; what other instruction sets of narrow vectors start from.
+    #[rustfmt::skip] // a table
+    pub(super) const NARROW: Self = Self {
+        sparse: 1.54, block: 1.36, winograd: 0.95, transform: 15.2, line: 11.4,
+        streamed: ProductTuning {
+            dense: 1.625, labels: 1.0, sparse: 2.5, row: 0.0, sliced: f64::INFINITY,
+            nonzero_byte: f64::INFINITY, beyond_cache: 1.0,
+        },
+        cached: ProductTuning {
+            dense: 1.0, labels: f64::INFINITY, sparse: 12.0, row: 300.0, sliced: f64::INFINITY,
+            nonzero_byte: f64::INFINITY, beyond_cache: 3.0,
+        },
+        pooled_vectors: 1.3, block_vectors: 2, winograd_tiles: &[6, 5, 4], group_samples: 2,
+    };
+}
+
 /// Costs of the forms of a matrix that multiplies a vector.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ProductTuning {

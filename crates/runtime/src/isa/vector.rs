@@ -109,11 +109,41 @@ pub(crate) trait Isa: Copy {
     }
 }
 
+/// Writes methods of an [`Isa`] as a table: `fn name(arguments) -> result = expression;`, the unsafe ones last.
+///
+/// Each is inlined into what lies behind the door: outside it would be a call, with its vectors in memory.
+macro_rules! methods {
+    (
+        $(fn $safe:ident($($a:ident: $t:ty),*) $(-> $r:ty)? = $e:expr;)*
+        $(unsafe fn $unsafe:ident($($ua:ident: $ut:ty),*) $(-> $ur:ty)? = $ue:expr;)*
+    ) => {
+        $(#[inline(always)]
+        #[allow(unused_unsafe)] // plain Rust and the instructions of WebAssembly need none
+        fn $safe(self, $($a: $t),*) $(-> $r)? {
+            // SAFETY: the token proves that the instruction set is available.
+            unsafe { $e }
+        })*
+        $(#[inline(always)]
+        unsafe fn $unsafe(self, $($ua: $ut),*) $(-> $ur)? {
+            // SAFETY: the token proves that the instruction set is available; the caller vouches for what pointers point to.
+            unsafe { $ue }
+        })*
+    };
+}
+pub(super) use methods;
+
 /// No instruction set here has wider vectors.
 pub(crate) const MAX_LANES: usize = 16;
 
 /// Elements of the table of [`Isa::lookup`]: as many as vector registers of every instruction set hold with room to spare.
 pub(crate) const TABLE: usize = 32;
+
+/// The larger bytes of two quads.
+#[inline(always)]
+pub(crate) fn max_of_bytes(a: f32, b: f32) -> f32 {
+    let (a, b) = (a.to_le_bytes(), b.to_le_bytes());
+    f32::from_le_bytes([a[0].max(b[0]), a[1].max(b[1]), a[2].max(b[2]), a[3].max(b[3])])
+}
 
 /// Adding and subtracting it rounds an `f32` below 2^22 to the nearest integer, ties to even: from 2^23 on, units are the last
 /// place.

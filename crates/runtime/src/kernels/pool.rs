@@ -2,7 +2,7 @@
 //! right edge.
 
 use super::kernel::{Facts, Io, Kernel};
-use crate::isa::{Body, Isa, MAX_LANES, Token};
+use crate::isa::{Body, Isa, MAX_LANES, Token, max_of_bytes};
 use crate::tensor::Layout;
 use crate::tensor::shape::Pool2dParams;
 
@@ -39,8 +39,7 @@ impl Order for Quads {
 
     #[inline(always)]
     fn max(a: f32, b: f32) -> f32 {
-        let (a, b) = (a.to_bits().to_le_bytes(), b.to_bits().to_le_bytes());
-        f32::from_bits(u32::from_le_bytes([a[0].max(b[0]), a[1].max(b[1]), a[2].max(b[2]), a[3].max(b[3])]))
+        max_of_bytes(a, b)
     }
 
     #[inline(always)]

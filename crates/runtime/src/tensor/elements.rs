@@ -10,7 +10,7 @@ pub(crate) struct Quantization {
 impl Quantization {
     /// A quad whose four bytes stand for zero.
     pub(crate) fn zeros(self) -> f32 {
-        f32::from_bits(u32::from_le_bytes([self.zero_point; 4]))
+        f32::from_le_bytes([self.zero_point; 4])
     }
 }
 
