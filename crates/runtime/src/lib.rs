@@ -13,6 +13,7 @@ pub mod ink;
 mod isa;
 #[allow(unsafe_code)]
 mod kernels;
+mod messages;
 mod model;
 mod recognizer;
 mod tensor;

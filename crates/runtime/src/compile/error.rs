@@ -1,7 +1,7 @@
 //! Why a plan cannot be made.
 
+use crate::messages::messages;
 use alloc::string::String;
-use core::fmt;
 
 /// A plan that could not be made.
 ///
@@ -35,16 +35,8 @@ pub enum PlanError {
     },
 }
 
-impl fmt::Display for PlanError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooLarge { layer, elements } => {
-                write!(f, "layer '{layer}' needs {elements} elements, too many to plan")
-            }
-            Self::IsaUnavailable { isa } => write!(f, "instruction set {isa} is not available on this CPU"),
-            Self::UnknownKernel { kernel } => write!(f, "there is no kernel {kernel}"),
-        }
-    }
+messages! { PlanError:
+    TooLarge { layer, elements } => "layer '{layer}' needs {elements} elements, too many to plan",
+    IsaUnavailable { isa } => "instruction set {isa} is not available on this CPU",
+    UnknownKernel { kernel } => "there is no kernel {kernel}",
 }
-
-impl core::error::Error for PlanError {}

@@ -1,6 +1,6 @@
 //! Why a run fails.
 
-use core::fmt;
+use crate::messages::messages;
 
 /// A run of a session or a batch that failed.
 ///
@@ -52,27 +52,13 @@ pub enum RunError {
     ForeignState,
 }
 
-impl fmt::Display for RunError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::InputLength { expected, found } => {
-                write!(f, "the input has {found} elements, the network expects {expected}")
-            }
-            Self::OutputLength { expected, found } => {
-                write!(f, "room for {found} output elements, the batch needs {expected}")
-            }
-            Self::NonFiniteInput { index } => write!(f, "input element {index} is NaN or infinite"),
-            Self::StepLength { features, found } => {
-                write!(f, "{found} elements are no whole number of steps of {features} features")
-            }
-            Self::EmptySequence => write!(f, "the sequence has no steps"),
-            Self::NotASequence => write!(f, "the input of the network is not a sequence"),
-            Self::IsASequence => {
-                write!(f, "sequences make no batch, since they differ in length; give each thread a session")
-            }
-            Self::ForeignState => write!(f, "the saved state belongs to another network"),
-        }
-    }
+messages! { RunError:
+    InputLength { expected, found } => "the input has {found} elements, the network expects {expected}",
+    OutputLength { expected, found } => "room for {found} output elements, the batch needs {expected}",
+    NonFiniteInput { index } => "input element {index} is NaN or infinite",
+    StepLength { features, found } => "{found} elements are no whole number of steps of {features} features",
+    EmptySequence => "the sequence has no steps",
+    NotASequence => "the input of the network is not a sequence",
+    IsASequence => "sequences make no batch, since they differ in length; give each thread a session",
+    ForeignState => "the saved state belongs to another network",
 }
-
-impl core::error::Error for RunError {}

@@ -1,7 +1,7 @@
 //! What is wrong with an image.
 
 use super::PixelFormat;
-use core::fmt;
+use crate::messages::messages;
 
 /// An image that cannot be recognized.
 ///
@@ -38,18 +38,9 @@ pub enum ImageError {
     },
 }
 
-impl fmt::Display for ImageError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Size { width, height, stride, format, bytes } => {
-                write!(f, "{bytes} bytes are no {width}x{height} pixels {format:?} in rows of {stride} bytes")
-            }
-            Self::Empty => write!(f, "the image has no ink"),
-            Self::OutputLen { expected, found } => {
-                write!(f, "a normalized image has {expected} bytes, there is memory for {found}")
-            }
-        }
-    }
+messages! { ImageError:
+    Size { width, height, stride, format, bytes } =>
+        "{bytes} bytes are no {width}x{height} pixels {format:?} in rows of {stride} bytes",
+    Empty => "the image has no ink",
+    OutputLen { expected, found } => "a normalized image has {expected} bytes, there is memory for {found}",
 }
-
-impl core::error::Error for ImageError {}

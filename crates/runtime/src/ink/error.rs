@@ -1,6 +1,6 @@
 //! What is wrong with an ink.
 
-use core::fmt;
+use crate::messages::messages;
 
 /// An ink that cannot be recognized or drawn.
 ///
@@ -30,17 +30,9 @@ pub enum InkError {
     },
 }
 
-impl fmt::Display for InkError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NonFinitePoint { stroke, point } => {
-                write!(f, "point {point} of stroke {stroke} is NaN or infinite")
-            }
-            Self::Empty => write!(f, "the ink has no points"),
-            Self::WritingBox => write!(f, "a writing box needs finite edges and positive sides"),
-            Self::Canvas { size } => write!(f, "an ink cannot be drawn so on {size}x{size} pixels"),
-        }
-    }
+messages! { InkError:
+    NonFinitePoint { stroke, point } => "point {point} of stroke {stroke} is NaN or infinite",
+    Empty => "the ink has no points",
+    WritingBox => "a writing box needs finite edges and positive sides",
+    Canvas { size } => "an ink cannot be drawn so on {size}x{size} pixels",
 }
-
-impl core::error::Error for InkError {}

@@ -1,5 +1,6 @@
 //! What is wrong with a graph, or with the bytes of a model file.
 
+use crate::messages::messages;
 use alloc::string::String;
 use core::fmt;
 
@@ -72,29 +73,10 @@ pub enum FormatError {
     InvalidModel(ModelError),
 }
 
-impl fmt::Display for FormatError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotAModel => write!(f, "not a model file: it does not start with the magic bytes"),
-            Self::UnsupportedVersion { found } => write!(f, "model file version {found} is not supported"),
-            Self::Truncated { offset, what } => write!(f, "model file ends at byte {offset} within {what}"),
-            Self::Corrupt { offset, reason } => write!(f, "model file is corrupt near byte {offset}: {reason}"),
-            Self::InvalidModel(_) => write!(f, "the model file holds a graph that is not valid"),
-        }
-    }
-}
-
-impl core::error::Error for FormatError {
-    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        match self {
-            Self::InvalidModel(error) => Some(error),
-            _ => None,
-        }
-    }
-}
-
-impl From<ModelError> for FormatError {
-    fn from(error: ModelError) -> Self {
-        Self::InvalidModel(error)
-    }
+messages! { FormatError:
+    NotAModel => "not a model file: it does not start with the magic bytes",
+    UnsupportedVersion { found } => "model file version {found} is not supported",
+    Truncated { offset, what } => "model file ends at byte {offset} within {what}",
+    Corrupt { offset, reason } => "model file is corrupt near byte {offset}: {reason}",
+    InvalidModel(error: ModelError) => "the model file holds a graph that is not valid",
 }

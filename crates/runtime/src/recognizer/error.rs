@@ -1,8 +1,8 @@
 //! Why there is no recognizer.
 
 use crate::compile::PlanError;
+use crate::messages::messages;
 use crate::model::FormatError;
-use core::fmt;
 
 /// A recognizer that could not be made.
 ///
@@ -37,40 +37,12 @@ pub enum RecognizerError {
     Weight,
 }
 
-impl fmt::Display for RecognizerError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Format(_) => write!(f, "the bytes are no model file"),
-            Self::Unfit { needs } => write!(f, "the model is not one of this recognizer, which needs {needs}"),
-            Self::Plan(_) => write!(f, "the model cannot be planned"),
-            Self::UnknownCharacter { character } => {
-                write!(f, "the recognizer does not know the character '{character}'")
-            }
-            Self::NoCharacters => write!(f, "an answer cannot be restricted to no characters"),
-            Self::DifferentLabels => write!(f, "the recognizers to be fused have different labels"),
-            Self::Weight => write!(f, "the weight of a fusion must lie from 0 to 1"),
-        }
-    }
-}
-
-impl core::error::Error for RecognizerError {
-    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        match self {
-            Self::Format(error) => Some(error),
-            Self::Plan(error) => Some(error),
-            _ => None,
-        }
-    }
-}
-
-impl From<FormatError> for RecognizerError {
-    fn from(error: FormatError) -> Self {
-        Self::Format(error)
-    }
-}
-
-impl From<PlanError> for RecognizerError {
-    fn from(error: PlanError) -> Self {
-        Self::Plan(error)
-    }
+messages! { RecognizerError:
+    Format(error: FormatError) => "the bytes are no model file",
+    Unfit { needs } => "the model is not one of this recognizer, which needs {needs}",
+    Plan(error: PlanError) => "the model cannot be planned",
+    UnknownCharacter { character } => "the recognizer does not know the character '{character}'",
+    NoCharacters => "an answer cannot be restricted to no characters",
+    DifferentLabels => "the recognizers to be fused have different labels",
+    Weight => "the weight of a fusion must lie from 0 to 1",
 }
