@@ -37,7 +37,7 @@ enum Cli {
         args: Vec<OsString>,
     },
     /// Time the runtime's layers on every instruction set, after holding the answers to the plain loops. The word
-    /// `size` alone: the bytes of a recogniser's binary; more than 600,000 without its model are an error.
+    /// `size` alone: the bytes of a recognizer's binary; more than 600,000 without its model are an error.
     Bench {
         /// Only the networks whose names contain one of these words: baseline, low-rank, svd, compressed, blocks, int8.
         networks: Vec<String>,

@@ -1,11 +1,11 @@
-//! `cargo xtask bench size`: bytes of a recogniser's binary.
+//! `cargo xtask bench size`: bytes of a recognizer's binary.
 
 use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// Most bytes of the smallest recogniser, without its model and image.
+/// Most bytes of the smallest recognizer, without its model and image.
 const LIMIT: u64 = 600_000;
 
 /// What both builds share: all that makes a binary small and costs no speed.
@@ -20,12 +20,12 @@ const OPTIONS: [&str; 8] = [
     "profile.release.codegen-units=1",
 ];
 
-/// Builds the two examples that recognise an embedded image, runs them, and prints their sizes.
+/// Builds the two examples that recognize an embedded image, runs them, and prints their sizes.
 ///
 /// # Errors
 /// Where one does not build or run, or the one without std is above [`LIMIT`].
 pub(crate) fn run(root: &Path) -> Result<()> {
-    ensure!(cfg!(target_os = "linux"), "the recogniser without std is for Linux");
+    ensure!(cfg!(target_os = "linux"), "the recognizer without std is for Linux");
     let data = root.join("crates/runtime/examples/data");
     let embedded = length(&data.join("tiny.hccr"))? + length(&data.join("character.gray"))?;
 
@@ -47,7 +47,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
         println!("{name}: {bytes} bytes, {embedded} of them model and image, {} the rest", bytes - embedded);
         rests.push(bytes - embedded);
     }
-    ensure!(rests[0] <= LIMIT, "a minimal recogniser has {} bytes without model and image, above {LIMIT}", rests[0]);
+    ensure!(rests[0] <= LIMIT, "a minimal recognizer has {} bytes without model and image, above {LIMIT}", rests[0]);
     Ok(())
 }
 

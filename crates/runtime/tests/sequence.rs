@@ -268,7 +268,7 @@ fn an_image_is_not_a_sequence() {
 
 #[test]
 fn vectors_and_steps_go_through_the_same_operations() {
-    // Normalisation and PRelu on each step, branches, two means, a softmax after one of them.
+    // Normalization and PRelu on each step, branches, two means, a softmax after one of them.
     let mut b = ModelBuilder::new(&[STEPS, 2]);
     let [mean, scale] = [vec![1.0, 2.0], vec![3.0, -1.0]].map(|values| b.dense("vector", &[2], values));
     b.push("norm", Op::BatchNorm { mean, scale, shift: None });
@@ -280,7 +280,7 @@ fn vectors_and_steps_go_through_the_same_operations() {
     let model = b.finish().unwrap();
     for isa in IsaKind::available() {
         let mut session = session(&model, isa);
-        // Normalised: (0, -4), (6, 4), (-9, 0).
+        // Normalized: (0, -4), (6, 4), (-9, 0).
         assert_eq!(session.run(&[1.0, 6.0, 3.0, -2.0, -2.0, 2.0]).unwrap(), [-1.0, 0.0], "{isa}");
         assert_eq!(session.output(1).unwrap(), [-7.0, 8.0 / 3.0], "{isa}");
         assert!((session.output(2).unwrap().iter().sum::<f32>() - 1.0).abs() < 1e-6);

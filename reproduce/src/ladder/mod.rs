@@ -86,7 +86,7 @@ pub(crate) fn offline(seed: u64) -> Result<Ladder> {
     let image: Vec<f32> = (0..96 * 96).map(|_| rng.range(-255.0, 255.0).max(0.0)).collect();
     let steps = [
         step("naive loops", Engine::Plain(Products::Naive), &unfolded, true),
-        step("unrolled and vectorised", Engine::Plain(Products::Vectorised), &unfolded, false),
+        step("unrolled and vectorized", Engine::Plain(Products::Vectorized), &unfolded, false),
         step("BLAS: im2col and OpenBLAS", Engine::Plain(Products::Blas), &unfolded, false),
         step("batch norm, PReLU and pools fused", Engine::Plain(Products::Blas), &folded, false),
         step("the runtime's kernels", Engine::Runtime, &folded, false),
@@ -109,7 +109,7 @@ pub(crate) fn online(seed: u64) -> Result<Ladder> {
     let rows: Vec<f32> = (0..STEPS * FEATURES).map(|_| rng.range(-1.0, 1.0)).collect();
     let steps = [
         step("naive loops", Engine::Plain(Products::Naive), &baseline, true),
-        step("unrolled and vectorised", Engine::Plain(Products::Vectorised), &baseline, false),
+        step("unrolled and vectorized", Engine::Plain(Products::Vectorized), &baseline, false),
         step("BLAS: OpenBLAS", Engine::Plain(Products::Blas), &baseline, false),
         step("the runtime's kernels", Engine::Runtime, &baseline, false),
         step("low-rank", Engine::Runtime, &low_rank, true),
@@ -119,7 +119,7 @@ pub(crate) fn online(seed: u64) -> Result<Ladder> {
     Ok(Ladder::new(Some(STEPS), climb(&steps, &rows, STEPS)?))
 }
 
-/// The model as it is trained: each PReLU an operation of its own, behind a batch normalisation.
+/// The model as it is trained: each PReLU an operation of its own, behind a batch normalization.
 fn unfolded(model: &Model, seed: u64) -> Model {
     let mut rng = Rng::new(seed, 0x1ade);
     let mut b = ModelBuilder::new(&model.inputs()[0]);
@@ -257,12 +257,12 @@ mod tests {
         let (trained, mut rng) = (unfolded(&model, 1), Rng::new(3, 0));
         let input: Vec<f32> = (0..72).map(|_| rng.range(-1.0, 1.0)).collect();
         let plain = |products, new_weights| step("rung", Engine::Plain(products), &trained, new_weights);
-        let [naive, vectorised, blas] =
-            [(Products::Naive, true), (Products::Vectorised, false), (Products::Blas, false)]
+        let [naive, vectorized, blas] =
+            [(Products::Naive, true), (Products::Vectorized, false), (Products::Blas, false)]
                 .map(|(p, new)| plain(p, new));
         let folded = hccr_graph_opt::optimize(&trained);
         let runtime = step("rung", Engine::Runtime, &folded, false);
-        let rungs = climb(&[naive, vectorised, blas, runtime], &input, 1).unwrap();
+        let rungs = climb(&[naive, vectorized, blas, runtime], &input, 1).unwrap();
         assert_eq!(rungs.iter().map(|rung| rung.in_runtime).collect::<Vec<_>>(), [false, false, false, true]);
         assert!(rungs.iter().all(|rung| rung.nonzero_macs == 72 * 36 + 180 && rung.runs >= MIN_RUNS as u64));
 

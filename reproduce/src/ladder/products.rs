@@ -12,7 +12,7 @@ pub(super) enum Products {
     /// The sums as the formula has them, one product after the other.
     Naive,
     /// Several sums side by side, in loops that the compiler turns into vector instructions.
-    Vectorised,
+    Vectorized,
     /// im2col, and OpenBLAS behind `hccr-tensor` and ndarray.
     Blas,
 }
@@ -29,7 +29,7 @@ impl Products {
     ) {
         match self {
             Self::Naive => convolve_naively(p, weight, (x, size), y),
-            Self::Vectorised => convolve_unrolled(p, weight, (x, size), y, scratch),
+            Self::Vectorized => convolve_unrolled(p, weight, (x, size), y, scratch),
             Self::Blas => {
                 let output = p.output_size(size).expect("a valid model");
                 let window =
@@ -48,7 +48,7 @@ impl Products {
         let rows = weight.len() / columns;
         let dot: fn(&[f32], &[f32]) -> f32 = match self {
             Self::Naive => |a, b| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>(),
-            Self::Vectorised => dot_unrolled,
+            Self::Vectorized => dot_unrolled,
             Self::Blas if x.len() == columns => {
                 // A product of matrices would copy the weight first.
                 let weight = ArrayView2::from_shape((rows, columns), weight).expect("a valid model");

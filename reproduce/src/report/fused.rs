@@ -1,25 +1,25 @@
-//! Two recognisers on one ink, alone and fused.
+//! Two recognizers on one ink, alone and fused.
 
 use super::number::percent;
 use super::table::{Table, mean_and_range};
 use super::types::{Fused, InkAccuracy};
 
-type Recogniser = fn(&Fused) -> &InkAccuracy;
+type Recognizer = fn(&Fused) -> &InkAccuracy;
 type Kind = fn(&InkAccuracy) -> f64;
 
-const RECOGNISERS: [(&str, Recogniser); 3] =
+const RECOGNIZERS: [(&str, Recognizer); 3] =
     [("online", |f| &f.online), ("offline", |f| &f.offline), ("fused", |f| &f.fused)];
 const KINDS: [(&str, Kind); 3] = [("as written", |a| a.plain), ("shuffled", |a| a.shuffled), ("joined", |a| a.joined)];
 
-/// Top-1 accuracy of each recogniser on each kind of ink: mean, and lowest to highest value, over the runs.
+/// Top-1 accuracy of each recognizer on each kind of ink: mean, and lowest to highest value, over the runs.
 pub(crate) fn table(runs: &[&Fused]) -> Table {
-    let cell = |recogniser: Recogniser, kind: Kind| {
-        mean_and_range(&runs.iter().map(|run| kind(recogniser(run))).collect::<Vec<_>>(), percent)
+    let cell = |recognizer: Recognizer, kind: Kind| {
+        mean_and_range(&runs.iter().map(|run| kind(recognizer(run))).collect::<Vec<_>>(), percent)
     };
-    let row = |(name, recogniser): (&str, Recogniser)| {
-        (name.to_owned(), KINDS.iter().map(|(_, kind)| cell(recogniser, *kind)).collect())
+    let row = |(name, recognizer): (&str, Recognizer)| {
+        (name.to_owned(), KINDS.iter().map(|(_, kind)| cell(recognizer, *kind)).collect())
     };
-    Table { head: KINDS.iter().map(|(name, _)| *name).collect(), rows: RECOGNISERS.map(row).into() }
+    Table { head: KINDS.iter().map(|(name, _)| *name).collect(), rows: RECOGNIZERS.map(row).into() }
 }
 
 /// What the table needs beside it.

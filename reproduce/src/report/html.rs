@@ -27,7 +27,7 @@ pub(crate) fn page(report: &Report, sheet: &[SheetItem]) -> Result<String> {
     if report.released.is_none() {
         body += &section("Plots", &figures(&plots::all(report)?));
     }
-    body += &section("One ink, two recognisers", &report.fused.as_ref().map_or(String::new(), one_ink));
+    body += &section("One ink, two recognizers", &report.fused.as_ref().map_or(String::new(), one_ink));
     body += &section("Ways of pruning, at their end", &pruning(&report.pruning_comparison));
     body += &section("Layers", &layers(&report.layers));
     body += &section("Writers", &report.released.as_ref().map_or(String::new(), released::writers));
@@ -174,7 +174,7 @@ fn pruning(runs: &[PruningRun]) -> String {
     table(&["", "pattern", "zeros %", "development top-1 %", "test top-1 %", "bytes", "min ms"], rows)
         + &paragraph(
             "Pattern: output channels × input channels, at one tap of the kernel, that lose their weights together. \
-             Neither shared values nor graph optimisation are in these bytes and times.",
+             Neither shared values nor graph optimization are in these bytes and times.",
         )
 }
 
@@ -246,7 +246,7 @@ fn samples(sheet: &[SheetItem]) -> Result<String> {
     let wrong = sheet.iter().filter(|item| item.truth != item.guess).count();
     html += "</div>\n";
     html += &paragraph(&format!(
-        "Test images, each with the true character and the probability of what was recognised. \
+        "Test images, each with the true character and the probability of what was recognized. \
          {wrong} of these {} are wrong and marked.",
         sheet.len()
     ));

@@ -47,7 +47,7 @@ pub(crate) fn note(ladder: &Ladder) -> String {
     let input = ladder.steps.map_or("an image".into(), |steps| format!("a sequence of {steps} steps"));
     format!(
         "Networks of the thesis's size with its {} classes and with random weights: bytes, MACs and times are real, and they \
-         recognise nothing. Times are those of {input}, MACs too. The logits of every rung were held to \
+         recognize nothing. Times are those of {input}, MACs too. The logits of every rung were held to \
          those of the naive loops on the same weights.",
         ladder.classes
     )

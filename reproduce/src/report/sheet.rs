@@ -1,4 +1,4 @@
-//! Sample images with what was recognised.
+//! Sample images with what was recognized.
 
 use anyhow::{Context, Result};
 use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};

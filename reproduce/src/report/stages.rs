@@ -184,7 +184,7 @@ pub(crate) fn check_alike(reports: &[Report]) -> Result<()> {
 }
 
 /// The stages of one pipeline's runs as Markdown: mean, and lowest to highest value, over the reports (one a seed), with
-/// the thesis's stages below; then the recognisers and kinds of ink, where the reports have them.
+/// the thesis's stages below; then the recognizers and kinds of ink, where the reports have them.
 pub(crate) fn markdown(reports: &[Report]) -> String {
     let stages = with_thesis(&reports.iter().collect::<Vec<_>>()).markdown("");
     let runs: Vec<&Fused> = reports.iter().filter_map(|report| report.fused.as_ref()).collect();

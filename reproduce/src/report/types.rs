@@ -184,7 +184,7 @@ pub(crate) struct PruningRun {
     /// Size of the model file; not in the first reports.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) bytes: Option<u64>,
-    /// Of the model file as pruning leaves it, batch normalisation not folded; not in the first reports.
+    /// Of the model file as pruning leaves it, batch normalization not folded; not in the first reports.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) min_ms: Option<f64>,
 }
@@ -275,7 +275,7 @@ pub(crate) struct ConfusedPair {
     pub(crate) test_samples: [u64; 2],
 }
 
-/// Top-1 accuracy of the two compressed recognisers on the same ink, alone and fused.
+/// Top-1 accuracy of the two compressed recognizers on the same ink, alone and fused.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Fused {
     pub(crate) online: InkAccuracy,
