@@ -308,6 +308,19 @@ fn values_that_others_read_stay_numbers() {
     }
 }
 
+/// Quads are laid out for images and vectors: a matrix of values stays one of numbers, and the answer is the same.
+#[test]
+fn values_of_two_dimensions_stay_numbers() {
+    for (rows, columns) in [(5, 7), (2, 7), (1, 4), (4, 1)] {
+        let mut random = Random::new(9, &[rows, columns]);
+        random.round("in", 0.125);
+        random.builder.push("flat", Op::Flatten);
+        random.linear("fc", [rows * columns, 6], 100);
+        let input = random.input(rows * columns);
+        check(&random.builder.finish().unwrap(), &input, &["f32_fake_quantize"], &format!("{rows} x {columns}"));
+    }
+}
+
 /// The largest sums that bytes and weights can make.
 #[test]
 fn extremes_do_not_overflow() {
