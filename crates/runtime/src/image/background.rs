@@ -1,6 +1,6 @@
 //! The grey of the paper behind the ink.
 
-use super::ink::{histogram, quantile};
+use super::gray::{histogram, quantile};
 use alloc::vec::Vec;
 use core::ops::Range;
 

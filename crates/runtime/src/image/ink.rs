@@ -1,7 +1,7 @@
 //! Finding the ink in photographs and scans: dark on light or light on dark, on an uneven and noisy background.
 
 use super::background::Background;
-use super::normalize::Gray;
+use super::gray::{Gray, histogram, quantile};
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -133,25 +133,6 @@ fn smooth(values: &[f32], width: usize, height: usize) -> Vec<f32> {
         smooth.extend((0..width).map(|x| mean(above[x], here[x], below[x])));
     }
     smooth
-}
-
-pub(super) fn histogram(values: impl Iterator<Item = u8>) -> [usize; 256] {
-    let mut counts = [0; 256];
-    values.for_each(|v| counts[usize::from(v)] += 1);
-    counts
-}
-
-/// The smallest value that `share` of the values do not exceed.
-pub(super) fn quantile(counts: &[usize; 256], share: f32) -> u8 {
-    let wanted = (counts.iter().sum::<usize>() as f32 * share) as usize;
-    let mut seen = 0;
-    for (value, &count) in counts.iter().enumerate() {
-        seen += count;
-        if seen > wanted {
-            return value as u8;
-        }
-    }
-    255
 }
 
 /// Sets connected pieces of ink to 0 that are too little for a stroke, measured against all the ink: margins do not count.

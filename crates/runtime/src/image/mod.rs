@@ -2,6 +2,7 @@
 
 mod background;
 mod error;
+mod gray;
 mod ink;
 mod normalize;
 mod resize;

@@ -1,16 +1,9 @@
 //! The thesis's normalization: size, place and contrast.
 
+use super::gray::Gray;
 use super::{Image, ImageError, ink, resize};
-use alloc::borrow::Cow;
 use alloc::vec;
 use alloc::vec::Vec;
-
-/// An image in grey, row-major, 255 white.
-pub(super) struct Gray<'a> {
-    pub(super) pixels: Cow<'a, [u8]>,
-    pub(super) width: usize,
-    pub(super) height: usize,
-}
 
 /// Writes `image` into `out` (`size * size` bytes, row-major) as the thesis's network expects it: inverted, so that ink
 /// is bright on 0, cropped to the ink, the longest side scaled to `size` with the aspect ratio kept, centred.
