@@ -1,7 +1,7 @@
 //! Finding the ink in photographs and scans: dark on light or light on dark, on an uneven and noisy background.
 
 use super::background::Background;
-use super::gray::{Gray, histogram, quantile};
+use super::gray::{Gray, histogram};
 use alloc::vec;
 use alloc::vec::Vec;
 
