@@ -101,6 +101,32 @@ pub(crate) trait Isa: Copy {
     /// The larger bytes of quads.
     fn max_bytes(self, a: Self::F32, b: Self::F32) -> Self::F32;
 
+    /// The first `LANES` of `values`; zeros where there are none.
+    #[inline(always)]
+    fn read(self, values: &[f32]) -> Self::F32 {
+        if values.len() >= Self::LANES {
+            // SAFETY: the slice has `LANES` elements.
+            return unsafe { self.load(values.as_ptr()) };
+        }
+        let mut lanes = [0.0; MAX_LANES];
+        lanes[..values.len()].copy_from_slice(values);
+        // SAFETY: `LANES` is at most `MAX_LANES`.
+        unsafe { self.load(lanes.as_ptr()) }
+    }
+
+    /// Writes as much of `v` as `out` has room for.
+    #[inline(always)]
+    fn write(self, v: Self::F32, out: &mut [f32]) {
+        if out.len() >= Self::LANES {
+            // SAFETY: the slice has `LANES` elements.
+            return unsafe { self.store(out.as_mut_ptr(), v) };
+        }
+        let mut lanes = [0.0; MAX_LANES];
+        // SAFETY: `LANES` is at most `MAX_LANES`.
+        unsafe { self.store(lanes.as_mut_ptr(), v) };
+        out.copy_from_slice(&lanes[..out.len()]);
+    }
+
     /// `x` for `x > 0`, `slope * x` otherwise; a slope of 1 gives `x` itself.
     #[inline(always)]
     fn prelu(self, x: Self::F32, slope: Self::F32) -> Self::F32 {

@@ -8,7 +8,7 @@ use super::kernel::{Facts, Io, Kernel};
 use super::layer::{Layer, LayerKernel};
 use super::pool::Order;
 use super::tiles::{TileBody, run_tile, tiles};
-use crate::isa::{Body, Isa, MAX_LANES, Token, Tuning};
+use crate::isa::{Body, Isa, Token, Tuning};
 use crate::tensor::shape::Conv2dParams;
 use crate::tensor::{LINE, Layout};
 use alloc::vec::Vec;
@@ -219,21 +219,14 @@ fn pool_across<I: Isa, P: Products>(isa: I, conv: &ConvPool<P>, plane: usize, do
         let out = &mut dst[conv.dst.row(plane + m, y)];
         assert!(2 * out.len().next_multiple_of(I::LANES) + 2 <= row.len());
         for x in (0..out.len()).step_by(I::LANES) {
-            // SAFETY: the loads end at element `2 * (x + LANES) + 2` at most; `LANES` is at most `MAX_LANES`.
-            unsafe {
+            // SAFETY: the loads end at element `2 * (x + LANES) + 2` at most.
+            let max = unsafe {
                 let p = row.as_ptr().add(2 * x);
                 let (left, middle) = isa.deinterleave(isa.load(p), isa.load(p.add(I::LANES)));
                 let (right, _) = isa.deinterleave(isa.load(p.add(2)), isa.load(p.add(I::LANES + 2)));
-                let max = P::Order::max_of_vectors(isa, P::Order::max_of_vectors(isa, left, middle), right);
-                if x + I::LANES <= out.len() {
-                    isa.store(out.as_mut_ptr().add(x), max);
-                } else {
-                    let mut lanes = [0.0; MAX_LANES];
-                    isa.store(lanes.as_mut_ptr(), max);
-                    let tail = &mut out[x..];
-                    tail.copy_from_slice(&lanes[..tail.len()]);
-                }
-            }
+                P::Order::max_of_vectors(isa, P::Order::max_of_vectors(isa, left, middle), right)
+            };
+            isa.write(max, &mut out[x..]);
         }
     }
 }

@@ -2,7 +2,7 @@
 //! right edge.
 
 use super::kernel::{Facts, Io, Kernel};
-use crate::isa::{Body, Isa, MAX_LANES, Token, max_of_bytes};
+use crate::isa::{Body, Isa, Token, max_of_bytes};
 use crate::tensor::Layout;
 use crate::tensor::shape::Pool2dParams;
 
@@ -146,15 +146,7 @@ fn row<I: Isa, O: Order>(isa: I, src: &[f32], rows: [usize; 3], width: usize, ou
         }
         // SAFETY: the rows ascend, and of the last one the elements up to `2 * (at + LANES)` lie within `src`.
         let max = unsafe { windows::<I, O>(isa, src.as_ptr(), rows, 2 * at) };
-        if out.len() < I::LANES {
-            let mut lanes = [0.0; MAX_LANES];
-            // SAFETY: `LANES` is at most `MAX_LANES`.
-            unsafe { isa.store(lanes.as_mut_ptr(), max) };
-            out.copy_from_slice(&lanes[..out.len()]);
-        } else {
-            // SAFETY: `at + LANES` is at most the length of `out`.
-            unsafe { isa.store(out.as_mut_ptr().add(at), max) };
-        }
+        isa.write(max, &mut out[at..]);
         x = at + I::LANES;
     }
     let last = out.len() - 1;

@@ -1,6 +1,8 @@
 //! Convolutions over flat pixels, cut into tiles of vectors that registers hold.
 
-use crate::isa::{Body, Isa};
+use super::kernel::{Facts, Io, Kernel};
+use super::layer::LayerKernel;
+use crate::isa::{Body, Isa, Token};
 use alloc::vec::Vec;
 
 /// Where a convolution over flat pixels reads and writes.
@@ -60,7 +62,13 @@ pub(crate) fn tiles(vectors: usize, most: usize) -> impl Iterator<Item = (usize,
 }
 
 /// A convolution over flat pixels: what it does to a tile of them.
-pub(crate) trait FlatConv {
+pub(crate) trait FlatConv: LayerKernel {
+    /// Output channels and pixels that it has in registers.
+    fn in_registers(token: Token) -> [usize; 2];
+
+    /// Bytes of the packed weights.
+    fn weight_bytes(&self) -> usize;
+
     /// Where it reads and writes.
     fn planes(&self) -> &FlatPlanes;
 
@@ -75,17 +83,34 @@ pub(crate) trait FlatConv {
     unsafe fn tile<I: Isa, const NV: usize>(&self, isa: I, src: *const f32, dst: *mut f32);
 }
 
+impl<C: FlatConv> Kernel for C {
+    fn facts(&self, token: Token) -> Facts {
+        Facts {
+            kind: C::NAME.into(),
+            tile: Some(C::in_registers(token)),
+            by_isa: true,
+            weight_bytes: self.weight_bytes(),
+            scratch_len: 0,
+            takes_groups: false,
+        }
+    }
+
+    fn run(&self, token: Token, Io { src, dst, extent, .. }: Io<'_>) {
+        token.enter(Pass { conv: self, src, dst, pixels: extent.of(self.planes().pixels) });
+    }
+}
+
 /// The pass of a [`FlatConv`] over the first `pixels` of its flat pixels.
 ///
 /// Pixels outside, channels inside: a tile's input stays in the first-level cache while the weights stream past.
-pub(crate) struct FlatPass<'a, C> {
-    pub(crate) conv: &'a C,
-    pub(crate) src: &'a [f32],
-    pub(crate) dst: &'a mut [f32],
-    pub(crate) pixels: usize,
+struct Pass<'a, C> {
+    conv: &'a C,
+    src: &'a [f32],
+    dst: &'a mut [f32],
+    pixels: usize,
 }
 
-impl<C: FlatConv> Body for FlatPass<'_, C> {
+impl<C: FlatConv> Body for Pass<'_, C> {
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
         let Self { conv, src, dst, pixels } = self;
@@ -119,5 +144,25 @@ impl<C: FlatConv> TileBody for Tile<'_, C> {
     unsafe fn run<I: Isa, const NV: usize>(self, isa: I) {
         // SAFETY: the caller vouches for the vectors.
         unsafe { self.conv.tile::<I, NV>(isa, self.src, self.dst) }
+    }
+}
+
+/// Writes the vectors of a tile's first `count` rows, `stride` elements apart.
+///
+/// # Safety
+/// `NV` vectors are writable at each of these rows, and there are `count`.
+#[inline(always)]
+pub(crate) unsafe fn store_rows<I: Isa, const NV: usize>(
+    isa: I,
+    rows: &[[I::F32; NV]],
+    count: usize,
+    to: *mut f32,
+    stride: usize,
+) {
+    for m in 0..count.min(rows.len()) {
+        for v in 0..NV {
+            // SAFETY: the caller vouches for the vectors.
+            unsafe { isa.store(to.add(m * stride + v * I::LANES), rows[m][v]) };
+        }
     }
 }

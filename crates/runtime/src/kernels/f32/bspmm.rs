@@ -3,11 +3,10 @@
 //! Where `MR` channels read the same inputs, each vector of pixels that is loaded feeds `MR` multiply-adds, and the rate is
 //! that of a dense product. Channels whose patterns differ are given zeros where another one has a weight.
 
-use super::conv;
+use super::{conv, tile};
 use crate::isa::{Isa, Token};
-use crate::kernels::kernel::{Facts, Io, Kernel};
 use crate::kernels::layer::{Epilogue, Layer, LayerKernel};
-use crate::kernels::tiles::{FlatConv, FlatPass, FlatPlanes};
+use crate::kernels::tiles::{FlatConv, FlatPlanes, store_rows};
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -70,24 +69,15 @@ impl LayerKernel for BlockSparseConv {
     }
 }
 
-impl Kernel for BlockSparseConv {
-    fn facts(&self, token: Token) -> Facts {
-        Facts {
-            kind: Self::NAME.into(),
-            tile: Some([MR, token.tuning().block_vectors * token.lanes()]),
-            by_isa: true,
-            weight_bytes: size_of_val(&*self.blocks) + size_of_val(&*self.ends),
-            scratch_len: 0,
-            takes_groups: false,
-        }
-    }
-
-    fn run(&self, token: Token, Io { src, dst, extent, .. }: Io<'_>) {
-        token.enter(FlatPass { conv: self, src, dst, pixels: extent.of(self.planes.pixels) });
-    }
-}
-
 impl FlatConv for BlockSparseConv {
+    fn in_registers(token: Token) -> [usize; 2] {
+        [MR, token.tuning().block_vectors * token.lanes()]
+    }
+
+    fn weight_bytes(&self) -> usize {
+        size_of_val(&*self.blocks) + size_of_val(&*self.ends)
+    }
+
     fn planes(&self) -> &FlatPlanes {
         &self.planes
     }
@@ -102,33 +92,17 @@ impl FlatConv for BlockSparseConv {
         let mut start = 0;
         for (group, &end) in self.ends.iter().enumerate() {
             let (channel, end) = (group * MR, end as usize);
-            let mut acc = [[isa.splat(0.0); NV]; MR];
-            for m in 0..MR {
-                acc[m] = [isa.splat(self.epilogue.bias[channel + m]); NV];
-            }
+            let mut sums = tile::biases::<I, NV, MR>(isa, &self.epilogue, channel);
             for block in &self.blocks[start..end] {
-                let mut x = [isa.splat(0.0); NV];
-                for v in 0..NV {
-                    // SAFETY: the caller vouches for `NV` vectors at each offset of the input.
-                    x[v] = unsafe { isa.load(src.add(block.offset as usize + v * I::LANES)) };
-                }
-                for m in 0..MR {
-                    let weight = isa.splat(block.values[m]);
-                    for v in 0..NV {
-                        acc[m][v] = isa.mul_add(weight, x[v], acc[m][v]);
-                    }
-                }
+                // SAFETY: the caller vouches for `NV` vectors at each offset of the input.
+                sums = unsafe { tile::add_products(isa, sums, src.add(block.offset as usize), &block.values) };
             }
             start = end;
-            for m in 0..MR.min(self.out_channels - channel) {
-                let slope = isa.splat(self.epilogue.slope[channel + m]);
-                for v in 0..NV {
-                    // SAFETY: the caller vouches for the vectors of every channel of the output.
-                    unsafe {
-                        let to = dst.add((channel + m) * self.planes.dst_plane + v * I::LANES);
-                        isa.store(to, isa.prelu(acc[m][v], slope));
-                    }
-                }
+            let outputs = tile::outputs(isa, &self.epilogue, channel, sums);
+            // SAFETY: the caller vouches for the vectors of every channel of the output.
+            unsafe {
+                let to = dst.add(channel * self.planes.dst_plane);
+                store_rows(isa, &outputs, self.out_channels - channel, to, self.planes.dst_plane);
             }
         }
     }

@@ -1,9 +1,9 @@
 //! Dense convolution of stride 1: an implicit GEMM over flat pixels, register-tiled.
 
+use super::tile;
 use crate::isa::{Isa, Token};
-use crate::kernels::kernel::{Facts, Io, Kernel};
 use crate::kernels::layer::{Epilogue, Layer, LayerKernel};
-use crate::kernels::tiles::{FlatConv, FlatPass, FlatPlanes};
+use crate::kernels::tiles::{FlatConv, FlatPlanes, store_rows};
 use crate::tensor::Aligned;
 
 /// Output channels of a register tile.
@@ -43,23 +43,6 @@ impl LayerKernel for DenseConv {
     }
 }
 
-impl Kernel for DenseConv {
-    fn facts(&self, token: Token) -> Facts {
-        Facts {
-            kind: Self::NAME.into(),
-            tile: Some([MR, NR_VECTORS * token.lanes()]),
-            by_isa: true,
-            weight_bytes: size_of_val(&*self.weights),
-            scratch_len: 0,
-            takes_groups: false,
-        }
-    }
-
-    fn run(&self, token: Token, Io { src, dst, extent, .. }: Io<'_>) {
-        token.enter(FlatPass { conv: self, src, dst, pixels: extent.of(self.planes.pixels) });
-    }
-}
-
 /// Panels of `mr` rows of a matrix, `[rows / mr][columns][mr]`; what the last one lacks is zero.
 pub(crate) fn pack_panels(weights: &[f32], columns: usize, mr: usize) -> Aligned<f32> {
     let rows = weights.len() / columns;
@@ -74,6 +57,14 @@ pub(crate) fn pack_panels(weights: &[f32], columns: usize, mr: usize) -> Aligned
 }
 
 impl FlatConv for DenseConv {
+    fn in_registers(token: Token) -> [usize; 2] {
+        [MR, NR_VECTORS * token.lanes()]
+    }
+
+    fn weight_bytes(&self) -> usize {
+        size_of_val(&*self.weights)
+    }
+
     fn planes(&self) -> &FlatPlanes {
         &self.planes
     }
@@ -85,52 +76,19 @@ impl FlatConv for DenseConv {
 
     #[inline(always)]
     unsafe fn tile<I: Isa, const NV: usize>(&self, isa: I, src: *const f32, dst: *mut f32) {
-        for channel in (0..self.out_channels).step_by(MR) {
-            // SAFETY: the caller vouches for the vectors of every channel.
-            unsafe { self.channels::<I, NV>(isa, channel, src, dst) };
-        }
-    }
-}
-
-impl DenseConv {
-    /// `MR` channels from `channel` on, of a tile of `NV` vectors of pixels.
-    ///
-    /// # Safety
-    /// As for [`FlatConv::tile`].
-    #[inline(always)]
-    unsafe fn channels<I: Isa, const NV: usize>(&self, isa: I, channel: usize, src: *const f32, dst: *mut f32) {
         let planes = &self.planes;
-        let panel = &self.weights[channel * planes.offsets.len()..][..MR * planes.offsets.len()];
-        let mut acc = [[isa.splat(0.0); NV]; MR];
-        for m in 0..MR {
-            acc[m] = [isa.splat(self.epilogue.bias[channel + m]); NV];
-        }
-        let mut w = panel.as_ptr();
-        for &offset in &planes.offsets {
-            // SAFETY: the caller vouches for `NV` vectors at each offset; `w` passes `MR` of the panel's weights an offset.
-            unsafe {
-                let p = src.add(offset as usize);
-                let mut x = [isa.splat(0.0); NV];
-                for v in 0..NV {
-                    x[v] = isa.load(p.add(v * I::LANES));
-                }
-                for m in 0..MR {
-                    let weight = isa.splat(*w.add(m));
-                    for v in 0..NV {
-                        acc[m][v] = isa.mul_add(weight, x[v], acc[m][v]);
-                    }
-                }
-                w = w.add(MR);
+        let panels = self.weights.chunks_exact(MR * planes.offsets.len());
+        for (channel, panel) in (0..self.out_channels).step_by(MR).zip(panels) {
+            let mut sums = tile::biases::<I, NV, MR>(isa, &self.epilogue, channel);
+            for (&offset, weights) in planes.offsets.iter().zip(panel.as_chunks().0) {
+                // SAFETY: the caller vouches for `NV` vectors at each offset of the input.
+                sums = unsafe { tile::add_products(isa, sums, src.add(offset as usize), weights) };
             }
-        }
-        for m in 0..MR.min(self.out_channels - channel) {
-            let slope = isa.splat(self.epilogue.slope[channel + m]);
-            for v in 0..NV {
-                // SAFETY: the caller vouches for the vectors of every channel of the output.
-                unsafe {
-                    let to = dst.add((channel + m) * planes.dst_plane + v * I::LANES);
-                    isa.store(to, isa.prelu(acc[m][v], slope));
-                }
+            let outputs = tile::outputs(isa, &self.epilogue, channel, sums);
+            // SAFETY: the caller vouches for the vectors of every channel of the output.
+            unsafe {
+                let to = dst.add(channel * planes.dst_plane);
+                store_rows(isa, &outputs, self.out_channels - channel, to, planes.dst_plane);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Products of numbers, for convolution and pooling in one pass.
 
 use super::conv::pack_panels;
+use super::tile;
 use crate::isa::{Isa, Tuning};
 use crate::kernels::conv_pool::{MR, Products};
 use crate::kernels::layer::{Epilogue, Layer};
@@ -50,30 +51,12 @@ impl Products for Numbers {
         src: *const f32,
     ) -> [[I::F32; NV]; MR] {
         let panel = &self.weights[channel * offsets.len()..][..MR * offsets.len()];
-        let mut sums = [[isa.splat(0.0); NV]; MR];
-        for m in 0..MR {
-            sums[m] = [isa.splat(self.epilogue.bias[channel + m]); NV];
+        let mut sums = tile::biases::<I, NV, MR>(isa, &self.epilogue, channel);
+        for (&offset, weights) in offsets.iter().zip(panel.as_chunks().0) {
+            // SAFETY: the caller vouches for the vectors.
+            sums = unsafe { tile::add_products(isa, sums, src.add(offset as usize), weights) };
         }
-        for (&offset, weights) in offsets.iter().zip(panel.chunks_exact(MR)) {
-            let mut x = [isa.splat(0.0); NV];
-            for v in 0..NV {
-                // SAFETY: the caller vouches for the vectors.
-                x[v] = unsafe { isa.load(src.add(offset as usize + v * I::LANES)) };
-            }
-            for m in 0..MR {
-                let weight = isa.splat(weights[m]);
-                for v in 0..NV {
-                    sums[m][v] = isa.mul_add(weight, x[v], sums[m][v]);
-                }
-            }
-        }
-        for m in 0..MR {
-            let slope = isa.splat(self.epilogue.slope[channel + m]);
-            for v in 0..NV {
-                sums[m][v] = isa.prelu(sums[m][v], slope);
-            }
-        }
-        sums
+        tile::outputs(isa, &self.epilogue, channel, sums)
     }
 
     fn bytes(&self) -> usize {

@@ -202,7 +202,7 @@ impl<W: Store, const SEVERAL: bool> Pass<'_, '_, W, SEVERAL> {
     #[inline(always)]
     fn outputs<I: Isa, const S: usize>(&mut self, isa: I, weights: impl Vectors, first: usize, sample: usize) -> usize {
         let linear = self.linear;
-        let [scale, bias, slope] = [&linear.scale, &linear.epilogue.bias, &linear.epilogue.slope];
+        let parameters = [&linear.scale, &linear.epilogue.bias, &linear.epilogue.slope];
         let outputs = (linear.out_features - first).min(4 * I::LANES);
         for samples in self.samples[sample..].chunks_exact_mut(S) {
             let sources = from_fn(|s| &samples[s].src[..linear.in_features]);
@@ -210,17 +210,11 @@ impl<W: Store, const SEVERAL: bool> Pass<'_, '_, W, SEVERAL> {
             // SAFETY: a panel has `MR` weights an input, and `first` is a multiple of `4 * LANES`, which divides `MR`.
             let sums = unsafe { sums::<I, S>(isa, sources, weights, at) };
             for (Sample { dst, .. }, sums) in samples.iter_mut().zip(sums) {
-                let mut values = [0.0; MR];
-                for (v, sum) in sums.into_iter().enumerate() {
-                    let at = first + v * I::LANES;
-                    // SAFETY: there are a scale, a bias and a slope for each row of each panel; `4 * LANES` is at most `MR`.
-                    unsafe {
-                        let y = isa.mul_add(sum, isa.load(scale.as_ptr().add(at)), isa.load(bias.as_ptr().add(at)));
-                        let y = isa.prelu(y, isa.load(slope.as_ptr().add(at)));
-                        isa.store(values.as_mut_ptr().add(v * I::LANES), y);
-                    }
+                for (v, out) in dst[first..first + outputs].chunks_mut(I::LANES).enumerate() {
+                    let [scale, bias, slope] = parameters.map(|values| &values[first + v * I::LANES..][..I::LANES]);
+                    let y = isa.mul_add(sums[v], isa.read(scale), isa.read(bias));
+                    isa.write(isa.prelu(y, isa.read(slope)), out);
                 }
-                dst[first..first + outputs].copy_from_slice(&values[..outputs]);
             }
         }
         self.samples.len() / S * S

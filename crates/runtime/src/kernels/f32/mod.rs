@@ -16,4 +16,5 @@ pub(crate) mod softmax;
 pub(crate) mod spmm;
 pub(crate) mod spmv;
 pub(crate) mod strided;
+mod tile;
 pub(crate) mod winograd;

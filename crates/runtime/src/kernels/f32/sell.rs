@@ -136,12 +136,9 @@ impl Body for Pass<'_> {
             let slope = &linear.epilogue.slope[slice * MR..][..MR];
             let mut sums = [0.0; MR];
             let first = round;
-            let mut part = 0;
-            while part < MR {
+            for part in (0..MR).step_by(2 * I::LANES) {
                 round = first;
-                // SAFETY: `part + 2 * LANES` is at most `MR`, which is the length of `bias`, `slope` and `sums`.
-                let mut acc =
-                    unsafe { [isa.load(bias.as_ptr().add(part)), isa.load(bias.as_ptr().add(part + I::LANES))] };
+                let mut acc = [isa.read(&bias[part..]), isa.read(&bias[part + I::LANES..])];
                 for (block, &end) in ends.iter().enumerate() {
                     let table = tables.get(block).unwrap_or(&last);
                     let end = end as usize;
@@ -162,13 +159,8 @@ impl Body for Pass<'_> {
                 }
                 for v in 0..2 {
                     let at = part + v * I::LANES;
-                    // SAFETY: as for the bias.
-                    unsafe {
-                        let y = isa.prelu(acc[v], isa.load(slope.as_ptr().add(at)));
-                        isa.store(sums.as_mut_ptr().add(at), y);
-                    }
+                    isa.write(isa.prelu(acc[v], isa.read(&slope[at..])), &mut sums[at..]);
                 }
-                part += 2 * I::LANES;
             }
             out.copy_from_slice(&sums[..out.len()]);
         }

@@ -5,10 +5,10 @@
 //! weight is broadcast once and multiplies one run of contiguous pixels. Nothing is gathered. The model is XNNPACK's
 //! spmm; blocks of input channels keep a tile's input in the first-level cache.
 
+use super::tile;
 use crate::isa::{Isa, LEVEL_1_BYTES, Token};
-use crate::kernels::kernel::{Facts, Io, Kernel};
 use crate::kernels::layer::{Epilogue, Layer, LayerKernel};
-use crate::kernels::tiles::{FlatConv, FlatPass, FlatPlanes};
+use crate::kernels::tiles::{FlatConv, FlatPlanes, store_rows};
 use crate::tensor::LINE;
 use crate::tensor::shape::Conv2dParams;
 use alloc::vec::Vec;
@@ -79,24 +79,15 @@ fn block(layer: &Layer<'_>, params: &Conv2dParams) -> usize {
     in_channels.div_ceil(in_channels.div_ceil(channels)) * kh * kw
 }
 
-impl Kernel for SparseConv {
-    fn facts(&self, token: Token) -> Facts {
-        Facts {
-            kind: Self::NAME.into(),
-            tile: Some([NR_VECTORS * token.lanes(), 1]),
-            by_isa: true,
-            weight_bytes: size_of_val(&*self.entries) + size_of_val(&*self.ends),
-            scratch_len: 0,
-            takes_groups: false,
-        }
-    }
-
-    fn run(&self, token: Token, Io { src, dst, extent, .. }: Io<'_>) {
-        token.enter(FlatPass { conv: self, src, dst, pixels: extent.of(self.planes.pixels) });
-    }
-}
-
 impl FlatConv for SparseConv {
+    fn in_registers(token: Token) -> [usize; 2] {
+        [NR_VECTORS * token.lanes(), 1]
+    }
+
+    fn weight_bytes(&self) -> usize {
+        size_of_val(&*self.entries) + size_of_val(&*self.ends)
+    }
+
     fn planes(&self) -> &FlatPlanes {
         &self.planes
     }
@@ -115,35 +106,24 @@ impl FlatConv for SparseConv {
             for channel in 0..channels {
                 // SAFETY: the caller vouches for the vectors of every channel of the output.
                 let to = unsafe { dst.add(channel * self.planes.dst_plane) };
-                let mut acc = [isa.splat(self.epilogue.bias[channel]); NV];
+                let mut sums = tile::biases::<I, NV, 1>(isa, &self.epilogue, channel);
                 if block > 0 {
                     for v in 0..NV {
                         // SAFETY: as above; the block before wrote these sums.
-                        acc[v] = unsafe { isa.load(to.add(v * I::LANES)) };
+                        sums[0][v] = unsafe { isa.load(to.add(v * I::LANES)) };
                     }
                 }
                 let end = self.ends[block + channel] as usize;
                 for entry in &self.entries[start..end] {
-                    let weight = isa.splat(entry.value);
                     // SAFETY: the caller vouches for `NV` vectors at each offset of the input.
-                    unsafe {
-                        let p = src.add(entry.offset as usize);
-                        for v in 0..NV {
-                            acc[v] = isa.mul_add(weight, isa.load(p.add(v * I::LANES)), acc[v]);
-                        }
-                    }
+                    sums = unsafe { tile::add_products(isa, sums, src.add(entry.offset as usize), &[entry.value]) };
                 }
                 start = end;
                 if block == last {
-                    let slope = isa.splat(self.epilogue.slope[channel]);
-                    for v in 0..NV {
-                        acc[v] = isa.prelu(acc[v], slope);
-                    }
+                    sums = tile::outputs(isa, &self.epilogue, channel, sums);
                 }
-                for v in 0..NV {
-                    // SAFETY: the caller vouches for the vectors of every channel of the output.
-                    unsafe { isa.store(to.add(v * I::LANES), acc[v]) };
-                }
+                // SAFETY: the caller vouches for the vectors of every channel of the output.
+                unsafe { store_rows(isa, &sums, 1, to, 0) };
             }
         }
     }

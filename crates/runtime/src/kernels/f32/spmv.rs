@@ -168,8 +168,7 @@ unsafe fn dot<I: Isa>(isa: I, indices: &[u16], weights: impl Vectors, first: usi
     }
     let mut sums = [0.0; SUMS * MAX_LANES];
     for v in 0..SUMS {
-        // SAFETY: `LANES` is at most `MAX_LANES`.
-        unsafe { isa.store(sums.as_mut_ptr().add(v * I::LANES), acc[v]) };
+        isa.write(acc[v], &mut sums[v * I::LANES..]);
     }
     let mut len = SUMS * I::LANES;
     while len > 1 {

@@ -1,12 +1,11 @@
 //! Convolution of stride 1 over quads: a matrix of blocks of four outputs by a quad times flat pixels. Blocks of zeros are not
 //! there.
 
-use super::epilogue::{ByteEpilogue, add_products};
+use super::epilogue::{ByteEpilogue, add_products, pack_quads};
 use super::layer::QuadLayer;
 use crate::isa::{Isa, Token};
-use crate::kernels::kernel::{Facts, Io, Kernel};
 use crate::kernels::layer::{Layer, LayerKernel};
-use crate::kernels::tiles::{FlatConv, FlatPass, FlatPlanes};
+use crate::kernels::tiles::{FlatConv, FlatPlanes, store_rows};
 use alloc::vec::Vec;
 
 /// Output channels of a block: those of a quad.
@@ -55,24 +54,15 @@ impl LayerKernel for ByteConv {
     }
 }
 
-impl Kernel for ByteConv {
-    fn facts(&self, token: Token) -> Facts {
-        Facts {
-            kind: Self::NAME.into(),
-            tile: Some([MR, token.tuning().block_vectors * token.lanes()]),
-            by_isa: true,
-            weight_bytes: size_of_val(&*self.blocks) + size_of_val(&*self.ends),
-            scratch_len: 0,
-            takes_groups: false,
-        }
-    }
-
-    fn run(&self, token: Token, Io { src, dst, .. }: Io<'_>) {
-        token.enter(FlatPass { conv: self, src, dst, pixels: self.planes.pixels });
-    }
-}
-
 impl FlatConv for ByteConv {
+    fn in_registers(token: Token) -> [usize; 2] {
+        [MR, token.tuning().block_vectors * token.lanes()]
+    }
+
+    fn weight_bytes(&self) -> usize {
+        size_of_val(&*self.blocks) + size_of_val(&*self.ends)
+    }
+
     fn planes(&self) -> &FlatPlanes {
         &self.planes
     }
@@ -97,16 +87,11 @@ impl FlatConv for ByteConv {
             // SAFETY: the caller vouches for the vectors of every plane of the output.
             unsafe {
                 if self.epilogue.makes_bytes() {
-                    for v in 0..NV {
-                        let quads = isa.pack([outputs[0][v], outputs[1][v], outputs[2][v], outputs[3][v]]);
-                        isa.store(dst.add(group * self.planes.dst_plane + v * I::LANES), quads);
-                    }
+                    let quads = pack_quads(isa, outputs);
+                    store_rows(isa, &[quads], 1, dst.add(group * self.planes.dst_plane), 0);
                 } else {
-                    for m in 0..MR.min(self.out_channels - channel) {
-                        for v in 0..NV {
-                            isa.store(dst.add((channel + m) * self.planes.dst_plane + v * I::LANES), outputs[m][v]);
-                        }
-                    }
+                    let to = dst.add(channel * self.planes.dst_plane);
+                    store_rows(isa, &outputs, self.out_channels - channel, to, self.planes.dst_plane);
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! Products of bytes, for convolution and pooling in one pass.
 
-use super::epilogue::{ByteEpilogue, add_products};
+use super::epilogue::{ByteEpilogue, add_products, pack_quads};
 use super::layer::QuadLayer;
 use crate::isa::{Isa, Tuning};
 use crate::kernels::conv_pool::{MR, Products};
@@ -60,9 +60,7 @@ impl Products for Quads {
             sums = unsafe { add_products(isa, sums, src.add(offset as usize), weights) };
         }
         let mut numbers = self.epilogue.finish_quad::<I, NV>(isa, channel, sums);
-        for v in 0..NV {
-            numbers[0][v] = isa.pack([numbers[0][v], numbers[1][v], numbers[2][v], numbers[3][v]]);
-        }
+        numbers[0] = pack_quads(isa, numbers);
         numbers
     }
 

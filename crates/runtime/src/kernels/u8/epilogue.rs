@@ -180,13 +180,18 @@ pub(crate) unsafe fn add_products<I: Isa, const NV: usize>(
     sums
 }
 
+/// The quads that the outputs of four channels make.
+#[inline(always)]
+pub(crate) fn pack_quads<I: Isa, const NV: usize>(isa: I, outputs: [[I::F32; NV]; 4]) -> [I::F32; NV] {
+    let mut quads = [isa.splat(0.0); NV];
+    for v in 0..NV {
+        quads[v] = isa.pack([outputs[0][v], outputs[1][v], outputs[2][v], outputs[3][v]]);
+    }
+    quads
+}
+
 /// A parameter of one output in every lane, or those of consecutive ones.
 #[inline(always)]
 fn parameter<I: Isa, const BY_LANE: bool>(isa: I, values: &[f32], output: usize) -> I::F32 {
-    if BY_LANE {
-        // SAFETY: the slice has `LANES` elements.
-        unsafe { isa.load(values[output..][..I::LANES].as_ptr()) }
-    } else {
-        isa.splat(values[output])
-    }
+    if BY_LANE { isa.read(&values[output..][..I::LANES]) } else { isa.splat(values[output]) }
 }

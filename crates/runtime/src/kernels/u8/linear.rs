@@ -3,7 +3,7 @@
 
 use super::epilogue::ByteEpilogue;
 use super::layer::QuadLayer;
-use crate::isa::{Body, Isa, MAX_LANES, Token};
+use crate::isa::{Body, Isa, Token};
 use crate::kernels::kernel::{Facts, GroupKernel, Io, Kernel, Sample};
 use crate::kernels::layer::{Layer, LayerKernel, LayerKind};
 use crate::tensor::Aligned;
@@ -276,7 +276,6 @@ impl<W: Store, const SEVERAL: bool> Pass<'_, '_, W, SEVERAL> {
     ) -> (V, usize) {
         let linear = self.linear;
         let at = panel * PANEL * I::LANES;
-        let left = linear.out_features - at;
         let mut behind = weights;
         for samples in self.samples[sample..].chunks_exact_mut(S) {
             behind = weights;
@@ -284,18 +283,12 @@ impl<W: Store, const SEVERAL: bool> Pass<'_, '_, W, SEVERAL> {
             // SAFETY: each panel has `PANEL` vectors for each offset, and each offset lies within each source.
             let outputs = unsafe { outputs_of_panel::<I, S>(isa, linear, at, &mut behind, sources) };
             for (Sample { dst, .. }, outputs) in samples.iter_mut().zip(outputs) {
-                let mut values = [[0.0; MAX_LANES]; PANEL];
                 if linear.epilogue.makes_bytes() {
-                    // SAFETY: `LANES` is at most `MAX_LANES`.
-                    unsafe { isa.store(values[0].as_mut_ptr(), isa.pack(outputs)) };
-                    let out = &mut dst[panel * I::LANES..][..left.div_ceil(PANEL).min(I::LANES)];
-                    out.copy_from_slice(&values[0][..out.len()]);
+                    let left = (linear.out_features - at).div_ceil(PANEL).min(I::LANES);
+                    isa.write(isa.pack(outputs), &mut dst[panel * I::LANES..][..left]);
                 } else {
-                    let out = dst[at..linear.out_features].chunks_mut(I::LANES);
-                    for ((out, values), output) in out.zip(&mut values).zip(outputs) {
-                        // SAFETY: as above.
-                        unsafe { isa.store(values.as_mut_ptr(), output) };
-                        out.copy_from_slice(&values[..out.len()]);
+                    for (out, output) in dst[at..linear.out_features].chunks_mut(I::LANES).zip(outputs) {
+                        isa.write(output, out);
                     }
                 }
             }

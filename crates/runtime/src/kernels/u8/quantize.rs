@@ -1,6 +1,6 @@
 //! From numbers to quads.
 
-use crate::isa::{Body, Isa, MAX_LANES, Token};
+use crate::isa::{Body, Isa, Token};
 use crate::kernels::kernel::{Facts, Io, Kernel};
 use crate::tensor::{Elements, Layout, Quantization};
 use alloc::vec::Vec;
@@ -61,7 +61,7 @@ impl Body for Channels<'_> {
                         let numbers = numbers(mean, src, from, 4 * channel + part, y);
                         bytes[part] = byte(isa, to, numbers, i * I::LANES);
                     }
-                    store(isa, isa.pack(bytes), quads);
+                    isa.write(isa.pack(bytes), quads);
                 }
             }
         }
@@ -82,18 +82,16 @@ impl Body for Pixels<'_> {
         for y in 0..from.height {
             let numbers = numbers(mean, src, from, 0, y);
             for (i, out) in dst[to_layout.row(0, y)].chunks_mut(I::LANES).enumerate() {
-                store(isa, byte(isa, to, numbers, i * I::LANES), out);
+                isa.write(byte(isa, to, numbers, i * I::LANES), out);
             }
         }
         // So far a byte is a number of its own. Each vector of quads is made of those from its own place on.
         for i in (0..len).step_by(I::LANES) {
             let mut bytes = [isa.splat(0.0); 4];
             for part in 0..4 {
-                let from = &dst[i + part..][..I::LANES];
-                // SAFETY: the slice has `LANES` elements.
-                bytes[part] = unsafe { isa.load(from.as_ptr()) };
+                bytes[part] = isa.read(&dst[i + part..][..I::LANES]);
             }
-            store(isa, isa.pack(bytes), &mut dst[i..i + I::LANES]);
+            isa.write(isa.pack(bytes), &mut dst[i..i + I::LANES]);
         }
     }
 }
@@ -108,36 +106,9 @@ fn numbers<'a>(mean: &'a [f32], src: &'a [f32], from: &Layout, channel: usize, y
 /// Bytes of the numbers from `x` on, as numbers that are not rounded yet, nor held to 0 to 255.
 #[inline(always)]
 fn byte<I: Isa>(isa: I, to: Quantization, [numbers, mean]: [&[f32]; 2], x: usize) -> I::F32 {
-    let mut number = load(isa, numbers, x);
+    let mut number = isa.read(&numbers[x..]);
     if !mean.is_empty() {
-        number = isa.mul_add(load(isa, mean, x), isa.splat(-1.0), number);
+        number = isa.mul_add(isa.read(&mean[x..]), isa.splat(-1.0), number);
     }
     isa.mul_add(number, isa.splat(1.0 / to.scale), isa.splat(f32::from(to.zero_point)))
-}
-
-/// A vector of the values from `x` on, or what there is of it.
-#[inline(always)]
-fn load<I: Isa>(isa: I, values: &[f32], x: usize) -> I::F32 {
-    let values = &values[x..];
-    if values.len() >= I::LANES {
-        // SAFETY: the slice has `LANES` elements.
-        return unsafe { isa.load(values.as_ptr()) };
-    }
-    let mut lanes = [0.0; MAX_LANES];
-    lanes[..values.len()].copy_from_slice(values);
-    // SAFETY: `LANES` is at most `MAX_LANES`.
-    unsafe { isa.load(lanes.as_ptr()) }
-}
-
-/// As much of a vector as `out` has room for.
-#[inline(always)]
-fn store<I: Isa>(isa: I, v: I::F32, out: &mut [f32]) {
-    if out.len() >= I::LANES {
-        // SAFETY: the slice has `LANES` elements.
-        return unsafe { isa.store(out.as_mut_ptr(), v) };
-    }
-    let mut lanes = [0.0; MAX_LANES];
-    // SAFETY: `LANES` is at most `MAX_LANES`.
-    unsafe { isa.store(lanes.as_mut_ptr(), v) };
-    out.copy_from_slice(&lanes[..out.len()]);
 }

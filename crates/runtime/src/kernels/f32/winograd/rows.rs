@@ -64,8 +64,7 @@ pub(super) fn channels_to_rows<I: Isa>(isa: I, mut pixels: [I::F32; PIXELS]) -> 
     }
     let mut rows = [0.0; PIXELS * MAX_LANES];
     for i in 0..PIXELS {
-        // SAFETY: `LANES` is at most `MAX_LANES`.
-        unsafe { isa.store(rows.as_mut_ptr().add(i * I::LANES), pixels[i]) };
+        isa.write(pixels[i], &mut rows[i * I::LANES..]);
     }
     rows
 }
