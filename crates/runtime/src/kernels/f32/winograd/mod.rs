@@ -20,7 +20,7 @@ use crate::kernels::layer::{Epilogue, Layer, LayerKernel};
 use crate::tensor::{Aligned, LINE, Layout};
 use core::ops::Range;
 use rows::{channels_to_rows, write_parts, write_rows};
-use transforms::{Four, POINTS, Two, kernel_points, line_inputs, line_outputs, square_inputs, square_outputs};
+use transforms::{Four, One, POINTS, Two, inputs_to_points, kernel_points, points_to_outputs};
 use weights::transform_weights;
 
 /// Vectors of output channels of a panel.
@@ -240,12 +240,12 @@ unsafe fn transform_inputs<I: Isa>(isa: I, conv: &WinogradConv, src: &[f32], row
                     let p = src.as_ptr().add(from + tile * width);
                     let to = inputs.add(channel * columns + i * across + tile);
                     match [height, width] {
-                        [4, 4] => square_inputs::<I, Four>(isa, p, row_stride, to, point_stride),
-                        [2, 2] => square_inputs::<I, Two>(isa, p, row_stride, to, point_stride),
-                        [4, _] => line_inputs::<I, Four>(isa, p, row_stride, true, to, point_stride),
-                        [_, 4] => line_inputs::<I, Four>(isa, p, row_stride, false, to, point_stride),
-                        [2, _] => line_inputs::<I, Two>(isa, p, row_stride, true, to, point_stride),
-                        _ => line_inputs::<I, Two>(isa, p, row_stride, false, to, point_stride),
+                        [4, 4] => inputs_to_points::<I, Four, Four>(isa, p, row_stride, to, point_stride),
+                        [2, 2] => inputs_to_points::<I, Two, Two>(isa, p, row_stride, to, point_stride),
+                        [4, _] => inputs_to_points::<I, Four, One>(isa, p, row_stride, to, point_stride),
+                        [_, 4] => inputs_to_points::<I, One, Four>(isa, p, row_stride, to, point_stride),
+                        [2, _] => inputs_to_points::<I, Two, One>(isa, p, row_stride, to, point_stride),
+                        _ => inputs_to_points::<I, One, Two>(isa, p, row_stride, to, point_stride),
                     }
                 }
             }
@@ -265,27 +265,22 @@ unsafe fn multiply_panel<I: Isa, const V: usize>(
     inputs: *const f32,
     products: *mut f32,
 ) {
-    let (points, columns) = (conv.points(), conv.columns());
-    let step = conv.tile_stride();
-    let weights = conv.weights[channel * points * conv.src.channels..].as_ptr();
+    let (points, columns, channels, step) = (conv.points(), conv.columns(), conv.src.channels, conv.tile_stride());
+    let (most, weights) = (I::TUNING.winograd_tiles[0], conv.weights[channel * points * channels..].as_ptr());
     for point in 0..points {
         for tile in (0..columns).step_by(conv.nr) {
             // SAFETY: each point has a panel of weights and a matrix of inputs, of which `nr` columns from `tile` on
             // are there, and as many rows of products.
             unsafe {
-                let w = weights.add(point * conv.src.channels * V * I::LANES);
+                let w = weights.add(point * channels * V * I::LANES);
                 let x = inputs.add(point * conv.point_stride() + tile);
                 let to = products.add(tile * step + point * V * I::LANES);
                 match conv.nr {
-                    12 if I::TUNING.winograd_tiles[0] == 12 => {
-                        multiply::<I, V, 12>(isa, conv.src.channels, w, x, columns, to, step)
-                    }
-                    9 if I::TUNING.winograd_tiles[0] == 12 => {
-                        multiply::<I, V, 9>(isa, conv.src.channels, w, x, columns, to, step)
-                    }
-                    6 => multiply::<I, V, 6>(isa, conv.src.channels, w, x, columns, to, step),
-                    5 => multiply::<I, V, 5>(isa, conv.src.channels, w, x, columns, to, step),
-                    _ => multiply::<I, V, 4>(isa, conv.src.channels, w, x, columns, to, step),
+                    12 if most == 12 => multiply::<I, V, 12>(isa, channels, w, x, columns, to, step),
+                    9 if most == 12 => multiply::<I, V, 9>(isa, channels, w, x, columns, to, step),
+                    6 => multiply::<I, V, 6>(isa, channels, w, x, columns, to, step),
+                    5 => multiply::<I, V, 5>(isa, channels, w, x, columns, to, step),
+                    _ => multiply::<I, V, 4>(isa, channels, w, x, columns, to, step),
                 }
             }
         }
@@ -370,12 +365,12 @@ unsafe fn transform_outputs<I: Isa>(
                         let from = products.add((i * across + tile + k) * tile_stride + first);
                         let to = pixels.as_mut_ptr().add(k * width);
                         match [height, width] {
-                            [4, 4] => square_outputs::<I, Four>(isa, from, panel, to, columns),
-                            [2, 2] => square_outputs::<I, Two>(isa, from, panel, to, columns),
-                            [4, _] => line_outputs::<I, Four>(isa, from, panel, to, columns),
-                            [_, 4] => line_outputs::<I, Four>(isa, from, panel, to, 1),
-                            [2, _] => line_outputs::<I, Two>(isa, from, panel, to, columns),
-                            _ => line_outputs::<I, Two>(isa, from, panel, to, 1),
+                            [4, 4] => points_to_outputs::<I, Four, Four>(isa, from, panel, to, columns),
+                            [2, 2] => points_to_outputs::<I, Two, Two>(isa, from, panel, to, columns),
+                            [4, _] => points_to_outputs::<I, Four, One>(isa, from, panel, to, columns),
+                            [_, 4] => points_to_outputs::<I, One, Four>(isa, from, panel, to, columns),
+                            [2, _] => points_to_outputs::<I, Two, One>(isa, from, panel, to, columns),
+                            _ => points_to_outputs::<I, One, Two>(isa, from, panel, to, columns),
                         }
                     }
                 }

@@ -40,10 +40,33 @@ pub(super) trait Axis {
     fn output<I: Isa>(isa: I, m: [I::F32; POINTS]) -> [I::F32; POINTS];
 }
 
+/// One output of one tap.
+pub(super) struct One;
 /// Two outputs of three taps: the points 0, 1, -1 and infinity.
 pub(super) struct Two;
 /// Four outputs of three taps: the points 0, 1, -1, 2, -2 and infinity.
 pub(super) struct Four;
+
+impl Axis for One {
+    const OUTPUTS: usize = 1;
+    const POINTS: usize = 1;
+
+    #[inline(always)]
+    unsafe fn load<I: Isa>(isa: I, p: *const f32) -> [I::F32; POINTS] {
+        // SAFETY: the caller vouches for the elements.
+        [unsafe { isa.load(p) }; POINTS]
+    }
+
+    #[inline(always)]
+    fn input<I: Isa>(_: I, d: [I::F32; POINTS]) -> [I::F32; POINTS] {
+        d
+    }
+
+    #[inline(always)]
+    fn output<I: Isa>(_: I, m: [I::F32; POINTS]) -> [I::F32; POINTS] {
+        m
+    }
+}
 
 impl Axis for Two {
     const OUTPUTS: usize = 2;
@@ -115,12 +138,12 @@ impl Axis for Four {
     }
 }
 
-/// From the inputs of `LANES` square tiles at `p` to points, `point_stride` apart.
+/// From the inputs of `LANES` tiles at `p`, of `D` down and `A` across, to points, `point_stride` apart.
 ///
 /// # Safety
 /// Each row of the tiles has the elements of [`Axis::load`], and `to` room for a vector a point.
 #[inline(always)]
-pub(super) unsafe fn square_inputs<I: Isa, A: Axis>(
+pub(super) unsafe fn inputs_to_points<I: Isa, D: Axis, A: Axis>(
     isa: I,
     p: *const f32,
     row_stride: usize,
@@ -128,60 +151,30 @@ pub(super) unsafe fn square_inputs<I: Isa, A: Axis>(
     point_stride: usize,
 ) {
     let mut d = [[isa.splat(0.0); POINTS]; POINTS];
-    for y in 0..A::POINTS {
+    for y in 0..D::POINTS {
         // SAFETY: the caller vouches for the rows.
         d[y] = A::input(isa, unsafe { A::load(isa, p.add(y * row_stride)) });
     }
     for x in 0..A::POINTS {
         let mut column = [isa.splat(0.0); POINTS];
-        for y in 0..A::POINTS {
+        for y in 0..D::POINTS {
             column[y] = d[y][x];
         }
-        let column = A::input(isa, column);
-        for y in 0..A::POINTS {
+        let column = D::input(isa, column);
+        for y in 0..D::POINTS {
             // SAFETY: the caller vouches for the room.
             unsafe { isa.store(to.add((y * A::POINTS + x) * point_stride), column[y]) };
         }
     }
 }
 
-/// From the inputs of `LANES` tiles of one axis at `p`, which goes `down` or across, to points, `point_stride` apart.
-///
-/// # Safety
-/// Across there are the elements of [`Axis::load`], down a vector a row; `to` has room for a vector a point.
-#[inline(always)]
-pub(super) unsafe fn line_inputs<I: Isa, A: Axis>(
-    isa: I,
-    p: *const f32,
-    row_stride: usize,
-    down: bool,
-    to: *mut f32,
-    point_stride: usize,
-) {
-    let mut d = [isa.splat(0.0); POINTS];
-    // SAFETY: the caller vouches for the elements and the room.
-    unsafe {
-        if down {
-            for y in 0..A::POINTS {
-                d[y] = isa.load(p.add(y * row_stride));
-            }
-        } else {
-            d = A::load(isa, p);
-        }
-        let points = A::input(isa, d);
-        for i in 0..A::POINTS {
-            isa.store(to.add(i * point_stride), points[i]);
-        }
-    }
-}
-
-/// From a square tile's products for a vector of channels, whose points are `panel` apart, to outputs, whose rows are
-/// `columns` apart.
+/// From such a tile's products for a vector of channels, whose points are `panel` apart, to outputs, whose rows are `columns`
+/// apart.
 ///
 /// # Safety
 /// The points are there, and room for the outputs.
 #[inline(always)]
-pub(super) unsafe fn square_outputs<I: Isa, A: Axis>(
+pub(super) unsafe fn points_to_outputs<I: Isa, D: Axis, A: Axis>(
     isa: I,
     products: *const f32,
     panel: usize,
@@ -191,46 +184,21 @@ pub(super) unsafe fn square_outputs<I: Isa, A: Axis>(
     let mut down = [[isa.splat(0.0); POINTS]; POINTS];
     for x in 0..A::POINTS {
         let mut column = [isa.splat(0.0); POINTS];
-        for y in 0..A::POINTS {
+        for y in 0..D::POINTS {
             // SAFETY: the caller vouches for the points.
             column[y] = unsafe { isa.load(products.add((y * A::POINTS + x) * panel)) };
         }
-        let column = A::output(isa, column);
-        for y in 0..A::OUTPUTS {
+        let column = D::output(isa, column);
+        for y in 0..D::OUTPUTS {
             down[y][x] = column[y];
         }
     }
-    for y in 0..A::OUTPUTS {
+    for y in 0..D::OUTPUTS {
         let row = A::output(isa, down[y]);
         for x in 0..A::OUTPUTS {
             // SAFETY: the caller vouches for the room.
             unsafe { *to.add(y * columns + x) = row[x] };
         }
-    }
-}
-
-/// From the products of a tile of one axis for a vector of channels, whose points are `panel` apart, to outputs, which are
-/// `step` apart.
-///
-/// # Safety
-/// The points are there, and room for the outputs.
-#[inline(always)]
-pub(super) unsafe fn line_outputs<I: Isa, A: Axis>(
-    isa: I,
-    products: *const f32,
-    panel: usize,
-    to: *mut I::F32,
-    step: usize,
-) {
-    let mut m = [isa.splat(0.0); POINTS];
-    for i in 0..A::POINTS {
-        // SAFETY: the caller vouches for the points.
-        m[i] = unsafe { isa.load(products.add(i * panel)) };
-    }
-    let outputs = A::output(isa, m);
-    for i in 0..A::OUTPUTS {
-        // SAFETY: the caller vouches for the room.
-        unsafe { *to.add(i * step) = outputs[i] };
     }
 }
 
