@@ -96,12 +96,8 @@ pub(crate) fn compile(model: &Model, token: Token, forced: Option<&str>) -> Resu
 
     let Compiler { buffers, buffer_of, mut tasks, layers, connections, .. } = compiler;
     let placed = place(&buffers);
-    for (task, connection) in tasks.iter_mut().zip(&connections) {
-        let range = |buffer: Option<usize>| buffer.map_or(0..0, |buffer| placed[buffer].clone());
-        task.src = range(connection.src);
-        task.dst = range(connection.dst);
-        task.state = range(connection.state);
-        task.scratch = range(connection.scratch);
+    for (task, Buffers { src, dst, state, scratch }) in tasks.iter_mut().zip(connections) {
+        task.buffers = [src, dst, state, scratch].map(|buffer| buffer.map_or(0..0, |buffer| placed[buffer].clone()));
     }
     let arena_len = placed.iter().map(|range| range.end).max().unwrap_or(0);
     if arena_len > MAX_ELEMENTS {
@@ -128,7 +124,7 @@ fn tail(token: Token, tasks: &[Task], buffers: &[Lifetime], placed: &[Range<usiz
     // Inputs are there before the first task, as if it had written them.
     let lives = |buffer: &Lifetime| buffer.first < first.max(1) && buffer.last >= first;
     let carried: Vec<_> = buffers.iter().zip(placed).filter(|(b, _)| lives(b)).map(|(_, r)| r.clone()).collect();
-    let used = tasks[first..].iter().flat_map(|task| [&task.src, &task.dst, &task.scratch]);
+    let used = tasks[first..].iter().flat_map(|task| &task.buffers);
     let len = used.chain(&carried).map(|range| range.end).max()?.next_multiple_of(LINE);
     // A group may take no more memory than the values of a plan.
     (len <= MAX_ELEMENTS / GROUP).then_some(Tail { first, carried, len })
@@ -196,10 +192,7 @@ impl Compiler<'_> {
         });
         self.tasks.push(Task {
             kernel,
-            src: 0..0,
-            dst: 0..0,
-            state: 0..0,
-            scratch: 0..0,
+            buffers: Default::default(),
             dst_layout,
             // Quads of pixels have more than zeros in their borders, and their kernel writes them.
             clears_border: !matches!(self.select.elements[v], Elements::Pixels(_)),

@@ -50,11 +50,8 @@ pub(crate) struct Tail {
 /// Runs one kernel from one buffer of the arena to another.
 pub(crate) struct Task {
     pub(crate) kernel: Box<dyn Kernel>,
-    pub(crate) src: Range<usize>,
-    pub(crate) dst: Range<usize>,
-    /// What an LSTM carries from step to step; empty for all others.
-    pub(crate) state: Range<usize>,
-    pub(crate) scratch: Range<usize>,
+    /// Source, destination, what an LSTM carries from step to step, and working memory: empty where it has none.
+    pub(crate) buffers: [Range<usize>; 4],
     pub(crate) dst_layout: Layout,
     /// Whether the borders are to be cleared behind the kernel.
     pub(crate) clears_border: bool,
@@ -63,8 +60,7 @@ pub(crate) struct Task {
 impl Task {
     /// Runs the kernel.
     pub(crate) fn run(&self, token: Token, arena: &mut [f32], extent: Extent) {
-        let ranges = [&self.src, &self.dst, &self.state, &self.scratch].map(Range::clone);
-        let [src, dst, state, scratch] = arena.get_disjoint_mut(ranges).expect("planned apart");
+        let [src, dst, state, scratch] = arena.get_disjoint_mut(self.buffers.clone()).expect("planned apart");
         self.kernel.run(token, Io { src, dst, state, scratch, extent, backwards: false });
         if self.clears_border {
             self.dst_layout.clear_border(dst);
@@ -80,7 +76,7 @@ impl Task {
         };
         let mut all: [_; GROUP] = from_fn(|_| {
             let arena = arenas.next().expect("a group has as many");
-            let [src, dst] = arena.get_disjoint_mut([self.src.clone(), self.dst.clone()]).expect("planned apart");
+            let [src, dst, ..] = arena.get_disjoint_mut(self.buffers.clone()).expect("planned apart");
             Sample { src, dst }
         });
         kernel.run_group(token, &mut all[..samples]);

@@ -34,11 +34,13 @@ use core::fmt;
 /// # assert!(outputs.iter().all(|p| (p - 1.0 / 3.0).abs() < 1e-6));
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
+#[derive(Debug)]
 pub struct Batch {
     workers: Vec<Worker>,
 }
 
 /// A session, and memory for a group of samples.
+#[derive(Debug)]
 struct Worker {
     session: Session,
     group: Aligned<f32>,
@@ -113,12 +115,6 @@ impl Job<'_> {
         for (inputs, outputs) in inputs.chunks(GROUP * input_len).zip(outputs.chunks_mut(GROUP * output_len)) {
             session.run_group(inputs.chunks_exact(input_len), outputs.chunks_exact_mut(output_len), group);
         }
-    }
-}
-
-impl fmt::Debug for Batch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Batch").field("sessions", &self.workers.len()).finish_non_exhaustive()
     }
 }
 

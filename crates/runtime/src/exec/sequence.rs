@@ -6,7 +6,6 @@ use super::session::check_finite;
 use crate::tensor::Aligned;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::fmt;
 
 /// Runs a [`Plan`] over a sequence that comes in parts: [`SequenceSession::push`] takes its time steps, and
 /// [`SequenceSession::answer`] answers for all steps so far, as often as wanted; more may follow.
@@ -27,6 +26,7 @@ use core::fmt;
 /// assert_eq!(session.answer()?, [2.0, 3.0]);
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
+#[derive(Debug)]
 pub struct SequenceSession {
     plan: Arc<Plan>,
     arena: Aligned<f32>,
@@ -135,12 +135,6 @@ impl SequenceSession {
         own.copy_from_slice(&state.values);
         self.steps = state.steps;
         Ok(())
-    }
-}
-
-impl fmt::Debug for SequenceSession {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SequenceSession").field("plan", &self.plan).field("steps", &self.steps).finish_non_exhaustive()
     }
 }
 

@@ -6,7 +6,6 @@ use super::sequence;
 use crate::compile::PlannedLayer;
 use crate::tensor::Aligned;
 use alloc::sync::Arc;
-use core::fmt;
 
 /// Runs a [`Plan`] for one sample at a time, on the calling thread.
 ///
@@ -25,6 +24,7 @@ use core::fmt;
 /// assert_eq!(session.run(&[1.0, 1.0])?, [0.5, 0.5]);
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
+#[derive(Debug)]
 pub struct Session {
     plan: Arc<Plan>,
     arena: Aligned<f32>,
@@ -97,12 +97,6 @@ impl Session {
     /// The output `index` of the last run (zeros before the first), or `None` where the model has fewer.
     pub fn output(&self, index: usize) -> Option<&[f32]> {
         (index < self.plan.output_count()).then(|| &self.arena[self.plan.output_range(index)])
-    }
-}
-
-impl fmt::Debug for Session {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Session").field("plan", &self.plan).finish_non_exhaustive()
     }
 }
 

@@ -12,24 +12,19 @@ use alloc::borrow::Cow;
 #[non_exhaustive]
 pub enum PixelFormat {
     /// Grey, 255 white.
-    Gray,
+    Gray = 1,
     /// Grey and alpha.
-    GrayAlpha,
+    GrayAlpha = 2,
     /// Red, green, blue.
-    Rgb,
+    Rgb = 3,
     /// Red, green, blue, alpha, as the canvas of a browser gives them.
-    Rgba,
+    Rgba = 4,
 }
 
 impl PixelFormat {
     /// Bytes per pixel.
     pub const fn bytes(self) -> usize {
-        match self {
-            Self::Gray => 1,
-            Self::GrayAlpha => 2,
-            Self::Rgb => 3,
-            Self::Rgba => 4,
-        }
+        self as usize
     }
 }
 

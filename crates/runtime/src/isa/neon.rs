@@ -6,13 +6,11 @@ use core::arch::aarch64::*;
 
 /// Proof that NEON is available: the module exists only where the target has it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Neon {
-    _private: (),
-}
+pub(crate) struct Neon(());
 
 impl Neon {
     pub(crate) fn new() -> Option<Self> {
-        Some(Self { _private: () })
+        Some(Self(()))
     }
 }
 
@@ -77,7 +75,7 @@ impl Isa for Neon {
         };
         unsafe fn lookup(table: &[f32; TABLE], labels: *const u8) -> float32x4_t = {
             let indices = labels.cast::<[u8; 4]>().read().map(|label| u16::from(label) % TABLE as u16);
-            (Self { _private: () }).gather(table.as_ptr(), indices.as_ptr())
+            Self(()).gather(table.as_ptr(), indices.as_ptr())
         };
     }
 }

@@ -6,13 +6,11 @@ use core::arch::wasm32::*;
 
 /// Proof that simd128 is available: the module exists only where the crate was compiled for it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Simd128 {
-    _private: (),
-}
+pub(crate) struct Simd128(());
 
 impl Simd128 {
     pub(crate) fn new() -> Option<Self> {
-        Some(Self { _private: () })
+        Some(Self(()))
     }
 }
 

@@ -147,21 +147,12 @@ impl Op {
 
     /// The weights that are matrices to multiply with, in the order of use: what counts as weights and MACs of a network.
     pub fn matrices(&self) -> impl Iterator<Item = WeightId> {
-        let ids = match *self {
-            Self::Conv2d { weight, .. } | Self::Linear { weight, .. } => [None, Some(weight)],
-            Self::Lstm { project, recurrent, .. } => [project, Some(recurrent)],
-            Self::SubtractMean { .. }
-            | Self::BatchNorm { .. }
-            | Self::PRelu { .. }
-            | Self::MaxPool2d { .. }
-            | Self::Flatten
-            | Self::Dropout { .. }
-            | Self::Identity
-            | Self::FakeQuantize { .. }
-            | Self::Softmax
-            | Self::MeanOverTime => [None, None],
+        let matrices = match self {
+            Self::Conv2d { .. } | Self::Linear { .. } => 1,
+            Self::Lstm { .. } => 2,
+            _ => 0,
         };
-        ids.into_iter().flatten()
+        self.weights().take(matrices)
     }
 
     /// True where every value of the output is one of the input's: whatever was rounded before is still.
@@ -169,7 +160,7 @@ impl Op {
         matches!(self, Self::MaxPool2d { .. } | Self::Flatten | Self::Dropout { .. } | Self::Identity)
     }
 
-    /// The weights that the operation reads, as references, so that a pass can renumber them.
+    /// The weights that the operation reads, its matrices first, as references, so that a pass can renumber them.
     pub fn weights_mut(&mut self) -> impl Iterator<Item = &mut WeightId> {
         let refs: [Option<&mut WeightId>; 4] = match self {
             Self::SubtractMean { mean } => [Some(mean), None, None, None],

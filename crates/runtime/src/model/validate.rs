@@ -20,10 +20,8 @@ impl Model {
         let mut shapes = self.inputs.clone();
         for (i, shape) in self.inputs.iter().enumerate() {
             if shape.is_empty() || elements(step(shape)).is_none_or(|n| n == 0) {
-                return Err(ModelError::new(
-                    format!("input {i}"),
-                    format!("shape {} is empty or too large", display(shape)),
-                ));
+                let reason = format!("shape {} is empty or too large", display(shape));
+                return Err(ModelError::new(format!("input {i}"), reason));
             }
             if is_sequence(shape) && self.inputs.len() > 1 {
                 return Err(ModelError::new(format!("input {i}"), "a sequence must be the only input"));
@@ -36,26 +34,21 @@ impl Model {
             return Err(ModelError::new("temperature", format!("{temperature} is not a positive number")));
         }
         for node in &self.nodes {
-            let input = shapes.get(node.input.0 as usize);
-            let input =
-                input.ok_or_else(|| ModelError::new(&*node.name, "reads a value that is not defined before it"))?;
-            let output = self
-                .output_shape(&node.op, input)
-                .map_err(|reason| ModelError::new(&*node.name, format!("{}: {reason}", node.op.name())))?;
-            shapes.push(output);
+            let fail = |reason: String| ModelError::new(&*node.name, reason);
+            let input = shapes.get(node.input.index());
+            let input = input.ok_or_else(|| fail("reads a value that is not defined before it".into()))?;
+            let output = self.output_shape(&node.op, input);
+            shapes.push(output.map_err(|reason| fail(format!("{}: {reason}", node.op.name())))?);
         }
         for &output in &self.outputs {
-            let shape = shapes
-                .get(output.0 as usize)
-                .ok_or_else(|| ModelError::new("outputs", "a value that is not defined"))?;
+            let shape = shapes.get(output.index());
+            let shape = shape.ok_or_else(|| ModelError::new("outputs", "a value that is not defined"))?;
             if is_sequence(shape) {
                 return Err(ModelError::new("outputs", "a sequence cannot be an output; its mean over time can"));
             }
             if !self.labels.is_empty() && shape.iter().product::<usize>() != self.labels.len() {
-                return Err(ModelError::new(
-                    "labels",
-                    format!("{} labels for an output of shape {}", self.labels.len(), display(shape)),
-                ));
+                let reason = format!("{} labels for an output of shape {}", self.labels.len(), display(shape));
+                return Err(ModelError::new("labels", reason));
             }
         }
         Ok(shapes)
@@ -118,25 +111,16 @@ impl Model {
                 alloc::vec![channels, h, w]
             }
             Op::Flatten => alloc::vec![input.iter().product()],
-            Op::Dropout { probability } => {
-                if !(0.0..1.0).contains(probability) {
-                    return Err(format!("probability {probability} is not in [0, 1)"));
-                }
-                input.to_vec()
+            Op::Dropout { probability } if !(0.0..1.0).contains(probability) => {
+                return Err(format!("probability {probability} is not in [0, 1)"));
             }
-            Op::Identity => input.to_vec(),
-            Op::FakeQuantize { scale, .. } => {
-                if !scale.is_normal() || *scale < 0.0 {
-                    return Err(format!("scale {scale} is not positive"));
-                }
-                input.to_vec()
+            Op::FakeQuantize { scale, .. } if !scale.is_normal() || *scale < 0.0 => {
+                return Err(format!("scale {scale} is not positive"));
             }
-            Op::Softmax => {
-                if input.len() != 1 {
-                    return Err(format!("input shape {} is not a vector", display(input)));
-                }
-                input.to_vec()
+            Op::Softmax if input.len() != 1 => {
+                return Err(format!("input shape {} is not a vector", display(input)));
             }
+            Op::Dropout { .. } | Op::Identity | Op::FakeQuantize { .. } | Op::Softmax => input.to_vec(),
             Op::Lstm { .. } | Op::MeanOverTime => {
                 return Err(format!("input shape {} is not a sequence", display(input)));
             }
@@ -185,16 +169,12 @@ impl Model {
     }
 
     fn expect(&self, id: WeightId, what: &str, shape: &[usize]) -> Result<(), String> {
-        let weight = self.weights.get(id.0 as usize).ok_or_else(|| format!("{what} {} does not exist", id.0))?;
-        if weight.shape != shape {
-            return Err(format!(
-                "{what} '{}' has shape {}, expected {}",
-                weight.name,
-                display(&weight.shape),
-                display(shape)
-            ));
+        let Weight { name, shape: found, .. } =
+            self.weights.get(id.index()).ok_or_else(|| format!("{what} {} does not exist", id.0))?;
+        if found == shape {
+            return Ok(());
         }
-        Ok(())
+        Err(format!("{what} '{name}' has shape {}, expected {}", display(found), display(shape)))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Memory that starts at a cache line.
 
 use alloc::vec::Vec;
+use core::fmt;
 use core::ops::{Deref, DerefMut};
 
 /// Bytes in a cache line.
@@ -21,6 +22,13 @@ impl<T: Copy + Default> Aligned<T> {
         memory.resize(len + LINE_BYTES / size_of::<T>(), T::default());
         let start = memory.as_ptr().align_offset(LINE_BYTES);
         Self { memory, start, len }
+    }
+}
+
+/// Their number: the elements would fill pages.
+impl<T> fmt::Debug for Aligned<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} elements", self.len)
     }
 }
 

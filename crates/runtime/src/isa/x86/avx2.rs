@@ -7,13 +7,11 @@ use core::arch::x86_64::*;
 
 /// Proof that AVX2 and FMA are available.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Avx2 {
-    _private: (),
-}
+pub(crate) struct Avx2(());
 
 impl Avx2 {
     pub(crate) fn new() -> Option<Self> {
-        has!("avx2", "fma").then_some(Self { _private: () })
+        has!("avx2", "fma").then_some(Self(()))
     }
 }
 
@@ -71,8 +69,8 @@ impl Isa for Avx2 {
             let bytes = _mm256_packus_epi16(_mm256_packs_epi32(a, b), _mm256_packs_epi32(c, d));
             // Within 128 bits there are now four bytes of each part.
             let turn = _mm256_setr_epi8(
-                0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15, 0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11,
-                15,
+                0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15,
+                0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15,
             );
             _mm256_castsi256_ps(_mm256_shuffle_epi8(bytes, turn))
         };
@@ -85,14 +83,8 @@ impl Isa for Avx2 {
         unsafe fn gather(base: *const f32, indices: *const u16) -> __m256 = {
             let [a, b, c, d, e, f, g, h] = indices.cast::<[u16; 8]>().read();
             _mm256_setr_ps(
-                *base.add(a.into()),
-                *base.add(b.into()),
-                *base.add(c.into()),
-                *base.add(d.into()),
-                *base.add(e.into()),
-                *base.add(f.into()),
-                *base.add(g.into()),
-                *base.add(h.into()),
+                *base.add(a.into()), *base.add(b.into()), *base.add(c.into()), *base.add(d.into()),
+                *base.add(e.into()), *base.add(f.into()), *base.add(g.into()), *base.add(h.into()),
             )
         };
         unsafe fn lookup(table: &[f32; TABLE], labels: *const u8) -> __m256 = {

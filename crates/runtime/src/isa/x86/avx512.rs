@@ -8,14 +8,11 @@ use core::arch::x86_64::*;
 /// Proof that AVX-512 is available, with products of bytes (VNNI) and masks that leave bytes out (VBMI2), as it is from Ice Lake
 /// and Zen 4 on; and with it AVX2, FMA and POPCNT.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Avx512 {
-    _private: (),
-}
+pub(crate) struct Avx512(());
 
 impl Avx512 {
     pub(crate) fn new() -> Option<Self> {
-        has!("avx512f", "avx512bw", "avx512vnni", "avx512vbmi2", "avx2", "fma", "popcnt")
-            .then_some(Self { _private: () })
+        has!("avx512f", "avx512bw", "avx512vnni", "avx512vbmi2", "avx2", "fma", "popcnt").then_some(Self(()))
     }
 }
 

@@ -75,14 +75,8 @@ impl Kernel for Lstm {
             product.run(token, Io { src, dst, state, scratch, extent: Extent::Whole, backwards });
         };
         for start in (0..steps).step_by(LINE) {
-            token.enter(Transpose {
-                src: &src[start..],
-                src_stride,
-                dst: inputs,
-                dst_stride: stride,
-                rows: 4 * hidden,
-                columns: LINE,
-            });
+            let (src, strides, shape) = (&src[start..], [src_stride, stride], [4 * hidden, LINE]);
+            token.enter(Transpose { src, dst: inputs, strides, shape });
             let rows = inputs.chunks_exact(stride).zip(outputs.chunks_exact_mut(filled));
             for (t, (inputs, output)) in rows.take(steps - start).enumerate() {
                 let backwards = t % 2 == 1;
@@ -96,14 +90,8 @@ impl Kernel for Lstm {
                 token.enter(Update { hidden, inputs, gates, h, c });
                 output.copy_from_slice(h);
             }
-            token.enter(Transpose {
-                src: outputs,
-                src_stride: filled,
-                dst: &mut dst[start..],
-                dst_stride,
-                rows: LINE,
-                columns: hidden,
-            });
+            let (dst, strides, shape) = (&mut dst[start..], [filled, dst_stride], [LINE, hidden]);
+            token.enter(Transpose { src: outputs, dst, strides, shape });
         }
     }
 }
@@ -114,20 +102,20 @@ fn gates_stride(hidden: usize) -> usize {
     3 * hidden + hidden.next_multiple_of(LINE) + LINE
 }
 
-/// `dst[column][row] = src[row][column]`, with the distances from one row to the next.
+/// `dst[column][row] = src[row][column]`.
 struct Transpose<'a> {
     src: &'a [f32],
-    src_stride: usize,
     dst: &'a mut [f32],
-    dst_stride: usize,
-    rows: usize,
-    columns: usize,
+    /// From one row of the source, and of the destination, to the next.
+    strides: [usize; 2],
+    /// Rows and columns of the source.
+    shape: [usize; 2],
 }
 
 impl Body for Transpose<'_> {
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
-        let Self { src, src_stride, dst, dst_stride, rows, columns } = self;
+        let Self { src, dst, strides: [src_stride, dst_stride], shape: [rows, columns] } = self;
         assert!((rows - 1) * src_stride + columns <= src.len(), "a source too short");
         assert!((columns - 1) * dst_stride + rows <= dst.len(), "a destination too short");
         let [whole_rows, whole_columns] = [rows, columns].map(|n| n / I::LANES * I::LANES);
