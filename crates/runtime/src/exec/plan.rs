@@ -26,7 +26,7 @@ use core::ops::Range;
 /// ```
 pub struct Plan {
     token: Token,
-    program: Program,
+    pub(super) program: Program,
 }
 
 impl Plan {
@@ -111,7 +111,7 @@ impl Plan {
 
     /// Bytes of working memory that each session needs.
     pub fn arena_bytes(&self) -> usize {
-        self.arena_len() * size_of::<f32>()
+        self.program.arena_len * size_of::<f32>()
     }
 
     /// Bytes of working memory that each session of a [`Batch`](crate::Batch) needs beside [`Plan::arena_bytes`].
@@ -122,16 +122,6 @@ impl Plan {
     /// Elements that a group needs beside an arena; none where the plan has no tail.
     pub(crate) fn group_len(&self) -> usize {
         self.program.tail.as_ref().map_or(0, |tail| GROUP * tail.len)
-    }
-
-    /// Elements of the arena.
-    pub(crate) fn arena_len(&self) -> usize {
-        self.program.arena_len
-    }
-
-    /// Elements at the front of the arena that hold the state of a sequence; all zero at its start.
-    pub(crate) fn state_len(&self) -> usize {
-        self.program.state_len
     }
 
     /// Where the output `index` stands in the arena after a run.

@@ -62,7 +62,7 @@ impl SequenceSession {
         if !plan.is_sequence() {
             return Err(RunError::NotASequence);
         }
-        let arena = Aligned::zeros(plan.arena_len());
+        let arena = Aligned::zeros(plan.program.arena_len);
         Ok(Self { plan, arena, steps: 0 })
     }
 
@@ -78,7 +78,7 @@ impl SequenceSession {
 
     /// Starts a new sequence.
     pub fn reset(&mut self) {
-        self.arena[..self.plan.state_len()].fill(0.0);
+        self.arena[..self.plan.program.state_len].fill(0.0);
         self.steps = 0;
     }
 
@@ -116,7 +116,7 @@ impl SequenceSession {
     pub fn save(&self, state: &mut SequenceState) {
         state.steps = self.steps;
         state.values.clear();
-        state.values.extend_from_slice(&self.arena[..self.plan.state_len()]);
+        state.values.extend_from_slice(&self.arena[..self.plan.program.state_len]);
     }
 
     /// Goes back, or forward, to a sequence saved by a session of the same plan.
@@ -128,7 +128,7 @@ impl SequenceSession {
             self.reset();
             return Ok(());
         }
-        let own = &mut self.arena[..self.plan.state_len()];
+        let own = &mut self.arena[..self.plan.program.state_len];
         if own.len() != state.values.len() {
             return Err(RunError::ForeignState);
         }

@@ -33,7 +33,7 @@ pub struct Session {
 impl Session {
     /// Allocates the working memory ([`Plan::arena_bytes`]).
     pub fn new(plan: Arc<Plan>) -> Self {
-        let arena = Aligned::zeros(plan.arena_len());
+        let arena = Aligned::zeros(plan.program.arena_len);
         Self { plan, arena }
     }
 
@@ -71,7 +71,7 @@ impl Session {
             if steps == 0 {
                 return Err(RunError::EmptySequence);
             }
-            self.arena[..self.plan.state_len()].fill(0.0);
+            self.arena[..self.plan.program.state_len].fill(0.0);
             self.plan.push(input, &mut self.arena, &mut after_layer);
             self.plan.answer(steps, &mut self.arena, &mut after_layer);
         } else {

@@ -63,13 +63,7 @@ fn separate(image: &Gray<'_>) -> Vec<u8> {
     // Most of an image is paper, so most pixels lie on its side of the middle between the darkest and the lightest around.
     let differences = |share| Background::new(&image.pixels, width, share).differences(&image.pixels);
     let darker: f64 = differences(0.02).into_iter().chain(differences(0.98)).map(f64::from).sum();
-    let inverted;
-    let pixels = if darker > 0.0 {
-        inverted = invert(&image.pixels);
-        &inverted[..]
-    } else {
-        &image.pixels[..]
-    };
+    let pixels = if darker > 0.0 { &*invert(&image.pixels) } else { &*image.pixels };
 
     // Strokes darken the blocks that they fill: the background starts from the lighter pixels, and then takes in those
     // that differ from it by no more than noise.

@@ -186,14 +186,10 @@ impl Weight {
         match &self.data {
             WeightData::Dense(values) => return values.clone(),
             WeightData::Sparse { pattern, values } => {
-                for (at, &v) in pattern.positions(self.columns()).zip(values) {
-                    dense[at] = v;
-                }
+                pattern.positions(self.columns()).zip(values).for_each(|(at, &v)| dense[at] = v);
             }
             WeightData::Codebook { pattern, centres, labels } => {
-                for (at, &l) in pattern.positions(self.columns()).zip(labels) {
-                    dense[at] = centres[l as usize];
-                }
+                pattern.positions(self.columns()).zip(labels).for_each(|(at, &l)| dense[at] = centres[usize::from(l)]);
             }
         }
         dense

@@ -27,7 +27,6 @@ pub(crate) struct BlockSparseConv {
     ends: Vec<u32>,
     epilogue: Epilogue,
     planes: FlatPlanes,
-    out_channels: usize,
 }
 
 impl LayerKernel for BlockSparseConv {
@@ -65,7 +64,7 @@ impl LayerKernel for BlockSparseConv {
             ends.push(blocks.len() as u32);
         }
         let epilogue = layer.epilogue().padded(out_channels.next_multiple_of(MR));
-        Self { blocks, ends, epilogue, planes, out_channels }
+        Self { blocks, ends, epilogue, planes }
     }
 }
 
@@ -102,7 +101,7 @@ impl FlatConv for BlockSparseConv {
             // SAFETY: the caller vouches for the vectors of every channel of the output.
             unsafe {
                 let to = dst.add(channel * self.planes.dst_plane);
-                store_rows(isa, &outputs, self.out_channels - channel, to, self.planes.dst_plane);
+                store_rows(isa, &outputs, self.planes.dst_planes - channel, to, self.planes.dst_plane);
             }
         }
     }

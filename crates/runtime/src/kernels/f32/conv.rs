@@ -17,7 +17,6 @@ pub(crate) struct DenseConv {
     weights: Aligned<f32>,
     epilogue: Epilogue,
     planes: FlatPlanes,
-    out_channels: usize,
 }
 
 impl LayerKernel for DenseConv {
@@ -38,7 +37,6 @@ impl LayerKernel for DenseConv {
             weights: pack_panels(&layer.matrix.to_dense(), columns, MR),
             epilogue: layer.epilogue().padded(out_channels.next_multiple_of(MR)),
             planes: layer.flat_planes(layer.offsets(params, params.in_channels)),
-            out_channels,
         }
     }
 }
@@ -78,7 +76,7 @@ impl FlatConv for DenseConv {
     unsafe fn tile<I: Isa, const NV: usize>(&self, isa: I, src: *const f32, dst: *mut f32) {
         let planes = &self.planes;
         let panels = self.weights.chunks_exact(MR * planes.offsets.len());
-        for (channel, panel) in (0..self.out_channels).step_by(MR).zip(panels) {
+        for (channel, panel) in (0..planes.dst_planes).step_by(MR).zip(panels) {
             let mut sums = tile::biases::<I, NV, MR>(isa, &self.epilogue, channel);
             for (&offset, weights) in planes.offsets.iter().zip(panel.as_chunks().0) {
                 // SAFETY: the caller vouches for `NV` vectors at each offset of the input.
@@ -88,7 +86,7 @@ impl FlatConv for DenseConv {
             // SAFETY: the caller vouches for the vectors of every channel of the output.
             unsafe {
                 let to = dst.add(channel * planes.dst_plane);
-                store_rows(isa, &outputs, self.out_channels - channel, to, planes.dst_plane);
+                store_rows(isa, &outputs, planes.dst_planes - channel, to, planes.dst_plane);
             }
         }
     }

@@ -25,7 +25,6 @@ pub(crate) struct ByteConv {
     ends: Vec<u32>,
     epilogue: ByteEpilogue,
     planes: FlatPlanes,
-    out_channels: usize,
 }
 
 impl LayerKernel for ByteConv {
@@ -48,9 +47,8 @@ impl LayerKernel for ByteConv {
             blocks.extend(all.filter(|block| block.weights != [0; MR]));
             ends.push(blocks.len() as u32);
         }
-        let out_channels = integers.rows();
-        let rows: Vec<usize> = (0..out_channels.next_multiple_of(MR)).collect();
-        Self { blocks, ends, epilogue: epilogue.reordered(&rows), planes: layer.flat_planes(offsets), out_channels }
+        let rows: Vec<usize> = (0..integers.rows().next_multiple_of(MR)).collect();
+        Self { blocks, ends, epilogue: epilogue.reordered(&rows), planes: layer.flat_planes(offsets) }
     }
 }
 
@@ -91,7 +89,7 @@ impl FlatConv for ByteConv {
                     store_rows(isa, &[quads], 1, dst.add(group * self.planes.dst_plane), 0);
                 } else {
                     let to = dst.add(channel * self.planes.dst_plane);
-                    store_rows(isa, &outputs, self.out_channels - channel, to, self.planes.dst_plane);
+                    store_rows(isa, &outputs, self.planes.dst_planes - channel, to, self.planes.dst_plane);
                 }
             }
         }
