@@ -48,8 +48,7 @@ impl Classifier {
 
     /// The same network, plan included, with fewer labels.
     fn restricted(&self, characters: &[char]) -> Result<Self, RecognizerError> {
-        let answer = self.answer.restricted(characters)?;
-        Ok(Self { session: Session::new(Arc::clone(self.session.plan())), answer })
+        Ok(Self { answer: self.answer.restricted(characters)?, ..self.clone() })
     }
 }
 

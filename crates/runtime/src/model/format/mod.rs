@@ -38,13 +38,9 @@ impl Model {
         write_varint(&mut payload, plain.len());
         payload.extend(plain);
         payload.extend(coded);
-        let mut file = Vec::with_capacity(HEADER_BYTES + payload.len());
-        file.extend(MAGIC);
-        file.extend(VERSION.to_le_bytes());
-        file.extend(((HEADER_BYTES + payload.len()) as u64).to_le_bytes());
-        file.extend(crc32(&payload).to_le_bytes());
-        file.extend(payload);
-        file
+        let (length, checksum) = ((HEADER_BYTES + payload.len()) as u64, crc32(&payload));
+        let (length, checksum) = (length.to_le_bytes(), checksum.to_le_bytes());
+        [&MAGIC[..], &VERSION.to_le_bytes(), &length, &checksum, &payload].concat()
     }
 
     /// The model that a file holds, validated.
@@ -168,12 +164,8 @@ fn write_op(out: &mut Vec<u8>, op: &Op) {
     match *op {
         Op::SubtractMean { mean } => put(tag::SUBTRACT_MEAN, &[], &[Some(mean)]),
         Op::Conv2d { params: p, weight, scale, bias, prelu } => {
-            let sizes = [p.kernel_size, p.stride, p.padding].concat();
-            put(
-                tag::CONV2D,
-                &[&[p.in_channels, p.out_channels], &sizes[..]].concat(),
-                &[Some(weight), scale, bias, prelu],
-            );
+            let sizes = [[p.in_channels, p.out_channels], p.kernel_size, p.stride, p.padding];
+            put(tag::CONV2D, sizes.as_flattened(), &[Some(weight), scale, bias, prelu]);
         }
         Op::Linear { params: p, weight, scale, bias, prelu } => {
             put(tag::LINEAR, &[p.in_features, p.out_features], &[Some(weight), scale, bias, prelu]);
