@@ -1,7 +1,7 @@
 //! Steps from points that come one by one.
 
 use super::geometry::{distance2, distance2_to_line, sqrt};
-use super::{InkError, Point, WritingBox};
+use super::{InkError, Point, WritingBox, check_finite};
 use alloc::vec::Vec;
 
 /// The number of features of a step.
@@ -96,9 +96,7 @@ impl InkNormalizer {
     /// [`InkError::NonFinitePoint`] where the point is NaN or infinite, with its number among the points accepted; nothing
     /// has changed then.
     pub fn add_point(&mut self, point: Point, steps: &mut Vec<Step>) -> Result<(), InkError> {
-        if !point.is_finite() {
-            return Err(InkError::NonFinitePoint { stroke: self.strokes, point: self.points });
-        }
+        check_finite(&[point], self.strokes, self.points)?;
         self.add_finite(point, steps);
         Ok(())
     }

@@ -16,12 +16,6 @@ pub struct Point {
     pub y: f32,
 }
 
-impl Point {
-    pub(crate) fn is_finite(self) -> bool {
-        self.x.is_finite() && self.y.is_finite()
-    }
-}
-
 /// The finished strokes of one character, at least one point, all finite.
 ///
 /// ```
@@ -106,7 +100,7 @@ impl Ink {
 
 /// Checks points of stroke `stroke`, of which the first is its point `first`.
 pub(crate) fn check_finite(points: &[Point], stroke: usize, first: usize) -> Result<(), InkError> {
-    match points.iter().position(|p| !p.is_finite()) {
+    match points.iter().position(|p| !(p.x.is_finite() && p.y.is_finite())) {
         Some(point) => Err(InkError::NonFinitePoint { stroke, point: first + point }),
         None => Ok(()),
     }
