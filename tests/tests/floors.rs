@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// The modules of the runtime, from the ground up. Those of one row do not know each other.
 const RUNTIME: [&[&str]; 8] = [
-    &["tensor"],
+    &["messages", "tensor"],
     &["isa"],
     &["weights"],
     &["kernels", "model"],
