@@ -181,6 +181,11 @@ fn no_two_names_are_alike() {
         let name = fields(bytes).into_iter().find(|f| f.0 == if field == 1 { 2 } else { 8 }).expect("a name").2;
         assert!(seen.insert(text(name)), "two values are named {}", text(name));
     }
+    // Some readers keep nodes and values in one table.
+    for (_, _, bytes) in fields(graph(&file)).into_iter().filter(|f| f.0 == 1) {
+        let name = fields(bytes).into_iter().find(|f| f.0 == 3).expect("a name").2;
+        assert!(seen.insert(text(name)), "a node is named {}, as another or a value", text(name));
+    }
     assert!(seen.contains("layer.slope") && seen.contains("layer_2.linear"));
     assert_eq!(SafeTensors::deserialize(&to_bytes(&model).expect("a valid model")).expect("a valid file").len(), 9);
 }
