@@ -6,7 +6,8 @@
 /// Measured costs and shapes of one instruction set.
 ///
 /// Costs of convolutions are in multiply-adds of a vector as the dense kernel (`f32_conv`) does them; costs of products with a
-/// vector in elements of a dense matrix that comes from the second-level cache.
+/// vector in elements of a dense matrix: one of labels that comes from memory (`streamed`), or one of numbers that comes from the
+/// second-level cache (`cached`).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tuning {
     /// A multiply-add of a weight in the sparse convolution (`f32_spmm`).
@@ -31,23 +32,6 @@ pub(crate) struct Tuning {
     pub(crate) winograd_tiles: &'static [usize],
     /// Samples of a group whose sums are in registers together.
     pub(crate) group_samples: usize,
-}
-
-impl Tuning {
-    /// As measured with AVX2; what other instruction sets of narrow vectors start from.
-    #[rustfmt::skip] // a table
-    pub(super) const NARROW: Self = Self {
-        sparse: 1.54, block: 1.36, winograd: 0.95, transform: 15.2, line: 11.4,
-        streamed: ProductTuning {
-            dense: 1.625, labels: 1.0, sparse: 2.5, row: 0.0, sliced: f64::INFINITY,
-            nonzero_byte: f64::INFINITY, beyond_cache: 1.0,
-        },
-        cached: ProductTuning {
-            dense: 1.0, labels: f64::INFINITY, sparse: 12.0, row: 300.0, sliced: f64::INFINITY,
-            nonzero_byte: f64::INFINITY, beyond_cache: 3.0,
-        },
-        pooled_vectors: 1.3, block_vectors: 2, winograd_tiles: &[6, 5, 4], group_samples: 2,
-    };
 }
 
 /// Costs of the forms of a matrix that multiplies a vector.

@@ -55,10 +55,10 @@ pub(crate) unsafe fn run_tile<I: Isa>(isa: I, count: usize, most: usize, body: i
 #[inline(always)]
 pub(crate) fn tiles(vectors: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {
     let tiles = vectors.div_ceil(most);
-    (0..tiles).map(move |i| {
-        let start = vectors * i / tiles;
-        (start, vectors * (i + 1) / tiles - start)
-    })
+    // In 65536ths, so that nothing is divided for each tile.
+    let step = ((vectors as u64) << 16).div_ceil(tiles.max(1) as u64);
+    let bound = move |i: usize| ((i as u64 * step) >> 16).min(vectors as u64) as usize;
+    (0..tiles).map(move |i| (bound(i), bound(i + 1) - bound(i)))
 }
 
 /// A convolution over flat pixels: what it does to a tile of them.
@@ -163,6 +163,23 @@ pub(crate) unsafe fn store_rows<I: Isa, const NV: usize>(
         for v in 0..NV {
             // SAFETY: the caller vouches for the vectors.
             unsafe { isa.store(to.add(m * stride + v * I::LANES), rows[m][v]) };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tiles_cover_all_vectors_and_none_is_too_long() {
+        for (vectors, most) in (0..700).flat_map(|vectors| (1..9).map(move |most| (vectors, most))) {
+            let mut end = 0;
+            for (start, count) in tiles(vectors, most) {
+                assert!(start == end && (1..=most).contains(&count), "{vectors} by {most}");
+                end = start + count;
+            }
+            assert_eq!(end, vectors);
         }
     }
 }

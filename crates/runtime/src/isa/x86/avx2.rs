@@ -1,7 +1,7 @@
 //! AVX2 with FMA: 8 lanes.
 
 use super::has;
-use crate::isa::tuning::Tuning;
+use crate::isa::tuning::{ProductTuning, Tuning};
 use crate::isa::vector::{Body, Isa, TABLE, methods};
 use core::arch::x86_64::*;
 
@@ -19,7 +19,19 @@ impl Isa for Avx2 {
     type F32 = __m256;
     type I32 = __m256i;
     const LANES: usize = 8;
-    const TUNING: Tuning = Tuning::NARROW;
+    #[rustfmt::skip] // a table
+    const TUNING: Tuning = Tuning {
+        sparse: 1.54, block: 1.36, winograd: 0.95, transform: 15.2, line: 11.4,
+        streamed: ProductTuning {
+            dense: 1.625, labels: 1.0, sparse: 2.5, row: 0.0, sliced: f64::INFINITY,
+            nonzero_byte: f64::INFINITY, beyond_cache: 1.0,
+        },
+        cached: ProductTuning {
+            dense: 1.0, labels: f64::INFINITY, sparse: 12.0, row: 300.0, sliced: f64::INFINITY,
+            nonzero_byte: f64::INFINITY, beyond_cache: 3.0,
+        },
+        pooled_vectors: 1.3, block_vectors: 2, winograd_tiles: &[6, 5, 4], group_samples: 2,
+    };
 
     fn enter<B: Body>(self, body: B) {
         #[target_feature(enable = "avx2,fma")]

@@ -52,9 +52,19 @@ impl Products for Numbers {
     ) -> [[I::F32; NV]; MR] {
         let panel = &self.weights[channel * offsets.len()..][..MR * offsets.len()];
         let mut sums = tile::biases::<I, NV, MR>(isa, &self.epilogue, channel);
-        for (&offset, weights) in offsets.iter().zip(panel.as_chunks().0) {
-            // SAFETY: the caller vouches for the vectors.
-            sums = unsafe { tile::add_products(isa, sums, src.add(offset as usize), weights) };
+        // All registers are in use: `tile::add_products`, which takes the sums and gives them back, makes AVX2 spill some.
+        for (&offset, weights) in offsets.iter().zip(panel.chunks_exact(MR)) {
+            let mut x = [isa.splat(0.0); NV];
+            for v in 0..NV {
+                // SAFETY: the caller vouches for the vectors.
+                x[v] = unsafe { isa.load(src.add(offset as usize + v * I::LANES)) };
+            }
+            for m in 0..MR {
+                let weight = isa.splat(weights[m]);
+                for v in 0..NV {
+                    sums[m][v] = isa.mul_add(weight, x[v], sums[m][v]);
+                }
+            }
         }
         tile::outputs(isa, &self.epilogue, channel, sums)
     }
