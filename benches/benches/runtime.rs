@@ -1,6 +1,6 @@
 //! The runtime on the thesis's full-size network with random weights: structure only, untrained.
 //!
-//! Prints minimum and median times a character, and the minimum a step, for each instruction set. Pin it to one core:
+//! Prints minimum and median times per character, and the minimum per layer, for each instruction set. Pin it to one core:
 //! `taskset -c 1 cargo bench -p hccr-benches --bench runtime`. A word behind `--` selects networks by name.
 
 use hccr_benches::{Rng, SEED, compare};

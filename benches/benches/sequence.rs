@@ -1,6 +1,6 @@
 //! The runtime on a full-size online network with random weights: structure only, untrained.
 //!
-//! Prints minimum and median times a character of 50 steps, and the minimum a layer, for each instruction set. Pin it to
+//! Prints minimum and median times per character of 50 time steps, and the minimum per layer, for each instruction set. Pin it to
 //! one core: `taskset -c 1 cargo bench -p hccr-benches --bench sequence`. A word behind `--` selects networks by name.
 
 use hccr_benches::{Rng, SEED, SEQUENCE_LENGTH, compare};

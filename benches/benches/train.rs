@@ -1,5 +1,5 @@
-//! Training speed at batch 128 on all cores: images a second of a quarter-width CNN9, sequences a second of
-//! 6 -> LSTM 100 -> LSTM 256 -> 100 classes at 50 steps in the mean.
+//! Training speed with mini-batches of 128 on all cores: images per second of a quarter-width CNN9, and sequences per second of
+//! 6 -> LSTM 100 -> LSTM 256 -> 100 classes, with a mean length of 50 time steps.
 //!
 //! `cargo bench -p hccr-benches --bench train`
 
@@ -55,7 +55,7 @@ fn sequences() {
     });
 }
 
-/// Times training steps, all on one batch.
+/// Times training steps, all on one mini-batch.
 fn measure(what: &str, mut train_step: impl FnMut(u64, &[u16]) -> StepStats) {
     let labels: Vec<u16> = (0..BATCH).map(|i| (i % 100) as u16).collect();
     let (mut times, mut losses) = (Vec::new(), Vec::new());

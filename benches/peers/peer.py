@@ -3,8 +3,8 @@
     peer.py ENGINE MODEL.onnx INPUT LOGITS SHAPE THREADS WAY
 
 INPUT and LOGITS are files of little-endian f32, SHAPE is the input's, such as 1,1,96,96. WAY says how THREADS threads
-share a batch: `together` gives all of it to one engine with so many threads, `apart` an image at a time to so many
-engines of one thread.
+share a batch: `together` gives the whole batch to one engine with THREADS threads, `apart` gives one image at a time to
+each of THREADS engines with one thread.
 
 Prints {"version", "max_abs_diff"} or {"error"} as a line of JSON when ready, and then, for each line with a number n
 that it reads, a list of n times in milliseconds.

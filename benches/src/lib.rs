@@ -9,7 +9,7 @@ const RUNS: usize = 30;
 /// See [`tolerance`].
 const ROUNDED_SHARE: f32 = 3e-2;
 
-/// Steps of the sequences that are timed: about as many as a character has.
+/// Time steps of the sequences that are timed: about as many as a character has.
 pub const SEQUENCE_LENGTH: usize = 50;
 
 /// Seed of the networks' weights.
@@ -28,7 +28,7 @@ impl Rng {
         ((z ^ (z >> 31)) >> 40) as f32 / (1u32 << 23) as f32 - 1.0
     }
 
-    /// A weight of which the share `density` is not zero, whose sums over inputs of variance 1 have the variance `gain`.
+    /// A weight with a share `density` of non-zero values. Its sums over inputs of variance 1 have the variance `gain`.
     pub fn weight(&mut self, name: &str, shape: &[usize], density: f64, gain: f64) -> Weight {
         let inputs: usize = shape[1..].iter().product();
         let largest = (3.0 * gain / (inputs as f64 * density)).sqrt() as f32;
@@ -43,7 +43,7 @@ impl Rng {
 }
 
 /// By how much another answer of `model` may differ from `logits`: by `share` of the largest. Where values are rounded it is
-/// more, since sums in another order take some of them to the other side of a step.
+/// more, since sums in another order round some of them to another quantization step.
 pub fn tolerance(model: &Model, logits: &[f32], share: f32) -> f32 {
     let rounds = model.nodes().iter().any(|node| matches!(node.op, Op::FakeQuantize { .. }));
     let share = if rounds { ROUNDED_SHARE } else { share };
@@ -56,7 +56,7 @@ pub fn largest(values: &[f32]) -> f32 {
 }
 
 /// Times each of the networks, or those that the command line names, on `input` with every instruction set, after
-/// holding its answer to the scalar one.
+/// comparing its answer with the scalar one.
 ///
 /// # Panics
 /// Where answers differ, or a network does not take the input.

@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 /// Flags of every run.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct RunArgs {
-    /// How much work: `smoke` shows in seconds that every part runs, `default` takes minutes on two cores, `full` is the
+    /// How much work to do: `smoke` shows in seconds that every part runs, `default` takes minutes on two cores, `full` is the
     /// thesis's size (3755 classes) and takes days on two cores
     #[arg(long, value_enum, default_value = "default")]
     tier: TierArg,
-    /// Number of classes: the first so many characters of GB2312 level 1 [default: 100, of the full tier 3755]. With
-    /// files, the classes are those that the training files hold, and this is the most that are taken
+    /// Number of classes, which are the first characters of GB2312 level 1 [default: 100, in the full tier 3755]. With files,
+    /// the classes are those of the training files, and this is the largest number of them to take
     #[arg(long)]
     pub(crate) classes: Option<usize>,
     /// Multiplies the number of training steps of every stage
@@ -23,11 +23,11 @@ pub(crate) struct RunArgs {
     /// Seed of the simulated writers, of the initial weights and of the order of samples
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
-    /// Go on from the checkpoint in the output directory; the result is bit for bit that of a run never interrupted
+    /// Continue from the checkpoint in the output directory; the result is bit for bit that of an uninterrupted run
     #[arg(long)]
     pub(crate) resume: bool,
-    /// Directory of report.json, report.html, metrics.jsonl, the model files and the checkpoint; where both pipelines run,
-    /// of a directory each [default: target/reproduce/offline, target/reproduce/online]
+    /// Directory for report.json, report.html, metrics.jsonl, the model files and the checkpoint. Where both pipelines run, each
+    /// has a directory of its name in it [default: target/reproduce/offline, target/reproduce/online]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Whether this pipeline is one of two.
@@ -98,7 +98,7 @@ impl RunArgs {
     }
 }
 
-/// The command that goes on with a run whose arguments were these: the same again, with `--resume`.
+/// The command that resumes a run with these arguments: the same arguments, with `--resume`.
 pub(crate) fn resuming_command(arguments: impl IntoIterator<Item = OsString>) -> String {
     let mut words: Vec<String> = arguments.into_iter().map(|word| quoted(&word.to_string_lossy())).collect();
     if !words.iter().any(|word| word == "--resume") {

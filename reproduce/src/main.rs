@@ -22,7 +22,8 @@ use std::path::PathBuf;
 /// Reproduces Xiao's thesis "Compressing and Accelerating Deep Neural Networks" (2018): trains recognizers of
 /// handwritten Chinese characters, compresses them, runs them in hccr-runtime and reports what was measured.
 ///
-/// Without a command both pipelines run, the offline and then the online one, or only that for which files are given.
+/// Without a command both pipelines run, first the offline and then the online one. If files are given for one of them, only
+/// that one runs.
 /// Offline: character images -> baseline CNN -> GSLRE low-rank expansion -> CRA redundancy analysis and ADW pruning ->
 /// shared weights -> graph optimization -> 8-bit integers -> report. Online: pen trajectories -> baseline LSTM -> SVD -> CRA
 /// and ADW -> shared weights -> graph optimization -> report, with both recognizers fused.
@@ -48,23 +49,23 @@ struct BothArgs {
 
 #[derive(Subcommand, Debug)]
 enum Command {
-    /// The offline pipeline alone: images
+    /// Run the offline pipeline alone: images
     Offline(OfflineArgs),
-    /// The online pipeline alone: pen trajectories
+    /// Run the online pipeline alone: pen trajectories
     Online(OnlineArgs),
-    /// The thesis's own released network, on real characters: accuracy, bytes and milliseconds as released, repacked
+    /// Measure the thesis's released network on real characters: accuracy, bytes and milliseconds as released, repacked
     /// and in 8-bit integers
     Released(released::ReleasedArgs),
-    /// What each idea buys, from naive loops to compressed networks in the runtime: networks of the thesis's size with random
-    /// weights. Leaves ladder.json and ladder.svg
+    /// Measure how much time each idea saves, from naive loops to compressed networks in the runtime. The networks have the
+    /// thesis's size and random weights. Writes ladder.json and ladder.svg
     Ladder {
         /// Directory of the two files
         #[arg(long, value_name = "DIR", default_value = "target/reproduce/ladder")]
         out: PathBuf,
     },
-    /// Prints the stage table of one or several reports of a pipeline as Markdown (several seeds: mean and spread)
+    /// Print the table of stages of one or several reports of a pipeline as Markdown (of several seeds: mean and range)
     Table {
-        /// report.json files
+        /// The report.json files
         #[arg(required = true)]
         reports: Vec<PathBuf>,
     },
@@ -99,7 +100,7 @@ fn main() -> Result<()> {
     }
 }
 
-/// Both pipelines, or that for which there are files.
+/// Runs both pipelines, or only the one for which there are files.
 fn both(BothArgs { mut run, images, ink }: BothArgs, interrupt: &Interrupt) -> Result<()> {
     let (has_images, has_ink) = (images.has_files(), ink.has_files());
     let alone = has_images != has_ink;

@@ -1,4 +1,4 @@
-//! What a model is worth: accuracy, cost, size and speed, all measured in the runtime.
+//! Accuracy, cost, size and speed of a model, all measured in the runtime.
 
 use crate::report::types::{Layer, Stage};
 use anyhow::{Context, Result};
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 /// Characters recognized before the clock starts.
 const WARM_UP: usize = 10;
-/// A timing ends after so many characters or so long, whichever comes first.
+/// A timing ends after this number of characters or after this time, whichever comes first.
 const TIMED_RUNS: usize = 300;
 const TIMED_SECONDS: Duration = Duration::from_secs(4);
 
@@ -98,7 +98,7 @@ fn typical_inputs(set: &impl SampleSet) -> Vec<Vec<f32>> {
     inputs
 }
 
-/// Dense MACs, and MACs on non-zero weights, for a sample of so many steps in the mean.
+/// Dense MACs, and MACs on non-zero weights, for a sample with this mean number of time steps.
 pub(crate) fn macs(model: &Model, steps: f64) -> [u64; 2] {
     let costs = model.costs();
     let sum = |macs: fn(&LayerCost) -> u64| costs.iter().map(|c| macs(c) as f64 * c.runs(steps)).sum::<f64>();

@@ -1,4 +1,4 @@
-//! What a long run shows and writes while it goes on: progress bars, the metrics file, and the wish to stop.
+//! Progress bars and the metrics file of a long run, and the user's request to stop it.
 
 use crate::args::resuming_command;
 use anyhow::{Context, Result};
@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A bar for `total` units of work; lines of its own where the output is no terminal.
+/// A bar for `total` units of work; where the output is no terminal, it prints lines instead.
 pub(crate) fn bar(name: &str, total: usize) -> ProgressBar {
     let bar = ProgressBar::new(total as u64);
     let style = ProgressStyle::with_template("{prefix:>10} [{bar:30}] {pos}/{len}, {eta} left  {msg}");
@@ -77,7 +77,7 @@ impl Interrupt {
     }
 }
 
-/// The metrics file of a run: one JSON object a line.
+/// The metrics file of a run: one JSON object per line.
 #[derive(Debug)]
 pub(crate) struct Metrics {
     file: File,
@@ -85,7 +85,7 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// Opens the file and cuts it at `bytes`: what a resumed run had written after its checkpoint, it writes again.
+    /// Opens the file and cuts it at `bytes`: a resumed run writes again what it had written after its checkpoint.
     pub(crate) fn open(path: &Path, bytes: u64) -> Result<Self> {
         let open = || {
             let file = OpenOptions::new().create(true).append(true).open(path)?;

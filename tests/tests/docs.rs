@@ -1,4 +1,4 @@
-//! The documentation quotes the sources as they are, and its links lead somewhere.
+//! The quotes in the documentation are in the sources, and its links lead to files.
 
 use std::fs::read_to_string;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,5 @@
-//! What the runtime computes from an exported network is what the trainer computes in evaluation: as exported, after
-//! each pass of graph optimization, from a model file, on every instruction set, for every form of weight.
+//! The runtime computes from an exported network what the trainer computes in evaluation. This holds for the network as
+//! exported, after each pass of graph optimization and from a model file, on every instruction set and for every form of weight.
 
 mod toy;
 
@@ -60,7 +60,7 @@ fn largest_difference(model: &Model, inputs: &[Vec<f32>], want: &[Vec<f32>], wha
     largest
 }
 
-/// Holds the runtime to the trainer on the development images, for a network whose weights, but for the first layer,
+/// Compares the runtime with the trainer on the development images, for a network whose weights, but for the first layer,
 /// are of `kind`.
 fn check(mut network: Network<f32>, kind: fn(&WeightData) -> bool) {
     let dev = &trained().0[1];

@@ -1,10 +1,10 @@
-//! The floors of the house: the modules of the runtime and the crates of the workspace import downwards only.
+//! The modules of the runtime and the crates of the workspace stand on floors, and import downwards only.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::read_to_string;
 use std::path::{Path, PathBuf};
 
-/// The modules of the runtime, from the ground up. Those of one row do not know each other.
+/// The modules of the runtime, from the ground up. Modules of one row do not import each other.
 const RUNTIME: [&[&str]; 8] = [
     &["messages", "tensor"],
     &["isa"],

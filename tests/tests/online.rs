@@ -24,7 +24,7 @@ fn phase(steps: usize, peak: f32) -> Phase {
     Phase::new(Schedule { peak, warm_up: 0, steps, floor: 0.01 }, 10, 0)
 }
 
-/// Multiply-accumulates on all weights and on non-zero ones, for inks of so many steps.
+/// Multiply-accumulates on all weights and on non-zero ones, for inks of this many time steps.
 fn macs(model: &Model, steps: f64) -> [u64; 2] {
     let costs = model.costs();
     let sum = |macs: fn(&hccr_runtime::LayerCost) -> u64| {

@@ -44,7 +44,7 @@ fn to_f64(values: &[f32]) -> Vec<f64> {
     values.iter().map(|&v| v.into()).collect()
 }
 
-/// `weight * columns + bias`, one row an output channel.
+/// `weight * columns + bias`, one row per output channel.
 fn reference(weight: &[f32], columns: &[f64], pixels: usize, bias: &[f32]) -> Vec<f64> {
     let (rows, inner) = (bias.len(), weight.len() / bias.len());
     let weight = to_f64(weight);

@@ -36,22 +36,22 @@ enum Cli {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
-    /// Time the runtime's layers on every instruction set, after holding the answers to the plain loops. The word
-    /// `size` alone: the bytes of a recognizer's binary; more than 600,000 without its model are an error.
+    /// Time the runtime's layers on every instruction set, after comparing the answers with plain loops. With the single word
+    /// `size`: print the bytes of a recognizer's binary, and fail above 600,000 bytes without its model.
     Bench {
-        /// Only the networks whose names contain one of these words: baseline, low-rank, svd, compressed, blocks, int8.
+        /// Time only the networks whose names contain one of these words: baseline, low-rank, svd, compressed, blocks, int8.
         networks: Vec<String>,
     },
-    /// Measure what the runtime's kernels cost on this machine, beside the costs that it chooses them by.
+    /// Measure what the runtime's kernels cost on this machine, beside the costs by which it chooses them.
     ///
-    /// Prints the constants `TUNING` of `crates/runtime/src/isa`, ready to paste, for each instruction set that is here. Let
-    /// nothing else run meanwhile: of many runs the least time counts.
+    /// Prints the constants `TUNING` of `crates/runtime/src/isa`, ready to paste, for each instruction set of this machine. Run
+    /// nothing else meanwhile. The least time of many runs counts.
     Tune,
     /// Time the runtime beside onnxruntime, OpenVINO and ncnn on the same networks.
     ///
     /// Makes a Python environment under target/bench-peers with the engines in it, and writes the networks as ONNX. All engines
-    /// run pinned to one core, on one thread, and in turns; answers are compared with the runtime's, and threads are counted.
-    /// A ratio is an engine's least time by that of the best peer. Writes target/bench-peers/report.json.
+    /// run in turns, pinned to one core, on one thread. Answers are compared with the runtime's, and threads are counted. A ratio
+    /// is an engine's least time divided by that of the best other engine. Writes target/bench-peers/report.json.
     BenchPeers(bench_peers::PeersArgs),
     /// Rebuild the embedded data.
     #[command(subcommand)]

@@ -1,5 +1,5 @@
-//! Steps of `cargo xtask test` that need what a machine may lack: emulators of other processors, the oldest compiler,
-//! cargo-deny. They are skipped there, with the remedy.
+//! Steps of `cargo xtask test` that need a tool which may be missing: emulators of other processors, the oldest compiler,
+//! cargo-deny. Such a step is then skipped, and the summary says how to install the tool.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -13,7 +13,7 @@ pub(crate) struct OptionalStep {
     needs: &'static [Need],
 }
 
-/// What a machine may lack.
+/// A tool that may be missing.
 struct Need {
     what: &'static str,
     /// A command that succeeds where it is there, separated by blanks.

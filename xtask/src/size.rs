@@ -5,10 +5,10 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// Most bytes of the smallest recognizer, without its model and image.
+/// The most bytes that the smallest recognizer may have without its model and image.
 const LIMIT: u64 = 600_000;
 
-/// What both builds share: all that makes a binary small and costs no speed.
+/// Settings of both builds: all that make a binary smaller and not slower.
 const OPTIONS: [&str; 8] = [
     "--config",
     "profile.release.strip=true",

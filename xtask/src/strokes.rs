@@ -75,7 +75,7 @@ fn encode_char(json: &str, bytes: &mut Vec<u8>) -> Result<()> {
     Ok(())
 }
 
-/// Seven bits a byte, lowest first, the top bit set on all but the last.
+/// Seven bits per byte, the lowest first, with the top bit set in all bytes but the last.
 fn push_varint(bytes: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         bytes.push(value as u8 | 0x80);

@@ -67,7 +67,7 @@ struct Steps<'a> {
     /// See [`prepare`].
     core_type: Option<&'static str>,
     done: Vec<(&'static str, Duration)>,
-    /// Steps that this machine cannot run, with what it lacks.
+    /// Steps that this machine cannot run, with the tool that is missing.
     skipped: Vec<(&'static str, String)>,
 }
 

@@ -1,7 +1,7 @@
 //! The Rust side of `cargo xtask bench-peers`: the networks, and the runtime as one of the engines.
 //!
 //! ```text
-//! peers write DIR [RELEASED]                     writes the networks to DIR; prints a line of JSON on each
+//! peers write DIR [RELEASED]                     writes the networks to DIR; prints one line of JSON per network
 //! peers serve MODEL INPUT LOGITS BATCH THREADS   runs one of them, as ../../peers/peer.py runs the other engines
 //! ```
 
@@ -86,7 +86,7 @@ fn with_small_logits(model: Model) -> Result<Model> {
     Ok(model.finish()?)
 }
 
-/// An input for `batch` samples, and its shape: ink on a background of zeros, or steps of about unit size.
+/// An input for `batch` samples, and its shape: ink on a background of zeros, or time steps of about unit size.
 fn input(model: &Model, batch: usize) -> (Vec<usize>, Vec<f32>) {
     let (shape, range) = if model.is_sequence() {
         (vec![SEQUENCE_LENGTH, batch, FEATURES], [-1.0, 1.0])
@@ -99,7 +99,7 @@ fn input(model: &Model, batch: usize) -> (Vec<usize>, Vec<f32>) {
 }
 
 /// Writes one network with an input and its logits, and says what was written. `others` are models of the same function, or
-/// nearly, for the peers alone; each is held to its own logits.
+/// nearly, for the peers alone; each is compared with its own logits.
 fn write(dir: &Path, name: &str, model: &Model, others: &[(&str, &Model)], [batch, threads]: [usize; 2]) -> Result<()> {
     let file = |ending: &str| dir.join(format!("{name}.{ending}"));
     let save =

@@ -1,9 +1,9 @@
-//! Measures the costs that the runtime chooses kernels by, on each instruction set of this machine, and prints them beside those
+//! Measures the costs by which the runtime chooses kernels, on each instruction set of this machine, and prints them beside those
 //! that it was compiled with, as the constants `TUNING` of `crates/runtime/src/isa`. Run it with `cargo xtask tune`.
 //!
 //! Each kernel is forced on layers of its kind, and timed alone (warm) or behind a pass over more memory than the caches hold
-//! (cold); of many runs the least time counts. The units are those of `Tuning`. A cost that is far off shows a machine unlike
-//! those that were measured, or a kernel that the compiler has spoilt.
+//! (cold). The least time of many runs counts. The units are those of `Tuning`. If a cost is far off, this machine is unlike those
+//! that were measured, or the compiler has made a kernel slow, for example by not inlining a function.
 
 use anyhow::{Context, Result};
 use hccr_benches::Rng;
@@ -81,7 +81,7 @@ fn time(model: &Model, isa: IsaKind, kernel: &str, cold: bool) -> Result<Timed> 
     Ok(Timed { seconds, weight_bytes: plan.layers()[number].weight_bytes as f64 })
 }
 
-/// A convolution with so many channels, on an image of so many rows and columns.
+/// A convolution with these numbers of channels, on an image of this size.
 fn convolution(channels: [usize; 2], size: usize, density: f64, blocks: bool) -> Result<Model> {
     let params = Conv2dParams::same(channels[0], channels[1], [3, 3]);
     let mut weight = Rng(3).weight("weight", &params.weight_shape(), density, 1.0);
@@ -155,7 +155,7 @@ fn lanes(isa: IsaKind) -> f64 {
     }
 }
 
-/// A fully connected layer with weights of so many different values, which read bytes where they are `integers`.
+/// A fully connected layer with weights of this many different values, which read bytes where they are `integers`.
 fn linear([outputs, inputs]: [usize; 2], density: f64, integers: bool) -> Result<Model> {
     let params = LinearParams { in_features: inputs, out_features: outputs };
     let sparse = Rng(5).weight("weight", &[outputs, inputs], density.min(0.999), 1.0);

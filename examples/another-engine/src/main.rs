@@ -1,8 +1,8 @@
-//! Another engine runs our networks: a compressed network is exported to ONNX, run by rten, and its answers are held to those of
-//! `hccr-runtime`; then the same network with 8-bit integers.
+//! Another engine runs our networks. A compressed network is exported to ONNX and run by rten, and its answers are compared with those
+//! of `hccr-runtime`. Then the same is done with the network in 8-bit integers.
 //!
-//! Only the ONNX file goes to the other engine. It stores every weight dense, since ONNX has no codebooks: the answers are the same, the
-//! small file and the fast sparse products are not.
+//! The other engine gets only the ONNX file. This stores every weight dense, since ONNX has no codebooks: the answers stay the same, but
+//! the small file and the fast sparse products are lost.
 #![forbid(unsafe_code)]
 
 use hccr_compress::quantize;
@@ -18,7 +18,7 @@ const CLASSES: usize = 10;
 const IMAGES: u64 = 20;
 /// Two engines add up the same products in different orders.
 const F32_TOLERANCE: f32 = 1e-5;
-/// A value in the middle between two of its 256 steps may go to either of them, and what follows moves with it.
+/// A value in the middle between two quantization steps may be rounded to either, and the values after it change too.
 const INT8_TOLERANCE: f32 = 0.02;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A network as compression leaves it, a fifth of its weights not zero and these sharing 15 values; and the same of integers.
+/// A network as compression leaves it, with a fifth of its weights non-zero and sharing 15 values; and the same network in integers.
 fn networks() -> Result<(Model, Model), Box<dyn Error>> {
     let mut rng = Rng::new(7, 0);
     let mut b = ModelBuilder::new(&[1, SIDE, SIDE]);

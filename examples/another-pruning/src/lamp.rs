@@ -10,8 +10,8 @@ use hccr_models::pipeline::{Measured, Output, Run, Stage, StageError};
 use hccr_nn_train::Optimizer;
 use serde::{Deserialize, Serialize};
 
-/// Drops a share of all weights at once, and trains what is left. A stage is a state that serde can write: whatever it remembers
-/// from call to call stands here.
+/// Drops a share of all weights at once, and trains the remaining ones. A stage is a state that serde can write: this struct holds
+/// everything that it remembers from call to call.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Lamp {
     /// Share of the network's weights to drop, 0 to 1.

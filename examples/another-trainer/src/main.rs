@@ -1,8 +1,8 @@
-//! Another trainer behind the compression: a perceptron in plain loops ([`mlp`]), which knows nothing of `nn-train`, is compressed by
-//! the stages of `hccr-compress`, written as a model file, and recognizes simulated characters in `hccr-runtime`.
+//! Another trainer behind the compression. A perceptron in plain loops ([`mlp`]), which does not use `nn-train`, is compressed by the
+//! methods of `hccr-compress`, written as a model file, and recognizes simulated characters in `hccr-runtime`.
 //!
-//! The stages drive it through `trait Trainer` alone; what they decide comes back as a `Constraint` for each layer, which also writes
-//! the layer's weight for the model file.
+//! The methods use the trainer only through `trait Trainer`. They set a `Constraint` for each layer, which also writes the layer's
+//! weight into the model file.
 #![forbid(unsafe_code)]
 
 mod mlp;

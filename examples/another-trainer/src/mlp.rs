@@ -33,7 +33,7 @@ struct Layer {
     relu: bool,
 }
 
-/// What a caller may do wrong.
+/// The errors of a caller.
 #[derive(Debug)]
 pub(crate) enum MlpError {
     NoSuchLayer(String),
@@ -80,7 +80,7 @@ impl Layer {
         below
     }
 
-    /// A step against the mean gradient. What is projected first and added up afterwards still keeps to the constraint.
+    /// A training step against the mean gradient. A sum of projected terms still keeps to the constraint.
     fn step(&mut self, gradient: &mut [f32], learning_rate: f32) {
         let (weight, bias) = gradient.split_at_mut(self.weight.len());
         self.constraint.project(weight);

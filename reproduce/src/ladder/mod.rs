@@ -1,7 +1,7 @@
-//! The thesis's ladder: what each idea buys, from naive loops to compressed networks in the runtime, on one thread.
+//! The ladder: how much time each idea saves, from naive loops to compressed networks in the runtime, on one thread.
 //!
-//! The networks have the thesis's size and random weights. The logits of every rung are held to those of the naive loops on
-//! the same weights before it is timed.
+//! The networks have the thesis's size and random weights. Before a rung is timed, its logits are compared with those of the
+//! naive loops on the same weights.
 
 mod interpreter;
 mod products;
@@ -23,16 +23,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Of the networks' weights, where no run has another.
+/// The seed of the networks' weights, unless a run has its own.
 const SEED: u64 = 1;
-/// Steps of the online networks' input: about as many as a character has.
+/// Time steps of the online networks' input: about as many as a character has.
 const STEPS: usize = 50;
-/// A rung is timed for so long, and so often at least.
+/// How long a rung is timed, and the least number of runs.
 const TIMED: Duration = Duration::from_millis(500);
 const MIN_RUNS: usize = 3;
 /// Largest difference between logits, as a share of the largest.
 const TOLERANCE: f32 = 1e-4;
-/// The same where values are rounded to bytes: sums in another order fall to the other side of a step now and then.
+/// The same where values are rounded to bytes: sums in another order now and then round to another quantization step.
 const ROUNDED_TOLERANCE: f32 = 3e-2;
 
 /// What runs a rung's model: loops or BLAS around [`Products`], or the runtime.
@@ -159,8 +159,8 @@ fn without_codebooks(model: &Model) -> Model {
     written_out.finish().expect("a valid model in another form")
 }
 
-/// Holds the logits of each rung to those of the naive loops on the same weights, and times it. `length` is the number of
-/// steps of `input`, where the networks read sequences.
+/// Compares the logits of each rung with those of the naive loops on the same weights, and times it. `length` is the number of
+/// time steps of `input`, where the networks read sequences.
 fn climb(steps: &[Step], input: &[f32], length: usize) -> Result<Vec<Rung>> {
     let mut want = Vec::new();
     let mut rungs = Vec::new();

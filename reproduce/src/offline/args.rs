@@ -7,7 +7,7 @@ use std::path::PathBuf;
 /// Flags of the offline pipeline alone.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct ImageArgs {
-    /// Channel multiplier of the offline network: 1 is the thesis's width [default: 0.25, of the full tier 1]
+    /// Channel multiplier of the offline network: 1 is the thesis's width [default: 0.25, in the full tier 1]
     #[arg(long)]
     pub(super) width: Option<f32>,
     /// Train the offline network on these GNT files, folders of them or zip archives of them (CASIA-HWDB 1.0, 1.1, 1.2)
@@ -17,8 +17,8 @@ pub(crate) struct ImageArgs {
     /// Test the offline network on these GNT files, folders or zip archives
     #[arg(long, value_name = "PATH", num_args = 1.., requires = "gnt_train")]
     pub(super) gnt_test: Vec<PathBuf>,
-    /// Where the offline network's zeros fall: `anywhere` costs the least accuracy, `blocks` of output by input channels the least
-    /// time
+    /// Where pruning of the offline network puts zeros: `anywhere` keeps the most accuracy, `blocks` of output by input channels
+    /// run fastest
     #[arg(long, value_enum, default_value = "anywhere")]
     pub(super) zeros: Zeros,
 }
@@ -32,7 +32,7 @@ pub(super) enum Zeros {
 }
 
 impl ImageArgs {
-    /// Whether there is anything but simulated writing.
+    /// Whether files are given.
     pub(crate) fn has_files(&self) -> bool {
         !self.gnt_train.is_empty()
     }

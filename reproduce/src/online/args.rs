@@ -14,13 +14,13 @@ pub(crate) struct InkArgs {
     /// Test the online network on these POT files, folders or zip archives [default: a fifth of the writers of --pot]
     #[arg(long, value_name = "PATH", num_args = 1.., requires = "pot")]
     pub(super) pot_test: Vec<PathBuf>,
-    /// Train on the simulator's ink of the same classes, too
+    /// Also train on the simulator's ink of the same classes
     #[arg(long, requires = "pot")]
     pub(super) with_simulated: bool,
 }
 
 impl InkArgs {
-    /// Whether there is anything but simulated writing alone.
+    /// Whether files are given.
     pub(crate) fn has_files(&self) -> bool {
         !self.pot.is_empty()
     }
@@ -33,7 +33,7 @@ pub(crate) struct OnlineArgs {
     pub(crate) run: RunArgs,
     #[command(flatten)]
     pub(crate) ink: InkArgs,
-    /// A compressed offline network of the same classes (graph-opt.hccr of an offline run), to fuse with
+    /// Fuse with this compressed offline network of the same classes (graph-opt.hccr of an offline run)
     #[arg(long, value_name = "FILE")]
     pub(crate) offline_model: Option<PathBuf>,
 }

@@ -12,7 +12,7 @@ use hccr_models::online::{OnlineRecipe, SequenceSet};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-/// One of so many writers of the files is set aside for testing, where no others are given.
+/// One in this many writers of the files is set aside for testing, unless test files are given.
 const TEST_SHARE: usize = 5;
 
 /// More than OLHWDB1.0, 1.1 and 1.2 hold together.
@@ -93,8 +93,8 @@ fn from_pot(args: &OnlineArgs, simulator: &SimulatorConfig) -> Result<([InkSet; 
     Ok(([train, dev, test], description))
 }
 
-/// Both sets, the real one repeated until it is about as large as the simulated one: what is dropped of an ink in training
-/// differs from time to time.
+/// Both sets, with the real one repeated until it is about as large as the simulated one. Repeated inks still differ, since
+/// training drops other points each time.
 fn side_by_side(real: &InkSet, simulated: &InkSet) -> InkSet {
     let mut set = InkSet::new(real.classes.clone());
     let first_simulated = real.writers.iter().max().map_or(0, |w| w + 1);

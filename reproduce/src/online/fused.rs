@@ -15,7 +15,7 @@ const WEIGHTS: u32 = 40;
 /// Side of the drawn image, and the width of the pen in it: see [`Ink::render`].
 const SIDE: usize = 96;
 
-/// What both recognizers say of a set of ink.
+/// The answers of both recognizers to a set of ink.
 struct Answers {
     labels: Vec<u16>,
     /// Probabilities of each ink, online and offline.
@@ -64,7 +64,7 @@ fn answers(online: &InkRecognizer, offline: &Recognizer, set: &InkSet) -> Result
 }
 
 impl Answers {
-    /// Share of inks recognized with that weight of the offline network.
+    /// Share of inks recognized when the offline network has this weight.
     fn accuracy(&self, weight: f64) -> f64 {
         let right = |([online, offline], label): &(&[Vec<f32>; 2], &u16)| {
             let fused =

@@ -1,4 +1,4 @@
-//! What a stage measured, as a line of the metrics file and as a line for the reader.
+//! The measurements of a stage, as a line of the metrics file and as a line for the user.
 
 use hccr_models::pipeline::Measured;
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ pub(super) fn metrics(name: &str, measured: &Measured<'_>, message: &str) -> Opt
     })
 }
 
-/// A line on a stage that has ended after so long.
+/// The line for a stage that has ended, with the time that it took.
 pub(super) fn summary(measured: &Measured<'_>, time: Duration) -> String {
     let last = match measured {
         Measured::Training(records) => records.last(),

@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 /// Time between two checkpoints.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
 
-/// Runs the pipeline to its end, or goes on with it.
+/// Runs the pipeline to its end, from the start or from a checkpoint.
 pub(crate) fn run<'a, R: Reproduction>(
     reproduction: &R,
     data: &'a Data<R::Set>,
@@ -90,8 +90,8 @@ pub(crate) fn checkpoint(out: &Path) -> PathBuf {
     out.join("checkpoint")
 }
 
-/// Moves the state of an earlier run in the directory `out` aside, to `checkpoint.old`: what is resumed there is never that
-/// run, and who forgot to resume it has lost nothing.
+/// Renames the state of an earlier run in the directory `out` to `checkpoint.old`. A later `--resume` then never continues that
+/// run, and a user who forgot `--resume` has lost nothing.
 pub(crate) fn set_state_aside(out: &Path) -> Result<()> {
     let (checkpoint, old) = (checkpoint(out), out.join("checkpoint.old"));
     match std::fs::rename(&checkpoint, &old) {

@@ -1,4 +1,4 @@
-//! What is particular to the reproduction of one network, and the data it works on.
+//! What differs between the offline and the online reproduction, and the data they work on.
 
 use crate::args::RunArgs;
 use anyhow::Result;
@@ -17,11 +17,11 @@ pub(crate) struct Data<S> {
     pub(crate) description: String,
 }
 
-/// What is particular to the reproduction of one network.
+/// What differs between the offline and the online reproduction.
 pub(crate) trait Reproduction {
-    /// What it reads.
+    /// Its samples.
     type Set: SampleSet;
-    /// What it trains with.
+    /// Its optimizer.
     type Optimizer: Optimizer + Clone + Serialize + DeserializeOwned;
     /// Its name.
     const NAME: &'static str;

@@ -19,7 +19,7 @@ use std::sync::Arc;
 /// Samples on the report's sheet.
 const SHEET_SAMPLES: usize = 60;
 
-/// What a run leaves behind.
+/// The result of a run.
 pub(crate) struct Results {
     pub(crate) report: Report,
     /// Model files by stage; the last one is the result.

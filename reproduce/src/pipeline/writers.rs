@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use std::collections::BTreeSet;
 
-/// One of so many writers of the training files is set aside for development.
+/// One in this many writers of the training files is set aside for development.
 pub(crate) const DEV_SHARE: usize = 16;
 
 /// Every `share`-th writer, and at least one, of those who wrote the samples; never all. An error where there is only one.

@@ -1,4 +1,4 @@
-//! Who is misread, and what for what.
+//! Accuracy per writer, and which characters are confused with which.
 
 use crate::report::types::{ConfusedPair, WriterAccuracy};
 use hccr_data::ImageSet;
@@ -7,12 +7,12 @@ use hccr_nn_train::Evaluation;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Most pairs that are reported.
+/// Largest number of pairs in the report.
 const PAIRS: usize = 20;
-/// Most samples of a pair that are shown.
+/// Largest number of samples shown per pair.
 const SHOWN: usize = 6;
 
-/// Accuracy a writer at a time, in the order of the writers.
+/// Accuracy per writer, in the order of the writers.
 pub(super) fn writers(answers: &[Answer], set: &ImageSet) -> Vec<WriterAccuracy> {
     let writers: BTreeSet<u32> = set.writers.iter().copied().collect();
     let accuracy = |writer| {

@@ -35,19 +35,19 @@ pub(crate) struct ReleasedArgs {
     #[arg(long, value_name = "FILE")]
     released_model: PathBuf,
     /// Characters to recognize: GNT files, folders of them or zip archives of them, such as those of the ICDAR-2013
-    /// offline competition; characters outside GB2312 level 1 are passed over, and each file counts as one writer
+    /// offline competition; characters outside GB2312 level 1 are skipped, and each file counts as one writer
     #[arg(long, value_name = "FILE", num_args = 1.., required = true)]
     gnt: Vec<PathBuf>,
     /// Also write the released network as model.onnx and model.safetensors, for viewers (33 MB each)
     #[arg(long)]
     export: bool,
-    /// Directory of report.json, report.html, repacked.hccr and int8.hccr
+    /// Directory for report.json, report.html, repacked.hccr and int8.hccr
     #[arg(long, value_name = "DIR", default_value = "target/reproduce/released")]
     out: PathBuf,
 }
 
 impl ReleasedArgs {
-    /// The command that repeats the run. File names alone: where the files lie differs from machine to machine.
+    /// The command that repeats the run. It has the names of the files without their folders, which differ from machine to machine.
     fn command(&self) -> String {
         let model = names(std::slice::from_ref(&self.released_model), " ");
         format!("cargo xtask reproduce released --released-model {model} --gnt {}", names(&self.gnt, " "))
@@ -114,7 +114,7 @@ fn characters(paths: &[PathBuf], classes: &[char]) -> Result<ImageSet> {
     Ok(set)
 }
 
-/// What a run leaves behind.
+/// The result of a run.
 struct Results {
     report: Report,
     /// The repacked file.

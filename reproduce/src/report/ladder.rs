@@ -1,4 +1,4 @@
-//! What each idea buys: the ladder as a table and as bars.
+//! The ladder, which shows how much time each idea saves, as a table and as bars.
 
 use super::chart::{Key, Plot};
 use super::number;
@@ -21,7 +21,7 @@ const GRID: &str = "#DDE1E6";
 /// Loops and BLAS, and the runtime.
 const FILLS: [&str; 2] = ["#9AA3AF", "#2F7DE1"];
 
-/// One row a rung.
+/// One row per rung.
 pub(crate) fn table(ladder: &Ladder) -> Table {
     let rungs = &ladder.rungs;
     let row = |(i, rung): (usize, &Rung)| {

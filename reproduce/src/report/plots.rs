@@ -6,7 +6,7 @@ use super::types::{PruningRun, Report, TrainingPoint};
 use anyhow::Result;
 use std::collections::BTreeMap;
 
-/// More points than this a line are averaged in groups: a plot has no more pixels.
+/// A line with more points than this has them averaged in groups: a plot has no more pixels.
 const MAX_POINTS: usize = 400;
 
 /// All plots for which the report has data, in the order in which to read them.

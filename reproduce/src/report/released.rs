@@ -15,7 +15,7 @@ pub(super) fn repacked(released: &Released) -> String {
     )
 }
 
-/// Accuracy a writer at a time, as HTML.
+/// Accuracy per writer, as HTML.
 pub(super) fn writers(released: &Released) -> String {
     let rows = released.writers.iter().map(|w| {
         let samples = number::thousands(w.test_samples as f64);

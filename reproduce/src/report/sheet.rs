@@ -13,7 +13,7 @@ pub(crate) struct SheetItem {
     pub(crate) image: Vec<u8>,
     pub(crate) truth: char,
     pub(crate) guess: char,
-    /// Of the guess, 0 to 1.
+    /// Probability of the guess, 0 to 1.
     pub(crate) probability: f32,
 }
 

@@ -59,17 +59,17 @@ impl Figures {
         Some(100.0 * (baseline.top1? - self.top1?))
     }
 
-    /// Baseline MACs over this row's MACs on non-zero weights.
+    /// Baseline MACs divided by this row's MACs on non-zero weights.
     pub(crate) fn macs_ratio(&self, baseline: &Self) -> Option<f64> {
         ratio(baseline.nonzero_macs?, self.nonzero_macs?)
     }
 
-    /// Baseline bytes over this row's bytes.
+    /// Baseline bytes divided by this row's bytes.
     pub(crate) fn bytes_ratio(&self, baseline: &Self) -> Option<f64> {
         ratio(baseline.bytes?, self.bytes?)
     }
 
-    /// Baseline median time over this row's.
+    /// Baseline median time divided by this row's.
     pub(crate) fn time_ratio(&self, baseline: &Self) -> Option<f64> {
         ratio(baseline.median_ms?, self.median_ms?)
     }
@@ -118,8 +118,8 @@ fn of_figures<'a>(rows: impl IntoIterator<Item = (String, &'a [(Figures, Figures
     table
 }
 
-/// What drop, fewer, smaller and faster are measured against: the first stage. The released network comes without the
-/// one it was made from; the thesis says how large that was, its accuracy and time belong to other data and machines.
+/// The row with which drop, fewer, smaller and faster compare: the first stage. The released network comes without its baseline.
+/// The thesis says how large that was; accuracy and time of the thesis are from other data and machines.
 pub(crate) fn baseline(report: &Report) -> Option<Figures> {
     match report.released {
         None => report.stages.first().map(Figures::from),
@@ -183,7 +183,7 @@ pub(crate) fn check_alike(reports: &[Report]) -> Result<()> {
     Ok(())
 }
 
-/// The stages of one pipeline's runs as Markdown: mean, and lowest to highest value, over the reports (one a seed), with
+/// The stages of one pipeline's runs as Markdown: mean, and lowest to highest value, over the reports (one per seed), with
 /// the thesis's stages below; then the recognizers and kinds of ink, where the reports have them.
 pub(crate) fn markdown(reports: &[Report]) -> String {
     let stages = with_thesis(&reports.iter().collect::<Vec<_>>()).markdown("");

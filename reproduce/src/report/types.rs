@@ -159,7 +159,7 @@ pub(crate) struct AdwCurve {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct AdwPoint {
     pub(crate) step: u64,
-    /// Share of zeros, one number a layer of [`AdwCurve::layers`].
+    /// Share of zeros, one number per layer of [`AdwCurve::layers`].
     pub(crate) layer_sparsity: Vec<f64>,
     /// Share of zeros among all weights.
     pub(crate) sparsity: f64,
@@ -177,7 +177,7 @@ pub(crate) struct PruningRun {
     pub(crate) block: Block,
     /// Share of zeros reached.
     pub(crate) sparsity: f64,
-    /// Step since pruning began, and accuracy on the development set.
+    /// Training steps since pruning began, and accuracy on the development set.
     pub(crate) accuracy_curve: Vec<(u64, f64)>,
     pub(crate) dev_accuracy: f64,
     pub(crate) test_accuracy: f64,
@@ -189,16 +189,16 @@ pub(crate) struct PruningRun {
     pub(crate) min_ms: Option<f64>,
 }
 
-/// What each idea buys, from naive loops to compressed networks in the runtime, on networks of the thesis's size with random
-/// weights.
+/// How much time each idea saves, from naive loops to compressed networks in the runtime, on networks of the thesis's size with
+/// random weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Ladder {
     /// Always [`Ladder::NOTE`]: no accuracy belongs to these figures.
     pub(crate) note: String,
     pub(crate) classes: usize,
-    /// Steps of the input, where it is a sequence.
+    /// Time steps of the input, where it is a sequence.
     pub(crate) steps: Option<usize>,
-    /// Each on top of those before.
+    /// Each rung adds one idea to those before.
     pub(crate) rungs: Vec<Rung>,
 }
 
@@ -244,11 +244,11 @@ pub(crate) struct Ladders {
 pub(crate) struct Released {
     /// From the repacked file's bytes in memory to a network ready to run: the shortest of several times.
     pub(crate) load_ms: f64,
-    /// Bytes of the thesis's uncompressed network over those of the repacked file.
+    /// Bytes of the thesis's uncompressed network divided by those of the repacked file.
     pub(crate) bytes_ratio: f64,
     /// Weights, zeros included, that the repacked file holds bit for bit as released: those of all shared layers.
     pub(crate) identical_weights: u64,
-    /// Accuracy of the repacked network, a writer at a time.
+    /// Accuracy of the repacked network, per writer.
     pub(crate) writers: Vec<WriterAccuracy>,
     /// Pairs that the repacked network confuses most, the worst first.
     pub(crate) confused_pairs: Vec<ConfusedPair>,

@@ -1,4 +1,4 @@
-//! What images of characters go through in the world, one change at a time.
+//! Changes that images of characters undergo in practice, one at a time.
 
 use hccr_random::Rng;
 
@@ -55,7 +55,7 @@ impl Scan {
         row(top) * (1.0 - fy) + row(bottom) * fy
     }
 
-    /// On white paper, the character `left` and `top` from its edges.
+    /// The character on white paper, at distances `left` and `top` from the edges of the paper.
     fn on_paper(&self, width: usize, height: usize, left: usize, top: usize) -> Self {
         Self::new(width, height, |x, y| match (x.checked_sub(left), y.checked_sub(top)) {
             (Some(x), Some(y)) if x < self.width && y < self.height => self.at(x, y),
@@ -115,7 +115,7 @@ fn with_specks(scan: &Scan, rng: &mut Rng) -> Scan {
     changed
 }
 
-/// Up to the longest side of white on each side.
+/// White margins on each side, of at most the length of the longest side.
 fn with_margins(scan: &Scan, rng: &mut Rng) -> Scan {
     let longest = scan.width.max(scan.height) + 1;
     let [left, right, top, bottom] = std::array::from_fn(|_| rng.below(longest));

@@ -14,7 +14,7 @@ use hccr_runtime::Recognizer;
 use hccr_runtime::image::{Image, PixelFormat, normalize};
 use std::path::PathBuf;
 
-/// One in so many of the real characters is measured.
+/// One in this many of the real characters is measured.
 const STEP: usize = 4;
 
 #[test]

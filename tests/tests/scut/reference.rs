@@ -1,4 +1,4 @@
-//! A model run in the plainest way: dense weights, one loop a dimension, double precision.
+//! Runs a model in the plainest way: dense weights, one loop per dimension, double precision.
 
 use hccr_runtime::WeightId;
 use hccr_runtime::shape::{Conv2dParams, Pool2dParams};

@@ -1,4 +1,4 @@
-//! Tests on the release itself, where its owner has it.
+//! Tests on the release itself, for those who have it.
 
 use crate::largest_difference;
 use crate::malformed::import_mutated;

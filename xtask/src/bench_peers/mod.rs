@@ -25,18 +25,18 @@ const ROUNDS: usize = 10;
 /// Flags of the command.
 #[derive(Args)]
 pub(crate) struct PeersArgs {
-    /// Only these networks: cnn9, cnn9-lowrank, cnn9-compressed, cnn9-block, each of these in 8 bits (cnn9-int8 and so on; the
+    /// Time only these networks: cnn9, cnn9-lowrank, cnn9-compressed, cnn9-block, each of these in 8 bits (cnn9-int8 and so on; the
     /// others may take the network in f32 then, if that is faster for them), cnn9-lowrank-batch32 and
     /// cnn9-lowrank-int8-batch32 (a batch of 32 on two threads), lstm, lstm-compressed
     networks: Vec<String>,
     /// Timed runs of each engine on each network, in ten rounds in which the engines take turns
     #[arg(long, default_value_t = 200)]
     runs: usize,
-    /// The CPU core that the engines share; the batch gets the one before it as well [default: the last
-    /// one allowed]
+    /// The CPU core that the engines share; a batch also gets the core before it [default: the last core that this process
+    /// may use]
     #[arg(long)]
     core: Option<usize>,
-    /// The thesis's released network (params_compress.bin) as cnn9-compressed, not its structure with random weights
+    /// Take the thesis's released network (params_compress.bin) as cnn9-compressed, instead of random weights in its structure
     #[arg(long, value_name = "FILE")]
     released_model: Option<PathBuf>,
     /// Time LiteRT as well, on the convolutional networks
@@ -184,7 +184,7 @@ fn start(
     Ok((engines, failed))
 }
 
-/// Warms the engines up, keeps the fastest form of each, and times these in turns.
+/// Warms the engines up, keeps the fastest form of each, and times these forms in turns.
 fn measure(candidates: Vec<Engine>, runs: usize, failed: &mut Vec<Failure>) -> Vec<Engine> {
     let each = runs.div_ceil(ROUNDS);
     let mut engines = time_all(candidates, each, failed);
@@ -236,7 +236,7 @@ fn print_table(engines: &[Engine], failed: &[Failure]) {
     }
 }
 
-/// A network's part of the report: an engine that failed, in each form, has no times, but a reason.
+/// A network's part of the report. An engine that failed in every form has a reason instead of times.
 fn report(network: &Value, engines: &[Engine], failed: &[Failure]) -> Value {
     let timed = engines.iter().map(|engine| {
         json!({
