@@ -2,7 +2,7 @@
 
 use super::error::RunError;
 use super::plan::Plan;
-use super::session::check_finite;
+use super::session::check_steps;
 use crate::tensor::Aligned;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -136,16 +136,4 @@ impl SequenceSession {
         self.steps = state.steps;
         Ok(())
     }
-}
-
-/// The number of time steps in `rows`, of so many features each.
-///
-/// # Errors
-/// [`RunError::StepLength`] for an incomplete one, [`RunError::NonFiniteInput`] for a NaN or an infinity.
-pub(super) fn check_steps(rows: &[f32], features: usize) -> Result<usize, RunError> {
-    if !rows.len().is_multiple_of(features) {
-        return Err(RunError::StepLength { features, found: rows.len() });
-    }
-    check_finite(rows)?;
-    Ok(rows.len() / features)
 }

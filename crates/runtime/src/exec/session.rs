@@ -2,7 +2,6 @@
 
 use super::error::RunError;
 use super::plan::Plan;
-use super::sequence;
 use crate::compile::PlannedLayer;
 use crate::tensor::Aligned;
 use alloc::sync::Arc;
@@ -67,7 +66,7 @@ impl Session {
     ) -> Result<&[f32], RunError> {
         let expected = self.plan.input_len();
         if self.plan.is_sequence() {
-            let steps = sequence::check_steps(input, expected)?;
+            let steps = check_steps(input, expected)?;
             if steps == 0 {
                 return Err(RunError::EmptySequence);
             }
@@ -107,4 +106,16 @@ pub(super) fn check_finite(input: &[f32]) -> Result<(), RunError> {
         Some(index) => Err(RunError::NonFiniteInput { index }),
         None => Ok(()),
     }
+}
+
+/// The number of time steps in `rows`, of so many features each.
+///
+/// # Errors
+/// [`RunError::StepLength`] for an incomplete one, [`RunError::NonFiniteInput`] for a NaN or an infinity.
+pub(super) fn check_steps(rows: &[f32], features: usize) -> Result<usize, RunError> {
+    if !rows.len().is_multiple_of(features) {
+        return Err(RunError::StepLength { features, found: rows.len() });
+    }
+    check_finite(rows)?;
+    Ok(rows.len() / features)
 }
