@@ -204,7 +204,9 @@ impl<W: Store, const SEVERAL: bool> Pass<'_, '_, W, SEVERAL> {
         let linear = self.linear;
         let parameters = [&linear.scale, &linear.epilogue.bias, &linear.epilogue.slope];
         let outputs = (linear.out_features - first).min(4 * I::LANES);
-        for samples in self.samples[sample..].chunks_exact_mut(S) {
+        // A length that the compiler knows.
+        let len = if SEVERAL { self.samples.len() } else { 1 };
+        for samples in self.samples[..len][sample..].chunks_exact_mut(S) {
             let sources = from_fn(|s| &samples[s].src[..linear.in_features]);
             let at = first / MR * MR * linear.in_features + first % MR;
             // SAFETY: a panel has `MR` weights an input, and `first` is a multiple of `4 * LANES`, which divides `MR`.
@@ -217,7 +219,7 @@ impl<W: Store, const SEVERAL: bool> Pass<'_, '_, W, SEVERAL> {
                 }
             }
         }
-        self.samples.len() / S * S
+        len / S * S
     }
 }
 

@@ -125,6 +125,7 @@ impl Body for Pass<'_> {
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
         let linear = self.linear;
+        let (all_indices, all_weights) = (&linear.indices[..], &*linear.weights);
         let (tables, rest) = self.src[..linear.in_features].as_chunks::<TABLE>();
         let mut last = [0.0; TABLE];
         last[..rest.len()].copy_from_slice(rest);
@@ -142,8 +143,8 @@ impl Body for Pass<'_> {
                 for (block, &end) in ends.iter().enumerate() {
                     let table = tables.get(block).unwrap_or(&last);
                     let end = end as usize;
-                    let indices = &linear.indices[round * MR..end * MR];
-                    let weights = &linear.weights[round * MR..end * MR];
+                    let indices = &all_indices[round * MR..end * MR];
+                    let weights = &all_weights[round * MR..end * MR];
                     let mut at = part;
                     while at < indices.len() {
                         for v in 0..2 {

@@ -255,7 +255,7 @@ impl<W: Store, const SEVERAL: bool> Body for Pass<'_, '_, W, SEVERAL> {
                 2 if SEVERAL => self.panel::<I, 2, _>(isa, weights, panel, 0),
                 _ => (weights, 0),
             };
-            weights = match rest < self.samples.len() {
+            weights = match !SEVERAL || rest < self.samples.len() {
                 true => self.panel::<I, 1, _>(isa, weights, panel, rest).0,
                 false => behind,
             };
@@ -277,7 +277,9 @@ impl<W: Store, const SEVERAL: bool> Pass<'_, '_, W, SEVERAL> {
         let linear = self.linear;
         let at = panel * PANEL * I::LANES;
         let mut behind = weights;
-        for samples in self.samples[sample..].chunks_exact_mut(S) {
+        // A length that the compiler knows.
+        let len = if SEVERAL { self.samples.len() } else { 1 };
+        for samples in self.samples[..len][sample..].chunks_exact_mut(S) {
             behind = weights;
             let sources = from_fn(|s| samples[s].src.as_ptr());
             // SAFETY: each panel has `PANEL` vectors for each offset, and each offset lies within each source.
@@ -293,7 +295,7 @@ impl<W: Store, const SEVERAL: bool> Pass<'_, '_, W, SEVERAL> {
                 }
             }
         }
-        (behind, self.samples.len() / S * S)
+        (behind, len / S * S)
     }
 }
 
