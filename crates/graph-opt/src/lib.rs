@@ -3,10 +3,13 @@
 //! What is portable is saved: an optimized model is an ordinary [`Model`] that can be written to a file. Rewrites for
 //! one machine (packing, choice of kernels) are the work of the runtime's plan and never saved.
 //!
+//! [`keep_classes`] is no pass: it cuts classes away.
+//!
 //! Values that several nodes read, or that the model returns, keep their meaning: no pass folds through them.
 #![forbid(unsafe_code)]
 
 mod batch_norm;
+mod classes;
 mod dead_nodes;
 mod edit;
 mod identities;
@@ -14,6 +17,7 @@ mod prelu;
 mod unused_weights;
 
 pub use batch_norm::fold_batch_norm;
+pub use classes::{ClassesError, keep_classes};
 pub use dead_nodes::remove_dead_nodes;
 pub use identities::remove_identities;
 pub use prelu::fuse_prelu;
