@@ -6,7 +6,7 @@
 mod toy_ink;
 
 use hccr_data::gb2312::{class_of_tag, tag_of_char};
-use hccr_data::strokes;
+use hccr_data::strokes::Skeletons;
 use hccr_data::{PenPoint, Writer};
 use hccr_random::Rng;
 use hccr_runtime::InkRecognizer;
@@ -42,13 +42,13 @@ fn recognizer() -> InkRecognizer {
 
 /// Ink of every character that the recognizer knows, by writers that it does not: points 8 apart on a grid of 1024.
 fn inks(labels: &[char]) -> Vec<Ink> {
-    let skeletons = strokes::embedded().expect("the embedded skeletons");
+    let skeletons = Skeletons::embedded().expect("the embedded skeletons");
     let writers: Vec<Writer> = (0..TEST_WRITERS).map(|id| Writer::new(SEED, FIRST_TEST_WRITER + id)).collect();
     let mut inks = Vec::new();
     for &c in labels {
         let class = tag_of_char(c).and_then(class_of_tag).expect("a character of GB2312 level 1");
         for (w, writer) in writers.iter().enumerate() {
-            let trajectory = writer.sample(&skeletons[class], (class as u64) << 32 | w as u64);
+            let trajectory = writer.sample(skeletons.get(c).expect("a skeleton"), (class as u64) << 32 | w as u64);
             let stroke = |points: &Vec<_>| subdivided(points.iter().map(point).collect(), 2);
             inks.push(trajectory.strokes.iter().map(stroke).collect());
         }

@@ -6,10 +6,12 @@
 mod bench;
 mod bench_peers;
 mod cores;
+mod npm;
 mod optional;
 mod prepare;
 mod reproduce;
 mod size;
+mod skeletons;
 mod strokes;
 mod test;
 mod tune;

@@ -1,15 +1,16 @@
 //! The stroke skeletons the handwriting simulator starts from.
 //!
-//! `datasets/strokes/strokes.bin`: `HCCRSTRK`, version (u32, little-endian, 1), number of characters (u32), the
-//! characters in the order of GB2312 level 1, CRC-32 of everything before (u32). A character is its number of strokes, a
-//! stroke its number of points, a point the difference in x and then in y to the point before it (the first one of a
-//! character to 0, 0), on a grid of 1024 with y upwards and the baseline's bottom at -124. Numbers are varints (seven
-//! bits per byte, lowest first), differences zigzag varints.
+//! A stroke file, such as `datasets/strokes/strokes.bin`: `HCCRSTRK`, version (u32, little-endian, 2), number of characters
+//! (u32), the characters in the order of their code points, CRC-32 of everything before (u32). A character is the difference
+//! of its code point to the one before it (of the first one to 0), its number of strokes and the strokes, a stroke its number
+//! of points and the points, a point the difference in x and then in y to the point before it (the first one of a character
+//! to 0, 0), on a grid of 1024 with y upwards and the baseline's bottom at -124. Numbers are varints (seven bits per byte,
+//! lowest first), differences of coordinates zigzag varints. Only a difference of code points may be 0, and only the first.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 const MAGIC: &[u8; 8] = b"HCCRSTRK";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const HEADER_BYTES: usize = 16;
 /// The height of the top edge of the grid, over the baseline.
 const TOP: i32 = 900;
@@ -55,37 +56,58 @@ impl fmt::Display for StrokesError {
 
 impl std::error::Error for StrokesError {}
 
-/// The strokes of the 3755 characters, by class number.
-///
-/// # Errors
-/// [`StrokesError`] where the embedded file is not what it should be: a broken checkout.
-pub fn embedded() -> Result<Vec<Vec<Stroke>>, StrokesError> {
-    parse(include_bytes!("../../../datasets/strokes/strokes.bin"))
+/// The skeletons of the characters of one source: of each character its strokes, in writing order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Skeletons {
+    strokes: BTreeMap<char, Vec<Stroke>>,
 }
 
-/// Reads a stroke file: the strokes of its characters, in order.
-///
-/// # Errors
-/// [`StrokesError`] where the bytes are not exactly one stroke file.
-pub fn parse(bytes: &[u8]) -> Result<Vec<Vec<Stroke>>, StrokesError> {
-    let word = |at: usize| bytes.get(at..at + 4).and_then(|b| b.try_into().ok()).map(u32::from_le_bytes);
-    if bytes.get(..8) != Some(MAGIC) || word(8) != Some(VERSION) {
-        return Err(StrokesError::Header);
+impl Skeletons {
+    /// The 9574 characters of `datasets/strokes`.
+    ///
+    /// # Errors
+    /// [`StrokesError`] where the embedded file is not what it should be: a broken checkout.
+    pub fn embedded() -> Result<Self, StrokesError> {
+        Self::parse(include_bytes!("../../../datasets/strokes/strokes.bin"))
     }
-    let end = bytes.len() - 4;
-    let (Some(chars), Some(crc)) = (word(12).filter(|_| end >= HEADER_BYTES), word(end)) else {
-        return Err(StrokesError::Damaged);
-    };
-    if crc32fast::hash(&bytes[..end]) != crc {
-        return Err(StrokesError::Damaged);
+
+    /// Reads a stroke file.
+    ///
+    /// # Errors
+    /// [`StrokesError`] where the bytes are not exactly one stroke file.
+    pub fn parse(bytes: &[u8]) -> Result<Self, StrokesError> {
+        let word = |at: usize| bytes.get(at..at + 4).and_then(|b| b.try_into().ok()).map(u32::from_le_bytes);
+        if bytes.get(..8) != Some(MAGIC) || word(8) != Some(VERSION) {
+            return Err(StrokesError::Header);
+        }
+        let end = bytes.len() - 4;
+        let (Some(chars), Some(crc)) = (word(12).filter(|_| end >= HEADER_BYTES), word(end)) else {
+            return Err(StrokesError::Damaged);
+        };
+        if crc32fast::hash(&bytes[..end]) != crc {
+            return Err(StrokesError::Damaged);
+        }
+        let mut reader = Reader { bytes: &bytes[..end], at: HEADER_BYTES };
+        // Nothing is allocated for a count before its items have been read.
+        let mut strokes = BTreeMap::new();
+        let mut last = None;
+        for _ in 0..chars {
+            let c = reader.code_point(last)?;
+            strokes.insert(c, reader.character()?);
+            last = Some(c);
+        }
+        if reader.at == end { Ok(Self { strokes }) } else { Err(StrokesError::Invalid { offset: reader.at }) }
     }
-    let mut reader = Reader { bytes: &bytes[..end], at: HEADER_BYTES };
-    // Nothing is allocated for a count before its items have been read.
-    let mut all = Vec::new();
-    for _ in 0..chars {
-        all.push(reader.character()?);
+
+    /// The strokes of a character, at least one; `None` where this source does not have it.
+    pub fn get(&self, c: char) -> Option<&[Stroke]> {
+        self.strokes.get(&c).map(Vec::as_slice)
     }
-    if reader.at == end { Ok(all) } else { Err(StrokesError::Invalid { offset: reader.at }) }
+
+    /// The characters, in the order of their code points.
+    pub fn chars(&self) -> impl Iterator<Item = char> {
+        self.strokes.keys().copied()
+    }
 }
 
 struct Reader<'a> {
@@ -94,6 +116,14 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// A code point above `last`.
+    fn code_point(&mut self, last: Option<char>) -> Result<char, StrokesError> {
+        let offset = self.at;
+        let step = self.varint().filter(|&step| step > 0 || last.is_none());
+        let code = step.map(|step| last.map_or(0, u32::from) + step);
+        code.and_then(char::from_u32).ok_or(StrokesError::Invalid { offset })
+    }
+
     fn character(&mut self) -> Result<Vec<Stroke>, StrokesError> {
         let (mut x, mut y) = (0, 0);
         let mut strokes = Vec::new();
@@ -150,45 +180,60 @@ mod tests {
 
     #[test]
     fn embedded_strokes_are_complete() {
-        let all = embedded().expect("embedded file");
-        let count = |c| gb2312_level1().iter().position(|&l| l == c).map(|class| all[class].len());
-        assert_eq!((all.len(), count('一'), count('永'), count('矗')), (3755, Some(1), Some(5), Some(24)));
-        assert!(all.iter().flatten().all(|stroke| stroke.len() >= 2));
-        assert!(all.iter().flatten().flatten().all(|p| (0.0..1024.0).contains(&p.x) && (0.0..1024.0).contains(&p.y)));
+        let all = Skeletons::embedded().expect("embedded file");
+        let count = |c| all.get(c).map(<[Stroke]>::len);
+        assert_eq!(
+            (count('一'), count('永'), count('矗'), count('書'), count('A')),
+            (Some(1), Some(5), Some(24), Some(10), None)
+        );
+        assert_eq!(all.chars().count(), 9574);
+        assert!(gb2312_level1().iter().all(|&c| all.get(c).is_some()));
+        let strokes = || all.chars().filter_map(|c| all.get(c)).flatten();
+        assert!(strokes().all(|stroke| stroke.len() >= 2));
+        assert!(strokes().flatten().all(|p| (0.0..1024.0).contains(&p.x) && (0.0..1024.0).contains(&p.y)));
     }
 
     #[test]
     fn reads_what_the_format_says() {
         let point = |x, y| Point { x, y };
-        let strokes = vec![vec![point(1.0, 901.0), point(201.0, 900.0)], vec![point(200.0, 897.0)]];
-        assert_eq!(parse(&file(1, &[2, 2, 2, 1, 0x90, 3, 2, 1, 1, 6])), Ok(vec![strokes]));
+        let strokes = [vec![point(1.0, 901.0), point(201.0, 900.0)], vec![point(200.0, 897.0)]];
+        let body = [b'A', 2, 2, 2, 1, 0x90, 3, 2, 1, 1, 6, 2, 1, 1, 0, 0];
+        let skeletons = Skeletons::parse(&file(2, &body)).expect("a stroke file");
+        assert_eq!(skeletons.get('A'), Some(&strokes[..]));
+        assert_eq!(skeletons.get('C'), Some(&[vec![point(0.0, 900.0)]][..]));
+        assert_eq!((skeletons.get('B'), skeletons.chars().collect::<String>()), (None, "AC".into()));
     }
 
     #[test]
     fn refuses_what_is_wrong() {
-        let good = file(1, &[1, 1, 2, 4]);
-        assert!(parse(&good).is_ok());
+        let good = file(1, &[0, 1, 1, 2, 4]);
+        assert!(Skeletons::parse(&good).is_ok());
         for end in 0..good.len() {
-            assert!(parse(&good[..end]).is_err(), "cut at {end}");
+            assert!(Skeletons::parse(&good[..end]).is_err(), "cut at {end}");
         }
         for at in 0..good.len() {
             let mut bytes = good.clone();
             bytes[at] ^= 1;
-            assert!(parse(&bytes).is_err(), "altered at {at}");
+            assert!(Skeletons::parse(&bytes).is_err(), "altered at {at}");
         }
-        let invalid = |offset| Err(StrokesError::Invalid { offset });
-        assert_eq!(parse(&file(1, &[0])), invalid(16), "no strokes");
-        assert_eq!(parse(&file(1, &[1, 0])), invalid(17), "no points");
-        assert_eq!(parse(&file(1, &[1, 1, 0xFF, 0xFF, 0x7F, 0])), invalid(18), "coordinate outside");
-        assert_eq!(parse(&file(1, &[1, 1, 2, 4, 5])), invalid(20), "something behind");
-        assert_eq!(parse(&file(u32::MAX, &[1, 1, 2, 4])), invalid(20), "claims too much");
+        let refused = |chars, body: &[u8], offset, why| {
+            assert_eq!(Skeletons::parse(&file(chars, body)), Err(StrokesError::Invalid { offset }), "{why}");
+        };
+        refused(1, &[9, 0], 17, "no strokes");
+        refused(1, &[9, 1, 0], 18, "no points");
+        refused(1, &[9, 1, 1, 0xFF, 0xFF, 0x7F, 0], 19, "coordinate outside");
+        refused(1, &[9, 1, 1, 2, 4, 5], 21, "something behind");
+        refused(u32::MAX, &[9, 1, 1, 2, 4], 21, "claims too much");
+        refused(2, &[9, 1, 1, 2, 4, 0, 1, 1, 2, 4], 21, "a character twice");
+        refused(1, &[0x80, 0xB0, 3, 1, 1, 2, 4], 16, "a surrogate");
+        refused(1, &[0xFF, 0xFF, 0x7F, 1, 1, 2, 4], 16, "past the last code point");
     }
 
     proptest! {
         #[test]
         fn never_panics(chars in any::<u32>(), body in proptest::collection::vec(any::<u8>(), 0..64)) {
-            let _ = parse(&file(chars, &body));
-            let _ = parse(&body);
+            let _ = Skeletons::parse(&file(chars, &body));
+            let _ = Skeletons::parse(&body);
         }
     }
 }

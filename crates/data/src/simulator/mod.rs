@@ -15,11 +15,11 @@ pub use writer::Writer;
 
 use crate::{
     IMAGE_SIZE,
-    gb2312::{class_of_tag, gb2312_level1, tag_of_char},
+    gb2312::gb2312_level1,
     image_set::ImageSet,
     ink_set::InkSet,
     render::render,
-    strokes::{self, Stroke, StrokesError},
+    strokes::{Skeletons, Stroke, StrokesError},
 };
 use hccr_runtime::image::{Image, ImageError, PixelFormat, normalize};
 use rayon::prelude::*;
@@ -62,7 +62,7 @@ pub struct SplitSize {
 /// What [`simulate`] and [`simulate_ink`] make.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SimulatorConfig {
-    /// The characters, all of GB2312 level 1.
+    /// The characters, all of [`Skeletons::embedded`].
     pub classes: Vec<char>,
     /// The training part.
     pub train: SplitSize,
@@ -99,7 +99,7 @@ impl SimulatorConfig {
 pub enum SimulatorError {
     /// No classes.
     NoClasses,
-    /// A character outside GB2312 level 1: there is no skeleton of it.
+    /// There is no skeleton of this character.
     UnknownCharacter(char),
     /// So many writers: there must be 1 to 2^24.
     Writers(u32),
@@ -112,10 +112,8 @@ pub enum SimulatorError {
 impl fmt::Display for SimulatorError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoClasses => write!(f, "no classes asked for: choose some of the 3755 characters of GB2312 level 1"),
-            Self::UnknownCharacter(c) => {
-                write!(f, "'{c}' is not in GB2312 level 1: there is no skeleton to write it from")
-            }
+            Self::NoClasses => write!(f, "no classes asked for: choose some of the characters of datasets/strokes"),
+            Self::UnknownCharacter(c) => write!(f, "there is no skeleton to write '{c}' from"),
             Self::Writers(n) => write!(f, "{n} writers asked for: choose 1 to {}", 1 << 24),
             Self::Strokes(error) => write!(f, "no skeletons to write from: {error}"),
             Self::Image(error) => write!(f, "a sample cannot be normalized: {error}"),
@@ -196,11 +194,8 @@ impl Samples {
         if !(1..=1 << 24).contains(&writers) {
             return Err(SimulatorError::Writers(writers));
         }
-        let all = strokes::embedded().map_err(SimulatorError::Strokes)?;
-        let skeleton = |&c: &char| {
-            let class = tag_of_char(c).and_then(class_of_tag).ok_or(SimulatorError::UnknownCharacter(c))?;
-            Ok(all[class].clone())
-        };
+        let all = Skeletons::embedded().map_err(SimulatorError::Strokes)?;
+        let skeleton = |&c: &char| all.get(c).map(<[Stroke]>::to_vec).ok_or(SimulatorError::UnknownCharacter(c));
         let skeletons = config.classes.iter().map(skeleton).collect::<Result<_, _>>()?;
         let first_writer = split.first_writer();
         let hands = (first_writer..first_writer + writers).map(|id| Writer::new(config.seed, id)).collect();

@@ -1,0 +1,27 @@
+//! Fetches packages of the npm registry.
+
+use anyhow::{Context, Result, ensure};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// Fetches `package` (`name@version`) with `npm pack`, and unpacks it into `folder`, which is emptied first. Returns where the
+/// package's files lie.
+pub(crate) fn fetch(package: &str, folder: &Path) -> Result<PathBuf> {
+    if folder.exists() {
+        fs::remove_dir_all(folder).with_context(|| format!("cannot empty {}", folder.display()))?;
+    }
+    fs::create_dir_all(folder)?;
+    let archive = output(Command::new("npm").args(["pack", "--silent", package]).current_dir(folder))?;
+    output(Command::new("tar").args(["-xzf", archive.trim()]).current_dir(folder))?;
+    Ok(folder.join("package"))
+}
+
+fn output(command: &mut Command) -> Result<String> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let out = command.output().with_context(|| format!("cannot start {name}: is it installed?"))?;
+    ensure!(out.status.success(), "{name} failed: {}", String::from_utf8_lossy(&out.stderr));
+    Ok(String::from_utf8(out.stdout)?)
+}
