@@ -14,7 +14,8 @@ pub(crate) struct RunArgs {
     #[arg(long, value_enum, default_value = "default")]
     tier: TierArg,
     /// Number of classes, which are the first characters of GB2312 level 1 [default: 100, in the full tier 3755]. With files,
-    /// the classes are those of the training files, and this is the largest number of them to take
+    /// the classes are those of the training files (of the test files, if there are no others), and this is the largest number
+    /// of them to take
     #[arg(long)]
     pub(crate) classes: Option<usize>,
     /// Multiplies the number of training steps of every stage

@@ -14,8 +14,9 @@ pub(crate) struct ImageArgs {
     /// instead of on simulated writing; a sixteenth of their writers (files) is set aside for development
     #[arg(long, value_name = "PATH", num_args = 1.., requires = "gnt_test")]
     pub(super) gnt_train: Vec<PathBuf>,
-    /// Test the offline network on these GNT files, folders or zip archives
-    #[arg(long, value_name = "PATH", num_args = 1.., requires = "gnt_train")]
+    /// Test the offline network on these GNT files, folders or zip archives. Without --gnt-train it is trained on simulated
+    /// writing of their classes
+    #[arg(long, value_name = "PATH", num_args = 1..)]
     pub(super) gnt_test: Vec<PathBuf>,
     /// Where pruning of the offline network puts zeros: `anywhere` keeps the most accuracy, `blocks` of output by input channels
     /// run fastest
@@ -34,7 +35,7 @@ pub(super) enum Zeros {
 impl ImageArgs {
     /// Whether files are given.
     pub(crate) fn has_files(&self) -> bool {
-        !self.gnt_train.is_empty()
+        !self.gnt_test.is_empty()
     }
 }
 

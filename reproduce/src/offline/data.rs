@@ -14,21 +14,26 @@ const MAX_IMAGES: usize = 1 << 22;
 
 /// Simulates the sets, or reads them from the GNT files asked for.
 pub(super) fn load(args: &OfflineArgs, simulator: &SimulatorConfig) -> Result<Data<ImageSet>> {
-    if args.images.has_files() { from_gnt(args) } else { simulated(simulator) }
+    match (args.images.gnt_train.is_empty(), args.images.gnt_test.is_empty()) {
+        (true, true) => all_simulated(simulator),
+        (true, false) => tested_on_gnt(args, simulator),
+        (false, _) => from_gnt(args),
+    }
 }
 
-fn simulated(simulator: &SimulatorConfig) -> Result<Data<ImageSet>> {
-    let make = |name: &str, split| {
-        let bar = bar(name, 0);
-        let set = simulate(simulator, split, &counting(&bar)).context("simulating handwriting")?;
-        let writers = simulator.size(split).writers;
-        finish(&bar, name, &format!("{} simulated characters by {writers} writers", set.len()));
-        Ok::<_, anyhow::Error>(set)
-    };
-    let (train, dev) = (make("train set", Split::Train)?, make("dev set", Split::Dev)?);
-    let test = make("test set", Split::Test)?;
+fn all_simulated(simulator: &SimulatorConfig) -> Result<Data<ImageSet>> {
+    let (train, dev) = (simulated("train set", simulator, Split::Train)?, simulated("dev set", simulator, Split::Dev)?);
+    let test = simulated("test set", simulator, Split::Test)?;
     let description = format!("simulated handwriting of {}", simulator_in_words(simulator));
     Ok(Data { train, dev, test, description })
+}
+
+fn simulated(name: &str, simulator: &SimulatorConfig, split: Split) -> Result<ImageSet> {
+    let bar = bar(name, 0);
+    let set = simulate(simulator, split, &counting(&bar)).context("simulating handwriting")?;
+    let writers = simulator.size(split).writers;
+    finish(&bar, name, &format!("{} simulated characters by {writers} writers", set.len()));
+    Ok(set)
 }
 
 /// Who writes what.
@@ -43,22 +48,51 @@ pub(crate) fn simulator_in_words(simulator: &SimulatorConfig) -> String {
     )
 }
 
-fn from_gnt(args: &OfflineArgs) -> Result<Data<ImageSet>> {
-    let read = |name: &str, paths: &[PathBuf], classes: Option<Vec<char>>| {
-        let bar = bar(name, 0);
-        let limits = CasiaLimits { samples: MAX_IMAGES, ..CasiaLimits::default() };
-        let filter = CasiaFilter { classes, limits, ..CasiaFilter::default() };
-        let set = load_gnt(paths, &filter, &|done| bar.set_position(done as u64))?;
-        finish(&bar, name, &format!("{} characters of {} classes", set.len(), set.classes.len()));
-        ensure!(!set.is_empty(), "{name}: no character of a wanted class in {paths:?}");
-        Ok::<_, anyhow::Error>(set)
-    };
-    let mut all = read("train set", &args.images.gnt_train, None)?;
-    if let Some(most) = args.run.classes.filter(|&most| most < all.classes.len()) {
-        let kept: Vec<usize> = (0..all.len()).filter(|&i| usize::from(all.labels[i]) < most).collect();
-        all = all.subset(&kept);
-        all.classes.truncate(most);
+/// Simulated writing of the classes of the test files; none of the files' characters is trained on.
+fn tested_on_gnt(args: &OfflineArgs, simulator: &SimulatorConfig) -> Result<Data<ImageSet>> {
+    let mut test = read("test set", &args.images.gnt_test, None)?;
+    keep_first_classes(&mut test, args.run.classes);
+    let simulator = SimulatorConfig { classes: test.classes.clone(), ..simulator.clone() };
+    let (train, dev) =
+        (simulated("train set", &simulator, Split::Train)?, simulated("dev set", &simulator, Split::Dev)?);
+    let description = trained_on_simulated(&simulator, "GNT files", &args.images.gnt_test);
+    Ok(Data { train, dev, test, description })
+}
+
+/// What a network was trained and tested on that has read no file's characters before its test.
+pub(crate) fn trained_on_simulated(simulator: &SimulatorConfig, kind: &str, test: &[PathBuf]) -> String {
+    format!(
+        "simulated writing of the {} classes of the test files, by {} writers to train and {} for development; tested on {kind}: \
+         {}. A subset: its figures cannot be compared with published ones",
+        simulator.classes.len(),
+        simulator.train.writers,
+        simulator.dev.writers,
+        file_names(test)
+    )
+}
+
+fn read(name: &str, paths: &[PathBuf], classes: Option<Vec<char>>) -> Result<ImageSet> {
+    let bar = bar(name, 0);
+    let limits = CasiaLimits { samples: MAX_IMAGES, ..CasiaLimits::default() };
+    let filter = CasiaFilter { classes, limits, ..CasiaFilter::default() };
+    let set = load_gnt(paths, &filter, &|done| bar.set_position(done as u64))?;
+    finish(&bar, name, &format!("{} characters of {} classes", set.len(), set.classes.len()));
+    ensure!(!set.is_empty(), "{name}: no character of a wanted class in {paths:?}");
+    Ok(set)
+}
+
+/// Leaves out the characters of all classes but the first `most`.
+fn keep_first_classes(set: &mut ImageSet, most: Option<usize>) {
+    if let Some(most) = most.filter(|&most| most < set.classes.len()) {
+        let kept: Vec<usize> = (0..set.len()).filter(|&i| usize::from(set.labels[i]) < most).collect();
+        *set = set.subset(&kept);
+        set.classes.truncate(most);
     }
+}
+
+fn from_gnt(args: &OfflineArgs) -> Result<Data<ImageSet>> {
+    let mut all = read("train set", &args.images.gnt_train, None)?;
+    keep_first_classes(&mut all, args.run.classes);
     let writers = all.writers.iter().collect::<BTreeSet<_>>().len();
     let dev_writers = held_out_writers(&all.writers, DEV_SHARE)?;
     let (dev, train) = all.split_by_writer(|w| dev_writers.contains(&w));

@@ -4,7 +4,7 @@ mod args;
 mod data;
 
 pub(crate) use args::{ImageArgs, OfflineArgs};
-pub(crate) use data::simulator_in_words;
+pub(crate) use data::{simulator_in_words, trained_on_simulated};
 
 use crate::args::{RunArgs, file_names};
 use crate::ladder;
@@ -44,9 +44,9 @@ impl Reproduction for Offline<'_> {
         if *zeros == Zeros::Blocks {
             flags.push(("zeros", "blocks".into()));
         }
-        if self.args.images.has_files() {
-            flags.extend([("gnt-train", file_names(gnt_train)), ("gnt-test", file_names(gnt_test))]);
-        }
+        let files =
+            [("gnt-train", gnt_train), ("gnt-test", gnt_test)].into_iter().filter(|(_, paths)| !paths.is_empty());
+        flags.extend(files.map(|(name, paths)| (name, file_names(paths))));
         self.args.run.command(Self::NAME, &flags)
     }
 

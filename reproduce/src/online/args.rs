@@ -11,8 +11,9 @@ pub(crate) struct InkArgs {
     /// instead of on simulated writing; a sixteenth of their writers (files) is set aside for development
     #[arg(long, value_name = "PATH", num_args = 1..)]
     pub(super) pot: Vec<PathBuf>,
-    /// Test the online network on these POT files, folders or zip archives [default: a fifth of the writers of --pot]
-    #[arg(long, value_name = "PATH", num_args = 1.., requires = "pot")]
+    /// Test the online network on these POT files, folders or zip archives [default: a fifth of the writers of --pot]. Without
+    /// --pot it is trained on simulated ink of their classes
+    #[arg(long, value_name = "PATH", num_args = 1..)]
     pub(super) pot_test: Vec<PathBuf>,
     /// Also train on the simulator's ink of the same classes
     #[arg(long, requires = "pot")]
@@ -22,7 +23,7 @@ pub(crate) struct InkArgs {
 impl InkArgs {
     /// Whether files are given.
     pub(crate) fn has_files(&self) -> bool {
-        !self.pot.is_empty()
+        !self.pot.is_empty() || !self.pot_test.is_empty()
     }
 }
 

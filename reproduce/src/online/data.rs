@@ -2,7 +2,7 @@
 
 use super::args::{InkArgs, OnlineArgs};
 use crate::args::file_names;
-use crate::offline::simulator_in_words;
+use crate::offline::{simulator_in_words, trained_on_simulated};
 use crate::pipeline::{DEV_SHARE, Data, held_out_writers};
 use crate::progress::{bar, counting, finish};
 use anyhow::{Context, Result, ensure};
@@ -21,16 +21,20 @@ const MAX_INKS: usize = 1 << 22;
 /// Simulates the sets, or reads them from the POT files asked for.
 pub(super) fn load(args: &OnlineArgs, recipe: &OnlineRecipe) -> Result<Data<SequenceSet>> {
     let simulator = &recipe.common.data;
-    let ([train, dev, test], description) = if args.ink.has_files() {
-        from_pot(args, simulator)?
-    } else {
-        let sets = [("train set", Split::Train), ("dev set", Split::Dev), ("test set", Split::Test)];
-        let [train, dev, test] = sets.map(|(name, split)| simulated(name, simulator, split));
-        let description = format!("simulated pen trajectories of {}", simulator_in_words(simulator));
-        ([train?, dev?, test?], description)
+    let ([train, dev, test], description) = match (args.ink.pot.is_empty(), args.ink.pot_test.is_empty()) {
+        (true, true) => all_simulated(simulator)?,
+        (true, false) => tested_on_pot(args, simulator)?,
+        (false, _) => from_pot(args, simulator)?,
     };
     let sequences = |inks| SequenceSet::new(inks, recipe.augmentation).context("normalizing ink");
     Ok(Data { train: sequences(train)?, dev: sequences(dev)?, test: sequences(test)?, description })
+}
+
+fn all_simulated(simulator: &SimulatorConfig) -> Result<([InkSet; 3], String)> {
+    let sets = [("train set", Split::Train), ("dev set", Split::Dev), ("test set", Split::Test)];
+    let [train, dev, test] = sets.map(|(name, split)| simulated(name, simulator, split));
+    let description = format!("simulated pen trajectories of {}", simulator_in_words(simulator));
+    Ok(([train?, dev?, test?], description))
 }
 
 fn simulated(name: &str, simulator: &SimulatorConfig, split: Split) -> Result<InkSet> {
@@ -40,23 +44,40 @@ fn simulated(name: &str, simulator: &SimulatorConfig, split: Split) -> Result<In
     Ok(set)
 }
 
+/// Simulated ink of the classes of the test files; none of the files' inks is trained on.
+fn tested_on_pot(args: &OnlineArgs, simulator: &SimulatorConfig) -> Result<([InkSet; 3], String)> {
+    let mut test = read("test set", &args.ink.pot_test, None)?;
+    keep_first_classes(&mut test, args.run.classes);
+    let simulator = SimulatorConfig { classes: test.classes.clone(), ..simulator.clone() };
+    let (train, dev) =
+        (simulated("train set", &simulator, Split::Train)?, simulated("dev set", &simulator, Split::Dev)?);
+    let description = trained_on_simulated(&simulator, "POT files", &args.ink.pot_test);
+    Ok(([train, dev, test], description))
+}
+
+fn read(name: &str, paths: &[PathBuf], classes: Option<Vec<char>>) -> Result<InkSet> {
+    let bar = bar(name, 0);
+    let limits = CasiaLimits { samples: MAX_INKS, ..CasiaLimits::default() };
+    let filter = CasiaFilter { classes, limits, ..CasiaFilter::default() };
+    let set = load_pot(paths, &filter)?;
+    finish(&bar, name, &format!("{} inks of {} classes", set.len(), set.classes.len()));
+    ensure!(!set.is_empty(), "{name}: no ink of a wanted class in {paths:?}");
+    Ok(set)
+}
+
+/// Leaves out the inks of all classes but the first `most`.
+fn keep_first_classes(set: &mut InkSet, most: Option<usize>) {
+    if let Some(most) = most.filter(|&most| most < set.classes.len()) {
+        let kept: Vec<usize> = (0..set.len()).filter(|&i| usize::from(set.labels[i]) < most).collect();
+        *set = set.subset(&kept);
+        set.classes.truncate(most);
+    }
+}
+
 fn from_pot(args: &OnlineArgs, simulator: &SimulatorConfig) -> Result<([InkSet; 3], String)> {
     let InkArgs { pot, pot_test, with_simulated, .. } = &args.ink;
-    let read = |name: &str, paths: &[PathBuf], classes: Option<Vec<char>>| {
-        let bar = bar(name, 0);
-        let limits = CasiaLimits { samples: MAX_INKS, ..CasiaLimits::default() };
-        let filter = CasiaFilter { classes, limits, ..CasiaFilter::default() };
-        let set = load_pot(paths, &filter)?;
-        finish(&bar, name, &format!("{} inks of {} classes", set.len(), set.classes.len()));
-        ensure!(!set.is_empty(), "{name}: no ink of a wanted class in {paths:?}");
-        Ok::<_, anyhow::Error>(set)
-    };
     let mut all = read("ink", pot, None)?;
-    if let Some(most) = args.run.classes.filter(|&most| most < all.classes.len()) {
-        let kept: Vec<usize> = (0..all.len()).filter(|&i| usize::from(all.labels[i]) < most).collect();
-        all = all.subset(&kept);
-        all.classes.truncate(most);
-    }
+    keep_first_classes(&mut all, args.run.classes);
     let (all, test) = if pot_test.is_empty() {
         let writers = held_out_writers(&all.writers, TEST_SHARE)?;
         let (test, others) = all.split_by_writer(|w| writers.contains(&w));

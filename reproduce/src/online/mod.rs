@@ -70,7 +70,7 @@ pub(crate) fn run(args: &OnlineArgs, offline: Option<&[u8]>, interrupt: &Interru
     let given = args.offline_model.as_ref().map(read).transpose()?;
     let (tier, RunArgs { classes, effort, seed, .. }) = (args.run.tier(), &args.run);
     let mut recipe = OnlineRecipe::new(tier, *classes, *effort, *seed);
-    if args.ink.has_files() {
+    if !args.ink.pot.is_empty() {
         // Files hold fewer inks, by fewer writers, than the simulator writes.
         recipe.augmentation.lean = 0.1;
         recipe.dropout = 0.3;
