@@ -16,7 +16,7 @@ const TIMED_RUNS: usize = 300;
 const TIMED_SECONDS: Duration = Duration::from_secs(4);
 
 /// Everything about the model file `bytes`.
-pub(crate) fn stage_of_file(name: &str, bytes: &[u8], test: &impl SampleSet) -> Result<Stage> {
+pub(crate) fn stage_of_file(name: &str, bytes: &[u8], test: &dyn SampleSet) -> Result<Stage> {
     let model = Model::from_bytes(bytes).with_context(|| format!("the model of stage {name}"))?;
     let plan = Arc::new(Plan::new(&model)?);
     let macs = macs(&model, test.mean_steps());
@@ -24,7 +24,7 @@ pub(crate) fn stage_of_file(name: &str, bytes: &[u8], test: &impl SampleSet) -> 
 }
 
 /// Recognizes the whole set.
-pub(crate) fn accuracy(plan: &Arc<Plan>, set: &impl SampleSet) -> Result<Evaluation> {
+pub(crate) fn accuracy(plan: &Arc<Plan>, set: &dyn SampleSet) -> Result<Evaluation> {
     Ok(answers(plan, set, || ())?.iter().map(|answer| answer.count).sum())
 }
 
@@ -54,7 +54,7 @@ pub(crate) fn stage(
 
 /// Minimum and median time of one character on this thread, in milliseconds; `each` gets every run's layer times. Of
 /// sequences, those of the mean length are timed.
-pub(crate) fn time(plan: &Arc<Plan>, set: &impl SampleSet, mut each: impl FnMut(&[(String, f64)])) -> Result<[f64; 2]> {
+pub(crate) fn time(plan: &Arc<Plan>, set: &dyn SampleSet, mut each: impl FnMut(&[(String, f64)])) -> Result<[f64; 2]> {
     let mut session = Session::new(plan.clone());
     let inputs = typical_inputs(set);
     let (mut times, mut layers) = (Vec::new(), Vec::new());
@@ -84,7 +84,7 @@ pub(crate) fn time(plan: &Arc<Plan>, set: &impl SampleSet, mut each: impl FnMut(
 }
 
 /// Some inputs of the length nearest to the mean: samples spread over the set.
-fn typical_inputs(set: &impl SampleSet) -> Vec<Vec<f32>> {
+fn typical_inputs(set: &dyn SampleSet) -> Vec<Vec<f32>> {
     let samples = set.labels().len();
     let spread = samples.min(TIMED_RUNS);
     let mut inputs: Vec<Vec<f32>> = vec![Vec::new(); spread];
@@ -106,7 +106,7 @@ pub(crate) fn macs(model: &Model, steps: f64) -> [u64; 2] {
 }
 
 /// One row for each convolution, fully connected layer and LSTM of the model file `bytes`.
-pub(crate) fn layers(bytes: &[u8], test: &impl SampleSet) -> Result<Vec<Layer>> {
+pub(crate) fn layers(bytes: &[u8], test: &dyn SampleSet) -> Result<Vec<Layer>> {
     let model = Model::from_bytes(bytes)?;
     let plan = Arc::new(Plan::new(&model)?);
     // The fastest run of each layer.

@@ -5,9 +5,7 @@ mod toy;
 
 use hccr_compress::{Block, Phase, Progress, PruningRecord, Schedule, Trainer};
 use hccr_constraint::Constraint;
-use hccr_data::ImageSet;
 use hccr_models::NetworkTrainer;
-use hccr_models::SampleSet;
 use hccr_models::pipeline::{
     Baseline, GraphOptimization, Measured, Output, Pipeline, PipelineError, Run, Stage, StageError, Stages,
 };
@@ -24,12 +22,12 @@ struct RandomPruning {
     history: Vec<PruningRecord>,
 }
 
-impl<S: SampleSet, O: Optimizer> Stage<S, O> for RandomPruning {
+impl<O: Optimizer> Stage<O> for RandomPruning {
     fn name(&self) -> &str {
         "random"
     }
 
-    fn advance(&mut self, run: &mut Run<'_, S, O>) -> Result<Progress, StageError> {
+    fn advance(&mut self, run: &mut Run<'_, O>) -> Result<Progress, StageError> {
         if self.layers.is_empty() {
             let mut rng = Rng::new(1, 0);
             for layer in run.trainer.layers() {
@@ -48,7 +46,7 @@ impl<S: SampleSet, O: Optimizer> Stage<S, O> for RandomPruning {
         self.phase.is_done()
     }
 
-    fn output(&self, run: &Run<'_, S, O>) -> Result<Output, StageError> {
+    fn output(&self, run: &Run<'_, O>) -> Result<Output, StageError> {
         Ok(Output::Model(run.network()?))
     }
 
@@ -58,7 +56,7 @@ impl<S: SampleSet, O: Optimizer> Stage<S, O> for RandomPruning {
     }
 }
 
-fn stages() -> Stages<ImageSet, Sgd> {
+fn stages() -> Stages<Sgd> {
     let phase = |steps| Phase::new(Schedule { peak: 0.05, warm_up: 0, steps, floor: 0.0 }, 4, 0);
     vec![
         Box::new(Baseline::new(phase(10))),
@@ -75,7 +73,7 @@ fn a_stage_from_outside_runs_in_the_pipeline_and_survives_interruption() {
     while whole.current().is_some() {
         whole.advance().expect("an interval");
     }
-    let models = |pipeline: &Pipeline<ImageSet, Sgd>| -> Vec<(String, Vec<u8>)> {
+    let models = |pipeline: &Pipeline<Sgd>| -> Vec<(String, Vec<u8>)> {
         pipeline.run().models().iter().map(|model| (model.stage.clone(), model.file.clone())).collect()
     };
     let names: Vec<String> = models(&whole).into_iter().map(|(name, _)| name).collect();

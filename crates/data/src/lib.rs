@@ -1,8 +1,8 @@
 //! Labelled handwriting: real characters from GNT and POT files, synthetic ones from the handwriting simulator.
 //!
 //! - [`load_gnt`] and [`load_pot`] read the files of CASIA's data bases as an [`ImageSet`] and as an [`InkSet`].
-//! - [`simulate`] and [`simulate_ink`] write both from the stroke skeletons of [`strokes`]; [`render`] draws a pen's
-//!   [`Trajectory`] as an image.
+//! - [`simulate`] and [`simulate_ink`] write both from the stroke skeletons of [`strokes`], and a [`Simulator`] writes without end;
+//!   [`render`] draws a pen's [`Trajectory`] as an image.
 //! - [`gb2312`] numbers the characters.
 //!
 //! Every image passes through [`hccr_runtime::image::normalize`], for training as for recognition.
@@ -24,5 +24,5 @@ pub use gnt::load_gnt;
 pub use image_set::{IMAGE_SIZE, ImageSet};
 pub use ink_set::InkSet;
 pub use pot::load_pot;
-pub use simulator::{SimulatorConfig, SimulatorError, Split, SplitSize, Writer, simulate, simulate_ink};
+pub use simulator::{Simulator, SimulatorConfig, SimulatorError, Split, SplitSize, Writer, simulate, simulate_ink};
 pub use trajectory::{PenPoint, Trajectory};

@@ -21,7 +21,7 @@ pub struct Answer {
 ///
 /// # Errors
 /// As [`Session::run`], for a plan whose input is another.
-pub fn answers(plan: &Arc<Plan>, set: &impl SampleSet, after_each: impl Fn() + Sync) -> Result<Vec<Answer>, RunError> {
+pub fn answers(plan: &Arc<Plan>, set: &dyn SampleSet, after_each: impl Fn() + Sync) -> Result<Vec<Answer>, RunError> {
     let recognize = |(session, input): &mut (Session, Vec<f32>), i: usize| {
         set.fill_input(i, input);
         let logits = session.run(input)?;

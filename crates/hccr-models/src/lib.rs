@@ -18,6 +18,6 @@ mod trainer;
 
 pub use answers::{Answer, answers};
 pub use recipe::{Recipe, Tier};
-pub use samples::SampleSet;
+pub use samples::{SampleSet, Samples};
 pub use thesis::ThesisForm;
 pub use trainer::{NetworkTrainer, TrainError, TrainerState};

@@ -1,10 +1,12 @@
 //! What training and measuring need of a data set, of images or of sequences.
 
-use hccr_nn_train::{Batch, Network};
+use hccr_nn_train::Batch;
 use hccr_random::Rng;
+use hccr_runtime::ink::FEATURES;
+use std::fmt;
 
 /// Labelled samples of known characters.
-pub trait SampleSet: Sync {
+pub trait SampleSet: fmt::Debug + Sync {
     /// The class of each sample: an index into [`classes`](Self::classes).
     fn labels(&self) -> &[u16];
 
@@ -14,11 +16,11 @@ pub trait SampleSet: Sync {
     /// One pass over the set in random order, as mini-batches of `batch_size` samples; always the same number of them.
     fn pass(&self, batch_size: usize, rng: &mut Rng) -> Vec<Vec<usize>>;
 
-    /// The samples at `indices` as `network` trains on them; `rng` decides on their augmentation.
+    /// The samples at `indices` to train on; `rng` decides on their augmentation, or on all of a sample but its class.
     ///
     /// # Panics
-    /// Where an index is not below the number of samples, or the network reads other samples.
-    fn batch(&self, indices: &[usize], network: &Network<f32>, rng: &mut Rng) -> Batch<f32>;
+    /// Where an index is not below the number of samples.
+    fn draw(&self, indices: &[usize], rng: &mut Rng) -> Samples;
 
     /// Makes `input` sample `i` as a runtime session takes it.
     ///
@@ -30,4 +32,49 @@ pub trait SampleSet: Sync {
     fn mean_steps(&self) -> f64 {
         1.0
     }
+}
+
+/// The samples of a mini-batch, in no engine's own form.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Samples {
+    /// Normalized character images.
+    Images {
+        /// The side of every image, in pixels.
+        size: usize,
+        /// The grey values of the images one after another, `[images, size, size]`.
+        pixels: Vec<u8>,
+    },
+    /// Inks, each of them rows of [`FEATURES`] values, one row per step.
+    Sequences(Vec<Vec<f32>>),
+}
+
+impl Samples {
+    /// The mini-batch as [`Network::train_step`](hccr_nn_train::Network::train_step) takes it; `mean` is the network's mean image.
+    ///
+    /// # Panics
+    /// Where the mean image has another size than the images.
+    pub fn to_batch(&self, mean: &[f32]) -> Batch<f32> {
+        match self {
+            Self::Images { size, pixels } => {
+                let images: Vec<&[u8]> = pixels.chunks_exact(size * size).collect();
+                Batch::from_bytes(&images, [*size; 2], mean)
+            }
+            Self::Sequences(sequences) => {
+                Batch::from_sequences(&sequences.iter().map(Vec::as_slice).collect::<Vec<_>>(), FEATURES)
+            }
+        }
+    }
+}
+
+/// One pass over `len` samples in random order, in full mini-batches: those that are left over wait for another pass.
+pub(crate) fn full_batches(len: usize, batch_size: usize, rng: &mut Rng) -> Vec<Vec<usize>> {
+    let mut order: Vec<usize> = (0..len).collect();
+    rng.shuffle(&mut order);
+    order.chunks_exact(batch_size.min(len)).map(<[usize]>::to_vec).collect()
+}
+
+/// The labels of an endless set of `classes` classes: its passes are about as long as those over a set in memory.
+pub(crate) fn endless_labels(classes: usize) -> Vec<u16> {
+    let per_class = ((1 << 16) / classes).max(1);
+    (0..classes as u16).flat_map(|class| std::iter::repeat_n(class, per_class)).collect()
 }

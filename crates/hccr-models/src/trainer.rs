@@ -32,10 +32,10 @@ pub struct TrainerState<O> {
 
 /// Trains a network on one data set and evaluates it on another.
 #[derive(Debug)]
-pub struct NetworkTrainer<'a, S, O> {
+pub struct NetworkTrainer<'a, O> {
     state: TrainerState<O>,
-    train: &'a S,
-    dev: &'a S,
+    train: &'a dyn SampleSet,
+    dev: &'a dyn SampleSet,
     /// Number of the pass over the training set that is under way, and its mini-batches.
     pass: (u64, Vec<Vec<usize>>),
 }
@@ -107,12 +107,12 @@ impl From<RunError> for TrainError {
     }
 }
 
-impl<'a, S: SampleSet, O: Optimizer> NetworkTrainer<'a, S, O> {
+impl<'a, O: Optimizer> NetworkTrainer<'a, O> {
     /// Goes on from `state`.
     ///
     /// # Panics
     /// Where the training set or a mini-batch is empty.
-    pub fn new(state: TrainerState<O>, train: &'a S, dev: &'a S) -> Self {
+    pub fn new(state: TrainerState<O>, train: &'a dyn SampleSet, dev: &'a dyn SampleSet) -> Self {
         assert!(!train.labels().is_empty() && state.batch_size > 0, "training on no samples");
         let mut trainer = Self { state, train, dev, pass: (0, Vec::new()) };
         trainer.pass.1 = trainer.batches_of(0);
@@ -125,7 +125,7 @@ impl<'a, S: SampleSet, O: Optimizer> NetworkTrainer<'a, S, O> {
     }
 
     /// The set that it trains on.
-    pub fn train_set(&self) -> &'a S {
+    pub fn train_set(&self) -> &'a dyn SampleSet {
         self.train
     }
 
@@ -157,7 +157,7 @@ impl<'a, S: SampleSet, O: Optimizer> NetworkTrainer<'a, S, O> {
     }
 }
 
-impl<S: SampleSet, O: Optimizer> Trainer for NetworkTrainer<'_, S, O> {
+impl<O: Optimizer> Trainer for NetworkTrainer<'_, O> {
     type Error = TrainError;
 
     fn layers(&self) -> Vec<LayerInfo> {
@@ -234,7 +234,8 @@ impl<S: SampleSet, O: Optimizer> Trainer for NetworkTrainer<'_, S, O> {
             let indices = self.next_samples().to_vec();
             let state = &mut self.state;
             let labels: Vec<u16> = indices.iter().map(|&i| train.labels()[i]).collect();
-            let batch = train.batch(&indices, &state.network, &mut Rng::new(seed, AUGMENTATION));
+            let drawn = train.draw(&indices, &mut Rng::new(seed, AUGMENTATION));
+            let batch = drawn.to_batch(&state.network.mean);
             let stats = state.network.train_step(batch, &labels, &state.optimizer, learning_rate, seed);
             if !stats.loss.is_finite() {
                 return Err(TrainError::Diverged { step: state.steps, learning_rate });

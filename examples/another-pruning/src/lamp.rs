@@ -5,7 +5,6 @@
 
 use hccr_compress::{Phase, Progress, Trainer};
 use hccr_constraint::Constraint;
-use hccr_models::SampleSet;
 use hccr_models::pipeline::{Measured, Output, Run, Stage, StageError};
 use hccr_nn_train::Optimizer;
 use serde::{Deserialize, Serialize};
@@ -55,13 +54,13 @@ pub(crate) fn scores(weight: &[f32]) -> Vec<f32> {
     scores
 }
 
-impl<S: SampleSet, O: Optimizer> Stage<S, O> for Lamp {
+impl<O: Optimizer> Stage<O> for Lamp {
     fn name(&self) -> &str {
         "lamp"
     }
 
     // One interval of work per call: the pipeline may be saved between any two, and goes on from there with the same bits.
-    fn advance(&mut self, run: &mut Run<'_, S, O>) -> Result<Progress, StageError> {
+    fn advance(&mut self, run: &mut Run<'_, O>) -> Result<Progress, StageError> {
         if !self.dropped {
             self.drop_weights(&mut run.trainer)?;
             self.dropped = true;
@@ -74,7 +73,7 @@ impl<S: SampleSet, O: Optimizer> Stage<S, O> for Lamp {
     }
 
     // A model that later stages build on, and a row of the results.
-    fn output(&self, run: &Run<'_, S, O>) -> Result<Output, StageError> {
+    fn output(&self, run: &Run<'_, O>) -> Result<Output, StageError> {
         Ok(Output::Model(run.network()?))
     }
 

@@ -47,7 +47,7 @@ fn sets(recipe: &OfflineRecipe) -> Result<[ImageSet; 3], Box<dyn Error>> {
 }
 
 /// Where the swap happens: [`Lamp`] stands in the list.
-fn stages(recipe: &OfflineRecipe) -> Stages<ImageSet, Sgd> {
+fn stages(recipe: &OfflineRecipe) -> Stages<Sgd> {
     let [convolution, matrix] = recipe.common.label_bits;
     let phase = Phase::new(Schedule { peak: 0.02, warm_up: 0, steps: 40, floor: 0.01 }, 5, 0);
     vec![
@@ -62,7 +62,7 @@ fn pipeline<'a>(
     recipe: &OfflineRecipe,
     train: &'a ImageSet,
     dev: &'a ImageSet,
-) -> Result<Pipeline<'a, ImageSet, Sgd>, Box<dyn Error>> {
+) -> Result<Pipeline<'a, Sgd>, Box<dyn Error>> {
     blas::use_one_thread()?;
     let mut network = cnn9(CLASSES, recipe.width, recipe.dropout, &mut Rng::new(SEED, 0))?;
     network.mean = mean_image(train);
@@ -81,7 +81,7 @@ struct Row {
 }
 
 /// A row for each stage that left a model.
-fn results(pipeline: &Pipeline<'_, ImageSet, Sgd>, test: &ImageSet) -> Result<Vec<Row>, Box<dyn Error>> {
+fn results(pipeline: &Pipeline<'_, Sgd>, test: &ImageSet) -> Result<Vec<Row>, Box<dyn Error>> {
     let mut rows = Vec::new();
     for left in pipeline.run().models() {
         let model = Model::from_bytes(&left.file)?;
@@ -121,8 +121,7 @@ mod tests {
         assert!(baseline.zeros < 0.01 && (lamp.zeros - SHARE).abs() < 0.01, "{rows:?}");
         assert!(optimized.zeros > SHARE - 0.02 && optimized.bytes * 8 < baseline.bytes, "{rows:?}");
         assert!(baseline.accuracy > 0.5 && optimized.accuracy > baseline.accuracy - 0.2, "{rows:?}");
-        let files =
-            |p: &Pipeline<'_, ImageSet, Sgd>| p.run().models().iter().map(|m| m.file.clone()).collect::<Vec<_>>();
+        let files = |p: &Pipeline<'_, Sgd>| p.run().models().iter().map(|m| m.file.clone()).collect::<Vec<_>>();
         assert!(files(&pipeline) == files(&resumed), "a resumed run ended elsewhere");
         Ok(())
     }

@@ -58,7 +58,7 @@ impl Reproduction for Offline<'_> {
         Ok(TrainerState { network, steps: 0, seed, batch_size: common.batch_size, optimizer: *optimizer })
     }
 
-    fn stages(&self) -> Stages<ImageSet, Sgd> {
+    fn stages(&self) -> Stages<Sgd> {
         self.recipe.stages(self.args.run.seed)
     }
 }

@@ -58,7 +58,7 @@ impl Reproduction for Online<'_> {
         Ok(TrainerState { network, steps: 0, seed, batch_size: common.batch_size, optimizer: *optimizer })
     }
 
-    fn stages(&self) -> Stages<SequenceSet, Clipped<Adam>> {
+    fn stages(&self) -> Stages<Clipped<Adam>> {
         self.recipe.stages()
     }
 }

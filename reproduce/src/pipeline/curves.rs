@@ -11,7 +11,7 @@ use hccr_runtime::{Model, Plan};
 use std::sync::Arc;
 
 /// The curves of all stages but the comparisons.
-pub(super) fn curves<S: SampleSet, O: Optimizer>(pipeline: &Pipeline<'_, S, O>) -> Result<Curves> {
+pub(super) fn curves<O: Optimizer>(pipeline: &Pipeline<'_, O>) -> Result<Curves> {
     let mut curves = Curves::default();
     for (stage, _) in pipeline.stages() {
         let model = pipeline.run().models().iter().find(|model| model.stage == stage.name());
@@ -82,7 +82,7 @@ fn pruning(layers: &[&str], history: &[PruningRecord], sizes: &Sizes, first_step
 pub(super) fn compared(
     model: &StageModel,
     measured: &Measured<'_>,
-    test: &impl SampleSet,
+    test: &dyn SampleSet,
 ) -> Result<Option<PruningRun>> {
     let Measured::Pruning { layers, block, history } = measured else { return Ok(None) };
     let plan = Arc::new(Plan::new(&Model::from_bytes(&model.file)?)?);

@@ -28,7 +28,7 @@ pub(crate) fn run<'a, R: Reproduction>(
     reproduction: &R,
     data: &'a Data<R::Set>,
     interrupt: &Interrupt,
-) -> Result<Pipeline<'a, R::Set, R::Optimizer>> {
+) -> Result<Pipeline<'a, R::Optimizer>> {
     let args = reproduction.run_args();
     let out = args.out(R::NAME);
     std::fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;

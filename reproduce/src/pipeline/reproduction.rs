@@ -36,5 +36,5 @@ pub(crate) trait Reproduction {
     fn untrained(&self, data: &Data<Self::Set>) -> Result<TrainerState<Self::Optimizer>>;
 
     /// The stages, in order.
-    fn stages(&self) -> Stages<Self::Set, Self::Optimizer>;
+    fn stages(&self) -> Stages<Self::Optimizer>;
 }

@@ -39,7 +39,7 @@ impl Results {
     pub(crate) fn write(
         &self,
         out: &Path,
-        set: &impl SampleSet,
+        set: &dyn SampleSet,
         image: impl Fn(usize) -> Result<Vec<u8>>,
     ) -> Result<()> {
         let item = |&(i, guess, probability): &(usize, usize, f32)| {
@@ -65,7 +65,7 @@ pub(crate) fn collect<R: Reproduction>(
     thesis: Thesis,
     data: &Data<R::Set>,
     data_seconds: f64,
-    pipeline: &Pipeline<'_, R::Set, R::Optimizer>,
+    pipeline: &Pipeline<'_, R::Optimizer>,
 ) -> Result<Results> {
     eprintln!("measuring ...");
     let (built, comparisons): (Vec<&StageModel>, Vec<_>) =
@@ -117,7 +117,7 @@ fn released_bytes(model: &Model) -> u64 {
 }
 
 /// Samples spread over the test set, as the compressed network reads them.
-fn sheet(model: &Model, test: &impl SampleSet) -> Result<Vec<(usize, usize, f32)>> {
+fn sheet(model: &Model, test: &dyn SampleSet) -> Result<Vec<(usize, usize, f32)>> {
     let mut session = Session::new(Arc::new(Plan::new(model)?));
     let samples = test.labels().len();
     let count = SHEET_SAMPLES.min(samples);

@@ -7,10 +7,12 @@
 //! numbers, and each sample has a random stream of its own.
 
 mod device;
+mod endless;
 mod path;
 mod shape;
 mod writer;
 
+pub use endless::Simulator;
 pub use writer::Writer;
 
 use crate::{
@@ -142,10 +144,7 @@ pub fn simulate(
     let done = Counter::new(samples.len(), progress);
     set.pixels.par_chunks_exact_mut(IMAGE_SIZE * IMAGE_SIZE).enumerate().try_for_each(|(i, out)| {
         let (hand, skeleton, sample) = samples.get(i);
-        let scan = render(&hand.sample(skeleton, sample), &hand.style(sample));
-        Image::new(&scan.pixels, scan.width, scan.height, PixelFormat::Gray)
-            .and_then(|image| normalize(&image, IMAGE_SIZE, out))
-            .map_err(SimulatorError::Image)?;
+        draw(hand, skeleton, sample, out).map_err(SimulatorError::Image)?;
         done.add_one();
         Ok(())
     })?;
@@ -177,6 +176,22 @@ pub fn simulate_ink(
     Ok(set)
 }
 
+/// Makes `image` the normalized scan of what `hand` writes.
+fn draw(hand: &Writer, skeleton: &[Stroke], sample: u64, image: &mut [u8]) -> Result<(), ImageError> {
+    let scan = render(&hand.sample(skeleton, sample), &hand.style(sample));
+    normalize(&Image::new(&scan.pixels, scan.width, scan.height, PixelFormat::Gray)?, IMAGE_SIZE, image)
+}
+
+/// The skeleton of each class.
+fn skeletons(classes: &[char]) -> Result<Vec<Vec<Stroke>>, SimulatorError> {
+    if classes.is_empty() {
+        return Err(SimulatorError::NoClasses);
+    }
+    let all = Skeletons::embedded().map_err(SimulatorError::Strokes)?;
+    let skeleton = |&c: &char| all.get(c).map(<[Stroke]>::to_vec).ok_or(SimulatorError::UnknownCharacter(c));
+    classes.iter().map(skeleton).collect()
+}
+
 /// Who writes what in one part of a data set.
 struct Samples {
     skeletons: Vec<Vec<Stroke>>,
@@ -188,15 +203,10 @@ struct Samples {
 impl Samples {
     fn new(config: &SimulatorConfig, split: Split) -> Result<Self, SimulatorError> {
         let SplitSize { writers, samples_per_class } = config.size(split);
-        if config.classes.is_empty() {
-            return Err(SimulatorError::NoClasses);
-        }
+        let skeletons = skeletons(&config.classes)?;
         if !(1..=1 << 24).contains(&writers) {
             return Err(SimulatorError::Writers(writers));
         }
-        let all = Skeletons::embedded().map_err(SimulatorError::Strokes)?;
-        let skeleton = |&c: &char| all.get(c).map(<[Stroke]>::to_vec).ok_or(SimulatorError::UnknownCharacter(c));
-        let skeletons = config.classes.iter().map(skeleton).collect::<Result<_, _>>()?;
         let first_writer = split.first_writer();
         let hands = (first_writer..first_writer + writers).map(|id| Writer::new(config.seed, id)).collect();
         Ok(Self { skeletons, hands, first_writer, per_class: samples_per_class as usize })

@@ -1,8 +1,7 @@
 //! Images as samples to train on.
 
-use crate::SampleSet;
+use crate::samples::{SampleSet, Samples, full_batches};
 use hccr_data::ImageSet;
-use hccr_nn_train::{Batch, Network};
 use hccr_random::Rng;
 
 impl SampleSet for ImageSet {
@@ -16,14 +15,12 @@ impl SampleSet for ImageSet {
 
     /// A last mini-batch that would be smaller than the others is left out: batch normalization wants full ones.
     fn pass(&self, batch_size: usize, rng: &mut Rng) -> Vec<Vec<usize>> {
-        let mut order: Vec<usize> = (0..self.len()).collect();
-        rng.shuffle(&mut order);
-        order.chunks_exact(batch_size.min(self.len())).map(<[usize]>::to_vec).collect()
+        full_batches(self.len(), batch_size, rng)
     }
 
-    fn batch(&self, indices: &[usize], network: &Network<f32>, _: &mut Rng) -> Batch<f32> {
-        let images: Vec<&[u8]> = indices.iter().map(|&i| self.image(i)).collect();
-        Batch::from_bytes(&images, [self.size; 2], &network.mean)
+    fn draw(&self, indices: &[usize], _: &mut Rng) -> Samples {
+        let pixels = indices.iter().flat_map(|&i| self.image(i)).copied().collect();
+        Samples::Images { size: self.size, pixels }
     }
 
     /// The grey values of the image, row-major.

@@ -6,7 +6,6 @@ use crate::pipeline::{
 };
 use crate::recipe::{self, Recipe, Tier, phase, pruning, scaled, simulator};
 use hccr_compress::{Block, CraConfig, GslreConfig, Ranks};
-use hccr_data::ImageSet;
 use hccr_nn_train::Sgd;
 use hccr_runtime::Plan;
 
@@ -77,7 +76,7 @@ impl OfflineRecipe {
     }
 
     /// The stages of the pipeline, in order; `seed` chooses the samples that the integers' ranges are measured on.
-    pub fn stages(&self, seed: u64) -> Stages<ImageSet, Sgd> {
+    pub fn stages(&self, seed: u64) -> Stages<Sgd> {
         let Recipe { baseline, cra, reduction, adw, label_bits: [convolution, matrix], sharing, .. } = &self.common;
         let compared = |name, thresholds, block| {
             Box::new(Comparison::new(name, thresholds, PruningConfig { block, ..self.comparison.clone() }))

@@ -1,16 +1,18 @@
 //! Online recognition: pen trajectories of characters.
 
 mod distort;
+mod endless;
 mod lstm2;
 mod recipe;
 mod sequences;
 mod thesis;
 
 pub use distort::{joined, shuffled};
+pub use endless::EndlessInks;
 pub use lstm2::lstm2;
 pub use recipe::OnlineRecipe;
 pub use sequences::{Augmentation, SequenceSet};
 pub use thesis::thesis_network;
 
 /// Trains an online network.
-pub type OnlineTrainer<'a> = crate::NetworkTrainer<'a, SequenceSet, hccr_nn_train::Clipped<hccr_nn_train::Adam>>;
+pub type OnlineTrainer<'a> = crate::NetworkTrainer<'a, hccr_nn_train::Clipped<hccr_nn_train::Adam>>;

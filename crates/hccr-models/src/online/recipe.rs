@@ -1,6 +1,6 @@
 //! The configuration of the online pipeline.
 
-use super::sequences::{Augmentation, SequenceSet};
+use super::sequences::Augmentation;
 use crate::pipeline::{Baseline, Decomposition, GraphOptimization, Pruning, Reduction, Redundancy, Sharing, Stages};
 use crate::recipe::{self, Recipe, Tier, phase, pruning, scaled, simulator};
 use hccr_compress::{Block, CraConfig, MatrixRanks, SvdConfig};
@@ -66,7 +66,7 @@ impl OnlineRecipe {
     }
 
     /// The stages of the pipeline, in order. Sequences have no quantized form.
-    pub fn stages(&self) -> Stages<SequenceSet, Clipped<Adam>> {
+    pub fn stages(&self) -> Stages<Clipped<Adam>> {
         let Recipe { baseline, cra, reduction, adw, label_bits: [convolution, matrix], sharing, .. } = &self.common;
         vec![
             Box::new(Baseline::new(baseline.clone())),

@@ -1,9 +1,8 @@
 //! Inks as the network reads them.
 
-use crate::SampleSet;
+use crate::samples::{SampleSet, Samples};
 use hccr_data::InkSet;
 use hccr_nn_train::sequence::bucketed_batches;
-use hccr_nn_train::{Batch, Network};
 use hccr_random::Rng;
 use hccr_runtime::ink::{FEATURES, Ink, InkError, Point};
 
@@ -15,6 +14,21 @@ pub struct Augmentation {
     /// How much more, or less, the ink leans and is stretched than it was written: the standard deviation of the slopes of
     /// rows and columns, and of the logarithm of width over height.
     pub lean: f32,
+}
+
+impl Augmentation {
+    /// Changes an ink at random; none of its strokes loses all of its points.
+    pub(super) fn change(self, ink: &mut [Vec<Point>], rng: &mut Rng) {
+        let Self { dropped_points, lean } = self;
+        let [slope, slant, aspect] = [(); 3].map(|()| lean * rng.normal());
+        let stretch = libm::expf(0.5 * aspect);
+        for stroke in ink {
+            drop_points(stroke, dropped_points, rng);
+            for Point { x, y } in stroke {
+                (*x, *y) = (stretch * (*x + slant * *y), (*y + slope * *x) / stretch);
+            }
+        }
+    }
 }
 
 /// An [`InkSet`], each ink with the steps that it is normalized to.
@@ -45,15 +59,7 @@ impl SequenceSet {
     /// The steps of ink `i`, augmented, row after row.
     fn augmented(&self, i: usize, rng: &mut Rng) -> Vec<f32> {
         let mut ink = self.inks.ink(i);
-        let Augmentation { dropped_points, lean } = self.augmentation;
-        let [slope, slant, aspect] = [(); 3].map(|()| lean * rng.normal());
-        let stretch = libm::expf(0.5 * aspect);
-        for stroke in &mut ink {
-            drop_points(stroke, dropped_points, rng);
-            for Point { x, y } in stroke {
-                (*x, *y) = (stretch * (*x + slant * *y), (*y + slope * *x) / stretch);
-            }
-        }
+        self.augmentation.change(&mut ink, rng);
         Ink::new(&ink).expect("no stroke lost all of its points").steps().concat()
     }
 }
@@ -83,9 +89,8 @@ impl SampleSet for SequenceSet {
         bucketed_batches(&lengths, batch_size, rng)
     }
 
-    fn batch(&self, indices: &[usize], _: &Network<f32>, rng: &mut Rng) -> Batch<f32> {
-        let sequences: Vec<Vec<f32>> = indices.iter().map(|&i| self.augmented(i, rng)).collect();
-        Batch::from_sequences(&sequences.iter().map(Vec::as_slice).collect::<Vec<_>>(), FEATURES)
+    fn draw(&self, indices: &[usize], rng: &mut Rng) -> Samples {
+        Samples::Sequences(indices.iter().map(|&i| self.augmented(i, rng)).collect())
     }
 
     /// The steps of the ink, row after row.
@@ -115,12 +120,11 @@ mod tests {
     #[test]
     fn training_reads_what_is_recognized_but_for_augmentation() {
         let mut input = Vec::new();
-        let network = Network::of_sequences(FEATURES);
-        let batch = |share, lean| set(share, lean).batch(&[1, 0], &network, &mut Rng::new(1, 0));
+        let draw = |share, lean| set(share, lean).draw(&[1, 0], &mut Rng::new(1, 0));
         set(0.3, 0.1).fill_input(1, &mut input);
-        assert_eq!(batch(0.0, 0.0), Batch::from_sequences(&[&input, &input], FEATURES));
-        assert_ne!(batch(0.3, 0.0), batch(0.0, 0.0));
-        assert_ne!(batch(0.0, 0.1), batch(0.0, 0.0));
+        assert_eq!(draw(0.0, 0.0), Samples::Sequences(vec![input.clone(), input.clone()]));
+        assert_ne!(draw(0.3, 0.0), draw(0.0, 0.0));
+        assert_ne!(draw(0.0, 0.1), draw(0.0, 0.0));
         assert!((set(0.3, 0.1).mean_steps() - (input.len() / FEATURES) as f64).abs() < 1e-9);
     }
 

@@ -13,15 +13,15 @@ use std::time::Instant;
 
 /// A list of stages, and how far they are.
 #[derive(Debug)]
-pub struct Pipeline<'a, S, O> {
+pub struct Pipeline<'a, O> {
     /// What tells this run from others: a checkpoint of another one is refused.
     identity: String,
-    stages: Stages<S, O>,
+    stages: Stages<O>,
     /// Wall time of each stage so far.
     seconds: Vec<f64>,
     /// The stage under way, or their number at the end.
     current: usize,
-    run: Run<'a, S, O>,
+    run: Run<'a, O>,
 }
 
 /// A pipeline as it is saved.
@@ -86,15 +86,15 @@ impl From<CheckpointError> for PipelineError {
     }
 }
 
-impl<'a, S: SampleSet, O: Optimizer> Pipeline<'a, S, O> {
+impl<'a, O: Optimizer> Pipeline<'a, O> {
     /// A new run of `stages`; `identity` tells it from runs with other data or configurations.
-    pub fn new(identity: String, stages: Stages<S, O>, trainer: NetworkTrainer<'a, S, O>) -> Self {
+    pub fn new(identity: String, stages: Stages<O>, trainer: NetworkTrainer<'a, O>) -> Self {
         let seconds = vec![0.0; stages.len()];
         Self { identity, stages, seconds, current: 0, run: Run { trainer, kept: Kept::default() } }
     }
 
     /// The stage under way; `None` at the end.
-    pub fn current(&self) -> Option<&dyn Stage<S, O>> {
+    pub fn current(&self) -> Option<&dyn Stage<O>> {
         self.stages.get(self.current).map(|stage| &**stage)
     }
 
@@ -102,18 +102,18 @@ impl<'a, S: SampleSet, O: Optimizer> Pipeline<'a, S, O> {
     ///
     /// # Panics
     /// Where there is no such stage.
-    pub fn stage(&self, name: &str) -> &dyn Stage<S, O> {
+    pub fn stage(&self, name: &str) -> &dyn Stage<O> {
         let found = self.stages.iter().find(|stage| stage.name() == name);
         &**found.unwrap_or_else(|| panic!("no stage {name} in the pipeline"))
     }
 
     /// All stages, each with its wall time so far in seconds.
-    pub fn stages(&self) -> impl Iterator<Item = (&dyn Stage<S, O>, f64)> {
+    pub fn stages(&self) -> impl Iterator<Item = (&dyn Stage<O>, f64)> {
         self.stages.iter().map(|stage| &**stage).zip(self.seconds.iter().copied())
     }
 
     /// The trainer, and what stages left.
-    pub fn run(&self) -> &Run<'a, S, O> {
+    pub fn run(&self) -> &Run<'a, O> {
         &self.run
     }
 
@@ -150,14 +150,14 @@ impl<'a, S: SampleSet, O: Optimizer> Pipeline<'a, S, O> {
     }
 }
 
-impl<'a, S: SampleSet, O: Optimizer + Clone + Serialize + DeserializeOwned> Pipeline<'a, S, O> {
+impl<'a, O: Optimizer + Clone + Serialize + DeserializeOwned> Pipeline<'a, O> {
     /// Saves the run; `metrics_bytes` comes back from [`resume`](Self::resume).
     ///
     /// # Errors
     /// [`PipelineError::Checkpoint`] where the file cannot be written.
     pub fn save(&self, path: &Path, metrics_bytes: u64) -> Result<(), PipelineError> {
         let invalid = |reason| CheckpointError::Invalid { path: path.into(), reason };
-        let state = |(stage, seconds): (&dyn Stage<S, O>, f64)| {
+        let state = |(stage, seconds): (&dyn Stage<O>, f64)| {
             Ok((stage.name().to_owned(), stage.to_bytes().map_err(invalid)?, seconds))
         };
         let file = File {
@@ -178,9 +178,9 @@ impl<'a, S: SampleSet, O: Optimizer + Clone + Serialize + DeserializeOwned> Pipe
     pub fn resume(
         path: &Path,
         identity: String,
-        mut stages: Stages<S, O>,
-        train: &'a S,
-        dev: &'a S,
+        mut stages: Stages<O>,
+        train: &'a dyn SampleSet,
+        dev: &'a dyn SampleSet,
     ) -> Result<(Self, u64), PipelineError> {
         let file: File<O> = checkpoint::load(path)?;
         let names = stages.iter().map(|stage| stage.name());

@@ -1,6 +1,6 @@
 //! What the stages of a pipeline share.
 
-use crate::{NetworkTrainer, SampleSet, TrainerState};
+use crate::{NetworkTrainer, TrainerState};
 use hccr_compress::Targets;
 use hccr_nn_train::Optimizer;
 use hccr_runtime::{Model, ModelError};
@@ -13,9 +13,9 @@ const NO_TARGETS: &str = "no stage before it set the targets of pruning";
 
 /// What the stages of a pipeline share: the trainer, and what earlier stages left.
 #[derive(Debug)]
-pub struct Run<'a, S, O> {
+pub struct Run<'a, O> {
     /// The network under way.
-    pub trainer: NetworkTrainer<'a, S, O>,
+    pub trainer: NetworkTrainer<'a, O>,
     pub(super) kept: Kept<O>,
 }
 
@@ -44,7 +44,7 @@ impl<O> Default for Kept<O> {
     }
 }
 
-impl<S: SampleSet, O: Optimizer> Run<'_, S, O> {
+impl<O: Optimizer> Run<'_, O> {
     /// The network under way, as a model.
     ///
     /// # Errors
@@ -77,7 +77,7 @@ impl<S: SampleSet, O: Optimizer> Run<'_, S, O> {
     }
 }
 
-impl<S: SampleSet, O: Optimizer + Clone> Run<'_, S, O> {
+impl<O: Optimizer + Clone> Run<'_, O> {
     /// Sets what pruning aims at, and remembers the network as it is now, to prune it in several ways.
     pub fn set_targets(&mut self, targets: Targets) {
         self.kept.unpruned = Some((targets, self.trainer.state().clone()));

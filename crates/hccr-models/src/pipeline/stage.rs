@@ -1,20 +1,19 @@
 //! What a stage of a pipeline is.
 
 use super::run::{Run, StageError};
-use crate::SampleSet;
 use hccr_compress::{Block, Cra, GslreRecord, Progress, PruningRecord, Record, Targets};
 use hccr_nn_train::{Optimizer, checkpoint};
 use hccr_runtime::Model;
 use serde::{Serialize, de::DeserializeOwned};
 
 /// The stages of a pipeline, in order.
-pub type Stages<S, O> = Vec<Box<dyn Stage<S, O>>>;
+pub type Stages<O> = Vec<Box<dyn Stage<O>>>;
 
 /// One stage of a pipeline: a serializable state that advances by small intervals.
 ///
 /// Between any two calls of [`advance`](Self::advance) the pipeline may be saved; going on from what was saved gives the same bits.
 /// So everything that a stage remembers is in its serialized form, its configuration included.
-pub trait Stage<S: SampleSet, O: Optimizer>: Saved {
+pub trait Stage<O: Optimizer>: Saved {
     /// Its name, unique in the pipeline: on the progress bar, in the report, and of its model's file.
     fn name(&self) -> &str;
 
@@ -22,7 +21,7 @@ pub trait Stage<S: SampleSet, O: Optimizer>: Saved {
     ///
     /// # Errors
     /// Whatever stops it.
-    fn advance(&mut self, run: &mut Run<'_, S, O>) -> Result<Progress, StageError>;
+    fn advance(&mut self, run: &mut Run<'_, O>) -> Result<Progress, StageError>;
 
     /// Whether all is done.
     fn is_done(&self) -> bool;
@@ -31,7 +30,7 @@ pub trait Stage<S: SampleSet, O: Optimizer>: Saved {
     ///
     /// # Errors
     /// Where its model cannot be made.
-    fn output(&self, run: &Run<'_, S, O>) -> Result<Output, StageError>;
+    fn output(&self, run: &Run<'_, O>) -> Result<Output, StageError>;
 
     /// Everything measured so far, for metrics and report.
     fn measured(&self) -> Measured<'_>;

@@ -1,6 +1,5 @@
 //! The stage that trains the uncompressed network.
 
-use crate::SampleSet;
 use crate::pipeline::{Measured, Output, Run, Stage, StageError};
 use hccr_compress::{Phase, Progress};
 use hccr_nn_train::Optimizer;
@@ -19,12 +18,12 @@ impl Baseline {
     }
 }
 
-impl<S: SampleSet, O: Optimizer> Stage<S, O> for Baseline {
+impl<O: Optimizer> Stage<O> for Baseline {
     fn name(&self) -> &str {
         "baseline"
     }
 
-    fn advance(&mut self, run: &mut Run<'_, S, O>) -> Result<Progress, StageError> {
+    fn advance(&mut self, run: &mut Run<'_, O>) -> Result<Progress, StageError> {
         Ok(self.phase.advance(&mut run.trainer)?)
     }
 
@@ -32,7 +31,7 @@ impl<S: SampleSet, O: Optimizer> Stage<S, O> for Baseline {
         self.phase.is_done()
     }
 
-    fn output(&self, run: &Run<'_, S, O>) -> Result<Output, StageError> {
+    fn output(&self, run: &Run<'_, O>) -> Result<Output, StageError> {
         Ok(Output::Model(run.network()?))
     }
 

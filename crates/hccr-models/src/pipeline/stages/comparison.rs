@@ -1,7 +1,6 @@
 //! A stage that prunes the same network in another way, for comparison.
 
 use super::pruning::PruningConfig;
-use crate::SampleSet;
 use crate::pipeline::{Measured, Output, Run, Stage, StageError};
 use hccr_compress::{Adw, Progress, Strategy, Targets, Trainer};
 use hccr_nn_train::Optimizer;
@@ -35,12 +34,12 @@ impl Comparison {
     }
 }
 
-impl<S: SampleSet, O: Optimizer + Clone> Stage<S, O> for Comparison {
+impl<O: Optimizer + Clone> Stage<O> for Comparison {
     fn name(&self) -> &str {
         &self.name
     }
 
-    fn advance(&mut self, run: &mut Run<'_, S, O>) -> Result<Progress, StageError> {
+    fn advance(&mut self, run: &mut Run<'_, O>) -> Result<Progress, StageError> {
         let adw = match &mut self.work {
             Some(adw) => adw,
             none => {
@@ -60,7 +59,7 @@ impl<S: SampleSet, O: Optimizer + Clone> Stage<S, O> for Comparison {
         self.work.as_ref().is_some_and(Adw::is_done)
     }
 
-    fn output(&self, run: &Run<'_, S, O>) -> Result<Output, StageError> {
+    fn output(&self, run: &Run<'_, O>) -> Result<Output, StageError> {
         Ok(Output::Comparison(run.network()?))
     }
 

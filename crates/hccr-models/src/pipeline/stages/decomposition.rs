@@ -1,6 +1,5 @@
 //! The stage that makes matrices low-rank: SVD.
 
-use crate::SampleSet;
 use crate::pipeline::{Measured, Output, Run, Stage, StageError};
 use hccr_compress::{Progress, Svd, SvdConfig, Trainer};
 use hccr_nn_train::Optimizer;
@@ -20,12 +19,12 @@ impl Decomposition {
     }
 }
 
-impl<S: SampleSet, O: Optimizer> Stage<S, O> for Decomposition {
+impl<O: Optimizer> Stage<O> for Decomposition {
     fn name(&self) -> &str {
         "svd"
     }
 
-    fn advance(&mut self, run: &mut Run<'_, S, O>) -> Result<Progress, StageError> {
+    fn advance(&mut self, run: &mut Run<'_, O>) -> Result<Progress, StageError> {
         let svd = match &mut self.work {
             Some(svd) => svd,
             none => none.insert(Svd::new(self.config.clone(), &run.trainer.layers())?),
@@ -37,7 +36,7 @@ impl<S: SampleSet, O: Optimizer> Stage<S, O> for Decomposition {
         self.work.as_ref().is_some_and(Svd::is_done)
     }
 
-    fn output(&self, run: &Run<'_, S, O>) -> Result<Output, StageError> {
+    fn output(&self, run: &Run<'_, O>) -> Result<Output, StageError> {
         Ok(Output::Model(run.network()?))
     }
 

@@ -1,6 +1,5 @@
 //! The stage that makes convolutions low-rank: GSLRE.
 
-use crate::SampleSet;
 use crate::pipeline::{Measured, Output, Run, Stage, StageError};
 use hccr_compress::{Gslre, GslreConfig, Progress, Trainer};
 use hccr_nn_train::Optimizer;
@@ -20,12 +19,12 @@ impl Expansion {
     }
 }
 
-impl<S: SampleSet, O: Optimizer> Stage<S, O> for Expansion {
+impl<O: Optimizer> Stage<O> for Expansion {
     fn name(&self) -> &str {
         "gslre"
     }
 
-    fn advance(&mut self, run: &mut Run<'_, S, O>) -> Result<Progress, StageError> {
+    fn advance(&mut self, run: &mut Run<'_, O>) -> Result<Progress, StageError> {
         let gslre = match &mut self.work {
             Some(gslre) => gslre,
             none => none.insert(Gslre::new(self.config.clone(), &run.trainer.layers())?),
@@ -37,7 +36,7 @@ impl<S: SampleSet, O: Optimizer> Stage<S, O> for Expansion {
         self.work.as_ref().is_some_and(Gslre::is_done)
     }
 
-    fn output(&self, run: &Run<'_, S, O>) -> Result<Output, StageError> {
+    fn output(&self, run: &Run<'_, O>) -> Result<Output, StageError> {
         Ok(Output::Model(run.network()?))
     }
 

@@ -1,6 +1,5 @@
 //! The stage that rewrites the model by the passes of graph optimization.
 
-use crate::SampleSet;
 use crate::pipeline::{Measured, Output, Run, Stage, StageError};
 use hccr_compress::Progress;
 use hccr_nn_train::Optimizer;
@@ -13,12 +12,12 @@ pub struct GraphOptimization {
     done: bool,
 }
 
-impl<S: SampleSet, O: Optimizer> Stage<S, O> for GraphOptimization {
+impl<O: Optimizer> Stage<O> for GraphOptimization {
     fn name(&self) -> &str {
         "graph-opt"
     }
 
-    fn advance(&mut self, _: &mut Run<'_, S, O>) -> Result<Progress, StageError> {
+    fn advance(&mut self, _: &mut Run<'_, O>) -> Result<Progress, StageError> {
         self.done = true;
         Ok(Progress { done: 1, total: 1, message: "optimized".into() })
     }
@@ -27,7 +26,7 @@ impl<S: SampleSet, O: Optimizer> Stage<S, O> for GraphOptimization {
         self.done
     }
 
-    fn output(&self, run: &Run<'_, S, O>) -> Result<Output, StageError> {
+    fn output(&self, run: &Run<'_, O>) -> Result<Output, StageError> {
         Ok(Output::Model(hccr_graph_opt::optimize(&Model::from_bytes(run.last_model()?)?)))
     }
 

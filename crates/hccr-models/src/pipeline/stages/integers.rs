@@ -25,12 +25,12 @@ impl Integers {
     }
 }
 
-impl<S: SampleSet, O: Optimizer> Stage<S, O> for Integers {
+impl<O: Optimizer> Stage<O> for Integers {
     fn name(&self) -> &str {
         "int8"
     }
 
-    fn advance(&mut self, _: &mut Run<'_, S, O>) -> Result<Progress, StageError> {
+    fn advance(&mut self, _: &mut Run<'_, O>) -> Result<Progress, StageError> {
         self.done = true;
         Ok(Progress { done: 1, total: 1, message: "quantized".into() })
     }
@@ -39,7 +39,7 @@ impl<S: SampleSet, O: Optimizer> Stage<S, O> for Integers {
         self.done
     }
 
-    fn output(&self, run: &Run<'_, S, O>) -> Result<Output, StageError> {
+    fn output(&self, run: &Run<'_, O>) -> Result<Output, StageError> {
         let model = Model::from_bytes(run.last_model()?)?;
         Ok(Output::Model(quantized_for(&model, run.trainer.train_set(), self.seed)?))
     }
@@ -53,7 +53,7 @@ impl<S: SampleSet, O: Optimizer> Stage<S, O> for Integers {
 ///
 /// # Errors
 /// As [`quantize`], for a model that cannot be.
-pub fn quantized_for(model: &Model, set: &impl SampleSet, seed: u64) -> Result<Model, QuantizeError> {
+pub fn quantized_for(model: &Model, set: &dyn SampleSet, seed: u64) -> Result<Model, QuantizeError> {
     let mut chosen: Vec<usize> = (0..set.labels().len()).collect();
     Rng::new(seed, 0x1478).shuffle(&mut chosen);
     let mut inputs = vec![Vec::new(); chosen.len().min(SAMPLES)];

@@ -1,6 +1,5 @@
 //! The stage that prunes to the targets: ADW.
 
-use crate::SampleSet;
 use crate::pipeline::{Measured, Output, Run, Stage, StageError};
 use hccr_compress::{Adw, AdwConfig, Block, LayerInfo, Phase, Progress, Strategy, Targets, Trainer};
 use hccr_nn_train::Optimizer;
@@ -48,12 +47,12 @@ impl Pruning {
     }
 }
 
-impl<S: SampleSet, O: Optimizer> Stage<S, O> for Pruning {
+impl<O: Optimizer> Stage<O> for Pruning {
     fn name(&self) -> &str {
         "adw"
     }
 
-    fn advance(&mut self, run: &mut Run<'_, S, O>) -> Result<Progress, StageError> {
+    fn advance(&mut self, run: &mut Run<'_, O>) -> Result<Progress, StageError> {
         let adw = match &mut self.work {
             Some(adw) => adw,
             none => none.insert(self.config.begin(Strategy::Adaptive, run.targets()?, &run.trainer.layers())?),
@@ -65,7 +64,7 @@ impl<S: SampleSet, O: Optimizer> Stage<S, O> for Pruning {
         self.work.as_ref().is_some_and(Adw::is_done)
     }
 
-    fn output(&self, run: &Run<'_, S, O>) -> Result<Output, StageError> {
+    fn output(&self, run: &Run<'_, O>) -> Result<Output, StageError> {
         Ok(Output::Model(run.network()?))
     }
 

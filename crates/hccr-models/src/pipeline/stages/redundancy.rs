@@ -1,6 +1,5 @@
 //! The stage that measures how redundant each layer is, and chooses what pruning aims at: CRA.
 
-use crate::SampleSet;
 use crate::pipeline::{Measured, Output, Run, Stage, StageError};
 use hccr_compress::{Budget, Cra, CraConfig, Progress, Targets, Trainer};
 use hccr_nn_train::Optimizer;
@@ -43,12 +42,12 @@ impl Redundancy {
     }
 }
 
-impl<S: SampleSet, O: Optimizer + Clone> Stage<S, O> for Redundancy {
+impl<O: Optimizer + Clone> Stage<O> for Redundancy {
     fn name(&self) -> &str {
         "cra"
     }
 
-    fn advance(&mut self, run: &mut Run<'_, S, O>) -> Result<Progress, StageError> {
+    fn advance(&mut self, run: &mut Run<'_, O>) -> Result<Progress, StageError> {
         let layers = run.trainer.layers();
         let cra = match &mut self.work {
             Some(cra) => cra,
@@ -76,7 +75,7 @@ impl<S: SampleSet, O: Optimizer + Clone> Stage<S, O> for Redundancy {
         self.targets.is_some()
     }
 
-    fn output(&self, _: &Run<'_, S, O>) -> Result<Output, StageError> {
+    fn output(&self, _: &Run<'_, O>) -> Result<Output, StageError> {
         Ok(Output::Nothing)
     }
 

@@ -1,6 +1,5 @@
 //! The stage that makes the weights of each layer share a few values.
 
-use crate::SampleSet;
 use crate::pipeline::{Measured, Output, Run, Stage, StageError};
 use hccr_compress::{LayerInfo, LayerKind, Phase, Progress, Sharing as Work, SharingConfig, Trainer};
 use hccr_nn_train::Optimizer;
@@ -22,12 +21,12 @@ impl Sharing {
     }
 }
 
-impl<S: SampleSet, O: Optimizer> Stage<S, O> for Sharing {
+impl<O: Optimizer> Stage<O> for Sharing {
     fn name(&self) -> &str {
         "codebook"
     }
 
-    fn advance(&mut self, run: &mut Run<'_, S, O>) -> Result<Progress, StageError> {
+    fn advance(&mut self, run: &mut Run<'_, O>) -> Result<Progress, StageError> {
         let sharing = match &mut self.work {
             Some(sharing) => sharing,
             none => {
@@ -47,7 +46,7 @@ impl<S: SampleSet, O: Optimizer> Stage<S, O> for Sharing {
         self.work.as_ref().is_some_and(Work::is_done)
     }
 
-    fn output(&self, run: &Run<'_, S, O>) -> Result<Output, StageError> {
+    fn output(&self, run: &Run<'_, O>) -> Result<Output, StageError> {
         Ok(Output::Model(run.network()?))
     }
 
