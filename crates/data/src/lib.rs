@@ -1,6 +1,7 @@
 //! Labelled handwriting: real characters from GNT and POT files, synthetic ones from the handwriting simulator.
 //!
-//! - [`load_gnt`] and [`load_pot`] read the files of CASIA's data bases as an [`ImageSet`] and as an [`InkSet`].
+//! - [`load_gnt`] and [`load_pot`] read the files of CASIA's data bases as an [`ImageSet`] and as an [`InkSet`]; [`gnt_archive`] and
+//!   [`pot_archive`] write such files.
 //! - [`simulate`] and [`simulate_ink`] write both from the stroke skeletons of [`strokes`], and a [`Simulator`] writes without end;
 //!   [`render`] draws a pen's [`Trajectory`] as an image.
 //! - [`gb2312`] numbers the characters.
@@ -20,9 +21,9 @@ pub mod strokes;
 mod trajectory;
 
 pub use casia::{CasiaError, CasiaFilter, CasiaLimits, CasiaReason, OtherTags};
-pub use gnt::load_gnt;
+pub use gnt::{gnt_archive, load_gnt};
 pub use image_set::{IMAGE_SIZE, ImageSet};
 pub use ink_set::InkSet;
-pub use pot::load_pot;
+pub use pot::{load_pot, pot_archive};
 pub use simulator::{Simulator, SimulatorConfig, SimulatorError, Split, SplitSize, Writer, simulate, simulate_ink};
 pub use trajectory::{PenPoint, Trajectory};

@@ -1,11 +1,11 @@
-//! Why GNT or POT data was refused.
+//! Why GNT or POT data was refused, or could not be written.
 
 use std::{fmt, io};
 
 /// The longest side that a bitmap may have, in pixels.
 pub(crate) const MAX_SIDE: u16 = 4096;
 
-/// Why GNT or POT data was refused, and where.
+/// Why GNT or POT data was refused, and where; or why it could not be written.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum CasiaError {
@@ -30,8 +30,10 @@ pub enum CasiaError {
         /// The path of the innermost.
         file: String,
     },
-    /// A wanted character that GB2312 does not have, or that was asked for twice.
+    /// A character, wanted or to be written, that GB2312 does not have; or one that was asked for twice.
     Class(char),
+    /// A sample of this character that a record of the format cannot hold.
+    Unwritable(char),
 }
 
 /// What is wrong with a record or file.
@@ -180,6 +182,7 @@ impl fmt::Display for CasiaError {
             Self::Io { file, error } => write!(f, "cannot read {file}: {error}"),
             Self::TooDeep { file } => write!(f, "{file}: archives or folders nested too deeply"),
             Self::Class(c) => write!(f, "'{c}' cannot be a class: it is not in GB2312, or was given twice"),
+            Self::Unwritable(c) => write!(f, "a sample of '{c}' does not fit a record of the format"),
         }
     }
 }

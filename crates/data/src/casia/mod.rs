@@ -1,6 +1,7 @@
 //! What the files of CASIA's handwriting data have in common, whether they hold images (`gnt`) or pen trajectories
 //! (`pot`): they are records one after another, one per character, in one file per writer, in folders and archives.
 
+mod archive;
 mod error;
 mod filter;
 mod walk;
@@ -8,6 +9,7 @@ mod walk;
 pub use error::{CasiaError, CasiaReason};
 pub use filter::{CasiaFilter, CasiaLimits, OtherTags};
 
+pub(crate) use archive::archive;
 pub(crate) use error::{MAX_SIDE, RecordError};
 pub(crate) use filter::Labeller;
 pub(crate) use walk::{read_body, read_header, visit};

@@ -7,8 +7,10 @@
 
 mod load;
 mod record;
+mod write;
 
 pub use load::load_gnt;
+pub use write::gnt_archive;
 
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@ use crate::{
     casia::MAX_SIDE,
     casia::tests::{self, mutations, with_file, zip},
     gb2312::tag_of_char,
+    gnt_archive,
 };
 use hccr_runtime::image::{Image, PixelFormat, normalize};
 use proptest::prelude::*;
@@ -137,6 +138,29 @@ fn zip_bombs_are_stopped() {
     // Archives within archives.
     let nested = (0..20).fold(file("一"), |inner, _| zip(&[("deeper", &inner)]));
     assert!(matches!(load_bytes(&nested, &CasiaFilter::default()), Err(CasiaError::TooDeep { .. })));
+}
+
+#[test]
+fn what_is_written_is_read() {
+    let mut set = ImageSet::new(IMAGE_SIZE, vec!['丁', '一']);
+    let mut expected = Vec::new();
+    for (label, writer, rows) in [(1, 5, 30), (0, 2, 60), (1, 2, 10)] {
+        let ink: Vec<u8> = (0..IMAGE_SIZE * IMAGE_SIZE).map(|i| if i / IMAGE_SIZE < rows { 255 } else { 0 }).collect();
+        let dark: Vec<u8> = ink.iter().map(|&v| 255 - v).collect();
+        let image = Image::new(&dark, IMAGE_SIZE, IMAGE_SIZE, PixelFormat::Gray).expect("sides and bytes agree");
+        let mut normalized = vec![0; ink.len()];
+        normalize(&image, IMAGE_SIZE, &mut normalized).expect("there is ink");
+        expected.push(normalized);
+        set.pixels.extend(ink);
+        set.labels.push(label);
+        set.writers.push(writer);
+    }
+    let again = load_bytes(&gnt_archive(&set).expect("writes"), &CasiaFilter::default()).expect("loads");
+    // The writers' files, in their order.
+    assert_eq!((&again.labels, &again.writers, &again.classes), (&vec![0, 1, 1], &vec![0, 0, 1], &set.classes));
+    assert!([(0, 1), (1, 2), (2, 0)].iter().all(|&(new, old)| again.image(new) == expected[old]));
+    set.classes[1] = '裏';
+    assert!(matches!(gnt_archive(&set), Err(CasiaError::Class('裏'))));
 }
 
 proptest! {

@@ -7,8 +7,10 @@
 
 mod load;
 mod record;
+mod write;
 
 pub use load::load_pot;
+pub use write::pot_archive;
 
 #[cfg(test)]
 mod tests;

@@ -8,8 +8,8 @@ use std::io::Read;
 
 const HEADER_BYTES: usize = 8;
 const POINT_BYTES: usize = 4;
-const STROKE_END: [i16; 2] = [-1, 0];
-const INK_END: [i16; 2] = [-1, -1];
+pub(super) const STROKE_END: [i16; 2] = [-1, 0];
+pub(super) const INK_END: [i16; 2] = [-1, -1];
 
 /// One character of a POT file.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,6 +3,7 @@ use crate::{
     CasiaError, CasiaFilter, CasiaLimits, CasiaReason, InkSet, OtherTags,
     casia::tests::{self, mutations, with_file, zip},
     gb2312::tag_of_char,
+    pot_archive,
 };
 use proptest::prelude::*;
 use std::{fs, path::Path};
@@ -115,6 +116,25 @@ fn limits_hold() {
     assert_eq!(refusal(&file(&"一".repeat(301)), &filter), (10_800, CasiaReason::Samples(300)));
     let gnt = [&21u32.to_le_bytes()[..], &[0xD2, 0xBB, 11, 0, 1, 0], &[0; 11]].concat();
     assert_eq!(refusal(&gnt, &filter), (0, CasiaReason::PointBytes(21)), "a GNT file is none");
+}
+
+#[test]
+fn what_is_written_is_read() {
+    let mut set = InkSet::new(vec!['丁', '一']);
+    set.push([&[[0, 0], [300, -2]][..], &[[5, 5]]], 1, 5);
+    set.push([[[-1, 7]]], 0, 2);
+    set.push([[[9, 9], [8, 8]]], 1, 2);
+    let again = load_bytes(&pot_archive(&set).expect("writes"), &CasiaFilter::default()).expect("loads");
+    // The writers' files, in their order.
+    assert_eq!((&again.labels, &again.writers, &again.classes), (&vec![0, 1, 1], &vec![0, 0, 1], &set.classes));
+    let strokes = |set: &InkSet, i| set.strokes(i).map(<[_]>::to_vec).collect::<Vec<_>>();
+    assert!([(0, 1), (1, 2), (2, 0)].iter().all(|&(new, old)| strokes(&again, new) == strokes(&set, old)));
+
+    set.push([[[1, 1], [-1, 0]]], 0, 1);
+    assert!(matches!(pot_archive(&set), Err(CasiaError::Unwritable('丁'))), "a point that is a mark");
+    let mut long = InkSet::new(vec!['一']);
+    long.push([vec![[1, 1]; 20_000]], 0, 0);
+    assert!(matches!(pot_archive(&long), Err(CasiaError::Unwritable('一'))));
 }
 
 proptest! {
