@@ -183,34 +183,58 @@ impl<W: Store, const SEVERAL: bool> Body for Pass<'_, '_, W, SEVERAL> {
         let panels = self.linear.out_features.div_ceil(MR);
         for i in 0..panels {
             let panel = if self.backwards { panels - 1 - i } else { i };
-            let end = (panel * MR + MR).min(self.linear.out_features);
-            for first in (panel * MR..end).step_by(4 * I::LANES) {
-                // As many sums as there are registers for.
-                let rest = match I::TUNING.group_samples {
-                    4 if SEVERAL => self.outputs::<I, 4>(isa, weights, first, 0),
-                    2 if SEVERAL => self.outputs::<I, 2>(isa, weights, first, 0),
-                    _ => 0,
-                };
-                self.outputs::<I, 1>(isa, weights, first, rest);
-            }
+            // As many sums as there are registers for. Of one sample that is a whole panel with 8 lanes or 16: its weights are read
+            // in order. A pass over a part of the rows skips cache lines, and memory is slower then.
+            let rest = match I::TUNING.group_samples {
+                4 if SEVERAL => self.panel::<I, 4, 4>(isa, weights, panel, 0),
+                2 if SEVERAL => self.panel::<I, 2, 4>(isa, weights, panel, 0),
+                _ => 0,
+            };
+            match I::LANES {
+                MAX_LANES => self.panel::<I, 1, 4>(isa, weights, panel, rest),
+                _ => self.panel::<I, 1, 8>(isa, weights, panel, rest),
+            };
         }
     }
 }
 
 impl<W: Store, const SEVERAL: bool> Pass<'_, '_, W, SEVERAL> {
-    /// Four vectors of outputs from `first` on, of as many samples from `sample` on as `S` at a time are; gives the next one.
+    /// The outputs of a panel, `V` vectors at a time, of as many samples from `sample` on as `S` at a time are; gives the next one.
     #[inline(always)]
-    fn outputs<I: Isa, const S: usize>(&mut self, isa: I, weights: impl Vectors, first: usize, sample: usize) -> usize {
+    fn panel<I: Isa, const S: usize, const V: usize>(
+        &mut self,
+        isa: I,
+        weights: impl Vectors,
+        panel: usize,
+        sample: usize,
+    ) -> usize {
+        let end = (panel * MR + MR).min(self.linear.out_features);
+        let mut next = sample;
+        for first in (panel * MR..end).step_by(V * I::LANES) {
+            next = self.outputs::<I, S, V>(isa, weights, first, sample);
+        }
+        next
+    }
+
+    /// As [`panel`](Self::panel), only the `V` vectors of outputs from `first` on.
+    #[inline(always)]
+    fn outputs<I: Isa, const S: usize, const V: usize>(
+        &mut self,
+        isa: I,
+        weights: impl Vectors,
+        first: usize,
+        sample: usize,
+    ) -> usize {
         let linear = self.linear;
         let parameters = [&linear.scale, &linear.epilogue.bias, &linear.epilogue.slope];
-        let outputs = (linear.out_features - first).min(4 * I::LANES);
+        let outputs = (linear.out_features - first).min(V * I::LANES);
         // A length that the compiler knows.
         let len = if SEVERAL { self.samples.len() } else { 1 };
         for samples in self.samples[..len][sample..].chunks_exact_mut(S) {
             let sources = from_fn(|s| &samples[s].src[..linear.in_features]);
             let at = first / MR * MR * linear.in_features + first % MR;
-            // SAFETY: a panel has `MR` weights an input, and `first` is a multiple of `4 * LANES`, which divides `MR`.
-            let sums = unsafe { sums::<I, S>(isa, sources, weights, at) };
+            // SAFETY: a panel has `MR` weights an input, and `first` is a multiple of `V * LANES`, which divides `MR`.
+            let sums = unsafe { sums::<I, S, V>(isa, sources, weights, at) };
             for (Sample { dst, .. }, sums) in samples.iter_mut().zip(sums) {
                 for (v, out) in dst[first..first + outputs].chunks_mut(I::LANES).enumerate() {
                     let [scale, bias, slope] = parameters.map(|values| &values[first + v * I::LANES..][..I::LANES]);
@@ -223,27 +247,27 @@ impl<W: Store, const SEVERAL: bool> Pass<'_, '_, W, SEVERAL> {
     }
 }
 
-/// The products of four vectors of rows, whose weights begin at `at`, with each of `sources`.
+/// The products of `V` vectors of rows, whose weights begin at `at`, with each of `sources`.
 ///
 /// # Safety
 /// There are weights from `at` on for each element of `sources`, `MR` apart.
 #[inline(always)]
-unsafe fn sums<I: Isa, const S: usize>(
+unsafe fn sums<I: Isa, const S: usize, const V: usize>(
     isa: I,
     sources: [&[f32]; S],
     weights: impl Vectors,
     mut at: usize,
-) -> [[I::F32; 4]; S] {
-    let mut sums = [[isa.splat(0.0); 4]; S];
+) -> [[I::F32; V]; S] {
+    let mut sums = [[isa.splat(0.0); V]; S];
     for column in 0..sources[0].len() {
-        let mut vectors = [isa.splat(0.0); 4];
-        for v in 0..4 {
+        let mut vectors = [isa.splat(0.0); V];
+        for v in 0..V {
             // SAFETY: the caller vouches for the weights.
             vectors[v] = unsafe { weights.vector(isa, at + v * I::LANES) };
         }
         for s in 0..S {
             let x = isa.splat(sources[s][column]);
-            for v in 0..4 {
+            for v in 0..V {
                 sums[s][v] = isa.mul_add(x, vectors[v], sums[s][v]);
             }
         }
