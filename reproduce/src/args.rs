@@ -1,4 +1,4 @@
-//! Flags that both pipelines have.
+//! Flags that several commands have.
 
 use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
@@ -6,9 +6,9 @@ use hccr_models::Tier;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// Flags of every run.
+/// How large a reproduction is.
 #[derive(Args, Clone, Debug)]
-pub(crate) struct RunArgs {
+pub(crate) struct SizeArgs {
     /// How much work to do: `smoke` shows in seconds that every part runs, `default` takes minutes on two cores, `full` is the
     /// thesis's size (3755 classes) and takes days on two cores
     #[arg(long, value_enum, default_value = "default")]
@@ -18,6 +18,11 @@ pub(crate) struct RunArgs {
     /// of them to take
     #[arg(long)]
     pub(crate) classes: Option<usize>,
+}
+
+/// Flags of every run.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct RunArgs {
     /// Multiplies the number of training steps of every stage
     #[arg(long, default_value_t = 1.0)]
     pub(crate) effort: f64,
@@ -27,13 +32,14 @@ pub(crate) struct RunArgs {
     /// Continue from the checkpoint in the output directory; the result is bit for bit that of an uninterrupted run
     #[arg(long)]
     pub(crate) resume: bool,
-    /// Directory for report.json, report.html, metrics.jsonl, the model files and the checkpoint. Where both pipelines run, each
-    /// has a directory of its name in it [default: target/reproduce/offline, target/reproduce/online]
+    /// Directory for report.json, report.html, metrics.jsonl, the model files and the checkpoint. Where several networks are
+    /// trained, each has a directory of its name in it [default: target/reproduce/offline, target/reproduce/online,
+    /// target/models]
     #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
-    /// Whether this pipeline is one of two.
+    pub(crate) out: Option<PathBuf>,
+    /// Whether this network is one of several.
     #[arg(skip)]
-    pub(crate) is_one_of_two: bool,
+    pub(crate) is_one_of_several: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -43,10 +49,9 @@ enum TierArg {
     Full,
 }
 
-impl RunArgs {
+impl SizeArgs {
     /// Refuses numbers out of range.
     pub(crate) fn check(&self) -> Result<()> {
-        ensure!(self.effort > 0.0 && self.effort <= 1000.0, "--effort must be above 0 and at most 1000");
         if let Some(classes) = self.classes {
             ensure!((2..=3755).contains(&classes), "--classes must be from 2 to 3755");
         }
@@ -65,28 +70,40 @@ impl RunArgs {
         self.tier.to_possible_value().map_or_else(String::new, |v| v.get_name().into())
     }
 
-    /// The output directory of a pipeline.
-    pub(crate) fn out(&self, pipeline: &str) -> PathBuf {
+    /// The flags, as they are given to the command.
+    pub(crate) fn flags(&self) -> Vec<(&'static str, String)> {
+        let tier = (self.tier != TierArg::Default).then(|| ("tier", self.tier_name()));
+        let classes = self.classes.map(|classes| ("classes", classes.to_string()));
+        tier.into_iter().chain(classes).collect()
+    }
+}
+
+impl RunArgs {
+    /// Refuses numbers out of range.
+    pub(crate) fn check(&self) -> Result<()> {
+        ensure!(self.effort > 0.0 && self.effort <= 1000.0, "--effort must be above 0 and at most 1000");
+        Ok(())
+    }
+
+    /// The output directory of the network `name`.
+    pub(crate) fn out(&self, name: &str) -> PathBuf {
         match &self.out {
-            Some(out) if self.is_one_of_two => out.join(pipeline),
+            Some(out) if self.is_one_of_several => out.join(name),
             Some(out) => out.clone(),
-            None => Path::new("target/reproduce").join(pipeline),
+            None => Path::new("target/reproduce").join(name),
         }
     }
 
-    /// The command that repeats the run: all flags that change its figures, `flags` being those of the pipeline alone.
+    /// The command that repeats a run of a pipeline: all flags that change its figures, `flags` being those that not every run has.
     pub(crate) fn command(&self, pipeline: &str, flags: &[(&str, String)]) -> String {
-        let mut command = String::from("cargo xtask reproduce");
-        if !self.is_one_of_two {
-            command += &format!(" {pipeline}");
-        }
+        let command = if self.is_one_of_several { "reproduce".to_owned() } else { format!("reproduce {pipeline}") };
+        self.command_of(&command, flags)
+    }
+
+    /// The same for a run of another command of `cargo xtask`.
+    pub(crate) fn command_of(&self, command: &str, flags: &[(&str, String)]) -> String {
+        let mut command = format!("cargo xtask {command}");
         let mut flag = |name: &str, value: &str| command += &format!(" --{name} {value}");
-        if self.tier != TierArg::Default {
-            flag("tier", &self.tier_name());
-        }
-        if let Some(classes) = self.classes {
-            flag("classes", &classes.to_string());
-        }
         if self.effort != 1.0 {
             flag("effort", &self.effort.to_string());
         }

@@ -4,6 +4,7 @@
 mod args;
 mod ladder;
 mod measure;
+mod models;
 mod offline;
 mod online;
 mod pipeline;
@@ -12,8 +13,9 @@ mod released;
 mod report;
 
 use anyhow::{Context, Result};
-use args::RunArgs;
+use args::{RunArgs, SizeArgs};
 use clap::{Args, Parser, Subcommand};
+use models::ModelsArgs;
 use offline::{ImageArgs, OfflineArgs};
 use online::{InkArgs, OnlineArgs};
 use progress::Interrupt;
@@ -40,6 +42,8 @@ struct Cli {
 #[derive(Args, Clone, Debug)]
 struct BothArgs {
     #[command(flatten)]
+    size: SizeArgs,
+    #[command(flatten)]
     run: RunArgs,
     #[command(flatten)]
     images: ImageArgs,
@@ -53,6 +57,8 @@ enum Command {
     Offline(OfflineArgs),
     /// Run the online pipeline alone: pen trajectories
     Online(OnlineArgs),
+    /// Make the models that the project ships, from nothing
+    Models(ModelsArgs),
     /// Measure the thesis's released network on real characters: accuracy, bytes and milliseconds as released, repacked
     /// and in 8-bit integers
     Released(released::ReleasedArgs),
@@ -85,6 +91,7 @@ fn main() -> Result<()> {
         None => both(cli.both, &Interrupt::catch()?),
         Some(Command::Offline(args)) => offline::run(&args, &Interrupt::catch()?).map(|_| ()),
         Some(Command::Online(args)) => online::run(&args, None, &Interrupt::catch()?),
+        Some(Command::Models(args)) => models::run(args, &Interrupt::catch()?),
         Some(Command::Released(args)) => released::run(&args),
         Some(Command::Ladder { out }) => ladder::run(&out),
         Some(Command::Table { reports }) => {
@@ -101,23 +108,23 @@ fn main() -> Result<()> {
 }
 
 /// Runs both pipelines, or only the one for which there are files.
-fn both(BothArgs { mut run, images, ink }: BothArgs, interrupt: &Interrupt) -> Result<()> {
+fn both(BothArgs { size, mut run, images, ink }: BothArgs, interrupt: &Interrupt) -> Result<()> {
     let (has_images, has_ink) = (images.has_files(), ink.has_files());
     let alone = has_images != has_ink;
-    run.is_one_of_two = !alone;
+    run.is_one_of_several = !alone;
     if !run.resume && !alone {
         pipeline::set_state_aside(&run.out("online"))?;
     }
     let mut offline = None;
     if has_images || !alone {
-        offline = Some(offline::run(&OfflineArgs { run: run.clone(), images }, interrupt)?);
+        offline = Some(offline::run(&OfflineArgs { size: size.clone(), run: run.clone(), images }, interrupt)?);
     }
     if has_ink || !alone {
         // A run that was stopped in the offline pipeline has not begun this one.
         run.resume &= alone || pipeline::checkpoint(&run.out("online")).exists();
         // Networks trained on different files know different characters.
         let offline = offline.as_deref().filter(|_| !has_ink);
-        online::run(&OnlineArgs { run, ink, offline_model: None }, offline, interrupt)?;
+        online::run(&OnlineArgs { size, run, ink, offline_model: None }, offline, interrupt)?;
     }
     Ok(())
 }

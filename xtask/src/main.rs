@@ -38,6 +38,13 @@ enum Cli {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
+    /// Make the models that the project ships, from nothing; takes the flags of the binary, see `cargo xtask models --help`.
+    #[command(disable_help_flag = true)]
+    Models {
+        /// Flags of the command.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
     /// Time the runtime's layers on every instruction set, after comparing the answers with plain loops. With the single word
     /// `size`: print the bytes of a recognizer's binary, and fail above 600,000 bytes without its model.
     Bench {
@@ -71,6 +78,7 @@ fn main() -> Result<()> {
     match Cli::parse() {
         Cli::Test { fast } => test::run(root, fast),
         Cli::Reproduce { args } => reproduce::run(root, &args),
+        Cli::Models { args } => reproduce::run(root, &[vec!["models".into()], args].concat()),
         Cli::Bench { networks } if networks == ["size"] => size::run(root),
         Cli::Bench { networks } => bench::run(root, &networks),
         Cli::Tune => tune::run(root),

@@ -38,6 +38,13 @@ pub(crate) fn run(root: &Path, fast: bool) -> Result<()> {
             }
             succeed(reproduce::cargo(root, "run", core_type).args(["--", "--tier", "smoke", "--out"]).arg(&out))
         })?;
+        let out = reproduce::target(root).join("smoke-models");
+        let rerun = format!("cargo xtask models --tier smoke --out {}", out.display());
+        steps.run("smoke models", &rerun, || {
+            succeed(
+                reproduce::cargo(root, "run", core_type).args(["--", "models", "--tier", "smoke", "--out"]).arg(&out),
+            )
+        })?;
     }
     steps.summary();
     Ok(())

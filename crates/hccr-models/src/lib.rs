@@ -13,11 +13,13 @@ pub mod online;
 pub mod pipeline;
 mod recipe;
 mod samples;
+mod shipped;
 mod thesis;
 mod trainer;
 
 pub use answers::{Answer, answers};
 pub use recipe::{Recipe, Tier};
 pub use samples::{SampleSet, Samples};
+pub use shipped::{CharacterSet, Shipping};
 pub use thesis::ThesisForm;
 pub use trainer::{NetworkTrainer, TrainError, TrainerState};

@@ -129,6 +129,11 @@ impl<'a, O: Optimizer> NetworkTrainer<'a, O> {
         self.train
     }
 
+    /// The set that it is evaluated on.
+    pub fn dev_set(&self) -> &'a dyn SampleSet {
+        self.dev
+    }
+
     /// Goes on from another state, on the same data.
     pub(crate) fn restore(&mut self, state: TrainerState<O>) {
         *self = Self::new(state, self.train, self.dev);

@@ -1,6 +1,6 @@
 //! The flags of the offline pipeline.
 
-use crate::args::RunArgs;
+use crate::args::{RunArgs, SizeArgs};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
@@ -42,6 +42,8 @@ impl ImageArgs {
 /// Flags of the offline pipeline.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct OfflineArgs {
+    #[command(flatten)]
+    pub(crate) size: SizeArgs,
     #[command(flatten)]
     pub(crate) run: RunArgs,
     #[command(flatten)]

@@ -51,7 +51,7 @@ pub(crate) fn simulator_in_words(simulator: &SimulatorConfig) -> String {
 /// Simulated writing of the classes of the test files; none of the files' characters is trained on.
 fn tested_on_gnt(args: &OfflineArgs, simulator: &SimulatorConfig) -> Result<Data<ImageSet>> {
     let mut test = read("test set", &args.images.gnt_test, None)?;
-    keep_first_classes(&mut test, args.run.classes);
+    keep_first_classes(&mut test, args.size.classes);
     let simulator = SimulatorConfig { classes: test.classes.clone(), ..simulator.clone() };
     let (train, dev) =
         (simulated("train set", &simulator, Split::Train)?, simulated("dev set", &simulator, Split::Dev)?);
@@ -92,7 +92,7 @@ fn keep_first_classes(set: &mut ImageSet, most: Option<usize>) {
 
 fn from_gnt(args: &OfflineArgs) -> Result<Data<ImageSet>> {
     let mut all = read("train set", &args.images.gnt_train, None)?;
-    keep_first_classes(&mut all, args.run.classes);
+    keep_first_classes(&mut all, args.size.classes);
     let writers = all.writers.iter().collect::<BTreeSet<_>>().len();
     let dev_writers = held_out_writers(&all.writers, DEV_SHARE)?;
     let (dev, train) = all.split_by_writer(|w| dev_writers.contains(&w));

@@ -16,10 +16,9 @@ use anyhow::{Result, ensure};
 use args::Zeros;
 use hccr_data::ImageSet;
 use hccr_models::TrainerState;
-use hccr_models::offline::{OfflineRecipe, cnn9, mean_image};
+use hccr_models::offline::OfflineRecipe;
 use hccr_models::pipeline::Stages;
 use hccr_nn_train::Sgd;
-use hccr_random::Rng;
 use hccr_runtime::Plan;
 use std::time::Instant;
 
@@ -31,6 +30,7 @@ struct Offline<'a> {
 
 impl Reproduction for Offline<'_> {
     type Set = ImageSet;
+    type TrainSet = ImageSet;
     type Optimizer = Sgd;
     const NAME: &'static str = "offline";
 
@@ -40,7 +40,8 @@ impl Reproduction for Offline<'_> {
 
     fn command(&self) -> String {
         let ImageArgs { width, gnt_train, gnt_test, zeros } = &self.args.images;
-        let mut flags: Vec<(&str, String)> = width.iter().map(|width| ("width", width.to_string())).collect();
+        let mut flags = self.args.size.flags();
+        flags.extend(width.iter().map(|width| ("width", width.to_string())));
         if *zeros == Zeros::Blocks {
             flags.push(("zeros", "blocks".into()));
         }
@@ -51,11 +52,7 @@ impl Reproduction for Offline<'_> {
     }
 
     fn untrained(&self, data: &Data<ImageSet>) -> Result<TrainerState<Sgd>> {
-        let OfflineRecipe { common, width, dropout, optimizer, .. } = &self.recipe;
-        let seed = self.args.run.seed;
-        let mut network = cnn9(data.train.classes.len(), *width, *dropout, &mut Rng::new(seed, 0x11e7))?;
-        network.mean = mean_image(&data.train);
-        Ok(TrainerState { network, steps: 0, seed, batch_size: common.batch_size, optimizer: *optimizer })
+        Ok(self.recipe.untrained(&data.train, self.args.run.seed)?)
     }
 
     fn stages(&self) -> Stages<Sgd> {
@@ -65,12 +62,13 @@ impl Reproduction for Offline<'_> {
 
 /// Runs the pipeline, or goes on with it, and writes the report; gives the compressed network's file.
 pub(crate) fn run(args: &OfflineArgs, interrupt: &Interrupt) -> Result<Vec<u8>> {
+    args.size.check()?;
     args.run.check()?;
     if let Some(width) = args.images.width {
         ensure!(width > 0.0 && width <= 4.0, "--width must be above 0 and at most 4");
     }
-    let (tier, RunArgs { classes, effort, seed, .. }) = (args.run.tier(), &args.run);
-    let mut recipe = OfflineRecipe::new(tier, *classes, args.images.width, *effort, *seed);
+    let (tier, classes, RunArgs { effort, seed, .. }) = (args.size.tier(), args.size.classes, &args.run);
+    let mut recipe = OfflineRecipe::new(tier, classes, args.images.width, *effort, *seed);
     if args.images.zeros == Zeros::Blocks {
         recipe.common.adw.block = Plan::BLOCK.into();
     }
@@ -84,7 +82,7 @@ pub(crate) fn run(args: &OfflineArgs, interrupt: &Interrupt) -> Result<Vec<u8>> 
     let finished = pipeline::run(&offline, &data, interrupt)?;
 
     let config = Config {
-        tier: args.run.tier_name(),
+        tier: args.size.tier_name(),
         classes: data.train.classes.len(),
         width: Some(offline.recipe.width.into()),
         hidden_sizes: None,

@@ -1,6 +1,6 @@
 //! The flags of the online pipeline.
 
-use crate::args::RunArgs;
+use crate::args::{RunArgs, SizeArgs};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -30,6 +30,8 @@ impl InkArgs {
 /// Flags of the online pipeline.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct OnlineArgs {
+    #[command(flatten)]
+    pub(crate) size: SizeArgs,
     #[command(flatten)]
     pub(crate) run: RunArgs,
     #[command(flatten)]

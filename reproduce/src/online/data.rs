@@ -47,7 +47,7 @@ fn simulated(name: &str, simulator: &SimulatorConfig, split: Split) -> Result<In
 /// Simulated ink of the classes of the test files; none of the files' inks is trained on.
 fn tested_on_pot(args: &OnlineArgs, simulator: &SimulatorConfig) -> Result<([InkSet; 3], String)> {
     let mut test = read("test set", &args.ink.pot_test, None)?;
-    keep_first_classes(&mut test, args.run.classes);
+    keep_first_classes(&mut test, args.size.classes);
     let simulator = SimulatorConfig { classes: test.classes.clone(), ..simulator.clone() };
     let (train, dev) =
         (simulated("train set", &simulator, Split::Train)?, simulated("dev set", &simulator, Split::Dev)?);
@@ -77,7 +77,7 @@ fn keep_first_classes(set: &mut InkSet, most: Option<usize>) {
 fn from_pot(args: &OnlineArgs, simulator: &SimulatorConfig) -> Result<([InkSet; 3], String)> {
     let InkArgs { pot, pot_test, with_simulated, .. } = &args.ink;
     let mut all = read("ink", pot, None)?;
-    keep_first_classes(&mut all, args.run.classes);
+    keep_first_classes(&mut all, args.size.classes);
     let (all, test) = if pot_test.is_empty() {
         let writers = held_out_writers(&all.writers, TEST_SHARE)?;
         let (test, others) = all.split_by_writer(|w| writers.contains(&w));

@@ -13,13 +13,12 @@ use crate::progress::Interrupt;
 use crate::report::thesis::Thesis;
 use crate::report::types::Config;
 use anyhow::{Context, Result};
-use hccr_models::online::{OnlineRecipe, SequenceSet, lstm2};
+use hccr_models::online::{OnlineRecipe, SequenceSet};
 use hccr_models::pipeline::Stages;
 use hccr_models::{SampleSet, TrainerState};
 use hccr_nn_train::{Adam, Clipped};
-use hccr_random::Rng;
 use hccr_runtime::image::{Image, PixelFormat, normalize};
-use hccr_runtime::ink::Ink;
+use hccr_runtime::ink::{Ink, Point};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -34,6 +33,7 @@ struct Online<'a> {
 
 impl Reproduction for Online<'_> {
     type Set = SequenceSet;
+    type TrainSet = SequenceSet;
     type Optimizer = Clipped<Adam>;
     const NAME: &'static str = "online";
 
@@ -44,7 +44,8 @@ impl Reproduction for Online<'_> {
     fn command(&self) -> String {
         let InkArgs { pot, pot_test, with_simulated } = &self.args.ink;
         let files = [("pot", pot), ("pot-test", pot_test)].into_iter().filter(|(_, paths)| !paths.is_empty());
-        let mut flags: Vec<(&str, String)> = files.map(|(name, paths)| (name, file_names(paths))).collect();
+        let mut flags = self.args.size.flags();
+        flags.extend(files.map(|(name, paths)| (name, file_names(paths))));
         if *with_simulated {
             flags.push(("with-simulated", String::new()));
         }
@@ -52,10 +53,7 @@ impl Reproduction for Online<'_> {
     }
 
     fn untrained(&self, data: &Data<SequenceSet>) -> Result<TrainerState<Clipped<Adam>>> {
-        let OnlineRecipe { common, hidden_sizes, dropout, optimizer, .. } = &self.recipe;
-        let seed = self.args.run.seed;
-        let network = lstm2(data.train.classes().len(), *hidden_sizes, *dropout, &mut Rng::new(seed, 0x11e8))?;
-        Ok(TrainerState { network, steps: 0, seed, batch_size: common.batch_size, optimizer: *optimizer })
+        Ok(self.recipe.untrained(data.train.classes().len(), self.args.run.seed)?)
     }
 
     fn stages(&self) -> Stages<Clipped<Adam>> {
@@ -65,11 +63,12 @@ impl Reproduction for Online<'_> {
 
 /// Runs the pipeline, or goes on with it, and writes the report; `offline` is the file of a network to fuse with.
 pub(crate) fn run(args: &OnlineArgs, offline: Option<&[u8]>, interrupt: &Interrupt) -> Result<()> {
+    args.size.check()?;
     args.run.check()?;
     let read = |path: &PathBuf| std::fs::read(path).with_context(|| format!("cannot read {}", path.display()));
     let given = args.offline_model.as_ref().map(read).transpose()?;
-    let (tier, RunArgs { classes, effort, seed, .. }) = (args.run.tier(), &args.run);
-    let mut recipe = OnlineRecipe::new(tier, *classes, *effort, *seed);
+    let (tier, classes, RunArgs { effort, seed, .. }) = (args.size.tier(), args.size.classes, &args.run);
+    let mut recipe = OnlineRecipe::new(tier, classes, *effort, *seed);
     if !args.ink.pot.is_empty() {
         // Files hold fewer inks, by fewer writers, than the simulator writes.
         recipe.augmentation.lean = 0.1;
@@ -88,7 +87,7 @@ pub(crate) fn run(args: &OnlineArgs, offline: Option<&[u8]>, interrupt: &Interru
     let finished = pipeline::run(&online, &data, interrupt)?;
 
     let config = Config {
-        tier: args.run.tier_name(),
+        tier: args.size.tier_name(),
         classes: data.train.classes().len(),
         width: None,
         hidden_sizes: Some(online.recipe.hidden_sizes),
@@ -116,10 +115,13 @@ pub(crate) fn run(args: &OnlineArgs, offline: Option<&[u8]>, interrupt: &Interru
         }
         None => notes.push("No offline network to fuse with: run both pipelines, or give --offline-model.".into()),
     }
-    results.write(&args.run.out(Online::NAME), &data.test, |i| {
-        let pixels = Ink::new(&test.ink(i))?.render(SIDE, SIDE as f32 / 24.0)?;
-        let mut normalized = vec![0; SIDE * SIDE];
-        normalize(&Image::new(&pixels, SIDE, SIDE, PixelFormat::Gray)?, SIDE, &mut normalized)?;
-        Ok(normalized)
-    })
+    results.write(&args.run.out(Online::NAME), &data.test, |i| picture(&test.ink(i)))
+}
+
+/// An ink as an image of the report's sheet.
+pub(crate) fn picture(strokes: &[Vec<Point>]) -> Result<Vec<u8>> {
+    let pixels = Ink::new(strokes)?.render(SIDE, SIDE as f32 / 24.0)?;
+    let mut normalized = vec![0; SIDE * SIDE];
+    normalize(&Image::new(&pixels, SIDE, SIDE, PixelFormat::Gray)?, SIDE, &mut normalized)?;
+    Ok(normalized)
 }

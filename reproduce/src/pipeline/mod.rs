@@ -8,7 +8,7 @@ mod results;
 mod writers;
 
 pub(crate) use reproduction::{Data, Reproduction};
-pub(crate) use results::collect;
+pub(crate) use results::{Results, collect};
 pub(crate) use writers::{DEV_SHARE, held_out_writers};
 
 use crate::args::resuming_command;
@@ -26,11 +26,11 @@ const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
 /// Runs the pipeline to its end, from the start or from a checkpoint.
 pub(crate) fn run<'a, R: Reproduction>(
     reproduction: &R,
-    data: &'a Data<R::Set>,
+    data: &'a Data<R::Set, R::TrainSet>,
     interrupt: &Interrupt,
 ) -> Result<Pipeline<'a, R::Optimizer>> {
     let args = reproduction.run_args();
-    let out = args.out(R::NAME);
+    let out = reproduction.out();
     std::fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
     let checkpoint = checkpoint(&out);
     interrupt.set_saved(false);

@@ -6,11 +6,12 @@ use hccr_models::pipeline::Stages;
 use hccr_models::{SampleSet, TrainerState};
 use hccr_nn_train::Optimizer;
 use serde::{Serialize, de::DeserializeOwned};
+use std::path::PathBuf;
 
 /// Training, development and test set, by different writers, with the same classes.
 #[derive(Debug)]
-pub(crate) struct Data<S> {
-    pub(crate) train: S,
+pub(crate) struct Data<S, T = S> {
+    pub(crate) train: T,
     pub(crate) dev: S,
     pub(crate) test: S,
     /// What the sets are, in words.
@@ -21,6 +22,8 @@ pub(crate) struct Data<S> {
 pub(crate) trait Reproduction {
     /// Its samples.
     type Set: SampleSet;
+    /// Its samples to train on.
+    type TrainSet: SampleSet;
     /// Its optimizer.
     type Optimizer: Optimizer + Clone + Serialize + DeserializeOwned;
     /// Its name.
@@ -29,11 +32,16 @@ pub(crate) trait Reproduction {
     /// The flags of the run.
     fn run_args(&self) -> &RunArgs;
 
+    /// The directory of its results.
+    fn out(&self) -> PathBuf {
+        self.run_args().out(Self::NAME)
+    }
+
     /// The command that repeats the run.
     fn command(&self) -> String;
 
     /// The network before training.
-    fn untrained(&self, data: &Data<Self::Set>) -> Result<TrainerState<Self::Optimizer>>;
+    fn untrained(&self, data: &Data<Self::Set, Self::TrainSet>) -> Result<TrainerState<Self::Optimizer>>;
 
     /// The stages, in order.
     fn stages(&self) -> Stages<Self::Optimizer>;

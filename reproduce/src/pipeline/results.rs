@@ -35,6 +35,16 @@ impl Results {
         found.map(|(_, bytes)| &bytes[..]).expect("every stage keeps its model")
     }
 
+    /// The stage that left the result.
+    pub(crate) fn last_stage(&self) -> &str {
+        &self.models.last().expect("every pipeline leaves a model").0
+    }
+
+    /// The model file that is the result.
+    pub(crate) fn last_model(&self) -> &[u8] {
+        self.model(self.last_stage())
+    }
+
     /// Writes the report, with the test samples of the sheet as `image` draws them, and the model files.
     pub(crate) fn write(
         &self,
@@ -63,7 +73,7 @@ pub(crate) fn collect<R: Reproduction>(
     reproduction: &R,
     config: Config,
     thesis: Thesis,
-    data: &Data<R::Set>,
+    data: &Data<R::Set, R::TrainSet>,
     data_seconds: f64,
     pipeline: &Pipeline<'_, R::Optimizer>,
 ) -> Result<Results> {
@@ -100,6 +110,7 @@ pub(crate) fn collect<R: Reproduction>(
         ladder: None,
         released: None,
         fused: None,
+        samples: None,
         times: times.map(|(stage, seconds)| WallTime { stage: stage.into(), seconds }).collect(),
         notes: vec![
             "Accuracy, cost, size and time of each stage are those of its model file, run by hccr-runtime.".to_owned(),

@@ -184,6 +184,7 @@ fn measure(args: &ReleasedArgs, file_bytes: usize, model: &Model, set: &ImageSet
         pruning_comparison: Vec::new(),
         ladder: None,
         fused: None,
+        samples: None,
         released: Some(Released {
             load_ms: repack::load_ms(&repacked.file)?,
             bytes_ratio: uncompressed / repacked.file.len() as f64,

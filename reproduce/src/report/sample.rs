@@ -61,6 +61,7 @@ pub(crate) fn report() -> Report {
             fused: accuracies([0.985, 0.96, 0.95]),
             weight: 0.35,
         }),
+        samples: Some([197, 200]),
         times: vec![
             WallTime { stage: "baseline".into(), seconds: 245.2 },
             WallTime { stage: "gslre".into(), seconds: 93.0 },

@@ -42,6 +42,9 @@ pub(crate) struct Report {
     /// What only the report of an online network has that knows an offline one of the same characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) fused: Option<Fused>,
+    /// Of a shipped model: how many of the samples beside it it reads, and how many there are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) samples: Option<[usize; 2]>,
     pub(crate) times: Vec<WallTime>,
     /// What a reader must know about this run beside the figures.
     pub(crate) notes: Vec<String>,

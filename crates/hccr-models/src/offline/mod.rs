@@ -5,6 +5,7 @@ mod endless;
 mod images;
 mod mean;
 mod recipe;
+mod shipped;
 mod thesis;
 
 pub use cnn9::cnn9;

@@ -1,12 +1,16 @@
 //! The configuration of the offline pipeline.
 
+use super::{cnn9, mean_image};
+use crate::TrainerState;
 use crate::pipeline::{
     Baseline, Comparison, Expansion, GraphOptimization, Integers, Pruning, PruningConfig, Reduction, Redundancy,
     Sharing, Stages, Thresholds,
 };
 use crate::recipe::{self, Recipe, Tier, phase, pruning, scaled, simulator};
 use hccr_compress::{Block, CraConfig, GslreConfig, Ranks};
-use hccr_nn_train::Sgd;
+use hccr_data::ImageSet;
+use hccr_nn_train::{NetworkError, Sgd};
+use hccr_random::Rng;
 use hccr_runtime::Plan;
 
 /// The configuration of every stage of the offline pipeline. Where the thesis leaves a number open it is this project's own
@@ -73,6 +77,18 @@ impl OfflineRecipe {
                 joint_phase: phase(joint, 0.02, 2),
             },
         }
+    }
+
+    /// The network before training, with initial weights of `seed`; `sample` gives its classes and its mean image.
+    ///
+    /// # Errors
+    /// [`NetworkError`] where the width leaves a layer without channels.
+    pub fn untrained(&self, sample: &ImageSet, seed: u64) -> Result<TrainerState<Sgd>, NetworkError> {
+        let rng = &mut Rng::new(seed, 0x11e7);
+        let mut network = cnn9(sample.classes.len(), self.width, self.dropout, rng)?;
+        network.mean = mean_image(sample);
+        let batch_size = self.common.batch_size;
+        Ok(TrainerState { network, steps: 0, seed, batch_size, optimizer: self.optimizer })
     }
 
     /// The stages of the pipeline, in order; `seed` chooses the samples that the integers' ranges are measured on.

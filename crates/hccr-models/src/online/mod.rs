@@ -5,6 +5,7 @@ mod endless;
 mod lstm2;
 mod recipe;
 mod sequences;
+mod shipped;
 mod thesis;
 
 pub use distort::{joined, shuffled};

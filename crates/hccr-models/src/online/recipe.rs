@@ -1,10 +1,12 @@
 //! The configuration of the online pipeline.
 
-use super::sequences::Augmentation;
+use super::{Augmentation, lstm2};
+use crate::TrainerState;
 use crate::pipeline::{Baseline, Decomposition, GraphOptimization, Pruning, Reduction, Redundancy, Sharing, Stages};
 use crate::recipe::{self, Recipe, Tier, phase, pruning, scaled, simulator};
 use hccr_compress::{Block, CraConfig, MatrixRanks, SvdConfig};
-use hccr_nn_train::{Adam, Clipped};
+use hccr_nn_train::{Adam, Clipped, NetworkError};
+use hccr_random::Rng;
 
 /// The configuration of every stage of the online pipeline. The thesis gives ratios, not sizes: the sizes are this
 /// project's own choice.
@@ -63,6 +65,16 @@ impl OnlineRecipe {
             optimizer: Clipped { optimizer: Adam::default(), max_norm: 1.0 },
             svd: SvdConfig { ranks: MatrixRanks::PerLayer(ranks), phase: phase(svd, 0.001, 2) },
         }
+    }
+
+    /// The network before training, with initial weights of `seed`.
+    ///
+    /// # Errors
+    /// [`NetworkError`] where a size is zero.
+    pub fn untrained(&self, classes: usize, seed: u64) -> Result<TrainerState<Clipped<Adam>>, NetworkError> {
+        let network = lstm2(classes, self.hidden_sizes, self.dropout, &mut Rng::new(seed, 0x11e8))?;
+        let batch_size = self.common.batch_size;
+        Ok(TrainerState { network, steps: 0, seed, batch_size, optimizer: self.optimizer })
     }
 
     /// The stages of the pipeline, in order. Sequences have no quantized form.

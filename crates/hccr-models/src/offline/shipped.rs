@@ -1,0 +1,63 @@
+//! The recipe of the shipped offline models.
+
+use super::OfflineRecipe;
+use crate::pipeline::{
+    Baseline, Expansion, GraphOptimization, Integers, Pruning, Reduction, Redundancy, Sharing, Stages,
+};
+use crate::recipe::Recipe;
+use crate::shipped::Shipping;
+use hccr_compress::{Block, CraConfig, GslreConfig, Ranks};
+use hccr_nn_train::Sgd;
+
+impl OfflineRecipe {
+    /// The recipe of a shipped model: a network of half the thesis's width, which trains on writing without end.
+    pub fn shipped(shipping: &Shipping) -> Self {
+        let peak = shipping.rate(0.1);
+        Self {
+            common: Recipe {
+                data: shipping.simulator(),
+                batch_size: shipping.batch_size,
+                baseline: shipping.phase(8e6, peak, 0.0, 8),
+                cra: CraConfig {
+                    layers: Vec::new(),
+                    grid: vec![0.5, 0.7, 0.8, 0.9],
+                    block: Block::SINGLE,
+                    stop_drop: 0.1,
+                    max_sparsity: 0.97,
+                },
+                reduction: if shipping.smoke {
+                    Reduction { macs_ratio: 4.0, weights_ratio: 4.0 }
+                } else {
+                    Reduction { macs_ratio: 9.2, weights_ratio: 6.2 }
+                },
+                adw: shipping.pruning(5e6, 0.3 * peak, 6),
+                label_bits: [5, 4],
+                sharing: shipping.phase(5e5, 0.04 * peak, 0.01, 2),
+            },
+            width: if shipping.smoke { 0.084 } else { 0.5 },
+            // No sample comes twice, so there is little to overfit but the simulator itself.
+            dropout: if shipping.smoke { 0.0 } else { 0.1 },
+            optimizer: Sgd { momentum: 0.9, weight_decay: 1e-4 },
+            gslre: GslreConfig {
+                ranks: Ranks::Speedup(3.5),
+                layer_phase: shipping.phase(1e5, 0.15 * peak, 0.01, 1),
+                joint_phase: shipping.phase(2.5e6, 0.3 * peak, 0.01, 3),
+            },
+            comparison: shipping.pruning(1e5, 0.3 * peak, 1),
+        }
+    }
+
+    /// The stages of a shipped model, in order; `seed` chooses the samples that the integers' ranges are measured on.
+    pub fn shipped_stages(&self, seed: u64) -> Stages<Sgd> {
+        let Recipe { baseline, cra, reduction, adw, label_bits: [convolution, matrix], sharing, .. } = &self.common;
+        vec![
+            Box::new(Baseline::new(baseline.clone())),
+            Box::new(Expansion::new(self.gslre.clone())),
+            Box::new(Redundancy::new(cra.clone(), *reduction)),
+            Box::new(Pruning::new(adw.clone())),
+            Box::new(Sharing::new(*convolution, *matrix, sharing.clone())),
+            Box::new(GraphOptimization::default()),
+            Box::new(Integers::new(seed)),
+        ]
+    }
+}

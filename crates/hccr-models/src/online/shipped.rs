@@ -1,0 +1,45 @@
+//! The recipe of the shipped online models.
+
+use super::{Augmentation, OnlineRecipe};
+use crate::pipeline::Reduction;
+use crate::recipe::Recipe;
+use crate::shipped::Shipping;
+use hccr_compress::{Block, CraConfig, MatrixRanks, SvdConfig};
+use hccr_nn_train::{Adam, Clipped};
+
+impl OnlineRecipe {
+    /// The recipe of a shipped model, which trains on ink without end.
+    pub fn shipped(shipping: &Shipping) -> Self {
+        let peak = if shipping.smoke { 0.006 } else { shipping.rate(0.002) };
+        let (hidden_sizes, ranks) = if shipping.smoke { ([16, 32], [8, 12, 12]) } else { ([100, 512], [32, 48, 64]) };
+        let ranks = ["lstm1_h", "lstm2_x", "lstm2_h"].into_iter().map(String::from).zip(ranks).collect();
+        Self {
+            common: Recipe {
+                data: shipping.simulator(),
+                batch_size: shipping.batch_size,
+                baseline: shipping.phase(1e7, peak, 0.0, 8),
+                cra: CraConfig {
+                    layers: Vec::new(),
+                    grid: vec![0.5, 0.7, 0.8, 0.9],
+                    block: Block::SINGLE,
+                    stop_drop: 0.15,
+                    max_sparsity: 0.97,
+                },
+                // A wide last layer leaves few weights to the file.
+                reduction: if shipping.smoke {
+                    Reduction { macs_ratio: 6.0, weights_ratio: 4.0 }
+                } else {
+                    Reduction { macs_ratio: 31.5, weights_ratio: 8.2 }
+                },
+                adw: shipping.pruning(8e6, 0.6 * peak, 6),
+                label_bits: [5, 4],
+                sharing: shipping.phase(1e6, 0.1 * peak, 0.01, 2),
+            },
+            hidden_sizes,
+            dropout: if shipping.smoke { 0.0 } else { 0.2 },
+            augmentation: Augmentation { dropped_points: 0.3, lean: 0.0 },
+            optimizer: Clipped { optimizer: Adam::default(), max_norm: 1.0 },
+            svd: SvdConfig { ranks: MatrixRanks::PerLayer(ranks), phase: shipping.phase(3e6, 0.3 * peak, 0.01, 3) },
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! What the recipes of the shipped models have in common: which characters they read, and how long they train.
+
+use crate::pipeline::PruningConfig;
+use hccr_compress::{Block, Phase, Schedule};
+use hccr_data::gb2312::{char_of_tag, gb2312_level1};
+use hccr_data::strokes::{Skeletons, StrokesError};
+use hccr_data::{SimulatorConfig, SplitSize};
+use std::collections::BTreeSet;
+
+/// The characters that a shipped model reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CharacterSet {
+    /// The 3755 characters of GB2312 level 1.
+    Level1,
+    /// All characters that the simulator can write.
+    Wide,
+}
+
+impl CharacterSet {
+    /// The name in the names of files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Level1 => "3755",
+            Self::Wide => "wide",
+        }
+    }
+
+    /// The characters: those of level 1 in the order of their codes, then in [`Wide`](Self::Wide) those of level 2, then all others by
+    /// code point.
+    ///
+    /// # Errors
+    /// [`StrokesError`] where the embedded skeletons cannot be read.
+    pub fn characters(self) -> Result<Vec<char>, StrokesError> {
+        let mut characters = gb2312_level1();
+        if self == Self::Wide {
+            let mut rest: BTreeSet<char> = Skeletons::embedded()?.chars().collect();
+            for c in &characters {
+                rest.remove(c);
+            }
+            let level2 = (0xD8..=0xF7).flat_map(|row| (0xA1..=0xFE).filter_map(move |cell| char_of_tag([row, cell])));
+            characters.extend(level2.filter(|c| rest.remove(c)));
+            characters.extend(rest);
+        }
+        Ok(characters)
+    }
+}
+
+/// How much a shipped model trains, and on what.
+#[derive(Clone, Debug)]
+pub struct Shipping {
+    /// Whether to make a tiny model of a few characters in seconds, which only shows that every part works.
+    pub smoke: bool,
+    /// Its characters.
+    pub characters: Vec<char>,
+    /// Samples per mini-batch.
+    pub batch_size: usize,
+    /// Multiplies the number of training samples of every stage.
+    pub effort: f64,
+    /// Of writers and initial weights.
+    pub seed: u64,
+}
+
+/// From this size on mini-batches are trained on a GPU, where an interval costs a transfer of the whole network: it has more of
+/// them.
+const LARGE_BATCH: usize = 256;
+
+impl Shipping {
+    /// The classes.
+    pub(crate) fn classes(&self) -> Vec<char> {
+        self.characters.iter().copied().take(if self.smoke { 10 } else { usize::MAX }).collect()
+    }
+
+    /// Who writes: without end for training; about 8,000 samples for development, and 40,000 to test on.
+    pub(crate) fn simulator(&self) -> SimulatorConfig {
+        let classes = self.classes();
+        let size = |samples: usize| {
+            let samples = if self.smoke { samples / 200 } else { samples };
+            SplitSize { writers: 400, samples_per_class: samples.div_ceil(classes.len()) as u32 }
+        };
+        let train = SplitSize { writers: 1 << 24, samples_per_class: 0 };
+        SimulatorConfig { train, dev: size(8_000), test: size(40_000), seed: self.seed, classes }
+    }
+
+    /// How a learning rate that suits mini-batches of 128 samples grows with their size.
+    pub(crate) fn rate(&self, of_128: f32) -> f32 {
+        of_128 * (self.batch_size as f32 / 128.0).sqrt()
+    }
+
+    /// Training on so many samples, in a smoke run on a thousandth of them, evaluated so many times.
+    pub(crate) fn phase(&self, samples: f64, peak: f32, floor: f32, evaluations: usize) -> Phase {
+        let samples = if self.smoke { samples / 1000.0 } else { samples * self.effort };
+        let steps = (samples / self.batch_size as f64).round().max(1.0) as usize;
+        let interval = if self.batch_size < LARGE_BATCH { 10 } else { 100 };
+        let evaluate_every = (steps / evaluations.max(1)).max(1).next_multiple_of(interval);
+        Phase::new(Schedule { peak, warm_up: steps / 20, steps, floor }, interval, evaluate_every)
+    }
+
+    /// Pruning on so many samples; weights are dropped during the first half.
+    pub(crate) fn pruning(&self, samples: f64, peak: f32, evaluations: usize) -> PruningConfig {
+        let phase = self.phase(samples, peak, 0.01, evaluations);
+        PruningConfig { ramp_steps: (phase.steps() / 2).max(1), block: Block::SINGLE, phase }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wide_set_begins_with_the_narrow_one() {
+        let [level1, wide] = [CharacterSet::Level1, CharacterSet::Wide].map(|set| set.characters().expect("skeletons"));
+        assert_eq!(level1.len(), 3755);
+        assert_eq!(wide[..3755], level1);
+        assert_eq!((wide[3755], wide.len() > 9000), ('亍', true));
+        assert_eq!(wide.iter().collect::<BTreeSet<_>>().len(), wide.len(), "a character twice");
+    }
+
+    #[test]
+    fn a_phase_has_as_many_samples_whatever_the_mini_batch() {
+        let shipping = |batch_size| Shipping { smoke: false, characters: Vec::new(), batch_size, effort: 2.0, seed: 1 };
+        let steps = |batch_size| shipping(batch_size).phase(640_000.0, 0.1, 0.0, 4).steps();
+        assert_eq!((steps(128), steps(512)), (10_000, 2_500));
+        assert_eq!(shipping(512).rate(0.1), 0.2);
+    }
+}

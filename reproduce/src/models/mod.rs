@@ -1,0 +1,155 @@
+//! Makes the models that the project ships, from nothing: `cargo xtask models`.
+
+mod args;
+mod offline;
+mod online;
+mod samples;
+
+pub(crate) use args::ModelsArgs;
+
+use crate::args::RunArgs;
+use crate::pipeline::{self, Results};
+use crate::progress::{Interrupt, bar, counting, finish};
+use crate::report::types::Config;
+use anyhow::{Context, Result};
+use args::{Kind, ModelsTier};
+use hccr_data::{SimulatorConfig, SimulatorError, Split};
+use hccr_models::Shipping;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// One model to be made.
+struct Job<'a> {
+    args: &'a ModelsArgs,
+    kind: Kind,
+    /// Its name, such as `offline-3755`.
+    name: String,
+    /// The flags of its run; its checkpoint is in a directory of its own.
+    run: RunArgs,
+    shipping: Shipping,
+}
+
+/// Makes the models asked for that are not there yet.
+pub(crate) fn run(mut args: ModelsArgs, interrupt: &Interrupt) -> Result<()> {
+    args.run.check()?;
+    args.run.is_one_of_several = true;
+    let out = args.run.out.get_or_insert_with(|| "target/models".into()).clone();
+    if !args.run.resume {
+        for kind in args.kinds() {
+            let name = args.model_name(kind);
+            pipeline::set_state_aside(&args.run.out(&name))?;
+            remove(&out.join(name + ".hccr"))?;
+        }
+    }
+    for kind in args.kinds() {
+        let name = args.model_name(kind);
+        if out.join(format!("{name}.hccr")).exists() {
+            eprintln!("{name} is made already");
+            continue;
+        }
+        let mut run = args.run.clone();
+        // A run that was stopped in the first model has not begun the second one.
+        run.resume &= pipeline::checkpoint(&run.out(&name)).exists();
+        let shipping = Shipping {
+            smoke: args.tier == ModelsTier::Smoke,
+            characters: args.character_set().characters()?,
+            batch_size: args.batch_size(),
+            effort: run.effort,
+            seed: run.seed,
+        };
+        let job = Job { args: &args, kind, name, run, shipping };
+        match kind {
+            Kind::Offline => offline::make(&job, interrupt)?,
+            Kind::Online => online::make(&job, interrupt)?,
+        }
+    }
+    Ok(())
+}
+
+fn remove(path: &Path) -> Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", path.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+impl Job<'_> {
+    /// The directory of all models.
+    fn models(&self) -> &Path {
+        self.args.run.out.as_deref().unwrap_or(Path::new("."))
+    }
+
+    fn command(&self) -> String {
+        self.args.command(self.kind)
+    }
+
+    /// The directory of this run.
+    fn out(&self) -> PathBuf {
+        self.run.out(&self.name)
+    }
+
+    /// Where the samples are that the model is checked on.
+    fn samples(&self, extension: &str) -> PathBuf {
+        self.models().join(format!("samples-{}.{extension}.zip", self.args.character_set().name()))
+    }
+
+    /// One part of the simulated data, as `write` makes it.
+    fn simulated<S>(
+        &self,
+        name: &str,
+        write: impl FnOnce(&(dyn Fn(usize, usize) + Sync)) -> Result<S, SimulatorError>,
+    ) -> Result<S> {
+        let bar = bar(name, 0);
+        let set = write(&counting(&bar)).context("simulating handwriting")?;
+        finish(&bar, name, "simulated");
+        Ok(set)
+    }
+
+    /// What the model is trained and tested on, in words.
+    fn description(&self, kind: &str, simulator: &SimulatorConfig) -> String {
+        let size = |split| simulator.size(split);
+        let (dev, test) = (size(Split::Dev), size(Split::Test));
+        let classes = simulator.classes.len();
+        format!(
+            "simulated {kind} of {classes} characters: written anew for each mini-batch, by ever new writers, to train; {} a character \
+             by {} writers for development, {} by {} others to test",
+            dev.samples_per_class, dev.writers, test.samples_per_class, test.writers
+        )
+    }
+
+    fn config(&self, classes: usize, train_samples: u64, dev_samples: usize) -> Config {
+        Config {
+            tier: self.args.tier_name(),
+            classes,
+            width: None,
+            hidden_sizes: None,
+            train_samples: train_samples as usize,
+            dev_samples,
+            command: self.command(),
+        }
+    }
+
+    /// Writes the finished model with its figures; `samples` has how many of the samples it reads, and of how many.
+    fn finish(
+        &self,
+        mut results: Results,
+        samples: [usize; 2],
+        write: impl FnOnce(&Results, &Path) -> Result<()>,
+    ) -> Result<()> {
+        results.report.samples = Some(samples);
+        let notes = &mut results.report.notes;
+        notes.push("The writing is simulated: the accuracies cannot be compared with published ones.".into());
+        write(&results, &self.out())?;
+        let copy = |name: &str, extension: &str| {
+            let to = self.models().join(format!("{}.{extension}", self.name));
+            std::fs::copy(self.out().join(name), &to).with_context(|| format!("cannot write {}", to.display()))
+        };
+        copy("report.json", "json")?;
+        // Last: its file says that the model is made.
+        copy(&format!("{}.hccr", results.last_stage()), "hccr")?;
+        println!("{} reads {} of the {} samples", self.name, samples[0], samples[1]);
+        Ok(())
+    }
+}

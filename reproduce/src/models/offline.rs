@@ -1,0 +1,73 @@
+//! A shipped offline model: from its recipe to its file.
+
+use super::Job;
+use super::samples;
+use crate::args::RunArgs;
+use crate::pipeline::{self, Data, Reproduction};
+use crate::progress::Interrupt;
+use crate::report::thesis::Thesis;
+use crate::report::types::Config;
+use anyhow::Result;
+use hccr_data::{ImageSet, Simulator, Split, simulate};
+use hccr_models::TrainerState;
+use hccr_models::offline::{EndlessImages, OfflineRecipe};
+use hccr_models::pipeline::Stages;
+use hccr_nn_train::Sgd;
+use std::path::PathBuf;
+use std::time::Instant;
+
+struct OfflineModel<'a> {
+    job: &'a Job<'a>,
+    recipe: OfflineRecipe,
+}
+
+impl Reproduction for OfflineModel<'_> {
+    type Set = ImageSet;
+    type TrainSet = EndlessImages;
+    type Optimizer = Sgd;
+    const NAME: &'static str = "offline";
+
+    fn run_args(&self) -> &RunArgs {
+        &self.job.run
+    }
+
+    fn out(&self) -> PathBuf {
+        self.job.out()
+    }
+
+    fn command(&self) -> String {
+        self.job.command()
+    }
+
+    fn untrained(&self, data: &Data<ImageSet, EndlessImages>) -> Result<TrainerState<Sgd>> {
+        Ok(self.recipe.untrained(&data.dev, self.job.run.seed)?)
+    }
+
+    fn stages(&self) -> Stages<Sgd> {
+        self.recipe.shipped_stages(self.job.run.seed)
+    }
+}
+
+/// Trains, compresses and measures the model, and writes its files.
+pub(super) fn make(job: &Job<'_>, interrupt: &Interrupt) -> Result<()> {
+    let model = OfflineModel { job, recipe: OfflineRecipe::shipped(&job.shipping) };
+    let simulator = &model.recipe.common.data;
+    let started = Instant::now();
+    let train = EndlessImages::new(Simulator::new(simulator.classes.clone(), simulator.seed)?);
+    let dev = job.simulated("dev set", |progress| simulate(simulator, Split::Dev, progress))?;
+    let test = job.simulated("test set", |progress| simulate(simulator, Split::Test, progress))?;
+    let data = Data { train, dev, test, description: job.description("handwriting", simulator) };
+    let data_seconds = started.elapsed().as_secs_f64();
+    let finished = pipeline::run(&model, &data, interrupt)?;
+
+    let trained = finished.run().trainer.state();
+    let config = Config {
+        width: Some(model.recipe.width.into()),
+        ..job.config(simulator.classes.len(), trained.steps * trained.batch_size as u64, data.dev.len())
+    };
+    let results = pipeline::collect(&model, config, Thesis::offline(), &data, data_seconds, &finished)?;
+    let archive = job.samples("gnt");
+    samples::write_images(&data.test, &archive)?;
+    let read = samples::images_read(results.last_model(), &archive)?;
+    job.finish(results, read, |results, out| results.write(out, &data.test, |i| Ok(data.test.image(i).to_vec())))
+}

@@ -1,0 +1,77 @@
+//! A shipped online model: from its recipe to its file.
+
+use super::Job;
+use super::samples;
+use crate::args::RunArgs;
+use crate::online::picture;
+use crate::pipeline::{self, Data, Reproduction};
+use crate::progress::Interrupt;
+use crate::report::thesis::Thesis;
+use crate::report::types::Config;
+use anyhow::{Context, Result};
+use hccr_data::{Simulator, Split, simulate_ink};
+use hccr_models::online::{EndlessInks, OnlineRecipe, SequenceSet};
+use hccr_models::pipeline::Stages;
+use hccr_models::{SampleSet, TrainerState};
+use hccr_nn_train::{Adam, Clipped};
+use std::path::PathBuf;
+use std::time::Instant;
+
+struct OnlineModel<'a> {
+    job: &'a Job<'a>,
+    recipe: OnlineRecipe,
+}
+
+impl Reproduction for OnlineModel<'_> {
+    type Set = SequenceSet;
+    type TrainSet = EndlessInks;
+    type Optimizer = Clipped<Adam>;
+    const NAME: &'static str = "online";
+
+    fn run_args(&self) -> &RunArgs {
+        &self.job.run
+    }
+
+    fn out(&self) -> PathBuf {
+        self.job.out()
+    }
+
+    fn command(&self) -> String {
+        self.job.command()
+    }
+
+    fn untrained(&self, data: &Data<SequenceSet, EndlessInks>) -> Result<TrainerState<Clipped<Adam>>> {
+        Ok(self.recipe.untrained(data.train.classes().len(), self.job.run.seed)?)
+    }
+
+    fn stages(&self) -> Stages<Clipped<Adam>> {
+        self.recipe.stages()
+    }
+}
+
+/// Trains, compresses and measures the model, and writes its files.
+pub(super) fn make(job: &Job<'_>, interrupt: &Interrupt) -> Result<()> {
+    let model = OnlineModel { job, recipe: OnlineRecipe::shipped(&job.shipping) };
+    let (simulator, augmentation) = (&model.recipe.common.data, model.recipe.augmentation);
+    let started = Instant::now();
+    let train = EndlessInks::new(Simulator::new(simulator.classes.clone(), simulator.seed)?, augmentation);
+    let simulated = |name: &str, split| {
+        let inks = job.simulated(name, |progress| simulate_ink(simulator, split, progress))?;
+        SequenceSet::new(inks, augmentation).context("normalizing ink")
+    };
+    let (dev, test) = (simulated("dev set", Split::Dev)?, simulated("test set", Split::Test)?);
+    let data = Data { train, dev, test, description: job.description("pen trajectories", simulator) };
+    let data_seconds = started.elapsed().as_secs_f64();
+    let finished = pipeline::run(&model, &data, interrupt)?;
+
+    let trained = finished.run().trainer.state();
+    let config = Config {
+        hidden_sizes: Some(model.recipe.hidden_sizes),
+        ..job.config(simulator.classes.len(), trained.steps * trained.batch_size as u64, data.dev.labels().len())
+    };
+    let results = pipeline::collect(&model, config, Thesis::online(), &data, data_seconds, &finished)?;
+    let (test, archive) = (data.test.inks(), job.samples("pot"));
+    samples::write_inks(test, &archive)?;
+    let read = samples::inks_read(results.last_model(), &archive)?;
+    job.finish(results, read, |results, out| results.write(out, &data.test, |i| picture(&test.ink(i))))
+}
