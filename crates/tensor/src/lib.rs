@@ -9,12 +9,16 @@ extern crate openblas_src as _;
 
 mod activation;
 pub mod blas;
+mod convolution;
 mod im2col;
+mod lines;
 mod matrix;
 mod scalar;
 mod svd;
 
+pub use convolution::Convolution;
 pub use im2col::{Window, col2im, im2col};
+pub use lines::{Lines, Panels, correlate, multiply};
 pub use matrix::{Transpose, gemm};
 pub use scalar::Scalar;
 pub use svd::{Svd, SvdError, svd};

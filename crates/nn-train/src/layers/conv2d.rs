@@ -1,18 +1,13 @@
-//! Convolution by im2col and matrix products.
+//! Convolution.
 
 use super::mode::Mode;
 use crate::batch::{Batch, Chunk, Spare, sum_in_order};
 use crate::param::Param;
 use hccr_random::Rng;
 use hccr_runtime::shape::Conv2dParams;
-use hccr_tensor::{Scalar, Transpose, Window, col2im, gemm, im2col};
+use hccr_tensor::{Convolution, Scalar, Window};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use std::ops::Range;
-
-/// Elements of the column matrix that one matrix product takes at most, if several images make it up: small enough to
-/// stay in the second-level cache, large enough for small planes to fill a product.
-const COLUMN_ELEMENTS: usize = 1 << 18;
 
 /// Two-dimensional convolution, weight Oihw, with an optional bias.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -45,28 +40,27 @@ impl<T: Scalar> Conv2d<T> {
         [self.params.out_channels, h, w]
     }
 
-    fn window(&self, [_, h, w]: [usize; 3]) -> Window {
+    fn convolution(&self, [_, h, w]: [usize; 3]) -> Convolution {
         let [_, oh, ow] = self.output_shape([0, h, w]);
-        let Conv2dParams { kernel_size, stride, padding, .. } = self.params;
-        Window { kernel: kernel_size, stride, padding, input: [h, w], output: [oh, ow] }
-    }
-
-    /// Rows of the column matrix.
-    fn depth(&self) -> usize {
-        self.params.in_channels * self.params.kernel_size[0] * self.params.kernel_size[1]
-    }
-
-    /// Groups of images whose columns are taken together.
-    fn groups(&self, images: usize, out_plane: usize) -> impl Iterator<Item = Range<usize>> + use<T> {
-        let group = (COLUMN_ELEMENTS / (self.depth() * out_plane)).clamp(1, images);
-        (0..images).step_by(group).map(move |start| start..(start + group).min(images))
+        let Conv2dParams { in_channels, out_channels, kernel_size, stride, padding } = self.params;
+        let window = Window { kernel: kernel_size, stride, padding, input: [h, w], output: [oh, ow] };
+        Convolution { window, in_channels, out_channels }
     }
 
     pub(crate) fn forward(&mut self, x: Batch<T>, mode: Mode) -> Batch<T> {
         let shape = self.output_shape(x.shape);
         let buffers = self.spare.take(x.chunks.len());
-        let this = &*self;
-        let of_chunk = |(chunk, buffer)| this.forward_chunk(x.shape, chunk, buffer);
+        let (convolution, this) = (self.convolution(x.shape), &*self);
+        let weight = convolution.forward_weight(&this.weight.value);
+        let of_chunk = |(x, mut y): (&Chunk<T>, Vec<T>)| {
+            let stride = x.images * shape[1] * shape[2];
+            y.resize(shape[0] * stride, T::zero());
+            convolution.forward(&weight, &x.data, x.images, &mut y);
+            for (y, &b) in y.chunks_exact_mut(stride).zip(this.bias.iter().flat_map(|bias| &bias.value)) {
+                y.iter_mut().for_each(|y| *y += b);
+            }
+            Chunk { images: x.images, data: y }
+        };
         let chunks = x.chunks.par_iter().zip(buffers).map(of_chunk).collect();
         if mode != Mode::Eval {
             self.input = x;
@@ -74,82 +68,31 @@ impl<T: Scalar> Conv2d<T> {
         Batch::new(shape, chunks)
     }
 
-    fn forward_chunk(&self, shape: [usize; 3], x: &Chunk<T>, mut y: Vec<T>) -> Chunk<T> {
-        let window = self.window(shape);
-        let (in_plane, plane) = (shape[1] * shape[2], window.output[0] * window.output[1]);
-        let (channels, depth, stride) = (self.params.out_channels, self.depth(), x.images * plane);
-        y.resize(channels * stride, T::zero());
-        if let Some(bias) = &self.bias {
-            for (y, &b) in y.chunks_exact_mut(stride).zip(&bias.value) {
-                y.fill(b);
-            }
-        }
-        let beta = if self.bias.is_some() { T::one() } else { T::zero() };
-        let mut columns = Vec::new();
-        for group in self.groups(x.images, plane) {
-            let n = group.len() * plane;
-            columns.resize(depth * n, T::zero());
-            im2col(&window, &x.data, shape[0], x.images * in_plane, group.clone(), &mut columns);
-            let weight = (&self.weight.value[..], depth, Transpose::No);
-            let y = &mut y[group.start * plane..];
-            gemm([channels, n, depth], T::one(), weight, (&columns, n, Transpose::No), beta, (y, stride));
-        }
-        Chunk { images: x.images, data: y }
-    }
-
     pub(crate) fn backward(&mut self, dy: Batch<T>, wanted: bool) -> Batch<T> {
-        let x = std::mem::take(&mut self.input);
-        let parts: Vec<_> = x
-            .chunks
-            .par_iter()
-            .zip(&dy.chunks)
-            .map(|(x_chunk, dy)| self.backward_chunk(x.shape, x_chunk, dy, wanted))
-            .collect();
-        let (mut chunks, mut weights, mut biases) = (Vec::new(), Vec::new(), Vec::new());
-        for (chunk, weight, bias) in parts {
-            chunks.push(chunk);
-            weights.push(weight);
-            biases.push(bias);
-        }
+        let mut x = std::mem::take(&mut self.input);
+        let (convolution, this) = (self.convolution(x.shape), &*self);
+        let weight = convolution.backward_weight(&this.weight.value);
+        let of_chunk = |(x, dy): (&mut Chunk<T>, &Chunk<T>)| {
+            let mut dw = vec![T::zero(); this.weight.value.len()];
+            convolution.weight_gradient(&x.data, &dy.data, dy.images, &mut dw);
+            // The gradient by the input takes the input's place.
+            if wanted {
+                convolution.input_gradient(&weight, &dy.data, dy.images, &mut x.data);
+            }
+            let stride = dy.data.len() / this.params.out_channels;
+            let db = match this.bias {
+                Some(_) => dy.data.chunks_exact(stride).map(super::plane::sum).collect(),
+                None => Vec::new(),
+            };
+            (dw, db)
+        };
+        let parts: Vec<_> = x.chunks.par_iter_mut().zip(&dy.chunks).map(of_chunk).collect();
+        let (weights, biases): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
         self.weight.grad = sum_in_order(weights);
         if let Some(bias) = &mut self.bias {
             bias.grad = sum_in_order(biases);
         }
         self.spare.keep(dy);
-        Batch::new(x.shape, chunks)
-    }
-
-    /// Gradients by the input (empty unless `wanted`), the weight and the bias.
-    fn backward_chunk(
-        &self,
-        shape: [usize; 3],
-        x: &Chunk<T>,
-        dy: &Chunk<T>,
-        wanted: bool,
-    ) -> (Chunk<T>, Vec<T>, Vec<T>) {
-        let window = self.window(shape);
-        let (in_plane, plane) = (shape[1] * shape[2], window.output[0] * window.output[1]);
-        let (channels, depth, stride) = (self.params.out_channels, self.depth(), x.images * plane);
-        let mut dx = vec![T::zero(); if wanted { x.data.len() } else { 0 }];
-        let mut dw = vec![T::zero(); channels * depth];
-        let mut columns = Vec::new();
-        for group in self.groups(x.images, plane) {
-            let n = group.len() * plane;
-            columns.resize(depth * n, T::zero());
-            im2col(&window, &x.data, shape[0], x.images * in_plane, group.clone(), &mut columns);
-            let dy = &dy.data[group.start * plane..];
-            let of_dy = (dy, stride, Transpose::No);
-            gemm([channels, depth, n], T::one(), of_dy, (&columns, n, Transpose::Yes), T::one(), (&mut dw, depth));
-            if wanted {
-                let weight = (&self.weight.value[..], depth, Transpose::Yes);
-                gemm([depth, n, channels], T::one(), weight, of_dy, T::zero(), (&mut columns, n));
-                col2im(&window, &mut columns, shape[0], x.images * in_plane, group, &mut dx);
-            }
-        }
-        let db = match self.bias {
-            Some(_) => dy.data.chunks_exact(stride).map(super::plane::sum).collect(),
-            None => Vec::new(),
-        };
-        (Chunk { images: x.images, data: dx }, dw, db)
+        x
     }
 }

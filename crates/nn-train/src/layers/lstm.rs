@@ -5,7 +5,7 @@ use crate::batch::{Batch, Chunk, sum_in_order};
 use crate::packing::Packing;
 use crate::param::Param;
 use hccr_random::Rng;
-use hccr_tensor::{Scalar, Transpose, gemm};
+use hccr_tensor::{Lines, Panels, Scalar, Transpose, gemm, multiply};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -82,8 +82,8 @@ impl<T: Scalar> Lstm<T> {
     pub(crate) fn forward(&mut self, x: Batch<T>, mode: Mode) -> Batch<T> {
         let Batch { chunks, packings, .. } = x;
         assert_eq!(chunks.len(), packings.len(), "an LSTM reads sequences");
-        let this = &*self;
-        let of_chunk = |(chunk, packing): (Chunk<T>, &Packing)| this.forward_chunk(packing, chunk.data);
+        let (this, panels) = (&*self, self.forward_panels());
+        let of_chunk = |(chunk, packing): (Chunk<T>, &Packing)| this.forward_chunk(packing, &panels, chunk.data);
         let states: Vec<States<T>> = chunks.into_par_iter().zip(&packings[..]).map(of_chunk).collect();
         let columns = |packing: &Packing| packing.columns();
         let chunk = |(images, data)| Chunk { images, data };
@@ -98,58 +98,70 @@ impl<T: Scalar> Lstm<T> {
         Batch { shape, chunks, packings }
     }
 
-    fn forward_chunk(&self, packing: &Packing, gates: Vec<T>) -> States<T> {
+    /// The factors of the recurrent weight, in the order in which they are applied.
+    fn weights(&self) -> impl Iterator<Item = &Param<T>> {
+        self.project.iter().chain([&self.recurrent])
+    }
+
+    fn forward_panels(&self) -> Vec<Panels<T>> {
+        let of = |p: &Param<T>| Panels::new(p.shape[0], p.shape[1], |row, k| p.value[row * p.shape[1] + k]);
+        self.weights().map(of).collect()
+    }
+
+    /// The same transposed, and so in the other order.
+    fn backward_panels(&self) -> Vec<Panels<T>> {
+        let of = |p: &Param<T>| Panels::new(p.shape[1], p.shape[0], |row, k| p.value[k * p.shape[1] + row]);
+        self.weights().map(of).collect::<Vec<_>>().into_iter().rev().collect()
+    }
+
+    fn forward_chunk(&self, packing: &Packing, panels: &[Panels<T>], gates: Vec<T>) -> States<T> {
         let (hidden_size, columns) = (self.hidden_size, packing.columns());
         let zeros = || vec![T::zero(); hidden_size * columns];
         let projected = vec![T::zero(); self.rank().unwrap_or(0) * columns];
         let mut states = States { gates, cells: zeros(), hidden: zeros(), projected };
-        let before_first = vec![T::zero(); packing.order().len()];
+        let width = packing.order().len();
+        let before_first = vec![T::zero(); width];
+        // The recurrent product of a step, `[4 * hidden_size, sequences]`: zero before the first.
+        let (mut product, mut step) = (vec![T::zero(); 4 * hidden_size * width], Step::new());
         for t in 0..packing.steps() {
             let now = packing.step(t);
             let n = now.len();
             if t > 0 {
-                self.add_recurrent(&mut states, columns, [packing.step(t - 1).start, now.start], n);
+                let hidden = step.copy(&states.hidden, columns, packing.step(t - 1).start, n);
+                match panels {
+                    [recurrent] => multiply(recurrent, hidden, &mut product, n),
+                    [project, recurrent, ..] => {
+                        multiply(project, hidden, &mut states.projected[now.start..], columns);
+                        let projected = step.copy(&states.projected, columns, now.start, n);
+                        multiply(recurrent, projected, &mut product, n);
+                    }
+                    [] => unreachable!("an LSTM has a recurrent weight"),
+                }
             }
             let States { gates, cells, hidden, .. } = &mut states;
-            let mut gates = gates.chunks_exact_mut(hidden_size * columns);
-            let mut gate = || gates.next().expect("four gates").chunks_exact_mut(columns);
+            let mut gates = gates.chunks_exact_mut(hidden_size * columns).zip(product.chunks_exact(hidden_size * n));
+            let mut gate = || {
+                let (gates, product) = gates.next().expect("four gates");
+                gates.chunks_exact_mut(columns).zip(product.chunks_exact(n))
+            };
             let (i, f, g, o) = (gate(), gate(), gate(), gate());
             let units = cells.chunks_exact_mut(columns).zip(hidden.chunks_exact_mut(columns));
             for ((((i, f), g), o), (cells, hidden)) in i.zip(f).zip(g).zip(o).zip(units) {
                 let (before, cells) = cells.split_at_mut(now.start);
                 let before = if t > 0 { &before[packing.step(t - 1).start..][..n] } else { &before_first };
-                let gates = [i, f, g, o].map(|gate| &mut gate[now.clone()]);
-                forward_unit(gates, before, &mut cells[..n], &mut hidden[now.clone()]);
+                let products = [i.1, f.1, g.1, o.1];
+                let gates = [i.0, f.0, g.0, o.0].map(|gate| &mut gate[now.clone()]);
+                forward_unit(gates, products, before, &mut cells[..n], &mut hidden[now.clone()]);
             }
         }
         states
     }
 
-    /// Adds the recurrent product to the `n` columns of a step, given the first columns of the step before and of this.
-    fn add_recurrent(&self, states: &mut States<T>, columns: usize, [before, now]: [usize; 2], n: usize) {
-        let (hidden_size, one) = (self.hidden_size, T::one());
-        let h = (&states.hidden[before..], columns, Transpose::No);
-        let z = (&mut states.gates[now..], columns);
-        match &self.project {
-            None => {
-                let weight = (&self.recurrent.value[..], hidden_size, Transpose::No);
-                gemm([4 * hidden_size, n, hidden_size], one, weight, h, one, z);
-            }
-            Some(project) => {
-                let rank = project.shape[0];
-                let v = (&project.value[..], hidden_size, Transpose::No);
-                gemm([rank, n, hidden_size], one, v, h, T::zero(), (&mut states.projected[now..], columns));
-                let p = (&states.projected[now..], columns, Transpose::No);
-                gemm([4 * hidden_size, n, rank], one, (&self.recurrent.value, rank, Transpose::No), p, one, z);
-            }
-        }
-    }
-
     pub(crate) fn backward(&mut self, dy: Batch<T>) -> Batch<T> {
         let Cache { packings, chunks } = std::mem::take(&mut self.cache);
-        let this = &*self;
+        let (this, panels) = (&*self, self.backward_panels());
         let of_chunk = |((states, dy), packing): ((States<T>, Chunk<T>), &Packing)| {
-            let (dz, weights) = this.backward_chunk(packing, states, dy.data);
+            let (dz, weights) = this.backward_chunk(packing, &panels, states, dy.data);
             (Chunk { images: packing.columns(), data: dz }, weights)
         };
         let parts = chunks.into_par_iter().zip(dy.chunks).zip(&packings[..]).map(of_chunk);
@@ -164,13 +176,20 @@ impl<T: Scalar> Lstm<T> {
 
     /// Gradients by the input and by the weights (`project`, empty where there is none, and `recurrent`), given those by
     /// the output, to which those that come back through the recurrence are added.
-    fn backward_chunk(&self, packing: &Packing, states: States<T>, mut dh: Vec<T>) -> (Vec<T>, (Vec<T>, Vec<T>)) {
+    fn backward_chunk(
+        &self,
+        packing: &Packing,
+        panels: &[Panels<T>],
+        states: States<T>,
+        mut dh: Vec<T>,
+    ) -> (Vec<T>, (Vec<T>, Vec<T>)) {
         let (hidden_size, columns) = (self.hidden_size, packing.columns());
-        let (width, rank) = (packing.order().len(), self.recurrent.shape[1]);
+        let width = packing.order().len();
         let States { mut gates, cells, hidden, projected } = states;
         let mut dc = vec![T::zero(); hidden_size * width];
         let before_first = vec![T::zero(); width];
         let mut dp = vec![T::zero(); projected.len()];
+        let (mut product, mut step) = (vec![T::zero(); hidden_size * width], Step::new());
         for t in (0..packing.steps()).rev() {
             let now = packing.step(t);
             let n = now.len();
@@ -184,15 +203,18 @@ impl<T: Scalar> Lstm<T> {
                 backward_unit(gates, before, &cells[now.clone()], &dh[now.clone()], &mut dc[..n]);
             }
             if t > 0 {
-                let dz = (&gates[now.start..], columns, Transpose::No);
-                let dh = (&mut dh[packing.step(t - 1).start..], columns);
-                let (one, weight) = (T::one(), (&self.recurrent.value[..], rank, Transpose::Yes));
-                match &self.project {
-                    None => gemm([hidden_size, n, 4 * hidden_size], one, weight, dz, one, dh),
-                    Some(project) => {
-                        gemm([rank, n, 4 * hidden_size], one, weight, dz, T::zero(), (&mut dp[now.start..], columns));
-                        let dp = (&dp[now.start..], columns, Transpose::No);
-                        gemm([hidden_size, n, rank], one, (&project.value, hidden_size, Transpose::Yes), dp, one, dh);
+                let dz = step.copy(&gates, columns, now.start, n);
+                match panels {
+                    [recurrent] => multiply(recurrent, dz, &mut product, n),
+                    [recurrent, project, ..] => {
+                        multiply(recurrent, dz, &mut dp[now.start..], columns);
+                        multiply(project, step.copy(&dp, columns, now.start, n), &mut product, n);
+                    }
+                    [] => unreachable!("an LSTM has a recurrent weight"),
+                }
+                for (dh, product) in dh.chunks_exact_mut(columns).zip(product.chunks_exact(n)) {
+                    for (dh, &p) in dh[packing.step(t - 1).start..].iter_mut().zip(product) {
+                        *dh += p;
                     }
                 }
             }
@@ -213,11 +235,35 @@ impl<T: Scalar> Lstm<T> {
         let weights = match &self.project {
             None => (Vec::new(), product(&gates, 4 * hidden_size, hidden)),
             Some(_) => {
-                let projected = (&projected[first..], columns, rank);
-                (product(&dp, rank, hidden), product(&gates, 4 * hidden_size, projected))
+                let projected = (&projected[first..], columns, self.recurrent.shape[1]);
+                (product(&dp, dp.len() / columns, hidden), product(&gates, 4 * hidden_size, projected))
             }
         };
         (gates, weights)
+    }
+}
+
+/// The columns of one step, copied: in place their rows are so far apart that each has a page of its own.
+#[derive(Debug)]
+struct Step<T> {
+    data: Vec<T>,
+    starts: Vec<usize>,
+}
+
+impl<T: Scalar> Step<T> {
+    fn new() -> Self {
+        Self { data: Vec::new(), starts: Vec::new() }
+    }
+
+    /// `n` columns of a matrix of `columns` columns, from column `first` on.
+    fn copy(&mut self, values: &[T], columns: usize, first: usize, n: usize) -> Lines<'_, T> {
+        self.data.clear();
+        self.starts.clear();
+        for row in values.chunks_exact(columns) {
+            self.starts.push(self.data.len());
+            self.data.extend_from_slice(&row[first..first + n]);
+        }
+        Lines { data: &self.data, starts: &self.starts, columns: n }
     }
 }
 
@@ -233,16 +279,23 @@ fn before_each_step<T: Scalar>(packing: &Packing, values: &[T]) -> Vec<T> {
     previous
 }
 
-/// One unit at one step of several sequences: from the gates' inputs to their values, `c` and `h`.
+/// One unit at one step of several sequences: from the gates' inputs, in two terms, to their values, `c` and `h`.
 #[inline(always)]
-fn forward_unit<T: Scalar>([i, f, g, o]: [&mut [T]; 4], before: &[T], c: &mut [T], h: &mut [T]) {
+fn forward_unit<T: Scalar>(
+    [i, f, g, o]: [&mut [T]; 4],
+    [wi, wf, wg, wo]: [&[T]; 4],
+    before: &[T],
+    c: &mut [T],
+    h: &mut [T],
+) {
     let n = before.len();
     let (i, f, g, o, c, h) = (&mut i[..n], &mut f[..n], &mut g[..n], &mut o[..n], &mut c[..n], &mut h[..n]);
+    let (wi, wf, wg, wo) = (&wi[..n], &wf[..n], &wg[..n], &wo[..n]);
     for s in 0..n {
-        i[s] = i[s].sigmoid();
-        f[s] = f[s].sigmoid();
-        g[s] = g[s].fast_tanh();
-        o[s] = o[s].sigmoid();
+        i[s] = (i[s] + wi[s]).sigmoid();
+        f[s] = (f[s] + wf[s]).sigmoid();
+        g[s] = (g[s] + wg[s]).fast_tanh();
+        o[s] = (o[s] + wo[s]).sigmoid();
         c[s] = f[s] * before[s] + i[s] * g[s];
         h[s] = o[s] * c[s].fast_tanh();
     }

@@ -103,79 +103,82 @@ pub(crate) struct Pooling<T> {
     output: [usize; 2],
     /// Offset into the plane of each element of a window.
     offsets: [u32; 256],
-    /// One row of the input, with what hangs over on the right.
-    row: Vec<T>,
-    /// Maximum of the window's columns at every place of the input, and which column it was.
+    /// Maximum of each column of a row of windows, with what hangs over on the right, and in which row it stood.
     best: Vec<T>,
     which: Vec<u32>,
-    best_row: Vec<T>,
-    which_row: Vec<u32>,
+    /// The indices of one row of the output.
+    index: Vec<u32>,
 }
 
 impl<T: Scalar> Pooling<T> {
     pub(crate) fn new(params: Pool2dParams, input: [usize; 2], output: [usize; 2]) -> Self {
-        let (elements, w) = (input[0] * input[1], input[1]);
-        let kw = params.kernel_size[1];
+        let (w, [_, kw], [_, sw]) = (input[1], params.kernel_size, params.stride);
+        let wide = w.max(output[1] * sw + kw);
         Self {
             offsets: std::array::from_fn(|i| (i / kw * w + i % kw) as u32),
             params,
             input,
             output,
-            row: vec![T::neg_infinity(); w + params.kernel_size[1]],
-            best: vec![T::zero(); elements],
-            which: vec![0; elements],
-            best_row: vec![T::zero(); w],
-            which_row: vec![0; w],
+            best: vec![T::neg_infinity(); wide],
+            which: vec![0; wide],
+            index: vec![0; output[1]],
         }
     }
 
     /// Pools `channel.apply(y)`; writes the maxima and, where `index` has room, which element of its window each was.
     pub(crate) fn forward(&mut self, channel: &Channel<T>, y: &[T], out: &mut [T], index: &mut [u8]) {
         // The constants let the compiler unroll the thesis's window.
-        match self.params.kernel_size {
-            [3, 3] => self.forward_with([3, 3], channel, y, out, index),
-            kernel => self.forward_with(kernel, channel, y, out, index),
+        match (self.params.kernel_size, self.params.stride) {
+            ([3, 3], [2, 2]) => self.forward_with([3, 3], [2, 2], channel, y, out, index),
+            (kernel, stride) => self.forward_with(kernel, stride, channel, y, out, index),
         }
     }
 
     #[inline(always)]
-    fn forward_with(&mut self, [kh, kw]: [usize; 2], channel: &Channel<T>, y: &[T], out: &mut [T], index: &mut [u8]) {
-        let ([ih, iw], [oh, ow], [sh, sw]) = (self.input, self.output, self.params.stride);
-        for r in 0..ih {
-            for (z, &y) in self.row.iter_mut().zip(&y[r * iw..][..iw]) {
-                *z = channel.apply(y);
-            }
-            let (best, which) = (&mut self.best[r * iw..][..iw], &mut self.which[r * iw..][..iw]);
-            let row = &self.row[..iw + kw];
-            best.copy_from_slice(&row[..iw]);
-            which.fill(0);
-            for k in 1..kw {
-                for x in 0..iw {
-                    let greater = row[x + k] > best[x];
-                    best[x] = if greater { row[x + k] } else { best[x] };
-                    which[x] = if greater { k as u32 } else { which[x] };
-                }
-            }
-        }
+    fn forward_with(
+        &mut self,
+        [kh, kw]: [usize; 2],
+        [sh, sw]: [usize; 2],
+        channel: &Channel<T>,
+        y: &[T],
+        out: &mut [T],
+        index: &mut [u8],
+    ) {
+        let ([ih, iw], [oh, ow]) = (self.input, self.output);
         for o in 0..oh {
             let top = o * sh;
-            self.best_row.copy_from_slice(&self.best[top * iw..][..iw]);
-            self.which_row.copy_from_slice(&self.which[top * iw..][..iw]);
-            for k in 1..kh.min(ih - top) {
-                let (best, which) = (&self.best[(top + k) * iw..][..iw], &self.which[(top + k) * iw..][..iw]);
-                let (best_row, which_row) = (&mut self.best_row[..iw], &mut self.which_row[..iw]);
+            let (best, which) = (&mut self.best[..iw], &mut self.which[..iw]);
+            for k in 0..kh.min(ih - top) {
+                let y = &y[(top + k) * iw..][..iw];
+                if k == 0 {
+                    which.fill(0);
+                    for x in 0..iw {
+                        best[x] = channel.apply(y[x]);
+                    }
+                    continue;
+                }
                 for x in 0..iw {
-                    let greater = best[x] > best_row[x];
-                    best_row[x] = if greater { best[x] } else { best_row[x] };
-                    which_row[x] = if greater { (k * kw) as u32 + which[x] } else { which_row[x] };
+                    let z = channel.apply(y[x]);
+                    let greater = z > best[x];
+                    best[x] = if greater { z } else { best[x] };
+                    which[x] = if greater { (k * kw) as u32 } else { which[x] };
                 }
             }
-            for x in 0..ow {
-                out[o * ow + x] = self.best_row[x * sw];
+            let (out, places) = (&mut out[o * ow..][..ow], &mut self.index[..ow]);
+            for k in 0..kw {
+                // The element of each window is element `k % sw` of a group as long as the stride.
+                let (skip, of_group) = (k / sw * sw, k % sw);
+                let best = self.best[skip..skip + ow * sw].chunks_exact(sw);
+                let which = self.which[skip..skip + ow * sw].chunks_exact(sw);
+                for ((max, place), (best, which)) in out.iter_mut().zip(&mut *places).zip(best.zip(which)) {
+                    let greater = k == 0 || best[of_group] > *max;
+                    *max = if greater { best[of_group] } else { *max };
+                    *place = if greater { which[of_group] + k as u32 } else { *place };
+                }
             }
             if !index.is_empty() {
-                for x in 0..ow {
-                    index[o * ow + x] = self.which_row[x * sw] as u8;
+                for (index, &place) in index[o * ow..][..ow].iter_mut().zip(&*places) {
+                    *index = place as u8;
                 }
             }
         }

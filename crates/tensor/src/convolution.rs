@@ -1,0 +1,226 @@
+//! Convolution of several images, and its gradients.
+//!
+//! Where the output is as large as the input and the stride is 1, the planes are copied with a border of zeros. Then each element
+//! of the kernel reads the plane shifted as a whole, and the convolution is a product with [`Lines`] that overlap. Rows and images
+//! that follow each other share their borders. Any other convolution goes through [`im2col`].
+//!
+//! # Shapes
+//! Planes are `[channels, images, h, w]`, weights Oihw.
+
+use crate::im2col::{Window, col2im, im2col};
+use crate::lines::{Lines, Panels, correlate, multiply};
+use crate::scalar::Scalar;
+use std::ops::Range;
+
+/// Elements that the copy and the product of a strip have together: they should stay in the second-level cache.
+const STRIP_ELEMENTS: usize = 1 << 15;
+/// Elements of a channel's strip that a gradient by the weight is summed over: so many that the sum of the lanes at the end costs
+/// little.
+const STRIP_SUM: usize = 1 << 10;
+
+/// A convolution of planes of one size.
+#[derive(Clone, Copy, Debug)]
+pub struct Convolution {
+    /// Geometry.
+    pub window: Window,
+    /// Channels of the input.
+    pub in_channels: usize,
+    /// Channels of the output.
+    pub out_channels: usize,
+}
+
+impl Convolution {
+    /// Whether the output is as large as the input, with a stride of 1 and as much padding on each side.
+    fn is_same(&self) -> bool {
+        let Window { kernel, stride, padding, input, output } = self.window;
+        stride == [1, 1] && input == output && (0..2).all(|d| kernel[d] == 2 * padding[d] + 1)
+    }
+
+    fn taps(&self) -> usize {
+        self.window.kernel[0] * self.window.kernel[1]
+    }
+
+    fn planes(&self) -> [usize; 2] {
+        [self.window.input, self.window.output].map(|[h, w]| h * w)
+    }
+
+    /// The `weight` as [`forward`](Self::forward) reads it.
+    pub fn forward_weight<T: Scalar>(&self, weight: &[T]) -> Panels<T> {
+        let depth = self.in_channels * self.taps();
+        Panels::new(self.out_channels, depth, |row, k| weight[row * depth + k])
+    }
+
+    /// The `weight` as [`input_gradient`](Self::input_gradient) reads it.
+    pub fn backward_weight<T: Scalar>(&self, weight: &[T]) -> Panels<T> {
+        let (taps, depth) = (self.taps(), self.in_channels * self.taps());
+        if self.is_same() {
+            // A convolution again, with the kernel turned around.
+            let at = |row, k| weight[k / taps * depth + row * taps + taps - 1 - k % taps];
+            return Panels::new(self.in_channels, self.out_channels * taps, at);
+        }
+        Panels::new(depth, self.out_channels, |row, k| weight[k * depth + row])
+    }
+
+    /// The output `y` for the input `x`.
+    pub fn forward<T: Scalar>(&self, weight: &Panels<T>, x: &[T], images: usize, y: &mut [T]) {
+        if self.is_same() {
+            return Strips::new(&self.window, images).convolve(weight, x, self.in_channels, y);
+        }
+        let [in_plane, plane] = self.planes();
+        self.each_image(x, images, |image, lines| multiply(weight, lines, &mut y[image * plane..], images * plane));
+        debug_assert_eq!(x.len(), self.in_channels * images * in_plane);
+    }
+
+    /// Adds the gradient by the weight to `dw`, given the one by the output.
+    pub fn weight_gradient<T: Scalar>(&self, x: &[T], dy: &[T], images: usize, dw: &mut [T]) {
+        if self.is_same() {
+            return Strips::new(&self.window, images).correlate(x, self.in_channels, dy, dw);
+        }
+        let [_, plane] = self.planes();
+        self.each_image(x, images, |image, lines| correlate(&dy[image * plane..], images * plane, lines, dw));
+    }
+
+    /// The gradient `dx` by the input, given the one by the output.
+    pub fn input_gradient<T: Scalar>(&self, weight: &Panels<T>, dy: &[T], images: usize, dx: &mut [T]) {
+        if self.is_same() {
+            return Strips::new(&self.window, images).convolve(weight, dy, self.out_channels, dx);
+        }
+        let [in_plane, plane] = self.planes();
+        let starts: Vec<usize> = (0..self.out_channels).map(|c| c * images * plane).collect();
+        let mut columns = vec![T::zero(); weight.rows() * plane];
+        dx.fill(T::zero());
+        for image in 0..images {
+            let lines = Lines { data: &dy[image * plane..], starts: &starts, columns: plane };
+            multiply(weight, lines, &mut columns, plane);
+            let images = image..image + 1;
+            col2im(&self.window, &mut columns, self.in_channels, dx.len() / self.in_channels, images, dx);
+        }
+        debug_assert_eq!(dx.len(), self.in_channels * images * in_plane);
+    }
+
+    /// Calls `f` with each image and the lines of its columns.
+    fn each_image<T: Scalar>(&self, x: &[T], images: usize, mut f: impl FnMut(usize, Lines<'_, T>)) {
+        let ([in_plane, plane], depth) = (self.planes(), self.in_channels * self.taps());
+        let starts: Vec<usize> = (0..depth).map(|k| k * plane).collect();
+        let mut data = vec![T::zero(); depth * plane];
+        for image in 0..images {
+            im2col(&self.window, x, self.in_channels, images * in_plane, image..image + 1, &mut data);
+            f(image, Lines { data: &data, starts: &starts, columns: plane });
+        }
+    }
+}
+
+/// The rows of all images, one below the other with borders between them, a strip at a time.
+#[derive(Clone, Copy, Debug)]
+struct Strips {
+    images: usize,
+    size: [usize; 2],
+    kernel: [usize; 2],
+    border: [usize; 2],
+}
+
+impl Strips {
+    fn new(window: &Window, images: usize) -> Self {
+        Self { images, size: window.input, kernel: window.kernel, border: window.padding }
+    }
+
+    /// Elements from one row to the next: a row and the border on its right, which is the next row's on the left.
+    fn pitch(&self) -> usize {
+        self.size[1] + self.border[1]
+    }
+
+    /// Elements of the copy of a channel's strip of `rows` rows.
+    fn channel_elements(&self, rows: usize) -> usize {
+        (rows + 2 * self.border[0]) * self.pitch() + 2 * self.border[1]
+    }
+
+    /// The strips, of about one length, with up to `elements` elements of a channel.
+    fn strips(&self, elements: usize) -> impl Iterator<Item = Range<usize>> + use<> {
+        let rows = (self.images * (self.size[0] + self.border[0])).saturating_sub(self.border[0]);
+        let count = rows.div_ceil((elements / self.pitch()).max(8)).max(1);
+        let strip = rows.div_ceil(count).max(1);
+        (0..rows).step_by(strip).map(move |first| first..(first + strip).min(rows))
+    }
+
+    /// Where the row stands in a channel of the images; `None` for a border.
+    fn place(&self, row: usize) -> Option<usize> {
+        let [h, w] = self.size;
+        let (image, y) = (row / (h + self.border[0]), row % (h + self.border[0]));
+        (image < self.images && y < h).then(|| (image * h + y) * w)
+    }
+
+    /// Copies a strip, and the rows above and below it that the kernel reaches.
+    fn copy<T: Scalar>(&self, planes: &[T], rows: &Range<usize>, copy: &mut Vec<T>) {
+        let ([h, w], [above, beside], pitch) = (self.size, self.border, self.pitch());
+        let (plane, channel) = (self.images * h * w, self.channel_elements(rows.len()));
+        copy.resize(planes.len() / plane * channel, T::zero());
+        for (plane, copy) in planes.chunks_exact(plane).zip(copy.chunks_exact_mut(channel)) {
+            let (left, copy) = copy.split_at_mut(beside);
+            left.fill(T::zero());
+            let mut copies = copy.chunks_exact_mut(pitch);
+            for (row, copy) in (rows.start..rows.end + 2 * above).zip(&mut copies) {
+                match row.checked_sub(above).and_then(|row| self.place(row)) {
+                    Some(place) => {
+                        copy_row(&plane[place..place + w], &mut copy[..w]);
+                        copy[w..].fill(T::zero());
+                    }
+                    None => copy.fill(T::zero()),
+                }
+            }
+            copies.into_remainder().fill(T::zero());
+        }
+    }
+
+    /// The lines of a strip's copy: first elements of each channel's plane, shifted by each element of the kernel.
+    fn starts(&self, channels: usize, rows: usize) -> Vec<usize> {
+        let ([kh, kw], channel) = (self.kernel, self.channel_elements(rows));
+        let of_channel = |c| (0..kh * kw).map(move |tap| c * channel + tap / kw * self.pitch() + tap % kw);
+        (0..channels).flat_map(of_channel).collect()
+    }
+
+    fn convolve<T: Scalar>(&self, weight: &Panels<T>, x: &[T], channels: usize, y: &mut [T]) {
+        let ([h, w], mut copy, mut product) = (self.size, Vec::new(), Vec::new());
+        for rows in self.strips(STRIP_ELEMENTS / (channels + weight.rows())) {
+            self.copy(x, &rows, &mut copy);
+            let columns = rows.len() * self.pitch();
+            product.resize(weight.rows() * columns, T::zero());
+            let starts = self.starts(channels, rows.len());
+            multiply(weight, Lines { data: &copy, starts: &starts, columns }, &mut product, columns);
+            for (y, product) in y.chunks_exact_mut(self.images * h * w).zip(product.chunks_exact(columns)) {
+                for (row, product) in rows.clone().zip(product.chunks_exact(self.pitch())) {
+                    if let Some(place) = self.place(row) {
+                        copy_row(&product[..w], &mut y[place..place + w]);
+                    }
+                }
+            }
+        }
+    }
+
+    fn correlate<T: Scalar>(&self, x: &[T], in_channels: usize, dy: &[T], dw: &mut [T]) {
+        let (mut copy, mut d_copy) = (Vec::new(), Vec::new());
+        for rows in self.strips(STRIP_SUM) {
+            self.copy(x, &rows, &mut copy);
+            self.copy(dy, &rows, &mut d_copy);
+            let starts = self.starts(in_channels, rows.len());
+            let lines = Lines { data: &copy, starts: &starts, columns: rows.len() * self.pitch() };
+            let first = self.border[0] * self.pitch() + self.border[1];
+            correlate(&d_copy[first..], self.channel_elements(rows.len()), lines, dw);
+        }
+    }
+}
+
+/// `copy_from_slice` without a call, which would cost more than a row of a few elements.
+#[inline(always)]
+fn copy_row<T: Copy>(from: &[T], to: &mut [T]) {
+    let ((from, from_rest), (to, to_rest)) = (from.as_chunks::<8>(), to.as_chunks_mut::<8>());
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = *from;
+    }
+    let ((from, from_rest), (to, to_rest)) = (from_rest.as_chunks::<2>(), to_rest.as_chunks_mut::<2>());
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = *from;
+    }
+    if let ([from], [to]) = (from_rest, to_rest) {
+        *to = *from;
+    }
+}
