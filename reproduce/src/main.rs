@@ -69,6 +69,13 @@ enum Command {
         #[arg(long, value_name = "DIR", default_value = "target/reproduce/ladder")]
         out: PathBuf,
     },
+    /// Print the card of a shipped model as Markdown: models/NAME.md
+    Card {
+        /// The report of the run that made it, models/NAME.json
+        report: PathBuf,
+        /// Reports of `cargo xtask evaluate` on real writing, docs/results/models-NAME-SET.json
+        evaluations: Vec<PathBuf>,
+    },
     /// Print the table of stages of one or several reports of a pipeline as Markdown (of several seeds: mean and range)
     Table {
         /// The report.json files
@@ -83,7 +90,7 @@ fn main() -> Result<()> {
         .with_writer(std::io::stderr)
         .init();
     let cli = Cli::parse();
-    let multiplies = !matches!(cli.command, Some(Command::Released(_) | Command::Table { .. }));
+    let multiplies = !matches!(cli.command, Some(Command::Released(_) | Command::Card { .. } | Command::Table { .. }));
     if multiplies {
         hccr_tensor::blas::use_one_thread()?;
     }
@@ -94,6 +101,7 @@ fn main() -> Result<()> {
         Some(Command::Models(args)) => models::run(args, &Interrupt::catch()?),
         Some(Command::Released(args)) => released::run(&args),
         Some(Command::Ladder { out }) => ladder::run(&out),
+        Some(Command::Card { report, evaluations }) => models::card::print(&report, &evaluations),
         Some(Command::Table { reports }) => {
             let read = |path: &PathBuf| {
                 let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;

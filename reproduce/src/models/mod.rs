@@ -1,6 +1,7 @@
 //! Makes the models that the project ships, from nothing: `cargo xtask models`.
 
 mod args;
+pub(crate) mod card;
 mod offline;
 mod online;
 mod samples;
@@ -147,6 +148,9 @@ impl Job<'_> {
             std::fs::copy(self.out().join(name), &to).with_context(|| format!("cannot write {}", to.display()))
         };
         copy("report.json", "json")?;
+        let card = self.models().join(format!("{}.md", self.name));
+        std::fs::write(&card, card::card(&self.name, &results.report, &[])?)
+            .with_context(|| format!("cannot write {}", card.display()))?;
         // Last: its file says that the model is made.
         copy(&format!("{}.hccr", results.last_stage()), "hccr")?;
         println!("{} reads {} of the {} samples", self.name, samples[0], samples[1]);

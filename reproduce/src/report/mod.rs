@@ -2,8 +2,10 @@
 
 pub(crate) mod ladder;
 pub(crate) mod machine;
+pub(crate) mod number;
 pub(crate) mod sheet;
 pub(crate) mod stages;
+pub(crate) mod table;
 pub(crate) mod thesis;
 pub(crate) mod types;
 
@@ -11,13 +13,11 @@ mod chart;
 mod fused;
 mod html;
 mod markup;
-mod number;
 mod picture;
 mod plots;
 mod released;
 #[cfg(test)]
-mod sample;
-mod table;
+pub(crate) mod sample;
 
 use anyhow::{Context, Result};
 use std::path::Path;
