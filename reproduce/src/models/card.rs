@@ -117,13 +117,7 @@ fn training(report: &Report) -> String {
 
 fn simulated(report: &Report, model: &Stage) -> String {
     let fused = report.fused.as_ref().map_or(String::new(), |fused| {
-        format!(
-            "\n\nWith its offline partner, and a weight of {:.2} for it: {:.2} % as written, {:.2} % with the strokes \
-        shuffled.",
-            fused.weight,
-            100.0 * fused.fused.plain,
-            100.0 * fused.fused.shuffled
-        )
+        format!("\n\nThe fused answer gives the offline model a weight of {:.2}.", fused.weight)
     });
     format!(
         "## On simulated writing\n\n{} characters by writers that no training saw; the figures say little about people's \
@@ -177,7 +171,7 @@ fn failures(evaluations: &[Evaluation]) -> String {
         format!("\n- It confuses characters that look alike, on the sets above most often: {}.", named.join(", "))
     };
     format!(
-        "## What it fails at{pairs}\n- It reads one character at a time, and always answers with one that it knows: also \
+        "## What it fails at\n{pairs}\n- It reads one character at a time, and always answers with one that it knows: also \
          for a scribble, for a \
          part of a character, and for two characters at once.\n- Very cursive writing, and forms that the simulator does \
          not write: variants, \

@@ -114,7 +114,7 @@ impl Job<'_> {
         let (dev, test) = (size(Split::Dev), size(Split::Test));
         let classes = simulator.classes.len();
         format!(
-            "simulated {kind} of {classes} characters: written anew for each mini-batch, by ever new writers, to train; {} a character \
+            "simulated {kind} of {classes} characters: written anew for each mini-batch, by ever new writers, to train; {} per character \
              by {} writers for development, {} by {} others to test",
             dev.samples_per_class, dev.writers, test.samples_per_class, test.writers
         )

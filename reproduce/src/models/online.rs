@@ -1,21 +1,24 @@
 //! A shipped online model: from its recipe to its file.
 
-use super::Job;
-use super::samples;
+use super::args::Kind;
+use super::{Job, samples};
 use crate::args::RunArgs;
-use crate::online::picture;
+use crate::online::{fused, picture};
 use crate::pipeline::{self, Data, Reproduction};
 use crate::progress::Interrupt;
 use crate::report::thesis::Thesis;
-use crate::report::types::Config;
+use crate::report::types::{Config, Fused};
 use anyhow::{Context, Result};
-use hccr_data::{Simulator, Split, simulate_ink};
+use hccr_data::{InkSet, Simulator, Split, simulate_ink};
 use hccr_models::online::{EndlessInks, OnlineRecipe, SequenceSet};
 use hccr_models::pipeline::Stages;
 use hccr_models::{SampleSet, TrainerState};
 use hccr_nn_train::{Adam, Clipped};
 use std::path::PathBuf;
 use std::time::Instant;
+
+/// Inks on which the fusion is fitted, and as many on which it is measured.
+const FUSED_INKS: usize = 2000;
 
 struct OnlineModel<'a> {
     job: &'a Job<'a>,
@@ -69,9 +72,29 @@ pub(super) fn make(job: &Job<'_>, interrupt: &Interrupt) -> Result<()> {
         hidden_sizes: Some(model.recipe.hidden_sizes),
         ..job.config(simulator.classes.len(), trained.steps * trained.batch_size as u64, data.dev.labels().len())
     };
-    let results = pipeline::collect(&model, config, Thesis::online(), &data, data_seconds, &finished)?;
+    let mut results = pipeline::collect(&model, config, Thesis::online(), &data, data_seconds, &finished)?;
+    results.report.fused = fused_with_offline(job, results.last_model(), &data)?;
     let (test, archive) = (data.test.inks(), job.samples("pot"));
     samples::write_inks(test, &archive)?;
     let read = samples::inks_read(results.last_model(), &archive)?;
     job.finish(results, read, |results, out| results.write(out, &data.test, |i| picture(&test.ink(i))))
+}
+
+/// The model fused with the offline one of the same characters, if that is made.
+fn fused_with_offline(job: &Job<'_>, online: &[u8], data: &Data<SequenceSet, EndlessInks>) -> Result<Option<Fused>> {
+    let path = job.models().join(job.args.model_name(Kind::Offline) + ".hccr");
+    if !path.exists() {
+        eprintln!("not fused: there is no {}", path.display());
+        return Ok(None);
+    }
+    let bytes = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let offline = fused::offline_recognizer(&bytes, data.train.classes())?;
+    let [dev, test] = [data.dev.inks(), data.test.inks()].map(some);
+    Ok(Some(fused::measure(online, &offline, &dev, &test, job.run.seed)?))
+}
+
+/// Inks spread over a set: the probabilities of each are held in memory.
+fn some(set: &InkSet) -> InkSet {
+    let count = set.len().min(FUSED_INKS);
+    set.subset(&(0..count).map(|i| i * set.len() / count).collect::<Vec<_>>())
 }

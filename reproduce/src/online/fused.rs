@@ -23,7 +23,7 @@ struct Answers {
 }
 
 /// The recognizer of an offline model's file, for ink of these classes.
-pub(super) fn offline_recognizer(bytes: &[u8], classes: &[char]) -> Result<Recognizer> {
+pub(crate) fn offline_recognizer(bytes: &[u8], classes: &[char]) -> Result<Recognizer> {
     let offline = Recognizer::from_bytes(bytes).context("cannot use the offline model")?;
     ensure!(
         offline.labels() == classes,
@@ -33,7 +33,7 @@ pub(super) fn offline_recognizer(bytes: &[u8], classes: &[char]) -> Result<Recog
 }
 
 /// Fits the weight on the development writers, over all three kinds of ink, and measures on the test writers.
-pub(super) fn measure(online: &[u8], offline: &Recognizer, dev: &InkSet, test: &InkSet, seed: u64) -> Result<Fused> {
+pub(crate) fn measure(online: &[u8], offline: &Recognizer, dev: &InkSet, test: &InkSet, seed: u64) -> Result<Fused> {
     let online = InkRecognizer::from_bytes(online)?;
     let kinds = |set: &InkSet| -> Result<[Answers; 3]> {
         let answers = |set: &InkSet| answers(&online, offline, set);

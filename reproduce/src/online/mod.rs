@@ -2,7 +2,7 @@
 
 mod args;
 mod data;
-mod fused;
+pub(crate) mod fused;
 
 pub(crate) use args::{InkArgs, OnlineArgs};
 
