@@ -7,8 +7,10 @@
 //! numbers, and each sample has a random stream of its own.
 
 mod device;
+mod elastic;
 mod endless;
 mod path;
+mod pen;
 mod shape;
 mod writer;
 

@@ -2,7 +2,9 @@
 
 use super::{
     device::Device,
+    elastic::Elastic,
     path::{self, STEP},
+    pen::Pen,
     shape::{self, Affine, Warp},
 };
 use crate::{
@@ -43,8 +45,8 @@ pub struct Writer {
     lifting: f32,
     /// How much the pressure varies along a stroke.
     unsteadiness: f32,
-    /// The pen and the scan.
-    style: Style,
+    /// What draws its lines.
+    pen: Pen,
     /// What records the pen's points.
     device: Device,
 }
@@ -72,15 +74,7 @@ impl Writer {
             landing: rng.range(-0.2, 0.35),
             lifting: rng.range(0.0, 0.6),
             unsteadiness: rng.range(0.04, 0.14),
-            style: Style {
-                size: 78.0 + 7.0 * rng.normal(),
-                width: 3.8 * libm::expf(0.15 * rng.normal()),
-                softness: rng.range(2.4, 3.8),
-                darkness: rng.range(0.94, 1.0),
-                floor: 0.22,
-                grain: rng.range(0.0, 0.3),
-                seed: 0,
-            },
+            pen: Pen::new(&mut rng),
             device: Device::new(&mut rng),
         }
     }
@@ -113,20 +107,14 @@ impl Writer {
         let next: Vec<Option<PenPoint>> =
             (1..=lines.len()).map(|i| lines.get(i).and_then(|line| line.first().copied())).collect();
         let finish = |(line, next): (Vec<PenPoint>, Option<PenPoint>)| self.finish(line, next, passes, &mut rng);
-        Trajectory { strokes: lines.into_iter().zip(next).map(finish).collect() }
+        let mut trajectory = Trajectory { strokes: lines.into_iter().zip(next).map(finish).collect() };
+        Elastic::new(care, &mut rng).apply_to(&mut trajectory);
+        trajectory
     }
 
     /// How sample number `sample` is drawn.
     pub fn style(&self, sample: u64) -> Style {
-        let mut rng = self.rng(sample | (1 << 63));
-        let habit = &self.style;
-        Style {
-            size: (habit.size * libm::expf(0.1 * rng.normal())).clamp(48.0, 96.0),
-            width: (habit.width * libm::expf(0.07 * rng.normal())).clamp(2.0, 8.0),
-            darkness: (habit.darkness - 0.05 * rng.normal().abs()).clamp(0.5, 1.0),
-            seed: rng.next_u64(),
-            ..habit.clone()
-        }
+        self.pen.style(&mut self.rng(sample | (1 << 63)))
     }
 
     /// The points of each stroke that a device records of sample number `sample`, `y` downwards, in its own unit.
