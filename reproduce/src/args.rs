@@ -1,8 +1,11 @@
 //! Flags that several commands have.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::{Args, ValueEnum};
-use hccr_models::Tier;
+use hccr_models::{Engine, InProcess, Tier};
+use hccr_nn_train::Optimizer;
+use hccr_torch::{Precision, Torch};
+use serde::Serialize;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -26,10 +29,14 @@ pub(crate) struct RunArgs {
     /// Multiplies the number of training steps of every stage
     #[arg(long, default_value_t = 1.0)]
     pub(crate) effort: f64,
+    /// What trains the networks: `cpu` this program, `torch` PyTorch, on a GPU where there is one. `torch` needs a Python with PyTorch,
+    /// `python3` or the one that the environment variable HCCR_PYTHON names. It rounds in another way in every run
+    #[arg(long, value_enum, default_value = "cpu")]
+    engine: EngineArg,
     /// Seed of the simulated writers, of the initial weights and of the order of samples
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
-    /// Continue from the checkpoint in the output directory; the result is bit for bit that of an uninterrupted run
+    /// Continue from the checkpoint in the output directory; on the CPU the result is bit for bit that of an uninterrupted run
     #[arg(long)]
     pub(crate) resume: bool,
     /// Directory for report.json, report.html, metrics.jsonl, the model files and the checkpoint. Where several networks are
@@ -47,6 +54,12 @@ enum TierArg {
     Smoke,
     Default,
     Full,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum EngineArg {
+    Cpu,
+    Torch,
 }
 
 impl SizeArgs {
@@ -85,6 +98,22 @@ impl RunArgs {
         Ok(())
     }
 
+    /// Whether a GPU is to train, which wants large mini-batches.
+    pub(crate) fn on_gpu(&self) -> bool {
+        self.engine == EngineArg::Torch
+    }
+
+    /// The engine asked for, started.
+    pub(crate) fn engine<O: Optimizer + Serialize + 'static>(&self) -> Result<Box<dyn Engine<O>>> {
+        if !self.on_gpu() {
+            return Ok(Box::new(InProcess));
+        }
+        let python = std::env::var_os("HCCR_PYTHON").unwrap_or_else(|| "python3".into());
+        let torch = Torch::start(&python, Precision::Mixed).context("--engine torch needs a Python with PyTorch")?;
+        eprintln!("training with {}", torch.device());
+        Ok(Box::new(torch))
+    }
+
     /// The output directory of the network `name`.
     pub(crate) fn out(&self, name: &str) -> PathBuf {
         match &self.out {
@@ -109,6 +138,9 @@ impl RunArgs {
         }
         for (name, value) in flags {
             flag(name, value);
+        }
+        if self.on_gpu() {
+            flag("engine", "torch");
         }
         flag("seed", &self.seed.to_string());
         // Flags without a value.

@@ -20,11 +20,12 @@ const RUNTIME: [&[&str]; 8] = [
 const BESIDE: [[&str; 2]; 1] = [["ink", "image"]];
 
 /// The crates of the workspace, from the ground up.
-const WORKSPACE: [&[&str]; 5] = [
+const WORKSPACE: [&[&str]; 6] = [
     &["hccr-runtime", "hccr-random", "xtask"],
     &["hccr-tensor", "hccr-graph-opt", "hccr-data", "hccr-constraint"],
     &["hccr-nn-train", "hccr-compress", "hccr-interchange"],
     &["hccr-models"],
+    &["hccr-torch"],
     &["hccr-reproduce", "hccr-benches", "hccr-tests", "another-engine", "another-pruning", "another-trainer"],
 ];
 

@@ -3,11 +3,12 @@
 //! - [`offline`] and [`online`]: the thesis's network for images and that for pen trajectories, and the configuration of each
 //!   stage of their compression.
 //! - [`pipeline`]: the stages of training and compression, one list for each network.
-//! - [`NetworkTrainer`]: training of either, on a [`SampleSet`], as compression drives it.
+//! - [`NetworkTrainer`]: training of either, on a [`SampleSet`], as compression drives it, by an [`Engine`].
 //! - [`answers`]: what a model answers on a labelled set.
 #![forbid(unsafe_code)]
 
 mod answers;
+mod engine;
 pub mod offline;
 pub mod online;
 pub mod pipeline;
@@ -18,6 +19,7 @@ mod thesis;
 mod trainer;
 
 pub use answers::{Answer, answers};
+pub use engine::{Engine, InProcess, MiniBatch, Work};
 pub use recipe::{Recipe, Tier};
 pub use samples::{SampleSet, Samples};
 pub use shipped::{CharacterSet, Shipping};

@@ -1,5 +1,6 @@
 //! Training of a network on a data set, as compression wants it.
 
+use crate::engine::{Engine, InProcess, MiniBatch, Work};
 use crate::{SampleSet, answers};
 use hccr_compress::{LayerInfo, LayerKind, LowRankPair, TrainStats, Trainer};
 use hccr_constraint::Constraint;
@@ -30,7 +31,7 @@ pub struct TrainerState<O> {
     pub optimizer: O,
 }
 
-/// Trains a network on one data set and evaluates it on another.
+/// Trains a network on one data set and evaluates it on another, in this process unless another [`Engine`] is set.
 #[derive(Debug)]
 pub struct NetworkTrainer<'a, O> {
     state: TrainerState<O>,
@@ -38,10 +39,11 @@ pub struct NetworkTrainer<'a, O> {
     dev: &'a dyn SampleSet,
     /// Number of the pass over the training set that is under way, and its mini-batches.
     pass: (u64, Vec<Vec<usize>>),
+    engine: Box<dyn Engine<O>>,
 }
 
 /// Why training could not go on.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug)]
 #[non_exhaustive]
 pub enum TrainError {
     /// The network has no such layer.
@@ -58,6 +60,8 @@ pub enum TrainError {
         /// Learning rate then.
         learning_rate: f32,
     },
+    /// The engine failed.
+    Engine(Box<dyn std::error::Error + Send + Sync>),
     /// The network makes no valid model for evaluation.
     Model(ModelError),
     /// The runtime cannot plan the network for evaluation.
@@ -74,6 +78,7 @@ impl fmt::Display for TrainError {
             Self::Diverged { step, learning_rate } => {
                 write!(f, "training diverged at step {step}, at learning rate {learning_rate}: try a lower one")
             }
+            Self::Engine(e) => write!(f, "{e}"),
             Self::Model(e) => write!(f, "{e}"),
             Self::Plan(e) => write!(f, "{e}"),
             Self::Run(e) => write!(f, "{e}"),
@@ -114,9 +119,15 @@ impl<'a, O: Optimizer> NetworkTrainer<'a, O> {
     /// Where the training set or a mini-batch is empty.
     pub fn new(state: TrainerState<O>, train: &'a dyn SampleSet, dev: &'a dyn SampleSet) -> Self {
         assert!(!train.labels().is_empty() && state.batch_size > 0, "training on no samples");
-        let mut trainer = Self { state, train, dev, pass: (0, Vec::new()) };
+        let mut trainer = Self { state, train, dev, pass: (0, Vec::new()), engine: Box::new(InProcess) };
         trainer.pass.1 = trainer.batches_of(0);
         trainer
+    }
+
+    /// The same trainer with another engine.
+    #[must_use]
+    pub fn with_engine(self, engine: Box<dyn Engine<O>>) -> Self {
+        Self { engine, ..self }
     }
 
     /// The state, to save or to export the network.
@@ -136,17 +147,18 @@ impl<'a, O: Optimizer> NetworkTrainer<'a, O> {
 
     /// Goes on from another state, on the same data.
     pub(crate) fn restore(&mut self, state: TrainerState<O>) {
-        *self = Self::new(state, self.train, self.dev);
+        self.state = state;
+        self.pass = (0, self.batches_of(0));
     }
 
-    /// The samples of the next mini-batch: passes over the whole set, each in an order of its own.
-    fn next_samples(&mut self) -> &[usize] {
+    /// The samples of a mini-batch: passes over the whole set, each in an order of its own.
+    fn samples_of(&mut self, step: u64) -> Vec<usize> {
         let batches = self.pass.1.len() as u64;
-        let (pass, batch) = (self.state.steps / batches, self.state.steps % batches);
+        let (pass, batch) = (step / batches, step % batches);
         if self.pass.0 != pass {
             self.pass = (pass, self.batches_of(pass));
         }
-        &self.pass.1[batch as usize]
+        self.pass.1[batch as usize].clone()
     }
 
     fn batches_of(&self, pass: u64) -> Vec<Vec<usize>> {
@@ -233,24 +245,19 @@ impl<O: Optimizer> Trainer for NetworkTrainer<'_, O> {
     }
 
     fn train(&mut self, steps: usize, learning_rate: f32) -> Result<TrainStats, TrainError> {
-        let (mut loss, mut correct, mut samples) = (0.0, 0, 0);
-        for _ in 0..steps {
-            let (train, seed) = (self.train, self.state.seed ^ (self.state.steps << 20));
-            let indices = self.next_samples().to_vec();
-            let state = &mut self.state;
-            let labels: Vec<u16> = indices.iter().map(|&i| train.labels()[i]).collect();
-            let drawn = train.draw(&indices, &mut Rng::new(seed, AUGMENTATION));
-            let batch = drawn.to_batch(&state.network.mean);
-            let stats = state.network.train_step(batch, &labels, &state.optimizer, learning_rate, seed);
-            if !stats.loss.is_finite() {
-                return Err(TrainError::Diverged { step: state.steps, learning_rate });
-            }
-            state.steps += 1;
-            loss += stats.loss;
-            correct += stats.correct;
-            samples += stats.samples;
-        }
-        Ok(TrainStats { loss: (loss / steps.max(1) as f64) as f32, accuracy: correct as f32 / samples.max(1) as f32 })
+        let first_step = self.state.steps;
+        let samples: Vec<Vec<usize>> = (first_step..).take(steps).map(|step| self.samples_of(step)).collect();
+        let (train, seed) = (self.train, self.state.seed);
+        let batch = |step: usize| {
+            let seed = seed ^ ((first_step + step as u64) << 20);
+            let labels = samples[step].iter().map(|&i| train.labels()[i]).collect();
+            MiniBatch { samples: train.draw(&samples[step], &mut Rng::new(seed, AUGMENTATION)), labels }
+        };
+        let TrainerState { network, optimizer, .. } = &mut self.state;
+        let work = Work { steps, first_step, learning_rate, seed, batch: &batch };
+        let stats = self.engine.train(network, optimizer, &work)?;
+        self.state.steps += steps as u64;
+        Ok(stats)
     }
 
     fn evaluate(&mut self) -> Result<f32, TrainError> {

@@ -1,7 +1,7 @@
 //! A chain of layers.
 
 use crate::batch::Batch;
-use crate::layers::{Conv2d, Layer, Mode};
+use crate::layers::{Conv2d, Layer, Mode, Norm};
 use crate::loss::{StepStats, softmax_cross_entropy};
 use crate::optimizer::Optimizer;
 use crate::param::Param;
@@ -116,6 +116,14 @@ impl<T: Scalar> Network<T> {
     /// All trainable parameters.
     pub fn params_mut(&mut self) -> impl Iterator<Item = &mut Param<T>> {
         self.layers.iter_mut().flat_map(Layer::params_mut)
+    }
+
+    /// All batch normalizations, with their running statistics.
+    pub fn norms_mut(&mut self) -> impl Iterator<Item = &mut Norm<T>> {
+        self.layers.iter_mut().filter_map(|layer| match layer {
+            Layer::Norm(l) => l.norm.as_mut(),
+            _ => None,
+        })
     }
 
     /// The weight of a convolution or fully connected layer, or of the recurrence of an LSTM, by its [`Param::layer`].

@@ -18,15 +18,15 @@ pub struct Param<T> {
     #[serde(skip, default = "Vec::new")]
     pub grad: Vec<T>,
     /// Momentum of [`Sgd`](crate::Sgd), running mean of the gradient of [`Adam`](crate::Adam).
-    pub(crate) velocity: Vec<T>,
+    pub velocity: Vec<T>,
     /// Running mean of the squared gradient of [`Adam`](crate::Adam); empty until it is used.
-    pub(crate) squares: Vec<T>,
+    pub squares: Vec<T>,
     /// Gradients that [`Adam`](crate::Adam) has averaged over.
-    pub(crate) updates: i32,
+    pub updates: i32,
     /// What the values keep to.
     pub(crate) constraint: Constraint,
     /// Whether weight decay applies: to weights, not to biases and slopes.
-    pub(crate) decays: bool,
+    pub decays: bool,
 }
 
 impl<T: Scalar> Param<T> {

@@ -60,6 +60,7 @@ impl ModelsArgs {
     pub(super) fn batch_size(&self) -> usize {
         match self.tier {
             ModelsTier::Smoke => 32,
+            ModelsTier::Full if self.run.on_gpu() => 512,
             ModelsTier::Full => 128,
         }
     }

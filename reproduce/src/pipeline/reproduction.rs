@@ -25,7 +25,7 @@ pub(crate) trait Reproduction {
     /// Its samples to train on.
     type TrainSet: SampleSet;
     /// Its optimizer.
-    type Optimizer: Optimizer + Clone + Serialize + DeserializeOwned;
+    type Optimizer: Optimizer + Clone + Serialize + DeserializeOwned + 'static;
     /// Its name.
     const NAME: &'static str;
 

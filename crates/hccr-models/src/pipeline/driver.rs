@@ -2,7 +2,7 @@
 
 use super::run::{Kept, Run, StageError, StageModel};
 use super::stage::{Output, Stage, Stages};
-use crate::{NetworkTrainer, SampleSet, TrainerState};
+use crate::{Engine, NetworkTrainer, SampleSet, TrainerState};
 use hccr_compress::Progress;
 use hccr_nn_train::Optimizer;
 use hccr_nn_train::checkpoint::{self, CheckpointError};
@@ -91,6 +91,13 @@ impl<'a, O: Optimizer> Pipeline<'a, O> {
     pub fn new(identity: String, stages: Stages<O>, trainer: NetworkTrainer<'a, O>) -> Self {
         let seconds = vec![0.0; stages.len()];
         Self { identity, stages, seconds, current: 0, run: Run { trainer, kept: Kept::default() } }
+    }
+
+    /// The same pipeline with another engine.
+    #[must_use]
+    pub fn with_engine(mut self, engine: Box<dyn Engine<O>>) -> Self {
+        self.run.trainer = self.run.trainer.with_engine(engine);
+        self
     }
 
     /// The stage under way; `None` at the end.

@@ -1,0 +1,85 @@
+//! What trains the mini-batches: this process, or another engine.
+
+use crate::{Samples, TrainError};
+use hccr_compress::TrainStats;
+use hccr_nn_train::{Network, Optimizer};
+use std::fmt;
+
+/// Trains the networks of a [`NetworkTrainer`](crate::NetworkTrainer).
+///
+/// The network, with what the optimizer remembers, is all that an engine starts from and all that it leaves: between two calls
+/// another engine may take its place.
+pub trait Engine<O>: fmt::Debug {
+    /// Trains `network` on the mini-batches of `work`; the result says what they gave in the mean.
+    ///
+    /// # Errors
+    /// [`TrainError::Diverged`] where the loss is no longer a number, [`TrainError::Engine`] where the engine fails.
+    fn train(&mut self, network: &mut Network<f32>, optimizer: &O, work: &Work<'_>) -> Result<TrainStats, TrainError>;
+}
+
+/// What an [`Engine`] is to train.
+pub struct Work<'a> {
+    /// The number of mini-batches.
+    pub steps: usize,
+    /// The number of those that were trained before, by this or by earlier calls.
+    pub first_step: u64,
+    /// The learning rate of all of them.
+    pub learning_rate: f32,
+    pub(crate) seed: u64,
+    /// Makes a mini-batch.
+    pub(crate) batch: &'a (dyn Fn(usize) -> MiniBatch + Sync),
+}
+
+/// The samples of one training step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MiniBatch {
+    /// The samples.
+    pub samples: Samples,
+    /// The class of each.
+    pub labels: Vec<u16>,
+}
+
+impl Work<'_> {
+    /// Makes mini-batch `step`, from 0 to below [`steps`](Self::steps). Threads may make them in any order.
+    ///
+    /// # Panics
+    /// Where there is no such mini-batch.
+    pub fn batch(&self, step: usize) -> MiniBatch {
+        (self.batch)(step)
+    }
+
+    /// The seed of what is random in training on mini-batch `step`: dropout.
+    pub fn seed(&self, step: usize) -> u64 {
+        self.seed ^ ((self.first_step + step as u64) << 20)
+    }
+}
+
+impl fmt::Debug for Work<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { steps, first_step, learning_rate, .. } = self;
+        write!(f, "Work {{ steps: {steps}, first_step: {first_step}, learning_rate: {learning_rate}, .. }}")
+    }
+}
+
+/// Trains in this process, on all cores, with `hccr-nn-train`: bit for bit the same for any number of threads.
+#[derive(Clone, Copy, Debug)]
+pub struct InProcess;
+
+impl<O: Optimizer> Engine<O> for InProcess {
+    fn train(&mut self, network: &mut Network<f32>, optimizer: &O, work: &Work<'_>) -> Result<TrainStats, TrainError> {
+        let &Work { steps, first_step, learning_rate, .. } = work;
+        let (mut loss, mut correct, mut samples) = (0.0, 0, 0);
+        for step in 0..steps {
+            let MiniBatch { samples: drawn, labels } = work.batch(step);
+            let batch = drawn.to_batch(&network.mean);
+            let stats = network.train_step(batch, &labels, optimizer, learning_rate, work.seed(step));
+            if !stats.loss.is_finite() {
+                return Err(TrainError::Diverged { step: first_step + step as u64, learning_rate });
+            }
+            loss += stats.loss;
+            correct += stats.correct;
+            samples += stats.samples;
+        }
+        Ok(TrainStats { loss: (loss / steps.max(1) as f64) as f32, accuracy: correct as f32 / samples.max(1) as f32 })
+    }
+}
