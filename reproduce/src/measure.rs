@@ -2,9 +2,10 @@
 
 use crate::report::types::{Layer, Stage};
 use anyhow::{Context, Result};
+use hccr_evaluate::macs;
 use hccr_models::{SampleSet, answers};
 use hccr_nn_train::Evaluation;
-use hccr_runtime::{LayerCost, Model, Op, Pattern, Plan, Session, WeightData};
+use hccr_runtime::{Model, Op, Pattern, Plan, Session, WeightData};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -96,13 +97,6 @@ fn typical_inputs(set: &dyn SampleSet) -> Vec<Vec<f32>> {
     let least = inputs.iter().map(off).min().unwrap_or(0);
     inputs.retain(|input| off(input) == least);
     inputs
-}
-
-/// Dense MACs, and MACs on non-zero weights, for a sample with this mean number of time steps.
-pub(crate) fn macs(model: &Model, steps: f64) -> [u64; 2] {
-    let costs = model.costs();
-    let sum = |macs: fn(&LayerCost) -> u64| costs.iter().map(|c| macs(c) as f64 * c.runs(steps)).sum::<f64>();
-    [sum(|c| c.dense_macs), sum(|c| c.nonzero_macs)].map(|macs| macs.round() as u64)
 }
 
 /// One row for each convolution, fully connected layer and LSTM of the model file `bytes`.

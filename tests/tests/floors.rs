@@ -23,10 +23,18 @@ const BESIDE: [[&str; 2]; 1] = [["ink", "image"]];
 const WORKSPACE: [&[&str]; 6] = [
     &["hccr-runtime", "hccr-random", "xtask"],
     &["hccr-tensor", "hccr-graph-opt", "hccr-data", "hccr-constraint"],
-    &["hccr-nn-train", "hccr-compress", "hccr-interchange"],
-    &["hccr-models"],
+    &["hccr-nn-train", "hccr-compress", "hccr-interchange", "hccr-evaluate"],
+    &["hccr-models", "hccr-report"],
     &["hccr-torch"],
-    &["hccr-reproduce", "hccr-benches", "hccr-tests", "another-engine", "another-pruning", "another-trainer"],
+    &[
+        "hccr-reproduce",
+        "hccr-gauge",
+        "hccr-benches",
+        "hccr-tests",
+        "another-engine",
+        "another-pruning",
+        "another-trainer",
+    ],
 ];
 
 fn root() -> PathBuf {
@@ -202,7 +210,7 @@ fn no_circle_of_files_goes_through_two_folders() {
 fn the_crates_depend_downwards() {
     let mut wrong = Vec::new();
     let within = |folder| std::fs::read_dir(root().join(folder)).unwrap().map(|entry| entry.unwrap().path());
-    let others = ["xtask", "reproduce", "tests", "benches"].map(|folder| root().join(folder));
+    let others = ["xtask", "reproduce", "gauge", "tests", "benches"].map(|folder| root().join(folder));
     for folder in within("crates").chain(within("examples")).chain(others) {
         let manifest = read_to_string(folder.join("Cargo.toml")).unwrap();
         let name = manifest.lines().find_map(|line| line.strip_prefix("name = ")).unwrap().trim_matches('"');

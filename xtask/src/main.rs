@@ -6,6 +6,7 @@
 mod bench;
 mod bench_peers;
 mod cores;
+mod evaluate;
 mod npm;
 mod optional;
 mod prepare;
@@ -45,6 +46,13 @@ enum Cli {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
+    /// Measure how well a model reads labelled files; takes the flags of the binary, see `cargo xtask evaluate --help`.
+    #[command(disable_help_flag = true)]
+    Evaluate {
+        /// Flags of the measuring binary.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
     /// Time the runtime's layers on every instruction set, after comparing the answers with plain loops. With the single word
     /// `size`: print the bytes of a recognizer's binary, and fail above 600,000 bytes without its model.
     Bench {
@@ -79,6 +87,7 @@ fn main() -> Result<()> {
         Cli::Test { fast } => test::run(root, fast),
         Cli::Reproduce { args } => reproduce::run(root, &args),
         Cli::Models { args } => reproduce::run(root, &[vec!["models".into()], args].concat()),
+        Cli::Evaluate { args } => evaluate::run(root, &args),
         Cli::Bench { networks } if networks == ["size"] => size::run(root),
         Cli::Bench { networks } => bench::run(root, &networks),
         Cli::Tune => tune::run(root),

@@ -1,7 +1,8 @@
-//! Labelled handwriting: real characters from GNT and POT files, synthetic ones from the handwriting simulator.
+//! Labelled handwriting: real characters from GNT, POT and picture files, synthetic ones from the handwriting simulator.
 //!
 //! - [`load_gnt`] and [`load_pot`] read the files of CASIA's data bases as an [`ImageSet`] and as an [`InkSet`]; [`gnt_archive`] and
 //!   [`pot_archive`] write such files.
+//! - [`load_pictures`] reads PNG, JPEG and BMP files, whose characters their names or folders tell.
 //! - [`simulate`] and [`simulate_ink`] write both from the stroke skeletons of [`strokes`], and a [`Simulator`] writes without end;
 //!   [`render`] draws a pen's [`Trajectory`] as an image.
 //! - [`gb2312`] numbers the characters.
@@ -10,10 +11,12 @@
 #![forbid(unsafe_code)]
 
 mod casia;
+mod distort;
 pub mod gb2312;
 mod gnt;
 mod image_set;
 mod ink_set;
+mod pictures;
 mod pot;
 pub mod render;
 mod simulator;
@@ -21,9 +24,11 @@ pub mod strokes;
 mod trajectory;
 
 pub use casia::{CasiaError, CasiaFilter, CasiaLimits, CasiaReason, OtherTags};
+pub use distort::{joined, shuffled};
 pub use gnt::{gnt_archive, load_gnt};
 pub use image_set::{IMAGE_SIZE, ImageSet};
 pub use ink_set::InkSet;
+pub use pictures::{PictureError, load_pictures};
 pub use pot::{load_pot, pot_archive};
 pub use simulator::{Simulator, SimulatorConfig, SimulatorError, Split, SplitSize, Writer, simulate, simulate_ink};
 pub use trajectory::{PenPoint, Trajectory};

@@ -6,15 +6,15 @@
 mod interpreter;
 mod products;
 
-use crate::measure::macs;
 use crate::report;
-use crate::report::machine::{Machine, Versions, commit};
 use crate::report::types::{Ladder, Ladders, Rung};
 use anyhow::{Result, ensure};
+use hccr_evaluate::macs;
 use hccr_models::ThesisForm;
 use hccr_models::offline::{quantized_for_noise, thesis_network};
 use hccr_models::online;
 use hccr_random::Rng;
+use hccr_report::machine::{Machine, Versions, commit};
 use hccr_runtime::ink::FEATURES;
 use hccr_runtime::{IsaKind, Model, ModelBuilder, Op, Plan, Session, Weight, WeightData};
 use interpreter::Interpreter;

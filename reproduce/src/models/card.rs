@@ -1,10 +1,10 @@
 //! The card of a shipped model, in Markdown: from the report of the run that made it, and from evaluations on real writing.
 
-use crate::report::number::{binary_bytes, duration, millions, ms, percent, thousands};
 use crate::report::stages;
-use crate::report::table::Table;
 use crate::report::types::{Report, Stage};
 use anyhow::{Context, Result};
+use hccr_report::number::{binary_bytes, duration, millions, ms, percent, thousands};
+use hccr_report::table::Table;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::path::{Path, PathBuf};

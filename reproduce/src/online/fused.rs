@@ -2,8 +2,7 @@
 
 use crate::report::types::{Fused, InkAccuracy};
 use anyhow::{Context, Result, ensure};
-use hccr_data::InkSet;
-use hccr_models::online::{joined, shuffled};
+use hccr_data::{InkSet, joined, shuffled};
 use hccr_runtime::image::{Image, PixelFormat};
 use hccr_runtime::ink::Ink;
 use hccr_runtime::{InkRecognizer, Recognizer, fuse};

@@ -1,26 +1,27 @@
 //! The thesis's released network: imported, measured on real characters, repacked into the project's own format,
 //! quantized.
 
-mod mistakes;
 mod repack;
 mod simulated;
 
-use crate::measure::{layers, macs, stage, time};
+use crate::measure::{layers, stage, time};
 use crate::progress::{bar, finish};
 use crate::report;
-use crate::report::machine::{Machine, Versions, commit};
-use crate::report::sheet::SheetItem;
 use crate::report::thesis::Thesis;
 use crate::report::types::{Config, Curves, Released, Report, Stage, Threads, WallTime};
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use hccr_data::{CasiaFilter, ImageSet, load_gnt};
+use hccr_evaluate::{Mistakes, WriterAccuracy, macs};
 use hccr_interchange::{onnx, safetensors, scut};
 use hccr_models::pipeline::quantized_for;
 use hccr_models::{Answer, answers};
+use hccr_nn_train::Evaluation;
+use hccr_report::machine::{Machine, Versions, commit};
+use hccr_report::sheet::SheetItem;
 use hccr_runtime::{Model, Plan};
-use mistakes::{Mistakes, confused_pairs, writers};
 use repack::Repacked;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -151,7 +152,9 @@ fn measure(args: &ReleasedArgs, file_bytes: usize, model: &Model, set: &ImageSet
     let thesis = Thesis::offline();
     let uncompressed = thesis.stages.iter().find_map(|s| s.bytes).map_or(f64::NAN, |figure| figure.value);
     let writers = writers(&answers, set);
-    let mistakes = confused_pairs(&answers, set);
+    let character = |class: usize| set.classes[class];
+    let read = answers.iter().zip(&set.labels).map(|(answer, &label)| [label.into(), answer.guess].map(character));
+    let mistakes = Mistakes::new(read.enumerate());
     let report = Report {
         pipeline: "released".into(),
         data: format!(
@@ -216,6 +219,22 @@ fn measured(
     finish(&bar, name, &format!("{:.2} % recognized, {seconds:.0} s", 100.0 * stage.top1));
     times.push(WallTime { stage: name.into(), seconds });
     Ok((stage, answers, plan))
+}
+
+/// Accuracy per writer, in the order of the writers.
+fn writers(answers: &[Answer], set: &ImageSet) -> Vec<WriterAccuracy> {
+    let mut counts: BTreeMap<u32, Evaluation> = BTreeMap::new();
+    for (answer, &writer) in answers.iter().zip(&set.writers) {
+        let count = counts.entry(writer).or_default();
+        *count = [*count, answer.count].into_iter().sum();
+    }
+    let row = |(writer, count): (u32, Evaluation)| WriterAccuracy {
+        writer: writer + 1,
+        test_samples: count.samples as u64,
+        top1: count.top1 as f64 / count.samples as f64,
+        top5: count.top5 as f64 / count.samples as f64,
+    };
+    counts.into_iter().map(row).collect()
 }
 
 /// Whether these cannot be the whole competition set.

@@ -1,8 +1,8 @@
 //! Two recognizers on one ink, alone and fused.
 
-use super::number::percent;
-use super::table::{Table, mean_and_range};
 use super::types::{Fused, InkAccuracy};
+use hccr_report::number::percent;
+use hccr_report::table::{Table, mean_and_range};
 
 type Recognizer = fn(&Fused) -> &InkAccuracy;
 type Kind = fn(&InkAccuracy) -> f64;

@@ -1,18 +1,17 @@
 //! The report as one HTML page that needs no other file, no network and no script.
 
-use super::chart::{Key, Plot};
-use super::markup::{capital, escape, figures_table, paragraph, section, table, text};
-use super::number::{self, NONE};
 use super::plots;
-use super::sheet::SheetItem;
 use super::stages::{self, Figures};
 use super::thesis::Figure;
 use super::types::{Fused, Ladder, Layer, PruningRun, Report};
 use super::{fused, ladder, released};
 use anyhow::Result;
 use hccr_compress::Block;
-
-const STYLE: &str = include_str!("style.css");
+use hccr_report::markup::{capital, escape, figures_table, paragraph, section, table, text};
+use hccr_report::number::{self, NONE};
+use hccr_report::page::{self, figures, samples};
+use hccr_report::reading;
+use hccr_report::sheet::SheetItem;
 
 /// The whole page.
 ///
@@ -20,8 +19,7 @@ const STYLE: &str = include_str!("style.css");
 /// Where a sample is not a 96 x 96 image, or a plot cannot be drawn.
 pub(crate) fn page(report: &Report, sheet: &[SheetItem]) -> Result<String> {
     let title = format!("{} pipeline, {} classes", capital(&report.pipeline), report.config.classes);
-    let mut body = format!("<header>\n<h1>{}</h1>\n<p>{}</p>\n</header>\n", escape(&title), escape(&report.data));
-    body += &cards(report);
+    let mut body = cards(report);
     body += &section("Stages", &stages(report));
     body += &section("Against the thesis", &against_thesis(report));
     if report.released.is_none() {
@@ -30,21 +28,20 @@ pub(crate) fn page(report: &Report, sheet: &[SheetItem]) -> Result<String> {
     body += &section("One ink, two recognizers", &report.fused.as_ref().map_or(String::new(), one_ink));
     body += &section("Ways of pruning, at their end", &pruning(&report.pruning_comparison));
     body += &section("Layers", &layers(&report.layers));
-    body += &section("Writers", &report.released.as_ref().map_or(String::new(), released::writers));
+    body += &section(
+        "Writers",
+        &report.released.as_ref().map_or(String::new(), |released| reading::writers(&released.writers)),
+    );
     body += &match &report.released {
-        Some(released) => section("Most confused pairs", &(released::confused_pairs(released) + &samples(sheet)?)),
+        Some(released) => {
+            section("Most confused pairs", &(reading::confused_pairs(&released.confused_pairs) + &samples(sheet)?))
+        }
         None => section("Samples", &samples(sheet)?),
     };
     body += &section("From naive loops to integers", &report.ladder.as_ref().map_or(String::new(), rungs));
     body += &section("What was run", &run(report));
     body += &section("How to read this", &caveats(report));
-    Ok(format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n\
-         <title>{}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n{body}</body>\n</html>\n",
-        escape(&title)
-    ))
+    Ok(page::page(&title, &report.data, &body))
 }
 
 /// Figures of the baseline and of the last stage.
@@ -79,11 +76,7 @@ fn cards(report: &Report) -> String {
         ),
         ("One character, one thread", ms(last.median_ms), time),
     ];
-    let cards = cards.map(|(label, value, detail)| {
-        let [label, value, detail] = [label, &value, &detail].map(escape);
-        format!("<div><p>{label}</p><strong>{value}</strong><p>{detail}</p></div>\n")
-    });
-    format!("<div class=\"cards\">\n{}</div>\n", cards.concat())
+    page::cards(cards)
 }
 
 fn stages(report: &Report) -> String {
@@ -135,27 +128,6 @@ fn against_thesis(report: &Report) -> String {
         row("ms a character, compressed", last.median_ms, end.ms, number::ms),
     ]);
     table(&["", "this run", "thesis", "thesis figure from"], rows) + &paragraph(&thesis.source)
-}
-
-fn figures(plots: &[Plot]) -> String {
-    if plots.is_empty() {
-        return String::new();
-    }
-    format!("<div class=\"plots\">\n{}</div>\n", plots.iter().map(figure).collect::<String>())
-}
-
-fn figure(plot: &Plot) -> String {
-    let keys = plot.legend.iter().map(|key| {
-        let Key { label, colour, mark } = key;
-        format!("<li><i class=\"{mark}\" style=\"color:{}\"></i>{}</li>", escape(colour), escape(label))
-    });
-    let keys = if plot.legend.len() > 1 { format!("<ul>{}</ul>\n", keys.collect::<String>()) } else { String::new() };
-    format!(
-        "<figure>\n<h3>{}</h3>\n<div class=\"wide\">{}</div>\n{keys}<figcaption>{}</figcaption>\n</figure>\n",
-        escape(&plot.title),
-        plot.svg.trim(),
-        escape(&plot.caption)
-    )
 }
 
 fn pruning(runs: &[PruningRun]) -> String {
@@ -224,35 +196,6 @@ fn layers(layers: &[Layer]) -> String {
     table(&head, rows) + &paragraph("The layers of the last stage; the file holds more than their bytes.")
 }
 
-fn samples(sheet: &[SheetItem]) -> Result<String> {
-    if sheet.is_empty() {
-        return Ok(String::new());
-    }
-    let mut html = String::from("<div class=\"sheet\">\n");
-    for item in sheet {
-        let [truth, guess] = [item.truth, item.guess].map(|c| escape(&c.to_string()));
-        let percent = format!("{:.0} %", 100.0 * item.probability);
-        let (class, verdict) = if item.truth == item.guess {
-            ("right", format!("<b lang=\"zh\">{truth}</b>"))
-        } else {
-            ("wrong", format!("<b lang=\"zh\">{truth}</b> read as <b lang=\"zh\">{guess}</b>"))
-        };
-        html += &format!(
-            "<div class=\"{class}\"><img src=\"{}\" alt=\"{truth}\" width=\"96\" height=\"96\"><p>{verdict} <small>{}</small></p></div>\n",
-            item.data_uri()?,
-            escape(&percent)
-        );
-    }
-    let wrong = sheet.iter().filter(|item| item.truth != item.guess).count();
-    html += "</div>\n";
-    html += &paragraph(&format!(
-        "Test images, each with the true character and the probability of what was recognized. \
-         {wrong} of these {} are wrong and marked.",
-        sheet.len()
-    ));
-    Ok(html)
-}
-
 fn rungs(climbed: &Ladder) -> String {
     format!("<p class=\"mark\">{}</p>\n", escape(&capital(&climbed.note)))
         + &figures_table(&ladder::table(climbed))
@@ -282,11 +225,7 @@ fn run(report: &Report) -> String {
         ("instruction set", report.isa.clone()),
         ("threads", format!("{threads}, {} for timing", report.threads.timing)),
     ];
-    let mut html = format!("<pre>{}</pre>\n<dl>\n", escape(&config.command));
-    for (name, value) in facts {
-        html += &format!("<dt>{}</dt><dd>{}</dd>\n", escape(name), escape(&value));
-    }
-    html += "</dl>\n";
+    let mut html = page::facts(&config.command, facts);
     if !report.times.is_empty() {
         let total = report.times.iter().map(|time| time.seconds).sum();
         let rows = report.times.iter().map(|time| ("", vec![time.stage.clone(), number::duration(time.seconds)]));
@@ -304,8 +243,7 @@ fn caveats(report: &Report) -> String {
         "The thesis's figures belong to its own data, classes, network and machine, named beside them: where a run \
          differs in these, compare ratios and drops, not absolute figures.",
     ];
-    let notes = fixed.iter().copied().chain(report.notes.iter().map(String::as_str));
-    format!("<ul>\n{}</ul>\n", notes.map(|note| format!("<li>{}</li>\n", escape(note))).collect::<String>())
+    page::notes(fixed.into_iter().chain(report.notes.iter().map(String::as_str)))
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! The ladder, which shows how much time each idea saves, as a table and as bars.
 
-use super::chart::{Key, Plot};
-use super::number;
-use super::table::Table;
 use super::types::{Ladder, Ladders, Rung};
 use anyhow::Result;
+use hccr_report::chart::{Key, Plot};
+use hccr_report::number;
+use hccr_report::table::Table;
 use std::path::Path;
 
 const WIDTH: f64 = 620.0;
@@ -72,7 +72,7 @@ pub(crate) fn plot(ladders: &[(&str, &Ladder)]) -> Plot {
 /// Where a file cannot be written.
 pub(crate) fn write(out: &Path, ladders: &Ladders) -> Result<()> {
     let json = serde_json::to_string_pretty(ladders)? + "\n";
-    super::write_files(out, [("ladder.json".into(), json), ("ladder.svg".into(), picture(ladders))])
+    hccr_report::write_files(out, [("ladder.json".into(), json), ("ladder.svg".into(), picture(ladders))])
 }
 
 /// Both ladders as Markdown.
@@ -124,7 +124,7 @@ fn bars(ladders: &[(&str, &Ladder)]) -> (String, f64) {
 }
 
 fn text([x, y]: [f64; 2], anchor: &str, style: &str, text: &str) -> String {
-    let text = super::markup::escape(text);
+    let text = hccr_report::markup::escape(text);
     format!("<text x=\"{x:.1}\" y=\"{y}\" text-anchor=\"{anchor}\"{style}>{text}</text>\n")
 }
 

@@ -1,32 +1,27 @@
 //! The report of a run: `report.json`, a self-contained `report.html`, the table on the terminal and the one in README.
 
 pub(crate) mod ladder;
-pub(crate) mod machine;
-pub(crate) mod number;
-pub(crate) mod sheet;
 pub(crate) mod stages;
-pub(crate) mod table;
 pub(crate) mod thesis;
 pub(crate) mod types;
 
-mod chart;
 mod fused;
 mod html;
-mod markup;
-mod picture;
 mod plots;
 mod released;
 #[cfg(test)]
 pub(crate) mod sample;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use hccr_report::sheet::SheetItem;
+use hccr_report::write_files;
 use std::path::Path;
 
 /// Writes `report.json`, `report.html` and the plots into the directory `out`, which is made where it is missing.
 ///
 /// # Errors
 /// Where a file cannot be written, a plot cannot be drawn, or a sample is not a 96 x 96 image.
-pub(crate) fn write(out: &Path, report: &types::Report, sheet: &[sheet::SheetItem]) -> Result<()> {
+pub(crate) fn write(out: &Path, report: &types::Report, sheet: &[SheetItem]) -> Result<()> {
     let mut files = vec![
         ("report.json".to_owned(), serde_json::to_string_pretty(report)? + "\n"),
         ("report.html".to_owned(), html::page(report, sheet)?),
@@ -35,18 +30,6 @@ pub(crate) fn write(out: &Path, report: &types::Report, sheet: &[sheet::SheetIte
     plots.extend(report.ladder.iter().map(|climbed| ladder::plot(&[("", climbed)])));
     files.extend(plots.iter().map(|plot| (format!("plots/{}.svg", plot.file_name()), plot.standalone())));
     write_files(out, files)
-}
-
-/// Writes files of these names and contents into the directory `out`, which is made where it is missing, with those below it.
-fn write_files(out: &Path, files: impl IntoIterator<Item = (String, String)>) -> Result<()> {
-    for (name, text) in files {
-        let path = out.join(name);
-        let directory = path.parent().unwrap_or(out);
-        std::fs::create_dir_all(directory)
-            .with_context(|| format!("cannot make the directory {}", directory.display()))?;
-        std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

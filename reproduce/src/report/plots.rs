@@ -1,9 +1,9 @@
 //! The report's plots.
 
-use super::chart::{Axis, Chart, Plot, Series, Style};
-use super::number;
 use super::types::{PruningRun, Report, TrainingPoint};
 use anyhow::Result;
+use hccr_report::chart::{Axis, Chart, Plot, Series, Style};
+use hccr_report::number;
 use std::collections::BTreeMap;
 
 /// A line with more points than this has them averaged in groups: a plot has no more pixels.
@@ -261,5 +261,37 @@ mod tests {
         let thinned = thin(points);
         assert_eq!((thinned.len(), thinned[0]), (334, (1.0, 2.0)));
         assert!(thin(Vec::new()).is_empty());
+    }
+
+    #[test]
+    fn a_legend_names_each_line_and_stays_on_the_picture() {
+        for plot in all(&sample::report()).unwrap() {
+            let svg = plot.standalone();
+            let names = plot.legend.iter().filter(|key| svg.contains(&format!(">{}</text>", key.label))).count();
+            assert_eq!(names, if plot.legend.len() > 1 { plot.legend.len() } else { 0 }, "{}", plot.title);
+            let (keys, [width, _]) = (svg.rsplit_once("<g ").unwrap().1, plot.size);
+            let places =
+                keys.lines().filter_map(|line| line.split_once("<text x=\"")?.1.split_once('"')?.0.parse().ok());
+            assert!(places.into_iter().all(|x: f64| x < width));
+        }
+    }
+
+    #[test]
+    fn readme_has_the_plots_of_the_committed_run() {
+        let report = sample::committed("docs/results/offline-default-seed1.json");
+        let report: Report = serde_json::from_str(&report).unwrap();
+        let readme = sample::committed("README.md");
+        let plots = all(&report).unwrap();
+        let shown = |name: &str| readme.contains(&format!("(docs/images/{name}.svg)"));
+        let shown: Vec<_> = plots.iter().filter(|plot| shown(&plot.file_name())).collect();
+        assert_eq!(shown.len(), 2, "README shows plots of the run");
+        for plot in shown {
+            let name = plot.file_name();
+            assert_eq!(
+                sample::committed(&format!("docs/images/{name}.svg")),
+                plot.standalone(),
+                "copy {name}.svg from the run's plots"
+            );
+        }
     }
 }

@@ -1,8 +1,8 @@
-//! What only the report of the thesis's released network shows: writers, confused pairs, and how its file fares.
+//! What only the report of the thesis's released network says.
 
-use super::markup::{paragraph, table};
-use super::number;
-use super::types::{ConfusedPair, Released};
+use super::types::Released;
+use hccr_evaluate::ConfusedPair;
+use hccr_report::number;
 
 /// A sentence on the repacked file.
 pub(super) fn repacked(released: &Released) -> String {
@@ -13,32 +13,6 @@ pub(super) fn repacked(released: &Released) -> String {
         number::thousands(released.identical_weights as f64),
         number::ms(released.load_ms),
     )
-}
-
-/// Accuracy per writer, as HTML.
-pub(super) fn writers(released: &Released) -> String {
-    let rows = released.writers.iter().map(|w| {
-        let samples = number::thousands(w.test_samples as f64);
-        ("", vec![w.writer.to_string(), samples, number::percent(w.top1), number::percent(w.top5)])
-    });
-    table(&["writer", "samples", "top-1 %", "top-5 %"], rows)
-        + &paragraph("A file counts as one writer; the numbers follow the order of the files.")
-}
-
-/// The most confused pairs, as HTML.
-pub(super) fn confused_pairs(released: &Released) -> String {
-    if released.confused_pairs.is_empty() {
-        return String::new();
-    }
-    let rows = released.confused_pairs.iter().map(|pair| {
-        let ConfusedPair { characters: [a, b], confused, test_samples } = pair;
-        let (wrong, of) = (confused.iter().sum::<u64>(), test_samples.iter().sum::<u64>());
-        let each = [format!("{a} as {b}"), format!("{b} as {a}")];
-        let each: Vec<_> =
-            each.iter().zip(confused).filter(|(_, n)| **n > 0).map(|(t, n)| format!("{t}: {n}")).collect();
-        ("", vec![format!("{a} {b}"), format!("{wrong} of {of}"), each.join(", ")])
-    });
-    table(&["pair", "confused", "read"], rows)
 }
 
 /// The lines below the stages on the terminal.

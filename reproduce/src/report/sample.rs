@@ -1,8 +1,9 @@
 //! A made-up report for tests, and committed ones.
 
-use super::machine::{Machine, Versions};
 use super::thesis::Thesis;
 use super::types::*;
+use hccr_evaluate::{ConfusedPair, WriterAccuracy};
+use hccr_report::machine::{Machine, Versions};
 
 /// A file of the repository, such as a report in `docs/results`.
 pub(crate) fn committed(path: &str) -> String {

@@ -1,11 +1,11 @@
 //! The stage table: on the terminal, in Markdown, and as cells for the HTML page.
 
-use super::number;
-use super::table::{Table, mean_and_range};
 use super::thesis::{Figure, ThesisStage};
 use super::types::{Config, Fused, Report, Stage};
 use super::{fused, ladder, released};
 use anyhow::{Result, ensure};
+use hccr_report::number;
+use hccr_report::table::{Table, mean_and_range};
 
 /// A row's figures; what is not known is `None`. Units as in [`Stage`].
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -210,9 +210,9 @@ fn with_thesis(reports: &[&Report]) -> Table {
 
 #[cfg(test)]
 mod tests {
-    use super::super::number::NONE;
     use super::super::sample;
     use super::*;
+    use hccr_report::number::NONE;
 
     #[test]
     fn markdown_of_one_report() {

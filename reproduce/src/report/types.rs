@@ -4,9 +4,10 @@
 //! fixed: committed reports are read by later versions. Accuracies go from 0 to 1, MACs and milliseconds are for one
 //! character (of the test set's mean length, where it is a pen trajectory), steps are mini-batches counted over the whole run.
 
-use super::machine::{Machine, Versions};
 use super::thesis::Thesis;
 use hccr_compress::Block;
+use hccr_evaluate::{ConfusedPair, WriterAccuracy};
+use hccr_report::machine::{Machine, Versions};
 use serde::{Deserialize, Serialize};
 
 /// Everything that one run measured.
@@ -255,27 +256,6 @@ pub(crate) struct Released {
     pub(crate) writers: Vec<WriterAccuracy>,
     /// Pairs that the repacked network confuses most, the worst first.
     pub(crate) confused_pairs: Vec<ConfusedPair>,
-}
-
-/// Accuracy on the characters of one writer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct WriterAccuracy {
-    /// Place of the writer's file among all files, from 1.
-    pub(crate) writer: u32,
-    pub(crate) test_samples: u64,
-    pub(crate) top1: f64,
-    pub(crate) top5: f64,
-}
-
-/// Two characters taken for each other.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct ConfusedPair {
-    /// In the order of the classes.
-    pub(crate) characters: [char; 2],
-    /// Samples of the first read as the second, and of the second read as the first.
-    pub(crate) confused: [u64; 2],
-    /// Samples of each.
-    pub(crate) test_samples: [u64; 2],
 }
 
 /// Top-1 accuracy of the two compressed recognizers on the same ink, alone and fused.

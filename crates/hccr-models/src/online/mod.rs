@@ -1,6 +1,5 @@
 //! Online recognition: pen trajectories of characters.
 
-mod distort;
 mod endless;
 mod lstm2;
 mod recipe;
@@ -8,7 +7,6 @@ mod sequences;
 mod shipped;
 mod thesis;
 
-pub use distort::{joined, shuffled};
 pub use endless::EndlessInks;
 pub use lstm2::lstm2;
 pub use recipe::OnlineRecipe;

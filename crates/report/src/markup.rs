@@ -1,10 +1,10 @@
 //! Pieces of HTML.
 
-use super::number::NONE;
-use super::table::Table;
+use crate::number::NONE;
+use crate::table::Table;
 
 /// Text that is safe as content and as a quoted attribute.
-pub(super) fn escape(text: &str) -> String {
+pub fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -20,13 +20,13 @@ pub(super) fn escape(text: &str) -> String {
 }
 
 /// The word with a capital letter.
-pub(super) fn capital(word: &str) -> String {
+pub fn capital(word: &str) -> String {
     let mut chars = word.chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
 /// A section with a heading; nothing where it has no content.
-pub(super) fn section(heading: &str, content: &str) -> String {
+pub fn section(heading: &str, content: &str) -> String {
     if content.is_empty() {
         return String::new();
     }
@@ -34,12 +34,12 @@ pub(super) fn section(heading: &str, content: &str) -> String {
 }
 
 /// A paragraph of text.
-pub(super) fn paragraph(text: &str) -> String {
+pub fn paragraph(text: &str) -> String {
     format!("<p>{}</p>\n", escape(text))
 }
 
 /// A table whose first column names the rows; the class of a row may be empty.
-pub(super) fn table<'a>(head: &[&str], rows: impl IntoIterator<Item = (&'a str, Vec<String>)>) -> String {
+pub fn table<'a>(head: &[&str], rows: impl IntoIterator<Item = (&'a str, Vec<String>)>) -> String {
     let cells = |tag: &str, cells: &[String]| -> String {
         cells.iter().map(|cell| format!("<{tag}>{}</{tag}>", escape(cell))).collect()
     };
@@ -52,7 +52,7 @@ pub(super) fn table<'a>(head: &[&str], rows: impl IntoIterator<Item = (&'a str, 
 }
 
 /// The rows of `table_`, those of the thesis marked.
-pub(super) fn figures_table(table_: &Table) -> String {
+pub fn figures_table(table_: &Table) -> String {
     let head: Vec<&str> = std::iter::once("").chain(table_.head.iter().copied()).collect();
     let rows = table_.rows.iter().map(|(name, cells)| {
         let class = if name.starts_with("thesis") { "thesis" } else { "" };
@@ -62,6 +62,6 @@ pub(super) fn figures_table(table_: &Table) -> String {
 }
 
 /// A figure as text, if there is one.
-pub(super) fn text(value: Option<f64>, text: fn(f64) -> String) -> String {
+pub fn text(value: Option<f64>, text: fn(f64) -> String) -> String {
     value.filter(|v| v.is_finite()).map_or(NONE.into(), text)
 }

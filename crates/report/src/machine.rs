@@ -8,26 +8,29 @@ const UNKNOWN: &str = "unknown";
 
 /// The machine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Machine {
+pub struct Machine {
     /// Name of the CPU's model.
-    pub(crate) cpu: String,
-    pub(crate) logical_cores: usize,
+    pub cpu: String,
+    /// Cores as the system counts them.
+    pub logical_cores: usize,
     /// Installed memory; `None` where the system does not say.
-    pub(crate) memory_bytes: Option<u64>,
-    pub(crate) os: String,
+    pub memory_bytes: Option<u64>,
+    /// The system and the architecture.
+    pub os: String,
 }
 
 /// The software.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Versions {
-    pub(crate) rustc: String,
+pub struct Versions {
+    /// What the compiler says of itself.
+    pub rustc: String,
     /// Version of this workspace.
-    pub(crate) hccr: String,
+    pub hccr: String,
 }
 
 impl Machine {
     /// This machine, as far as the system describes it.
-    pub(crate) fn detect() -> Self {
+    pub fn detect() -> Self {
         let read = |path| fs::read_to_string(path).unwrap_or_default();
         let system = [std::env::consts::OS, std::env::consts::ARCH].join(" ");
         let distribution =
@@ -43,7 +46,7 @@ impl Machine {
 
 impl Versions {
     /// The compiler found now, and this workspace.
-    pub(crate) fn detect() -> Self {
+    pub fn detect() -> Self {
         Self {
             rustc: output("rustc", &["--version"]).unwrap_or(UNKNOWN.into()),
             hccr: env!("CARGO_PKG_VERSION").into(),
@@ -52,7 +55,7 @@ impl Versions {
 }
 
 /// Short hash of the checkout's commit, `-dirty` where a tracked file differs, `unknown` outside a checkout.
-pub(crate) fn commit() -> String {
+pub fn commit() -> String {
     let git = |args: &[&str]| output("git", &[&["-C", env!("CARGO_MANIFEST_DIR")], args].concat());
     let Some(hash) = git(&["rev-parse", "--short", "HEAD"]) else { return UNKNOWN.into() };
     match git(&["status", "--porcelain", "--untracked-files=no"]) {

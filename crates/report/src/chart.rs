@@ -3,16 +3,16 @@
 //! Colours that must follow the page's light or dark mode are the fixed values [`INK`] and [`GRID`]: the page's style
 //! sheet replaces them. The background is transparent. Legends belong to the page, where they wrap on a narrow screen.
 
-use super::number;
+use crate::number;
 use anyhow::Result;
 use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint};
 use plotters::prelude::*;
 use std::ops::Range;
 
 /// Text and axes.
-pub(crate) const INK: RGBColor = RGBColor(0x4a, 0x51, 0x5c);
+pub const INK: RGBColor = RGBColor(0x4a, 0x51, 0x5c);
 /// Grid lines.
-pub(crate) const GRID: RGBColor = RGBColor(0xdd, 0xe1, 0xe6);
+pub const GRID: RGBColor = RGBColor(0xdd, 0xe1, 0xe6);
 
 /// Series colours, legible on white and on black alike.
 const PALETTE: [RGBColor; 10] = [
@@ -39,58 +39,71 @@ const FONT: (&str, i32) = ("sans-serif", 16);
 
 /// A finished chart.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Plot {
-    pub(crate) title: String,
-    pub(crate) caption: String,
-    pub(crate) svg: String,
+pub struct Plot {
+    /// Stands above the plot.
+    pub title: String,
+    /// Stands below the plot.
+    pub caption: String,
+    /// The picture alone.
+    pub svg: String,
     /// Width and height.
-    pub(crate) size: [f64; 2],
-    pub(crate) legend: Vec<Key>,
+    pub size: [f64; 2],
+    /// Its series.
+    pub legend: Vec<Key>,
 }
 
 /// An entry of a legend.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Key {
-    pub(crate) label: String,
+pub struct Key {
+    /// The name of the series.
+    pub label: String,
     /// As `#rrggbb`.
-    pub(crate) colour: String,
+    pub colour: String,
     /// `line`, `dashed` or `dot`.
-    pub(crate) mark: &'static str,
+    pub mark: &'static str,
 }
 
 /// How a series is drawn.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Style {
+pub struct Style {
     /// Index into the palette, which repeats.
-    pub(crate) colour: usize,
-    pub(crate) dashed: bool,
-    pub(crate) bold: bool,
+    pub colour: usize,
+    /// Draws the line in dashes.
+    pub dashed: bool,
+    /// Draws the line twice as wide.
+    pub bold: bool,
     /// Draws a dot of this radius, in pixels, at each point.
-    pub(crate) dot: Option<i32>,
+    pub dot: Option<i32>,
 }
 
 /// Points joined by a line.
 #[derive(Clone, Debug)]
-pub(crate) struct Series {
+pub struct Series {
     /// Name in the legend; without one the series is not listed.
-    pub(crate) label: Option<String>,
-    pub(crate) style: Style,
-    pub(crate) points: Vec<(f64, f64)>,
+    pub label: Option<String>,
+    /// How it is drawn.
+    pub style: Style,
+    /// Those that have no place on an axis are left out.
+    pub points: Vec<(f64, f64)>,
 }
 
 /// A label with its unit, a scale, and how its numbers read.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Axis {
-    pub(crate) label: &'static str,
-    pub(crate) log: bool,
-    pub(crate) text: fn(f64) -> String,
+pub struct Axis {
+    /// Stands beside the axis.
+    pub label: &'static str,
+    /// Whether the scale is logarithmic.
+    pub log: bool,
+    /// A number as text.
+    pub text: fn(f64) -> String,
 }
 
 impl Axis {
-    pub(crate) const STEPS: Self = Self { label: "step (mini-batches)", log: false, text: number::thousands };
+    /// An axis of training steps.
+    pub const STEPS: Self = Self { label: "step (mini-batches)", log: false, text: number::thousands };
 
     /// An axis of shares, shown in percent.
-    pub(crate) const fn percent(label: &'static str) -> Self {
+    pub const fn percent(label: &'static str) -> Self {
         Self { label, log: false, text: |share| format!("{}", (1e5 * share).round() / 1e3) }
     }
 
@@ -159,14 +172,19 @@ impl Ranged for Scale {
 
 /// A chart to draw.
 #[derive(Clone, Debug)]
-pub(crate) struct Chart {
-    pub(crate) title: &'static str,
-    pub(crate) caption: String,
-    pub(crate) x: Axis,
-    pub(crate) y: Axis,
-    pub(crate) series: Vec<Series>,
+pub struct Chart {
+    /// Stands above the plot.
+    pub title: &'static str,
+    /// Stands below the plot.
+    pub caption: String,
+    /// The axis below.
+    pub x: Axis,
+    /// The axis at the left.
+    pub y: Axis,
+    /// Later ones are drawn over earlier ones.
+    pub series: Vec<Series>,
     /// Named vertical lines.
-    pub(crate) boundaries: Vec<(f64, String)>,
+    pub boundaries: Vec<(f64, String)>,
 }
 
 impl Chart {
@@ -174,7 +192,7 @@ impl Chart {
     ///
     /// # Errors
     /// Where the drawing library fails.
-    pub(crate) fn draw(&self) -> Result<Option<Plot>> {
+    pub fn draw(&self) -> Result<Option<Plot>> {
         let places: Vec<Vec<(f64, f64)>> = self.series.iter().map(|series| self.places(&series.points)).collect();
         let all = || places.iter().flatten();
         if all().next().is_none() {

@@ -1,10 +1,10 @@
 //! Numbers as text.
 
 /// Stands where there is no figure.
-pub(crate) const NONE: &str = "–";
+pub const NONE: &str = "–";
 
 /// With a comma between thousands, without decimals.
-pub(crate) fn thousands(n: f64) -> String {
+pub fn thousands(n: f64) -> String {
     let digits = format!("{:.0}", n.abs());
     let mut text = String::from(if n <= -0.5 { "-" } else { "" });
     for (i, digit) in digits.chars().enumerate() {
@@ -17,23 +17,23 @@ pub(crate) fn thousands(n: f64) -> String {
 }
 
 /// In millions.
-pub(crate) fn millions(n: f64) -> String {
+pub fn millions(n: f64) -> String {
     format!("{:.2}", n / 1e6)
 }
 
 /// A share as a percentage, without the sign.
-pub(crate) fn percent(share: f64) -> String {
+pub fn percent(share: f64) -> String {
     format!("{:.2}", 100.0 * share)
 }
 
 /// Percentage points.
-pub(crate) fn points(points: f64) -> String {
+pub fn points(points: f64) -> String {
     // Adding zero turns -0.00 into 0.00.
     format!("{:.2}", (points * 100.0).round() / 100.0 + 0.0)
 }
 
 /// Milliseconds, with more decimals the shorter they are.
-pub(crate) fn ms(ms: f64) -> String {
+pub fn ms(ms: f64) -> String {
     let decimals = if ms < 1.0 {
         3
     } else if ms < 100.0 {
@@ -45,12 +45,12 @@ pub(crate) fn ms(ms: f64) -> String {
 }
 
 /// A factor.
-pub(crate) fn times(factor: f64) -> String {
+pub fn times(factor: f64) -> String {
     format!("{factor:.1}×")
 }
 
 /// Bytes in the binary unit that suits them.
-pub(crate) fn binary_bytes(bytes: f64) -> String {
+pub fn binary_bytes(bytes: f64) -> String {
     let units = ["B", "KiB", "MiB", "GiB"];
     let unit = (1..units.len()).rev().find(|&u| bytes >= 1024f64.powi(u as i32)).unwrap_or(0);
     let decimals = if unit == 0 { 0 } else { 2 };
@@ -58,14 +58,14 @@ pub(crate) fn binary_bytes(bytes: f64) -> String {
 }
 
 /// Bytes in the decimal unit that suits them, rounded for an axis.
-pub(crate) fn decimal_bytes(bytes: f64) -> String {
+pub fn decimal_bytes(bytes: f64) -> String {
     let (unit, size) =
         [("GB", 1e9), ("MB", 1e6), ("kB", 1e3)].into_iter().find(|(_, size)| bytes >= *size).unwrap_or(("B", 1.0));
     format!("{} {unit}", (100.0 * bytes / size).round() / 100.0)
 }
 
 /// Seconds as minutes and seconds.
-pub(crate) fn duration(seconds: f64) -> String {
+pub fn duration(seconds: f64) -> String {
     let whole = seconds.round().max(0.0) as u64;
     match (whole / 60, whole % 60) {
         (0, _) => format!("{seconds:.1} s"),

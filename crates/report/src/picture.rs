@@ -1,7 +1,7 @@
 //! Plots as files of their own, for documents other than the report's page.
 
-use super::chart::{Key, Plot};
-use super::markup::escape;
+use crate::chart::{Key, Plot};
+use crate::markup::escape;
 
 /// Height of a line of the legend, and what a letter takes of its width.
 const LINE: f64 = 22.0;
@@ -13,13 +13,13 @@ const MARK: f64 = 26.0;
 
 impl Plot {
     /// The name of its file, without an ending.
-    pub(crate) fn file_name(&self) -> String {
+    pub fn file_name(&self) -> String {
         let words = self.title.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
         words.map(str::to_lowercase).collect::<Vec<_>>().join("-")
     }
 
     /// The plot on white, with its legend below, in SVG.
-    pub(crate) fn standalone(&self) -> String {
+    pub fn standalone(&self) -> String {
         let [width, height] = self.size;
         let mut keys = String::new();
         let (mut x, mut y) = (MARGIN, height + 0.7 * LINE);
@@ -51,41 +51,4 @@ fn mark(Key { label, colour, mark }: &Key, [x, y]: [f64; 2]) -> String {
         }
     };
     format!("{sign}<text x=\"{:.1}\" y=\"{:.1}\">{}</text>\n", x + MARK, y + 5.0, escape(label))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::{plots, sample, types::Report};
-
-    #[test]
-    fn a_legend_names_each_line_and_stays_on_the_picture() {
-        for plot in plots::all(&sample::report()).unwrap() {
-            let svg = plot.standalone();
-            let names = plot.legend.iter().filter(|key| svg.contains(&format!(">{}</text>", key.label))).count();
-            assert_eq!(names, if plot.legend.len() > 1 { plot.legend.len() } else { 0 }, "{}", plot.title);
-            let (keys, [width, _]) = (svg.rsplit_once("<g ").unwrap().1, plot.size);
-            let places =
-                keys.lines().filter_map(|line| line.split_once("<text x=\"")?.1.split_once('"')?.0.parse().ok());
-            assert!(places.into_iter().all(|x: f64| x < width));
-        }
-    }
-
-    #[test]
-    fn readme_has_the_plots_of_the_committed_run() {
-        let report = sample::committed("docs/results/offline-default-seed1.json");
-        let report: Report = serde_json::from_str(&report).unwrap();
-        let readme = sample::committed("README.md");
-        let plots = plots::all(&report).unwrap();
-        let shown = |name: &str| readme.contains(&format!("(docs/images/{name}.svg)"));
-        let shown: Vec<_> = plots.iter().filter(|plot| shown(&plot.file_name())).collect();
-        assert_eq!(shown.len(), 2, "README shows plots of the run");
-        for plot in shown {
-            let name = plot.file_name();
-            assert_eq!(
-                sample::committed(&format!("docs/images/{name}.svg")),
-                plot.standalone(),
-                "copy {name}.svg from the run's plots"
-            );
-        }
-    }
 }

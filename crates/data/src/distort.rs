@@ -1,6 +1,6 @@
 //! Inks written in another way: what an online network must not depend on, and what it must bear.
 
-use hccr_data::InkSet;
+use crate::InkSet;
 use hccr_random::Rng;
 
 /// The same inks with the strokes of each in a random order.

@@ -1,18 +1,19 @@
 //! A table as text: aligned on the terminal, or in Markdown.
 
-use super::number::NONE;
+use crate::number::NONE;
 
 /// A table as text: a name and cells in each row.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Table {
+pub struct Table {
     /// Heads of the columns, without that of the names.
-    pub(crate) head: Vec<&'static str>,
-    pub(crate) rows: Vec<(String, Vec<String>)>,
+    pub head: Vec<&'static str>,
+    /// A name, and a cell per column.
+    pub rows: Vec<(String, Vec<String>)>,
 }
 
 impl Table {
     /// Removes the columns for which no row has a figure.
-    pub(crate) fn drop_empty_columns(&mut self) {
+    pub fn drop_empty_columns(&mut self) {
         let keep: Vec<bool> =
             (0..self.head.len()).map(|c| self.rows.iter().any(|(_, cells)| cells[c] != NONE)).collect();
         let retain = |c: &mut usize| {
@@ -28,7 +29,7 @@ impl Table {
     }
 
     /// Aligned columns, the heads over two lines: word and unit.
-    pub(crate) fn terminal(&self) -> String {
+    pub fn terminal(&self) -> String {
         let heads: Vec<_> = self.head.iter().map(|head| head.split_once(' ').unwrap_or(("", head))).collect();
         let line = |name: &str, cells: Vec<String>| [vec![name.to_string()], cells].concat();
         let mut lines = vec![
@@ -54,7 +55,7 @@ impl Table {
     }
 
     /// With `corner` above the names.
-    pub(crate) fn markdown(&self, corner: &str) -> String {
+    pub fn markdown(&self, corner: &str) -> String {
         let space = if corner.is_empty() { "" } else { " " };
         let head = self.head.join(" | ");
         let mut text = format!("|{space}{corner} | {head} |\n|---{}|\n", "|---:".repeat(self.head.len()));
@@ -66,7 +67,7 @@ impl Table {
 }
 
 /// The mean, and in brackets the lowest and the highest value where they read differently.
-pub(crate) fn mean_and_range(values: &[f64], text: fn(f64) -> String) -> String {
+pub fn mean_and_range(values: &[f64], text: fn(f64) -> String) -> String {
     if values.is_empty() {
         return NONE.into();
     }

@@ -8,13 +8,15 @@ const SIDE: usize = 96;
 
 /// One test sample and the network's answer.
 #[derive(Clone, Debug)]
-pub(crate) struct SheetItem {
+pub struct SheetItem {
     /// 96 x 96 grey values, row-major, ink bright on 0.
-    pub(crate) image: Vec<u8>,
-    pub(crate) truth: char,
-    pub(crate) guess: char,
+    pub image: Vec<u8>,
+    /// The character.
+    pub truth: char,
+    /// What was recognized.
+    pub guess: char,
     /// Probability of the guess, 0 to 1.
-    pub(crate) probability: f32,
+    pub probability: f32,
 }
 
 impl SheetItem {
@@ -22,7 +24,7 @@ impl SheetItem {
     ///
     /// # Errors
     /// Where the image has another size.
-    pub(crate) fn data_uri(&self) -> Result<String> {
+    pub fn data_uri(&self) -> Result<String> {
         let paper: Vec<u8> = self.image.iter().map(|ink| 255 - ink).collect();
         anyhow::ensure!(paper.len() == SIDE * SIDE, "a sample of {} bytes is not {SIDE} x {SIDE}", paper.len());
         let mut png = Vec::new();
