@@ -7,7 +7,11 @@
 //! to 0, 0), on a grid of 1024 with y upwards and the baseline's bottom at -124. Numbers are varints (seven bits per byte,
 //! lowest first), differences of coordinates zigzag varints. Only a difference of code points may be 0, and only the first.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::BTreeMap,
+    fmt, fs, io,
+    path::{Path, PathBuf},
+};
 
 const MAGIC: &[u8; 8] = b"HCCRSTRK";
 const VERSION: u32 = 2;
@@ -56,6 +60,40 @@ impl fmt::Display for StrokesError {
 
 impl std::error::Error for StrokesError {}
 
+/// A file or folder of skeletons that cannot be read.
+#[derive(Debug)]
+pub struct OpenError {
+    /// The file or folder.
+    pub path: PathBuf,
+    /// Why.
+    pub reason: OpenReason,
+}
+
+/// What is wrong with a file or folder of skeletons.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum OpenReason {
+    /// The system does not give its content.
+    Io(io::Error),
+    /// It is not a stroke file as it should be.
+    Strokes(StrokesError),
+    /// The folder has no file whose name ends in `.bin`.
+    Empty,
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.path.display())?;
+        match &self.reason {
+            OpenReason::Io(error) => error.fmt(f),
+            OpenReason::Strokes(error) => error.fmt(f),
+            OpenReason::Empty => write!(f, "no stroke file here: their names end in .bin"),
+        }
+    }
+}
+
+impl std::error::Error for OpenError {}
+
 /// The skeletons of the characters of one source: of each character its strokes, in writing order.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Skeletons {
@@ -97,6 +135,35 @@ impl Skeletons {
             last = Some(c);
         }
         if reader.at == end { Ok(Self { strokes }) } else { Err(StrokesError::Invalid { offset: reader.at }) }
+    }
+
+    /// Reads the stroke file at `path`.
+    ///
+    /// # Errors
+    /// [`OpenError`] where there is none.
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        let wrong = |reason| OpenError { path: path.into(), reason };
+        let bytes = fs::read(path).map_err(|error| wrong(OpenReason::Io(error)))?;
+        Self::parse(&bytes).map_err(|error| wrong(OpenReason::Strokes(error)))
+    }
+
+    /// Reads all stroke files of a folder, such as `datasets/skeletons`: by their names without `.bin`, in alphabetical order.
+    ///
+    /// # Errors
+    /// [`OpenError`] where one of them cannot be read, or there is none.
+    pub fn open_all(folder: &Path) -> Result<BTreeMap<String, Self>, OpenError> {
+        let wrong = |reason| OpenError { path: folder.into(), reason };
+        let io = |error| wrong(OpenReason::Io(error));
+        let mut all = BTreeMap::new();
+        for entry in fs::read_dir(folder).map_err(io)? {
+            let path = entry.map_err(io)?.path();
+            if path.extension().is_some_and(|extension| extension == "bin")
+                && let Some(name) = path.file_stem()
+            {
+                all.insert(name.to_string_lossy().into_owned(), Self::open(&path)?);
+            }
+        }
+        if all.is_empty() { Err(wrong(OpenReason::Empty)) } else { Ok(all) }
     }
 
     /// The strokes of a character, at least one; `None` where this source does not have it.
@@ -227,6 +294,22 @@ mod tests {
         refused(2, &[9, 1, 1, 2, 4, 0, 1, 1, 2, 4], 21, "a character twice");
         refused(1, &[0x80, 0xB0, 3, 1, 1, 2, 4], 16, "a surrogate");
         refused(1, &[0xFF, 0xFF, 0x7F, 1, 1, 2, 4], 16, "past the last code point");
+    }
+
+    #[test]
+    fn says_which_file_cannot_be_read() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let error = Skeletons::open_all(folder.path()).expect_err("nothing there");
+        assert!(matches!(error.reason, OpenReason::Empty));
+        fs::write(folder.path().join("a.bin"), file(1, &[9, 1, 1, 2, 4])).expect("writes");
+        assert_eq!(Skeletons::open_all(folder.path()).expect("one file").keys().collect::<Vec<_>>(), ["a"]);
+        fs::write(folder.path().join("b.bin"), "no").expect("writes");
+        let error = Skeletons::open_all(folder.path()).expect_err("a wrong file");
+        assert!(
+            error.path.ends_with("b.bin") && matches!(error.reason, OpenReason::Strokes(StrokesError::Header)),
+            "{error}"
+        );
+        assert!(matches!(Skeletons::open(&folder.path().join("c")).expect_err("no file").reason, OpenReason::Io(_)));
     }
 
     proptest! {
