@@ -70,7 +70,7 @@ impl Shipping {
         self.characters.iter().copied().take(if self.smoke { 10 } else { usize::MAX }).collect()
     }
 
-    /// Who writes: without end for training; about 8,000 samples for development, and 40,000 to test on.
+    /// Who writes: without end for training; about 7,500 samples for development, and 37,500 to test on.
     pub(crate) fn simulator(&self) -> SimulatorConfig {
         let classes = self.classes();
         let size = |samples: usize| {
@@ -78,7 +78,7 @@ impl Shipping {
             SplitSize { writers: 400, samples_per_class: samples.div_ceil(classes.len()) as u32 }
         };
         let train = SplitSize { writers: 1 << 24, samples_per_class: 0 };
-        SimulatorConfig { train, dev: size(8_000), test: size(40_000), seed: self.seed, classes }
+        SimulatorConfig { train, dev: size(7_500), test: size(37_500), seed: self.seed, classes }
     }
 
     /// How a learning rate that suits mini-batches of 128 samples grows with their size.

@@ -48,7 +48,7 @@ impl Reproduction for OnlineModel<'_> {
     }
 
     fn stages(&self) -> Stages<Clipped<Adam>> {
-        self.recipe.stages()
+        self.recipe.shipped_stages()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::OfflineRecipe;
 use crate::pipeline::{
-    Baseline, Expansion, GraphOptimization, Integers, Pruning, Reduction, Redundancy, Sharing, Stages,
+    Baseline, Calibration, Expansion, GraphOptimization, Integers, Pruning, Reduction, Redundancy, Sharing, Stages,
 };
 use crate::recipe::Recipe;
 use crate::shipped::Shipping;
@@ -58,6 +58,7 @@ impl OfflineRecipe {
             Box::new(Sharing::new(*convolution, *matrix, sharing.clone())),
             Box::new(GraphOptimization::default()),
             Box::new(Integers::new(seed)),
+            Box::new(Calibration::default()),
         ]
     }
 }

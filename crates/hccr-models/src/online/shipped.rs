@@ -1,7 +1,7 @@
 //! The recipe of the shipped online models.
 
 use super::{Augmentation, OnlineRecipe};
-use crate::pipeline::Reduction;
+use crate::pipeline::{Calibration, Reduction, Stages};
 use crate::recipe::Recipe;
 use crate::shipped::Shipping;
 use hccr_compress::{Block, CraConfig, MatrixRanks, SvdConfig};
@@ -41,5 +41,12 @@ impl OnlineRecipe {
             optimizer: Clipped { optimizer: Adam::default(), max_norm: 1.0 },
             svd: SvdConfig { ranks: MatrixRanks::PerLayer(ranks), phase: shipping.phase(3e6, 0.3 * peak, 0.01, 3) },
         }
+    }
+
+    /// The stages of a shipped model, in order.
+    pub fn shipped_stages(&self) -> Stages<Clipped<Adam>> {
+        let mut stages = self.stages();
+        stages.push(Box::new(Calibration::default()));
+        stages
     }
 }

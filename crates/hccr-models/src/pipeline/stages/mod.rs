@@ -1,6 +1,7 @@
 //! The stages, one per file.
 
 mod baseline;
+mod calibration;
 mod comparison;
 mod decomposition;
 mod expansion;
@@ -11,6 +12,7 @@ mod redundancy;
 mod sharing;
 
 pub use baseline::Baseline;
+pub use calibration::Calibration;
 pub use comparison::{Comparison, Thresholds};
 pub use decomposition::Decomposition;
 pub use expansion::Expansion;
