@@ -26,7 +26,7 @@ struct Args {
     /// The file of an online model: both read each ink, and their answers are fused
     #[arg(long, value_name = "FILE", requires = "pot")]
     ink_model: Option<PathBuf>,
-    /// Share of the offline model in the fused answer, 0 to 1 [default: 0.5]
+    /// Share of the offline model in the fused answer, 0 to 1 [default: what the online model's file names, or 0.5]
     #[arg(long, requires = "ink_model")]
     weight: Option<f32>,
     /// GNT files, folders or zip archives of them; a file counts as one writer

@@ -39,7 +39,7 @@ pub(crate) fn measure(args: &Args, samples: &Samples) -> Result<Measured> {
                 ModelFile::new(&args.model, &model, bytes, macs(&model, 1.0)),
                 ModelFile::new(path, &online, online_bytes, macs(&online, steps)),
             ];
-            let weight = args.weight.unwrap_or(0.5);
+            let weight = args.weight.or(online.fusion_weight()).unwrap_or(FusedRecognizer::DEFAULT_WEIGHT);
             let online = InkRecognizer::new(online).with_context(|| unfit(path))?;
             let offline = Recognizer::new(model).with_context(|| unfit(&args.model))?;
             let fused = FusedRecognizer::new(online, offline, weight).context("the models cannot be fused")?;

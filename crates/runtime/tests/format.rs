@@ -41,6 +41,7 @@ fn files() -> [Vec<u8>; 2] {
     let [images, sequences] = models();
     let mut calibrated = images.edit();
     calibrated.set_temperature(Some(0.75));
+    calibrated.set_fusion_weight(Some(0.25));
     [calibrated.finish().unwrap(), sequences].map(|model| model.to_bytes())
 }
 
@@ -168,8 +169,32 @@ fn a_temperature_is_an_optional_section_at_the_end() {
             let error = altered([1, a, b, c, d]).unwrap_err();
             assert!(matches!(&error, FormatError::InvalidModel(e) if e.place == "temperature"), "{error:?}");
         }
-        assert!(matches!(altered([2, 0, 0, 0xC0, 0x3F]), Err(FormatError::Corrupt { .. })), "another section");
+        assert!(matches!(altered([3, 0, 0, 0xC0, 0x3F]), Err(FormatError::Corrupt { .. })), "another section");
         assert!(matches!(altered([0, 0, 0, 0xC0, 0x3F]), Err(FormatError::Corrupt { .. })), "no zeros");
+    }
+}
+
+#[test]
+fn a_fusion_weight_is_the_section_behind_the_temperature() {
+    for (model, temperature) in models().into_iter().flat_map(|model| [(model.clone(), None), (model, Some(1.5))]) {
+        let mut fused = model.edit();
+        fused.set_temperature(temperature);
+        fused.set_fusion_weight(Some(0.25));
+        let fused = fused.finish().unwrap();
+        let file = fused.to_bytes();
+        let read = Model::from_bytes(&file).unwrap();
+        assert_eq!((read.temperature(), read.fusion_weight()), (temperature, Some(0.25)));
+        assert_eq!(read, fused);
+        let at = file.windows(5).rposition(|section| section == [2, 0, 0, 0x80, 0x3E]).unwrap();
+        let altered = |bytes: [u8; 5]| read_hostile(&sealed([&file[..at], &bytes, &file[at + 5..]].concat()));
+        for weight in [-0.1f32, 1.5, f32::NAN, f32::INFINITY] {
+            let [a, b, c, d] = weight.to_le_bytes();
+            let error = altered([2, a, b, c, d]).unwrap_err();
+            assert!(matches!(&error, FormatError::InvalidModel(e) if e.place == "fusion weight"), "{error:?}");
+        }
+        // A temperature comes before it, and once.
+        let second = altered([1, 0, 0, 0x80, 0x3E]);
+        assert_eq!(matches!(second, Err(FormatError::Corrupt { .. })), temperature.is_some(), "{second:?}");
     }
 }
 

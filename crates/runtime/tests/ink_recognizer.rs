@@ -258,6 +258,22 @@ fn fusing_weighs_two_answers() {
 }
 
 #[test]
+fn the_weight_of_a_fusion_is_in_the_online_file() {
+    let offline = offline_model();
+    let ink = in_box(&ink(5, 6), None);
+    for weight in [None, Some(0.0), Some(0.3), Some(1.0)] {
+        let mut online = online_model().edit();
+        online.set_fusion_weight(weight);
+        let online = online.finish().unwrap();
+        let mut fused = FusedRecognizer::from_bytes(&online.to_bytes(), &offline.to_bytes()).unwrap();
+        let share = weight.unwrap_or(FusedRecognizer::DEFAULT_WEIGHT);
+        let mut wanted = FusedRecognizer::new(recognizer(), Recognizer::new(offline.clone()).unwrap(), share).unwrap();
+        assert_eq!(fused.probabilities(&ink).unwrap(), wanted.probabilities(&ink).unwrap());
+    }
+    assert!(matches!(FusedRecognizer::from_bytes(b"PNG", b"PNG"), Err(RecognizerError::Format(_))));
+}
+
+#[test]
 fn restricted_recognizers_agree_whatever_they_read() {
     let (online, offline) = (recognizer(), Recognizer::new(offline_model()).unwrap());
     let mut fused = FusedRecognizer::new(online.clone(), offline, 0.4).unwrap();

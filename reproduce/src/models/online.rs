@@ -74,6 +74,9 @@ pub(super) fn make(job: &Job<'_>, interrupt: &Interrupt) -> Result<()> {
     };
     let mut results = pipeline::collect(&model, config, Thesis::online(), &data, data_seconds, &finished)?;
     results.report.fused = fused_with_offline(job, results.last_model(), &data)?;
+    if let Some(weight) = results.report.fused.as_ref().map(|fused| fused.weight) {
+        results.edit_last_model(|model| model.set_fusion_weight(Some(weight as f32)))?;
+    }
     let (test, archive) = (data.test.inks(), job.samples("pot"));
     samples::write_inks(test, &archive)?;
     let read = samples::inks_read(results.last_model(), &archive)?;

@@ -12,7 +12,7 @@ use hccr_models::SampleSet;
 use hccr_models::pipeline::{Pipeline, StageModel};
 use hccr_report::machine::{Machine, Versions, commit};
 use hccr_report::sheet::SheetItem;
-use hccr_runtime::{Model, Plan, Session};
+use hccr_runtime::{Model, ModelBuilder, Plan, Session};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -43,6 +43,18 @@ impl Results {
     /// The model file that is the result.
     pub(crate) fn last_model(&self) -> &[u8] {
         self.model(self.last_stage())
+    }
+
+    /// Changes the model that is the result in what is neither graph nor weights, such as its fusion weight.
+    pub(crate) fn edit_last_model(&mut self, edit: impl FnOnce(&mut ModelBuilder)) -> Result<()> {
+        let (_, file) = self.models.last_mut().expect("every pipeline leaves a model");
+        let mut model = Model::from_bytes(file)?.edit();
+        edit(&mut model);
+        *file = model.finish()?.to_bytes();
+        if let Some(stage) = self.report.stages.last_mut() {
+            stage.bytes = file.len() as u64;
+        }
+        Ok(())
     }
 
     /// Writes the report, with the test samples of the sheet as `image` draws them, and the model files.

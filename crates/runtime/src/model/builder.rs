@@ -51,8 +51,9 @@ impl ModelBuilder {
 
     /// A graph with several inputs.
     pub fn with_inputs(inputs: Vec<Vec<usize>>) -> Self {
-        let (nodes, outputs, weights, labels, temperature, shapes) = Default::default();
-        Self { model: Model { nodes, inputs, outputs, weights, labels, temperature, shapes } }
+        let (nodes, outputs, weights, labels, shapes) = Default::default();
+        let (temperature, fusion_weight) = (None, None);
+        Self { model: Model { nodes, inputs, outputs, weights, labels, temperature, fusion_weight, shapes } }
     }
 
     /// Adds a weight.
@@ -95,6 +96,11 @@ impl ModelBuilder {
     /// Sets the [temperature](Model::temperature), a positive number.
     pub fn set_temperature(&mut self, temperature: Option<f32>) {
         self.model.temperature = temperature;
+    }
+
+    /// Sets the [fusion weight](Model::fusion_weight), from 0 to 1.
+    pub fn set_fusion_weight(&mut self, fusion_weight: Option<f32>) {
+        self.model.fusion_weight = fusion_weight;
     }
 
     /// The nodes so far.

@@ -73,6 +73,7 @@ pub struct Model {
     pub(crate) weights: Vec<Weight>,
     pub(crate) labels: Vec<char>,
     pub(crate) temperature: Option<f32>,
+    pub(crate) fusion_weight: Option<f32>,
     /// The shape of each value; empty until the model is checked.
     pub(crate) shapes: Vec<Vec<usize>>,
 }
@@ -116,6 +117,12 @@ impl Model {
     /// that are right as often as they say. (C. Guo et al., arXiv 1706.04599.)
     pub fn temperature(&self) -> Option<f32> {
         self.temperature
+    }
+
+    /// The share of an offline model of the same labels in an answer that both give, from 0 to 1, where this model is an online
+    /// one for which it has been fitted: see [`FusedRecognizer`](crate::FusedRecognizer).
+    pub fn fusion_weight(&self) -> Option<f32> {
+        self.fusion_weight
     }
 
     /// The shape of a value of this model.

@@ -5,6 +5,7 @@ use super::{Candidate, InkRecognizer, Recognizer, RecognizerError};
 use crate::image::ImageError;
 use crate::ink::Ink;
 use crate::kernels::f32::softmax::{ln, softmax};
+use crate::model::Model;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -14,12 +15,10 @@ use alloc::vec::Vec;
 /// is misled by either, the offline one is not.
 ///
 /// ```no_run
+/// use hccr_runtime::FusedRecognizer;
 /// use hccr_runtime::ink::{Ink, Point};
-/// use hccr_runtime::{FusedRecognizer, InkRecognizer, Recognizer};
 ///
-/// let online = InkRecognizer::from_bytes(&std::fs::read("online.hccr")?)?;
-/// let offline = Recognizer::from_bytes(&std::fs::read("model.hccr")?)?;
-/// let mut recognizer = FusedRecognizer::new(online, offline, 0.3)?;
+/// let mut recognizer = FusedRecognizer::from_bytes(&std::fs::read("online.hccr")?, &std::fs::read("model.hccr")?)?;
 /// let ink = Ink::new(&[[Point { x: 40.0, y: 150.0 }, Point { x: 260.0, y: 149.0 }]])?;
 /// println!("{}", recognizer.recognize(&ink, 1)?[0].character);
 /// # Ok::<_, Box<dyn std::error::Error>>(())
@@ -33,6 +32,20 @@ pub struct FusedRecognizer {
 }
 
 impl FusedRecognizer {
+    /// The share of the offline recognizer where the online model's file names none.
+    pub const DEFAULT_WEIGHT: f32 = 0.5;
+
+    /// A recognizer for two model files of the same labels, in the same order. The offline one's share is the online model's
+    /// [fusion weight](Model::fusion_weight), or [`FusedRecognizer::DEFAULT_WEIGHT`].
+    ///
+    /// # Errors
+    /// As [`InkRecognizer::from_bytes`] and [`Recognizer::from_bytes`], and [`RecognizerError::DifferentLabels`].
+    pub fn from_bytes(online: &[u8], offline: &[u8]) -> Result<Self, RecognizerError> {
+        let online = Model::from_bytes(online)?;
+        let weight = online.fusion_weight().unwrap_or(Self::DEFAULT_WEIGHT);
+        Self::new(InkRecognizer::new(online)?, Recognizer::from_bytes(offline)?, weight)
+    }
+
     /// Joins two recognizers of the same labels, in the same order. `weight` is the offline one's share, from 0 (strokes
     /// alone) to 1 (image alone): see [`fuse`].
     ///

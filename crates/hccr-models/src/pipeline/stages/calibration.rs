@@ -3,9 +3,7 @@
 use crate::SampleSet;
 use crate::pipeline::{Measured, Output, Run, Stage, StageError};
 use hccr_compress::Progress;
-fn fit_temperature(_: &[f32], _: &[u16]) -> f32 {
-    1.0
-} // TODO
+use hccr_evaluate::calibration::fit_temperature;
 use hccr_nn_train::Optimizer;
 use hccr_runtime::{Model, Plan, RunError, Session};
 use rayon::prelude::*;

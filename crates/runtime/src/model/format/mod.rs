@@ -21,8 +21,9 @@ const MAGIC: [u8; 4] = *b"HCCR";
 const VERSION: u32 = 1;
 /// Magic, version, length of the file, checksum of all that follows.
 const HEADER_BYTES: usize = 20;
-/// Stands before a temperature, behind the weights.
+/// Stand before a temperature and before a fusion weight, behind the weights.
 const TEMPERATURE: u8 = 1;
+const FUSION_WEIGHT: u8 = 2;
 
 impl Model {
     /// The model as a file.
@@ -104,9 +105,11 @@ impl Model {
         for weight in &self.weights {
             weights::write(sink, weight);
         }
-        if let Some(temperature) = self.temperature {
-            sink.plain.push(TEMPERATURE);
-            sink.plain.extend(temperature.to_le_bytes());
+        for (section, value) in [(TEMPERATURE, self.temperature), (FUSION_WEIGHT, self.fusion_weight)] {
+            if let Some(value) = value {
+                sink.plain.push(section);
+                sink.plain.extend(value.to_le_bytes());
+            }
         }
     }
 
@@ -125,16 +128,23 @@ impl Model {
         let labels =
             labels.collect::<Option<_>>().ok_or_else(|| source.plain.corrupt("a label that is no character"))?;
         let weights = (0..source.count("weights")?).map(|_| weights::read(source)).collect::<Result<_, _>>()?;
-        // Without a calibration, zeros follow, or nothing.
-        let temperature = match source.plain.rest().first() {
-            None | Some(0) => None,
-            Some(_) if source.plain.byte("a section")? != TEMPERATURE => {
-                return Err(source.plain.corrupt("unknown section"));
-            }
-            Some(_) => Some(f32::from_le_bytes(source.plain.array("the temperature")?)),
-        };
-        Ok(Self { nodes, inputs, outputs, weights, labels, temperature, shapes: Vec::new() })
+        let temperature = read_section(&mut source.plain, TEMPERATURE, "the temperature")?;
+        let fusion_weight = read_section(&mut source.plain, FUSION_WEIGHT, "the fusion weight")?;
+        // Behind the sections, zeros follow, or nothing.
+        if source.plain.rest().first().is_some_and(|&section| section != 0) {
+            return Err(source.plain.corrupt("unknown section"));
+        }
+        Ok(Self { nodes, inputs, outputs, weights, labels, temperature, fusion_weight, shapes: Vec::new() })
     }
+}
+
+/// The value of an optional section, if it is the next one.
+fn read_section(plain: &mut Reader<'_>, section: u8, what: &'static str) -> Result<Option<f32>, FormatError> {
+    if plain.rest().first() != Some(&section) {
+        return Ok(None);
+    }
+    plain.byte("a section")?;
+    Ok(Some(f32::from_le_bytes(plain.array(what)?)))
 }
 
 /// Tags of the operations.
