@@ -21,9 +21,9 @@ const BESIDE: [[&str; 2]; 1] = [["ink", "image"]];
 
 /// The crates of the workspace, from the ground up.
 const WORKSPACE: [&[&str]; 6] = [
-    &["hccr-runtime", "hccr-random", "xtask"],
+    &["hccr-runtime", "hccr-random"],
     &["hccr-tensor", "hccr-graph-opt", "hccr-data", "hccr-constraint"],
-    &["hccr-nn-train", "hccr-compress", "hccr-interchange", "hccr-evaluate"],
+    &["hccr-nn-train", "hccr-compress", "hccr-interchange", "hccr-evaluate", "xtask"],
     &["hccr-models", "hccr-report"],
     &["hccr-torch"],
     &[

@@ -1,12 +1,13 @@
 //! The project's commands: `cargo xtask <command>`.
 //!
-//! Links nothing heavy, so that it builds on a machine that has only Rust, and prepares it for the rest.
+//! Links no BLAS, so that it builds on a machine that has only Rust, and prepares it for the rest.
 #![forbid(unsafe_code)]
 
 mod bench;
 mod bench_peers;
 mod cores;
 mod evaluate;
+mod fonts;
 mod npm;
 mod optional;
 mod prepare;
@@ -79,6 +80,8 @@ enum Cli {
 enum Data {
     /// The stroke medians in `datasets/strokes`, from their npm package.
     Strokes,
+    /// The skeletons in `datasets/skeletons`, from npm packages of handwriting fonts.
+    Fonts,
 }
 
 fn main() -> Result<()> {
@@ -93,5 +96,6 @@ fn main() -> Result<()> {
         Cli::Tune => tune::run(root),
         Cli::BenchPeers(args) => bench_peers::run(root, &args),
         Cli::Data(Data::Strokes) => strokes::run(root),
+        Cli::Data(Data::Fonts) => fonts::run(root),
     }
 }

@@ -7,15 +7,20 @@ use std::{
     process::Command,
 };
 
-/// Fetches `package` (`name@version`) with `npm pack`, and unpacks it into `folder`, which is emptied first. Returns where the
-/// package's files lie.
-pub(crate) fn fetch(package: &str, folder: &Path) -> Result<PathBuf> {
+/// Fetches `package` (`name@version`) with `npm pack`, checks that it is what `integrity` says, and unpacks it into `folder`, which
+/// is emptied first. Returns where the package's files lie.
+pub(crate) fn fetch(package: &str, integrity: &str, folder: &Path) -> Result<PathBuf> {
     if folder.exists() {
         fs::remove_dir_all(folder).with_context(|| format!("cannot empty {}", folder.display()))?;
     }
     fs::create_dir_all(folder)?;
-    let archive = output(Command::new("npm").args(["pack", "--silent", package]).current_dir(folder))?;
-    output(Command::new("tar").args(["-xzf", archive.trim()]).current_dir(folder))?;
+    let packed = output(Command::new("npm").args(["pack", "--silent", "--json", package]).current_dir(folder))?;
+    let packed: serde_json::Value = serde_json::from_str(&packed).context("npm pack does not answer in JSON")?;
+    let found = packed[0]["integrity"].as_str().unwrap_or("nothing");
+    ensure!(found == integrity, "{package} is {found}, not {integrity}");
+    let mut archives = fs::read_dir(folder)?;
+    let archive = archives.next().context("npm pack left no archive")??.path();
+    output(Command::new("tar").arg("-xzf").arg(&archive).current_dir(folder))?;
     Ok(folder.join("package"))
 }
 

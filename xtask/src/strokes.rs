@@ -8,10 +8,12 @@ use anyhow::{Context, Result};
 use std::{collections::BTreeMap, fs, path::Path};
 
 const PACKAGE: &str = "hanzi-writer-data@2.0.1";
+const INTEGRITY: &str =
+    "sha512-nbQwM+MaryGoq7pBMIZLCd3lFq03nXuJuwku1+6UbjL58uU+9OULVcMkoNvNuJSoIV7f1bbPRfD4D/LQa5S7qg==";
 
 /// Writes `strokes.bin` and `LICENSE` under `root/datasets/strokes`.
 pub(crate) fn run(root: &Path) -> Result<()> {
-    let package = npm::fetch(PACKAGE, &root.join("target/strokes"))?;
+    let package = npm::fetch(PACKAGE, INTEGRITY, &root.join("target/strokes"))?;
     let target = root.join("datasets/strokes");
     fs::create_dir_all(&target)?;
     skeletons::write(&target.join("strokes.bin"), &read(&package)?)?;

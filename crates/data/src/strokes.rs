@@ -297,6 +297,20 @@ mod tests {
     }
 
     #[test]
+    fn opens_the_fonts() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let all = Skeletons::open_all(&root.join("../../datasets/skeletons")).expect("stroke files");
+        for (font, skeletons) in &all {
+            let points = || skeletons.chars().filter_map(|c| skeletons.get(c)).flatten().flatten();
+            assert!(
+                points().count() > 0
+                    && points().all(|p| (-512.0..1536.0).contains(&p.x) && (-512.0..1536.0).contains(&p.y)),
+                "{font}"
+            );
+        }
+    }
+
+    #[test]
     fn says_which_file_cannot_be_read() {
         let folder = tempfile::tempdir().expect("a folder");
         let error = Skeletons::open_all(folder.path()).expect_err("nothing there");
