@@ -69,10 +69,15 @@ impl<O: Optimizer> Engine<O> for InProcess {
     fn train(&mut self, network: &mut Network<f32>, optimizer: &O, work: &Work<'_>) -> Result<TrainStats, TrainError> {
         let &Work { steps, first_step, learning_rate, .. } = work;
         let (mut loss, mut correct, mut samples) = (0.0, 0, 0);
+        let mut next = None;
         for step in 0..steps {
-            let MiniBatch { samples: drawn, labels } = work.batch(step);
+            let MiniBatch { samples: drawn, labels } = next.take().unwrap_or_else(|| work.batch(step));
             let batch = drawn.to_batch(&network.mean);
-            let stats = network.train_step(batch, &labels, optimizer, learning_rate, work.seed(step));
+            // The next mini-batch is drawn while the network trains on this one.
+            let stats = rayon::in_place_scope(|scope| {
+                scope.spawn(|_| next = (step + 1 < steps).then(|| work.batch(step + 1)));
+                network.train_step(batch, &labels, optimizer, learning_rate, work.seed(step))
+            });
             if !stats.loss.is_finite() {
                 return Err(TrainError::Diverged { step: first_step + step as u64, learning_rate });
             }

@@ -1,8 +1,10 @@
 //! Adam.
 
+use crate::batch::PIECE;
 use crate::optimizer::Optimizer;
 use crate::param::Param;
 use hccr_tensor::Scalar;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 /// Keeps the step finite where a gradient has always been zero.
@@ -38,12 +40,15 @@ impl Optimizer for Adam {
             let decay = if param.decays { self.weight_decay.into() } else { 0.0 };
             let [keep, rate_of_mean, root] = [1.0 - rate * decay, rate / mean, 1.0 / square.sqrt()].map(T::of);
             let [b1, a1, b2, a2, epsilon] = [beta1, 1.0 - beta1, beta2, 1.0 - beta2, EPSILON].map(T::of);
-            let states = param.velocity.iter_mut().zip(&mut param.squares);
-            for ((w, (m, s)), &g) in param.value.iter_mut().zip(states).zip(&param.grad) {
-                *m = b1 * *m + a1 * g;
-                *s = b2 * *s + a2 * g * g;
-                *w = keep * *w - rate_of_mean * *m / (s.sqrt() * root + epsilon);
-            }
+            let states = param.velocity.par_chunks_mut(PIECE).zip(param.squares.par_chunks_mut(PIECE));
+            let values = param.value.par_chunks_mut(PIECE).zip(param.grad.par_chunks(PIECE));
+            values.zip(states).for_each(|((value, grad), (means, squares))| {
+                for ((w, &g), (m, s)) in value.iter_mut().zip(grad).zip(means.iter_mut().zip(squares)) {
+                    *m = b1 * *m + a1 * g;
+                    *s = b2 * *s + a2 * g * g;
+                    *w = keep * *w - rate_of_mean * *m / (s.sqrt() * root + epsilon);
+                }
+            });
         }
     }
 }

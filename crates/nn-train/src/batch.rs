@@ -6,7 +6,10 @@ use rayon::prelude::*;
 use std::sync::Arc;
 
 /// Images per chunk. Chunks, not threads, divide the work, so that results do not depend on the number of threads.
-pub const CHUNK_IMAGES: usize = 16;
+pub const CHUNK_IMAGES: usize = 8;
+
+/// Values of a parameter that one thread works on at a time.
+pub(crate) const PIECE: usize = 1 << 14;
 
 /// Activations of a mini-batch in chunks of [`CHUNK_IMAGES`] images, the last one perhaps smaller.
 ///
@@ -114,10 +117,13 @@ impl<T: Scalar> Batch<T> {
 pub(crate) fn sum_in_order<T: Scalar>(parts: impl IntoIterator<Item = Vec<T>>) -> Vec<T> {
     let mut parts = parts.into_iter();
     let mut sum = parts.next().expect("a batch has at least one chunk");
-    for part in parts {
-        for (s, p) in sum.iter_mut().zip(part) {
-            *s += p;
+    let parts: Vec<Vec<T>> = parts.collect();
+    sum.par_chunks_mut(PIECE).enumerate().for_each(|(i, sum)| {
+        for part in &parts {
+            for (s, &p) in sum.iter_mut().zip(&part[i * PIECE..]) {
+                *s += p;
+            }
         }
-    }
+    });
     sum
 }

@@ -1,9 +1,11 @@
 //! Stochastic gradient descent.
 
+use crate::batch::PIECE;
 use crate::optimizer::Optimizer;
 use crate::param::Param;
 use hccr_constraint::Constraint;
 use hccr_tensor::Scalar;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 /// Stochastic gradient descent with momentum and weight decay: `v = momentum v + g + decay w; w = w - rate v`.
@@ -21,10 +23,13 @@ impl Optimizer for Sgd {
         for param in params {
             param.project_grad();
             let decay = T::of(if param.decays { self.weight_decay.into() } else { 0.0 });
-            for ((w, v), &g) in param.value.iter_mut().zip(&mut param.velocity).zip(&param.grad) {
-                *v = momentum * *v + g + decay * *w;
-                *w -= rate * *v;
-            }
+            let state = param.value.par_chunks_mut(PIECE).zip(param.velocity.par_chunks_mut(PIECE));
+            state.zip(param.grad.par_chunks(PIECE)).for_each(|((value, velocity), grad)| {
+                for ((w, v), &g) in value.iter_mut().zip(velocity).zip(grad) {
+                    *v = momentum * *v + g + decay * *w;
+                    *w -= rate * *v;
+                }
+            });
             debug_assert!(match &param.constraint {
                 Constraint::Mask(keep) => param.value.iter().zip(keep).all(|(&w, &k)| k || w == T::zero()),
                 Constraint::Free | Constraint::Shared(_) => true,

@@ -5,6 +5,7 @@ use hccr_data::InkSet;
 use hccr_nn_train::sequence::bucketed_batches;
 use hccr_random::Rng;
 use hccr_runtime::ink::{FEATURES, Ink, InkError, Point};
+use rayon::prelude::*;
 
 /// How training changes an ink, anew each time, before it is normalized.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -90,7 +91,9 @@ impl SampleSet for SequenceSet {
     }
 
     fn draw(&self, indices: &[usize], rng: &mut Rng) -> Samples {
-        Samples::Sequences(indices.iter().map(|&i| self.augmented(i, rng)).collect())
+        let seed = rng.next_u64();
+        let augmented = |(place, &i): (usize, &usize)| self.augmented(i, &mut Rng::new(seed, place as u64));
+        Samples::Sequences(indices.par_iter().enumerate().map(augmented).collect())
     }
 
     /// The steps of the ink, row after row.
