@@ -22,8 +22,9 @@ use crate::{
     gb2312::gb2312_level1,
     image_set::ImageSet,
     ink_set::InkSet,
-    render::render,
+    render::{Style, render},
     strokes::{Skeletons, Stroke, StrokesError},
+    trajectory::Trajectory,
 };
 use hccr_runtime::image::{Image, ImageError, PixelFormat, normalize};
 use rayon::prelude::*;
@@ -180,7 +181,12 @@ pub fn simulate_ink(
 
 /// Makes `image` the normalized scan of what `hand` writes.
 fn draw(hand: &Writer, skeleton: &[Stroke], sample: u64, image: &mut [u8]) -> Result<(), ImageError> {
-    let scan = render(&hand.sample(skeleton, sample), &hand.style(sample));
+    scan(&hand.sample(skeleton, sample), &hand.style(sample), image)
+}
+
+/// Makes `image` the normalized scan of a trajectory.
+fn scan(trajectory: &Trajectory, style: &Style, image: &mut [u8]) -> Result<(), ImageError> {
+    let scan = render(trajectory, style);
     normalize(&Image::new(&scan.pixels, scan.width, scan.height, PixelFormat::Gray)?, IMAGE_SIZE, image)
 }
 

@@ -88,11 +88,7 @@ impl Writer {
         let starts = shape::components(&strokes);
         shape::jitter_strokes(&mut strokes, care, &mut rng);
         shape::jitter_components(&mut strokes, &starts, care, &mut rng);
-        self.warp.apply_to(&mut strokes);
-        Warp::new(14.0 * care, &mut rng).apply_to(&mut strokes);
-        let slope = self.slope + 0.03 * care * rng.normal();
-        let slant = self.slant + 0.03 * care * rng.normal();
-        Affine::lean(slope, slant, libm::expf(self.aspect + 0.06 * care * rng.normal())).apply_to(&mut strokes);
+        self.distort(&mut strokes, care, &mut rng);
 
         let mood = self.joining + 0.4 * rng.normal();
         let passes = (self.rounding * libm::expf(0.25 * rng.normal()) + 0.5).min(12.0) as usize;
@@ -110,6 +106,35 @@ impl Writer {
         let mut trajectory = Trajectory { strokes: lines.into_iter().zip(next).map(finish).collect() };
         Elastic::new(care, &mut rng).apply_to(&mut trajectory);
         trajectory
+    }
+
+    /// As [`Self::sample`], of a shape whose strokes stand where they meet already: none of them is moved on its own, or
+    /// joined to the next.
+    pub fn trace(&self, strokes: &[Stroke], sample: u64) -> Trajectory {
+        let mut rng = self.rng(sample);
+        let care = self.sloppiness * libm::expf(0.2 * rng.normal());
+        let mut strokes: Vec<Stroke> = strokes.iter().map(divide).collect();
+        self.distort(&mut strokes, care, &mut rng);
+        let finish = |stroke: &Stroke| {
+            let line: Vec<PenPoint> = pressed(stroke).collect();
+            let mut line = path::resample(&line, STEP);
+            path::smooth(&mut line, 2);
+            path::tremble(&mut line, self.tremor, self.unsteadiness, &mut rng);
+            path::taper(&mut line, self.landing, self.lifting);
+            line
+        };
+        let mut trajectory = Trajectory { strokes: strokes.iter().map(finish).collect() };
+        Elastic::new(care, &mut rng).apply_to(&mut trajectory);
+        trajectory
+    }
+
+    /// Gives the whole character the writer's proportions, and some of the sample's own.
+    fn distort(&self, strokes: &mut [Stroke], care: f32, rng: &mut Rng) {
+        self.warp.apply_to(strokes);
+        Warp::new(14.0 * care, rng).apply_to(strokes);
+        let slope = self.slope + 0.03 * care * rng.normal();
+        let slant = self.slant + 0.03 * care * rng.normal();
+        Affine::lean(slope, slant, libm::expf(self.aspect + 0.06 * care * rng.normal())).apply_to(strokes);
     }
 
     /// How sample number `sample` is drawn.
