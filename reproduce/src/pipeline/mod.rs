@@ -47,7 +47,10 @@ pub(crate) fn run<'a, R: Reproduction>(
         let trainer = NetworkTrainer::new(reproduction.untrained(data)?, &data.train, &data.dev);
         (Pipeline::new(identity, stages, trainer), 0)
     };
-    pipeline = pipeline.with_engine(args.engine()?);
+    // A run that has trained elsewhere is measured on any machine.
+    if pipeline.current().is_some() {
+        pipeline = pipeline.with_engine(args.engine()?);
+    }
     let mut metrics = Metrics::open(&out.join("metrics.jsonl"), metrics_bytes)?;
     let mut saved = Instant::now();
     while let Some(name) = pipeline.current().map(|stage| stage.name().to_owned()) {
