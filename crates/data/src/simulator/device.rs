@@ -1,80 +1,61 @@
 //! A device that records the pen: points at equal times, some of them lost, in whole units.
 
+use super::path::simplify;
+use crate::strokes::Point;
 use crate::trajectory::{PenPoint, Trajectory};
 use hccr_random::Rng;
 
-/// A digitizer in a writer's hand: what the device does, and how the hand's speed varies.
+/// A digitizer.
 #[derive(Clone, Debug)]
 pub(super) struct Device {
-    /// The way of the pen at full speed between two points, in grid units.
-    spacing: f32,
-    /// How much the pen slows down in bends.
-    slowing: f32,
-    /// Its speed where it lands and lifts, as a share of full speed.
-    landing_speed: f32,
+    /// The time between two points, in points of the path.
+    interval: f32,
     /// The share of points that get lost.
     loss: f32,
     /// The standard deviation of the sensor's noise, in grid units.
     noise: f32,
+    /// The device leaves out points so near the line through the others, in grid units.
+    thinning: f32,
     /// The device's units in one of the grid.
     resolution: f32,
 }
 
 impl Device {
-    /// Points on the path over which the pen speeds up after landing, and slows down before lifting.
-    const REACH: usize = 5;
-
     pub(super) fn new(rng: &mut Rng) -> Self {
         let loss = rng.uniform();
         Self {
-            spacing: 12.0 * libm::expf(rng.range(0.0, 1.8)),
-            slowing: rng.range(0.5, 4.0),
-            landing_speed: rng.range(0.3, 0.9),
+            interval: 0.4 * libm::expf(rng.range(0.0, 2.3)),
             loss: 0.3 * loss * loss,
             noise: rng.range(0.0, 1.5),
+            thinning: (rng.range(-1.0, 1.0) * 30.0).max(0.0),
             resolution: 0.25 * libm::expf(rng.range(0.0, 2.7)),
         }
     }
 
     /// The points of each stroke that the device gives for what a pen wrote.
     pub(super) fn record(&self, trajectory: &Trajectory, rng: &mut Rng) -> Vec<Vec<[i16; 2]>> {
-        let spacing = self.spacing * libm::expf(0.2 * rng.normal());
-        trajectory.strokes.iter().map(|stroke| self.stroke(stroke, spacing, rng)).collect()
+        let interval = self.interval * libm::expf(0.2 * rng.normal());
+        trajectory.strokes.iter().map(|stroke| self.stroke(stroke, interval, rng)).collect()
     }
 
-    fn stroke(&self, path: &[PenPoint], spacing: f32, rng: &mut Rng) -> Vec<[i16; 2]> {
+    fn stroke(&self, path: &[PenPoint], interval: f32, rng: &mut Rng) -> Vec<[i16; 2]> {
+        let at = |p: &PenPoint| Point { x: p.x, y: p.y };
         let (Some(first), Some(last)) = (path.first(), path.last()) else { return Vec::new() };
-        let mut points = vec![self.sense([first.x, first.y], rng)];
-        // The time to the next point, where it takes 1 from one to the next.
-        let mut wait = 1.0;
-        for (i, pair) in path.windows(2).enumerate() {
-            let (dx, dy) = (pair[1].x - pair[0].x, pair[1].y - pair[0].y);
-            let time = (dx * dx + dy * dy).sqrt() / (spacing * self.speed(path, i));
-            while wait <= time {
-                let t = wait / time;
-                let point = self.sense([pair[0].x + t * dx, pair[0].y + t * dy], rng);
-                if !rng.chance(self.loss) {
-                    points.push(point);
-                }
-                wait += 1.0;
+        let mut points = vec![at(first)];
+        let between = ((path.len() - 1) as f32 / interval).ceil() as usize;
+        for k in 1..between {
+            let time = k as f32 * interval;
+            let i = (time as usize).min(path.len() - 2);
+            let (a, b, t) = (at(&path[i]), at(&path[i + 1]), time - i as f32);
+            if !rng.chance(self.loss) {
+                points.push(Point { x: a.x + t * (b.x - a.x), y: a.y + t * (b.y - a.y) });
             }
-            wait -= time;
         }
-        points.push(self.sense([last.x, last.y], rng));
-        points
-    }
-
-    /// The pen's speed between points `i` and `i + 1` of its path, as a share of full speed.
-    fn speed(&self, path: &[PenPoint], i: usize) -> f32 {
-        let at = |i: usize| &path[i.min(path.len() - 1)];
-        let way = |from: &PenPoint, to: &PenPoint| (to.x - from.x, to.y - from.y);
-        let (before, after) = (way(at(i.saturating_sub(2)), at(i)), way(at(i + 1), at(i + 3)));
-        let dot = before.0 * after.0 + before.1 * after.1;
-        let lengths = (before.0 * before.0 + before.1 * before.1) * (after.0 * after.0 + after.1 * after.1);
-        // At an end one of the ways has no length: nothing bends there.
-        let cosine = if lengths > 0.0 { dot / lengths.sqrt() } else { 1.0 };
-        let from_end = i.min(path.len() - 2 - i).min(Self::REACH) as f32 / Self::REACH as f32;
-        (self.landing_speed + (1.0 - self.landing_speed) * from_end) / (1.0 + self.slowing * (1.0 - cosine))
+        points.push(at(last));
+        if self.thinning > 0.0 {
+            points = simplify(&points, self.thinning);
+        }
+        points.into_iter().map(|p| self.sense([p.x, p.y], rng)).collect()
     }
 
     /// What the sensor says about where the pen is.
@@ -87,42 +68,36 @@ impl Device {
 mod tests {
     use super::*;
 
-    const PLAIN: Device =
-        Device { spacing: 20.0, slowing: 0.0, landing_speed: 1.0, loss: 0.0, noise: 0.0, resolution: 1.0 };
+    const PLAIN: Device = Device { interval: 2.0, loss: 0.0, noise: 0.0, thinning: 0.0, resolution: 1.0 };
 
-    /// A path from 0 along x for 800, then along y for 800.
-    fn corner() -> Trajectory {
+    /// A path from 0 along x for 800, then along y for 800, in 100 points of time.
+    fn corner() -> Vec<PenPoint> {
         let pen = |x: i32, y: i32| PenPoint { x: x as f32, y: y as f32, pressure: 1.0 };
-        let path = (0..=50).map(|i| pen(16 * i, 0)).chain((1..=50).map(|i| pen(800, 16 * i)));
-        Trajectory { strokes: vec![path.collect()] }
+        (0..=50).map(|i| pen(16 * i, 0)).chain((1..=50).map(|i| pen(800, 16 * i))).collect()
     }
 
     fn points(device: &Device) -> Vec<[i16; 2]> {
-        device.stroke(&corner().strokes[0], device.spacing, &mut Rng::new(1, 1))
+        device.stroke(&corner(), device.interval, &mut Rng::new(1, 1))
     }
 
     #[test]
     fn points_come_at_equal_times() {
         let points = points(&PLAIN);
-        assert!((80..=83).contains(&points.len()), "{}", points.len());
-        assert_eq!(
-            (points[0], points[1], points[41], points[points.len() - 1]),
-            ([0, 0], [20, 0], [800, 20], [800, 800])
-        );
+        assert_eq!(points.len(), 51);
+        assert_eq!((points[0], points[1], points[26], points[50]), ([0, 0], [32, 0], [800, 32], [800, 800]));
+        let finer = self::points(&Device { interval: 0.5, ..PLAIN });
+        assert_eq!((finer.len(), finer[1]), (201, [8, 0]));
     }
 
     #[test]
-    fn the_pen_is_slow_at_corners_and_ends() {
-        let slow = points(&Device { slowing: 4.0, landing_speed: 0.3, ..PLAIN });
-        let near = |at: [i16; 2]| slow.iter().filter(|p| p[0].abs_diff(at[0]).max(p[1].abs_diff(at[1])) <= 48).count();
-        let middle = near([400, 0]);
-        assert!(near([800, 0]) > middle * 3 / 2 && near([0, 0]) > middle / 2 * 3 / 2 && middle > 2, "{slow:?}");
+    fn thinning_leaves_what_turns() {
+        assert_eq!(points(&Device { thinning: 5.0, ..PLAIN }), [[0, 0], [800, 0], [800, 800]]);
     }
 
     #[test]
     fn points_get_lost_but_not_the_ends() {
         let lossy = points(&Device { loss: 0.3, ..PLAIN });
-        assert!((40..70).contains(&lossy.len()), "{}", lossy.len());
+        assert!((25..46).contains(&lossy.len()), "{}", lossy.len());
         assert_eq!((lossy[0], lossy[lossy.len() - 1]), ([0, 0], [800, 800]));
     }
 

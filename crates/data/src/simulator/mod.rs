@@ -6,12 +6,15 @@
 //! and for any number of threads: nothing but the four operations, square roots and the portable `libm` touches the
 //! numbers, and each sample has a random stream of its own.
 
+mod component;
 mod device;
 mod elastic;
 mod endless;
+mod motor;
 mod path;
 mod pen;
 mod shape;
+mod shortcuts;
 mod writer;
 
 pub use endless::Simulator;

@@ -1,10 +1,10 @@
-//! A pen's path: points at equal distances, smoothed, trembling, pressed.
+//! A pen's path: finer, simpler, trembling, pressed.
 
 use crate::strokes::Point;
 use crate::trajectory::PenPoint;
 use hccr_random::Rng;
 
-/// The distance between the points of a finished path.
+/// The distance between the points of a path that is traced.
 pub(super) const STEP: f32 = 16.0;
 
 /// The distance between two points.
@@ -13,21 +13,50 @@ pub(super) fn distance(a: Point, b: Point) -> f32 {
     (dx * dx + dy * dy).sqrt()
 }
 
-/// Points `step` apart along a line, its ends included.
-pub(super) fn resample(line: &[PenPoint], step: f32) -> Vec<PenPoint> {
+/// Points at most about `step` apart along a line, its own included.
+pub(super) fn resample(line: &[Point], step: f32) -> Vec<Point> {
     let Some(&first) = line.first() else { return Vec::new() };
     let mut out = vec![first];
     for pair in line.windows(2) {
         let (a, b) = (pair[0], pair[1]);
-        let (dx, dy) = (b.x - a.x, b.y - a.y);
-        let pieces = ((dx * dx + dy * dy).sqrt() / step + 0.5).max(1.0) as usize;
+        let pieces = (distance(a, b) / step + 0.5).max(1.0) as usize;
         for piece in 1..=pieces {
             let t = piece as f32 / pieces as f32;
-            let mix = |from: f32, to: f32| from + (to - from) * t;
-            out.push(PenPoint { x: mix(a.x, b.x), y: mix(a.y, b.y), pressure: mix(a.pressure, b.pressure) });
+            out.push(Point { x: a.x + (b.x - a.x) * t, y: a.y + (b.y - a.y) * t });
         }
     }
     out
+}
+
+/// The ends of a line and the points where it turns: no point left out lies farther than `tolerance` from the lines between
+/// those kept (Ramer, Douglas and Peucker).
+pub(super) fn simplify(line: &[Point], tolerance: f32) -> Vec<Point> {
+    let mut kept: Vec<Point> = line.first().copied().into_iter().collect();
+    let mut spans = Vec::new();
+    if line.len() > 1 {
+        spans.push((0, line.len() - 1));
+    }
+    while let Some((from, to)) = spans.pop() {
+        let mut farthest = (None, tolerance);
+        for (i, &p) in line.iter().enumerate().take(to).skip(from + 1) {
+            let off = distance_to_line(p, line[from], line[to]);
+            if off > farthest.1 {
+                farthest = (Some(i), off);
+            }
+        }
+        match farthest.0 {
+            Some(i) => spans.extend([(i, to), (from, i)]),
+            None => kept.push(line[to]),
+        }
+    }
+    kept
+}
+
+/// The distance of `p` from the straight line that ends at `a` and `b`.
+fn distance_to_line(p: Point, a: Point, b: Point) -> f32 {
+    let (dx, dy) = (b.x - a.x, b.y - a.y);
+    let along = (((p.x - a.x) * dx + (p.y - a.y) * dy) / (dx * dx + dy * dy).max(1e-6)).clamp(0.0, 1.0);
+    distance(p, Point { x: a.x + along * dx, y: a.y + along * dy })
 }
 
 /// Rounds corners: `passes` times the binomial filter 1 2 1, the ends fixed.
@@ -81,28 +110,41 @@ pub(super) fn taper(line: &mut [PenPoint], landing: f32, lifting: f32) {
 mod tests {
     use super::*;
 
-    fn pen(x: f32, y: f32) -> PenPoint {
-        PenPoint { x, y, pressure: 1.0 }
+    fn point(x: f32, y: f32) -> Point {
+        Point { x, y }
     }
 
     #[test]
-    fn resampling_keeps_ends_and_steps() {
-        let line = resample(&[pen(0.0, 0.0), pen(100.0, 0.0), pen(100.0, 3.0)], 10.0);
-        assert_eq!((line.len(), line[1], line[11]), (12, pen(10.0, 0.0), pen(100.0, 3.0)));
+    fn resampling_keeps_points_and_steps() {
+        let line = resample(&[point(0.0, 0.0), point(100.0, 0.0), point(100.0, 3.0)], 10.0);
+        assert_eq!((line.len(), line[1], line[11]), (12, point(10.0, 0.0), point(100.0, 3.0)));
         assert!(resample(&[], 1.0).is_empty());
     }
 
     #[test]
+    fn simplifying_keeps_ends_and_corners() {
+        let corner = [point(0.0, 0.0), point(100.0, 0.0), point(100.0, 100.0)];
+        let mut line = resample(&corner, 10.0);
+        line[5].y += 4.0;
+        assert_eq!(simplify(&line, 5.0), corner);
+        assert!(simplify(&line, 3.0).contains(&line[5]));
+        assert_eq!(simplify(&line[..1], 3.0), line[..1]);
+        assert!(simplify(&[], 3.0).is_empty());
+    }
+
+    #[test]
     fn smoothing_rounds_corners_only() {
-        let mut corner = resample(&[pen(0.0, 0.0), pen(100.0, 0.0), pen(100.0, 100.0)], 10.0);
-        smooth(&mut corner, 3);
-        assert_eq!((corner[0], corner[20], corner[4]), (pen(0.0, 0.0), pen(100.0, 100.0), pen(40.0, 0.0)));
-        assert!(corner[10].x < 96.0 && corner[10].y > 4.0, "{:?}", corner[10]);
+        let corner = resample(&[point(0.0, 0.0), point(100.0, 0.0), point(100.0, 100.0)], 10.0);
+        let mut line: Vec<PenPoint> = corner.iter().map(|p| PenPoint { x: p.x, y: p.y, pressure: 1.0 }).collect();
+        smooth(&mut line, 3);
+        let at = |i: usize| point(line[i].x, line[i].y);
+        assert_eq!((at(0), at(20), at(4)), (point(0.0, 0.0), point(100.0, 100.0), point(40.0, 0.0)));
+        assert!(line[10].x < 96.0 && line[10].y > 4.0, "{:?}", line[10]);
     }
 
     #[test]
     fn tapering_thins_the_ends() {
-        let mut line = vec![pen(0.0, 0.0); 20];
+        let mut line = vec![PenPoint { x: 0.0, y: 0.0, pressure: 1.0 }; 20];
         taper(&mut line, 0.5, 0.2);
         assert_eq!((line[0].pressure, line[10].pressure, line[19].pressure), (0.5, 1.0, 0.8));
     }

