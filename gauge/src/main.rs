@@ -3,11 +3,12 @@
 
 mod measure;
 mod page;
+mod realism;
 mod report;
 mod samples;
 
-use anyhow::{Result, ensure};
-use clap::{ArgGroup, Parser};
+use anyhow::{Result, bail, ensure};
+use clap::{ArgGroup, Args as ClapArgs, Parser, Subcommand};
 use std::path::PathBuf;
 
 /// Measures how well a model reads labelled files: top-1, top-5 and top-10 accuracy, per writer too, whether its probabilities
@@ -16,8 +17,25 @@ use std::path::PathBuf;
 ///
 /// Prints a table, and writes evaluation.json and evaluation.html. The page has pictures of samples: keep it where the samples
 /// may be.
-#[derive(Parser, Clone, Debug)]
-#[command(bin_name = "cargo xtask evaluate", version)]
+#[derive(Parser, Debug)]
+#[command(bin_name = "cargo xtask evaluate", version, args_conflicts_with_subcommands = true)]
+#[command(subcommand_negates_reqs = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    args: Option<Args>,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Compare simulated with real writing: whether a simple classifier tells the images apart, statistics of inks, and 100
+    /// samples of each beside each other. Writes realism.html
+    Realism(realism::RealismArgs),
+}
+
+/// Flags of a measurement.
+#[derive(ClapArgs, Clone, Debug)]
 #[command(group(ArgGroup::new("files").required(true).args(["gnt", "pot", "images"])))]
 struct Args {
     /// The model file (.hccr)
@@ -54,7 +72,11 @@ struct Args {
 }
 
 fn main() -> Result<()> {
-    let args = Args::parse();
+    let args = match Cli::parse() {
+        Cli { command: Some(Command::Realism(args)), .. } => return realism::run(&args),
+        Cli { args: Some(args), .. } => args,
+        _ => bail!("give a model and files: see cargo xtask evaluate --help"),
+    };
     ensure!(args.weight.is_none_or(|weight| (0.0..=1.0).contains(&weight)), "--weight must lie from 0 to 1");
     let samples = samples::load(&args)?;
     let measured = measure::measure(&args, &samples)?;

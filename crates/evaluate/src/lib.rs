@@ -4,6 +4,7 @@
 //!   [`FusedReader`] for both networks on one ink.
 //! - [`answers`] reads a whole set, and [`Figures`] says how well: top-1, top-5 and top-10 accuracy, per writer too, calibration,
 //!   risk against coverage, and the characters that are confused most. [`time`] takes the time, [`macs`] counts.
+//! - [`realism`] compares simulated writing with real writing.
 //! - [`calibration`] fits the temperature of a model.
 //!
 //! The model and the samples may have different characters. A sample of a character that the model does not know is left out and
@@ -17,6 +18,7 @@ mod coverage;
 mod figures;
 mod mistakes;
 mod reader;
+pub mod realism;
 
 pub use answers::{Answer, answers};
 pub use cost::{macs, time};

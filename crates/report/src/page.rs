@@ -84,6 +84,22 @@ pub fn samples(sheet: &[SheetItem]) -> Result<String> {
     Ok(html)
 }
 
+/// Pairs of samples of the same character side by side.
+///
+/// # Errors
+/// Where a sample is not a 96 x 96 image.
+pub fn pairs(pairs: &[[SheetItem; 2]]) -> Result<String> {
+    let mut html = String::from("<div class=\"sheet\">\n");
+    for pair in pairs {
+        html += "<div>";
+        for item in pair {
+            html += &format!("<img src=\"{}\" alt=\"\" width=\"96\" height=\"96\">", item.data_uri()?);
+        }
+        html += &format!("<p><b lang=\"zh\">{}</b></p></div>\n", escape(&pair[0].truth.to_string()));
+    }
+    Ok(html + "</div>\n")
+}
+
 /// Facts by their names, below the command that repeats the measurement.
 pub fn facts<'a>(command: &str, facts: impl IntoIterator<Item = (&'a str, String)>) -> String {
     let mut html = format!("<pre>{}</pre>\n<dl>\n", escape(command));
