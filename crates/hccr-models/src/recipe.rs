@@ -58,6 +58,17 @@ pub(crate) fn baseline(steps: usize, peak: f32) -> Phase {
     Phase::new(schedule, INTERVAL, (steps / 6).max(1))
 }
 
+/// The redundancy analysis of all layers, which leaves a layer once accuracy has fallen by `stop_drop` (a share).
+pub(crate) fn cra(stop_drop: f32) -> CraConfig {
+    CraConfig {
+        layers: Vec::new(),
+        grid: vec![0.5, 0.7, 0.8, 0.9],
+        block: Block::SINGLE,
+        stop_drop,
+        max_sparsity: 0.97,
+    }
+}
+
 /// So many mini-batches of each stage, times `effort`.
 pub(crate) fn scaled<const N: usize>(steps: [usize; N], effort: f64) -> [usize; N] {
     steps.map(|steps| ((steps as f64 * effort).round() as usize).max(1))

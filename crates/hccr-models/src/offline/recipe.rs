@@ -4,10 +4,10 @@ use super::{cnn9, mean_image};
 use crate::TrainerState;
 use crate::pipeline::{
     Baseline, Comparison, Expansion, GraphOptimization, Integers, Pruning, PruningConfig, Reduction, Redundancy,
-    Sharing, Stages, Thresholds,
+    Sharing, Stage, Stages, Thresholds,
 };
 use crate::recipe::{self, Recipe, Tier, phase, pruning, scaled, simulator};
-use hccr_compress::{Block, CraConfig, GslreConfig, Ranks};
+use hccr_compress::{Block, GslreConfig, Ranks};
 use hccr_data::ImageSet;
 use hccr_nn_train::{NetworkError, Sgd};
 use hccr_random::Rng;
@@ -50,13 +50,7 @@ impl OfflineRecipe {
                 baseline: recipe::baseline(baseline, peak),
                 // The first convolution too, which the thesis left alone: on a narrow network it is half of what low rank
                 // and pruning leave.
-                cra: CraConfig {
-                    layers: Vec::new(),
-                    grid: vec![0.5, 0.7, 0.8, 0.9],
-                    block: Block::SINGLE,
-                    stop_drop: 0.1,
-                    max_sparsity: 0.97,
-                },
+                cra: recipe::cra(0.1),
                 reduction: match tier {
                     Tier::Smoke => Reduction { macs_ratio: 4.0, weights_ratio: 4.0 },
                     _ => Reduction { macs_ratio: 9.2, weights_ratio: 6.2 },
@@ -93,11 +87,25 @@ impl OfflineRecipe {
 
     /// The stages of the pipeline, in order; `seed` chooses the samples that the integers' ranges are measured on.
     pub fn stages(&self, seed: u64) -> Stages<Sgd> {
-        let Recipe { baseline, cra, reduction, adw, label_bits: [convolution, matrix], sharing, .. } = &self.common;
         let compared = |name, thresholds, block| {
-            Box::new(Comparison::new(name, thresholds, PruningConfig { block, ..self.comparison.clone() }))
+            let config = PruningConfig { block, ..self.comparison.clone() };
+            Box::new(Comparison::new(name, thresholds, config)) as Box<dyn Stage<Sgd>>
         };
         let blocks = Block::from(Plan::BLOCK);
+        let mut stages = self.compression(seed);
+        stages.extend([
+            compared("adaptive", Thresholds::Rising, Block::SINGLE),
+            compared("adaptive-rows", Thresholds::Rising, Block { channels: 1, ..blocks }),
+            compared("adaptive-block", Thresholds::Rising, blocks),
+            compared("one-shot", Thresholds::OneShot, Block::SINGLE),
+            compared("fixed-threshold", Thresholds::Fixed, Block::SINGLE),
+        ]);
+        stages
+    }
+
+    /// The stages up to the smallest model, without comparisons; `seed` as of [`stages`](Self::stages).
+    pub(super) fn compression(&self, seed: u64) -> Stages<Sgd> {
+        let Recipe { baseline, cra, reduction, adw, label_bits: [convolution, matrix], sharing, .. } = &self.common;
         vec![
             Box::new(Baseline::new(baseline.clone())),
             Box::new(Expansion::new(self.gslre.clone())),
@@ -106,11 +114,6 @@ impl OfflineRecipe {
             Box::new(Sharing::new(*convolution, *matrix, sharing.clone())),
             Box::new(GraphOptimization::default()),
             Box::new(Integers::new(seed)),
-            compared("adaptive", Thresholds::Rising, Block::SINGLE),
-            compared("adaptive-rows", Thresholds::Rising, Block { channels: 1, ..blocks }),
-            compared("adaptive-block", Thresholds::Rising, blocks),
-            compared("one-shot", Thresholds::OneShot, Block::SINGLE),
-            compared("fixed-threshold", Thresholds::Fixed, Block::SINGLE),
         ]
     }
 }

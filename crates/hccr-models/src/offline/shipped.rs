@@ -1,12 +1,10 @@
 //! The recipe of the shipped offline models.
 
 use super::OfflineRecipe;
-use crate::pipeline::{
-    Baseline, Calibration, Expansion, GraphOptimization, Integers, Pruning, Reduction, Redundancy, Sharing, Stages,
-};
-use crate::recipe::Recipe;
+use crate::pipeline::{Calibration, Reduction, Stages};
+use crate::recipe::{self, Recipe};
 use crate::shipped::Shipping;
-use hccr_compress::{Block, CraConfig, GslreConfig, Ranks};
+use hccr_compress::{GslreConfig, Ranks};
 use hccr_nn_train::Sgd;
 
 impl OfflineRecipe {
@@ -18,13 +16,7 @@ impl OfflineRecipe {
                 data: shipping.simulator(),
                 batch_size: shipping.batch_size,
                 baseline: shipping.phase(8e6, peak, 0.0, 8),
-                cra: CraConfig {
-                    layers: Vec::new(),
-                    grid: vec![0.5, 0.7, 0.8, 0.9],
-                    block: Block::SINGLE,
-                    stop_drop: 0.1,
-                    max_sparsity: 0.97,
-                },
+                cra: recipe::cra(0.1),
                 reduction: if shipping.smoke {
                     Reduction { macs_ratio: 4.0, weights_ratio: 4.0 }
                 } else {
@@ -49,16 +41,8 @@ impl OfflineRecipe {
 
     /// The stages of a shipped model, in order; `seed` chooses the samples that the integers' ranges are measured on.
     pub fn shipped_stages(&self, seed: u64) -> Stages<Sgd> {
-        let Recipe { baseline, cra, reduction, adw, label_bits: [convolution, matrix], sharing, .. } = &self.common;
-        vec![
-            Box::new(Baseline::new(baseline.clone())),
-            Box::new(Expansion::new(self.gslre.clone())),
-            Box::new(Redundancy::new(cra.clone(), *reduction)),
-            Box::new(Pruning::new(adw.clone())),
-            Box::new(Sharing::new(*convolution, *matrix, sharing.clone())),
-            Box::new(GraphOptimization::default()),
-            Box::new(Integers::new(seed)),
-            Box::new(Calibration::default()),
-        ]
+        let mut stages = self.compression(seed);
+        stages.push(Box::new(Calibration::default()));
+        stages
     }
 }

@@ -4,7 +4,7 @@ use super::{Augmentation, lstm2};
 use crate::TrainerState;
 use crate::pipeline::{Baseline, Decomposition, GraphOptimization, Pruning, Reduction, Redundancy, Sharing, Stages};
 use crate::recipe::{self, Recipe, Tier, phase, pruning, scaled, simulator};
-use hccr_compress::{Block, CraConfig, MatrixRanks, SvdConfig};
+use hccr_compress::{MatrixRanks, SvdConfig};
 use hccr_nn_train::{Adam, Clipped, NetworkError};
 use hccr_random::Rng;
 
@@ -43,13 +43,7 @@ impl OnlineRecipe {
                 data: simulator(tier, classes, seed),
                 batch_size,
                 baseline: recipe::baseline(baseline, 0.003),
-                cra: CraConfig {
-                    layers: Vec::new(),
-                    grid: vec![0.5, 0.7, 0.8, 0.9],
-                    block: Block::SINGLE,
-                    stop_drop: 0.15,
-                    max_sparsity: 0.97,
-                },
+                cra: recipe::cra(0.15),
                 reduction: match tier {
                     Tier::Smoke => Reduction { macs_ratio: 6.0, weights_ratio: 4.0 },
                     _ => Reduction { macs_ratio: 31.5, weights_ratio: 20.0 },

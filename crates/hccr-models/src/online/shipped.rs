@@ -2,9 +2,9 @@
 
 use super::{Augmentation, OnlineRecipe};
 use crate::pipeline::{Calibration, Reduction, Stages};
-use crate::recipe::Recipe;
+use crate::recipe::{self, Recipe};
 use crate::shipped::Shipping;
-use hccr_compress::{Block, CraConfig, MatrixRanks, SvdConfig};
+use hccr_compress::{MatrixRanks, SvdConfig};
 use hccr_nn_train::{Adam, Clipped};
 
 impl OnlineRecipe {
@@ -18,13 +18,7 @@ impl OnlineRecipe {
                 data: shipping.simulator(),
                 batch_size: shipping.batch_size,
                 baseline: shipping.phase(1e7, peak, 0.0, 8),
-                cra: CraConfig {
-                    layers: Vec::new(),
-                    grid: vec![0.5, 0.7, 0.8, 0.9],
-                    block: Block::SINGLE,
-                    stop_drop: 0.15,
-                    max_sparsity: 0.97,
-                },
+                cra: recipe::cra(0.15),
                 // A wide last layer leaves few weights to the file.
                 reduction: if shipping.smoke {
                     Reduction { macs_ratio: 6.0, weights_ratio: 4.0 }
