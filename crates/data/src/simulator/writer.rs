@@ -102,13 +102,8 @@ impl Writer {
         let joined: Vec<bool> = (0..strokes.len())
             .map(|i| i > 0 && self.joins(strokes[i - 1].last(), strokes[i].first(), mood, &mut rng))
             .collect();
-        let mut lines = self.motor.write(&strokes, &joined, &mut rng);
-        for line in &mut lines {
-            path::tremble(line, self.tremor, self.unsteadiness, &mut rng);
-            path::taper(line, self.landing, self.lifting);
-        }
-        let mut trajectory = Trajectory { strokes: lines };
-        Elastic::new(0.7 * amount, &mut rng).apply_to(&mut trajectory);
+        let lines = self.motor.write(&strokes, &joined, &mut rng);
+        let mut trajectory = self.press(lines, 0.7 * amount, &mut rng);
         if rng.chance(ANY_ORDER) {
             rng.shuffle(&mut trajectory.strokes);
         }
@@ -122,15 +117,22 @@ impl Writer {
         let amount = self.amount(&mut rng);
         let mut strokes: Vec<Stroke> = strokes.iter().map(|stroke| path::resample(stroke, STEP)).collect();
         self.distort(&mut strokes, amount, &mut rng);
-        let finish = |stroke: &Stroke| {
+        let smooth = |stroke: &Stroke| {
             let mut line: Vec<PenPoint> = stroke.iter().map(|p| PenPoint { x: p.x, y: p.y, pressure: 1.0 }).collect();
             path::smooth(&mut line, 2);
-            path::tremble(&mut line, self.tremor, self.unsteadiness, &mut rng);
-            path::taper(&mut line, self.landing, self.lifting);
             line
         };
-        let mut trajectory = Trajectory { strokes: strokes.iter().map(finish).collect() };
-        Elastic::new(amount, &mut rng).apply_to(&mut trajectory);
+        self.press(strokes.iter().map(smooth).collect(), amount, &mut rng)
+    }
+
+    /// What a trembling hand makes of the lines between landing and lifting; `elastic` is how strongly the whole is distorted.
+    fn press(&self, mut lines: Vec<Vec<PenPoint>>, elastic: f32, rng: &mut Rng) -> Trajectory {
+        for line in &mut lines {
+            path::tremble(line, self.tremor, self.unsteadiness, rng);
+            path::taper(line, self.landing, self.lifting);
+        }
+        let mut trajectory = Trajectory { strokes: lines };
+        Elastic::new(elastic, rng).apply_to(&mut trajectory);
         trajectory
     }
 
