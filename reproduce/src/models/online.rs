@@ -3,13 +3,14 @@
 use super::args::Kind;
 use super::{Job, samples};
 use crate::args::RunArgs;
-use crate::online::{fused, picture};
+use crate::online::fused;
 use crate::pipeline::{self, Data, Reproduction};
 use crate::progress::Interrupt;
 use crate::report::thesis::Thesis;
 use crate::report::types::{Config, Fused};
 use anyhow::{Context, Result};
 use hccr_data::{InkSet, Simulator, Split, simulate_ink};
+use hccr_evaluate::image_of_ink;
 use hccr_models::online::{EndlessInks, OnlineRecipe, SequenceSet};
 use hccr_models::pipeline::Stages;
 use hccr_models::{SampleSet, TrainerState};
@@ -80,7 +81,7 @@ pub(super) fn make(job: &Job<'_>, interrupt: &Interrupt) -> Result<()> {
     let (test, archive) = (data.test.inks(), job.samples("pot"));
     samples::write_inks(test, &archive)?;
     let read = samples::inks_read(results.last_model(), &archive)?;
-    job.finish(results, read, |results, out| results.write(out, &data.test, |i| picture(&test.ink(i))))
+    job.finish(results, read, |results, out| results.write(out, &data.test, |i| Ok(image_of_ink(test, i)?)))
 }
 
 /// The model fused with the offline one of the same characters, if that is made.

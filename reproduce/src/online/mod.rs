@@ -13,17 +13,13 @@ use crate::progress::Interrupt;
 use crate::report::thesis::Thesis;
 use crate::report::types::Config;
 use anyhow::{Context, Result};
+use hccr_evaluate::image_of_ink;
 use hccr_models::online::{OnlineRecipe, SequenceSet};
 use hccr_models::pipeline::Stages;
 use hccr_models::{SampleSet, TrainerState};
 use hccr_nn_train::{Adam, Clipped};
-use hccr_runtime::image::{Image, PixelFormat, normalize};
-use hccr_runtime::ink::{Ink, Point};
 use std::path::PathBuf;
 use std::time::Instant;
-
-/// Side of the images on the report's sheet.
-const SIDE: usize = 96;
 
 /// The pipeline, as the flags configure it.
 struct Online<'a> {
@@ -115,13 +111,5 @@ pub(crate) fn run(args: &OnlineArgs, offline: Option<&[u8]>, interrupt: &Interru
         }
         None => notes.push("No offline network to fuse with: run both pipelines, or give --offline-model.".into()),
     }
-    results.write(&args.run.out(Online::NAME), &data.test, |i| picture(&test.ink(i)))
-}
-
-/// An ink as an image of the report's sheet.
-pub(crate) fn picture(strokes: &[Vec<Point>]) -> Result<Vec<u8>> {
-    let pixels = Ink::new(strokes)?.render(SIDE, SIDE as f32 / 24.0)?;
-    let mut normalized = vec![0; SIDE * SIDE];
-    normalize(&Image::new(&pixels, SIDE, SIDE, PixelFormat::Gray)?, SIDE, &mut normalized)?;
-    Ok(normalized)
+    results.write(&args.run.out(Online::NAME), &data.test, |i| Ok(image_of_ink(test, i)?))
 }
