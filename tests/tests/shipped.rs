@@ -20,9 +20,7 @@ fn names(kind: &str) -> Vec<String> {
     let models = files.filter(|path| path.extension().is_some_and(|extension| extension == "hccr"));
     let names = models.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned());
     let names: Vec<String> = names.filter(|name| name.starts_with(kind)).collect();
-    if names.is_empty() {
-        eprintln!("skipped: there is no {kind} model in models/ yet");
-    }
+    assert!(!names.is_empty(), "there is no {kind} model in models/");
     names
 }
 
