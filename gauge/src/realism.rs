@@ -75,7 +75,14 @@ fn chosen(labels: &[u16], classes: &[char]) -> BTreeMap<char, Vec<usize>> {
 fn simulator(real: &BTreeMap<char, Vec<usize>>, seed: u64) -> Result<SimulatorConfig> {
     let Some(most) = real.values().map(Vec::len).max() else { bail!("the files hold no character that is simulated") };
     let size = SplitSize { writers: most.max(2) as u32, samples_per_class: most.max(2) as u32 };
-    Ok(SimulatorConfig { classes: real.keys().copied().collect(), train: size, dev: size, test: size, seed })
+    Ok(SimulatorConfig {
+        classes: real.keys().copied().collect(),
+        train: size,
+        dev: size,
+        test: size,
+        seed,
+        variation: 1.0,
+    })
 }
 
 /// As many of each character's samples as there are in the other set.

@@ -43,7 +43,9 @@ fn recognizer() -> InkRecognizer {
 /// Ink of every character that the recognizer knows, by writers that it does not: points 8 apart on a grid of 1024.
 fn inks(labels: &[char]) -> Vec<Ink> {
     let skeletons = Skeletons::embedded().expect("the embedded skeletons");
-    let writers: Vec<Writer> = (0..TEST_WRITERS).map(|id| Writer::new(SEED, FIRST_TEST_WRITER + id)).collect();
+    let writers: Vec<Writer> = (0..TEST_WRITERS)
+        .map(|id| Writer::new(SEED, FIRST_TEST_WRITER + id).with_variation(toy_ink::VARIATION))
+        .collect();
     let mut inks = Vec::new();
     for &c in labels {
         let class = tag_of_char(c).and_then(class_of_tag).expect("a character of GB2312 level 1");

@@ -83,5 +83,5 @@ pub(crate) fn simulator(tier: Tier, classes: Option<usize>, seed: u64) -> Simula
         Tier::Full => (3755, [split(600, 300), split(60, 10), split(60, 60)]),
     };
     let classes = gb2312_level1().into_iter().take(classes.unwrap_or(default_classes)).collect();
-    SimulatorConfig { classes, train, dev, test, seed }
+    SimulatorConfig { classes, train, dev, test, seed, variation: 1.0 }
 }

@@ -10,14 +10,16 @@ use hccr_tensor::blas;
 
 pub(crate) const SEED: u64 = 7;
 const CLASSES: usize = 10;
+/// Of the writing: neat, so that seconds of training read it.
+pub(crate) const VARIATION: f32 = 0.3;
 /// Share of the development writers' ink that the trained network must read; chance gives a tenth.
 const ACCURACY: f32 = 0.9;
 
 /// Training, development and test set, by different writers.
 pub(crate) fn sets() -> [SequenceSet; 3] {
     let split = |samples_per_class| SplitSize { writers: 60, samples_per_class };
-    let config =
-        SimulatorConfig { train: split(120), dev: split(10), test: split(20), ..SimulatorConfig::new(CLASSES, SEED) };
+    let [train, dev, test] = [120, 10, 20].map(split);
+    let config = SimulatorConfig { train, dev, test, variation: VARIATION, ..SimulatorConfig::new(CLASSES, SEED) };
     [Split::Train, Split::Dev, Split::Test].map(|split| {
         let inks = simulate_ink(&config, split, &|_, _| ()).expect("valid numbers");
         SequenceSet::new(inks, Augmentation { dropped_points: 0.3, lean: 0.0 }).expect("inks with points")

@@ -68,7 +68,7 @@ pub struct SplitSize {
 }
 
 /// What [`simulate`] and [`simulate_ink`] make.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct SimulatorConfig {
     /// The characters, all of [`Skeletons::embedded`].
     pub classes: Vec<char>,
@@ -80,6 +80,9 @@ pub struct SimulatorConfig {
     pub test: SplitSize,
     /// Another seed gives other writers.
     pub seed: u64,
+    /// How far writing strays from the copybook: 1 is usual, and more than people stray; networks that train for seconds
+    /// learn neater writing.
+    pub variation: f32,
 }
 
 impl SimulatorConfig {
@@ -88,7 +91,7 @@ impl SimulatorConfig {
     pub fn new(classes: usize, seed: u64) -> Self {
         let size = |writers, samples_per_class| SplitSize { writers, samples_per_class };
         let classes = gb2312_level1().into_iter().take(classes).collect();
-        Self { classes, train: size(120, 300), dev: size(20, 20), test: size(60, 60), seed }
+        Self { classes, train: size(120, 300), dev: size(20, 20), test: size(60, 60), seed, variation: 1.0 }
     }
 
     /// How much of `split` to make.
@@ -219,7 +222,8 @@ impl Samples {
             return Err(SimulatorError::Writers(writers));
         }
         let first_writer = split.first_writer();
-        let hands = (first_writer..first_writer + writers).map(|id| Writer::new(config.seed, id)).collect();
+        let hand = |id| Writer::new(config.seed, id).with_variation(config.variation);
+        let hands = (first_writer..first_writer + writers).map(hand).collect();
         Ok(Self { skeletons, hands, first_writer, per_class: samples_per_class as usize })
     }
 

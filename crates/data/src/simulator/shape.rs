@@ -66,6 +66,11 @@ impl Warp {
         Self { waves: [wave(), wave(), wave()] }
     }
 
+    /// Makes all displacements so many times as large.
+    pub(super) fn scale(&mut self, factor: f32) {
+        self.waves.iter_mut().flat_map(|wave| &mut wave.amplitude).for_each(|amplitude| *amplitude *= factor);
+    }
+
     pub(super) fn apply_to(&self, strokes: &mut [Stroke]) {
         for p in strokes.iter_mut().flatten() {
             let from = *p;

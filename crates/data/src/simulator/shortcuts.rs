@@ -29,6 +29,13 @@ impl Shortcuts {
         }
     }
 
+    /// Takes all of them so many times as often.
+    pub(super) fn scale(&mut self, factor: f32) {
+        for share in [&mut self.swaps, &mut self.hooks, &mut self.corners] {
+            *share *= factor;
+        }
+    }
+
     /// Writes `strokes` in the writer's way.
     pub(super) fn take(&self, strokes: &mut [Stroke], rng: &mut Rng) {
         for i in 1..strokes.len() {

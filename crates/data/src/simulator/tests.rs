@@ -5,7 +5,12 @@ use std::collections::BTreeSet;
 fn config() -> SimulatorConfig {
     let size = |writers, samples_per_class| SplitSize { writers, samples_per_class };
     SimulatorConfig {
-        classes: vec!['啊', '阿', '埃'], train: size(4, 6), dev: size(2, 2), test: size(2, 3), seed: 1
+        classes: vec!['啊', '阿', '埃'],
+        train: size(4, 6),
+        dev: size(2, 2),
+        test: size(2, 3),
+        seed: 1,
+        variation: 1.0,
     }
 }
 

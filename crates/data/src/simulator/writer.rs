@@ -34,6 +34,8 @@ pub struct Writer {
     warp: Warp,
     /// The strength of all that varies from sample to sample; 1 is usual.
     sloppiness: f32,
+    /// The share of samples whose strokes come in any order.
+    any_order: f32,
     /// The log-odds of joining two strokes a short way apart.
     joining: f32,
     /// How fast these fall with the way between the strokes, per 100 grid units.
@@ -68,6 +70,7 @@ impl Writer {
             aspect: -0.18 + 0.12 * rng.normal(),
             warp: Warp::new(20.0, &mut rng),
             sloppiness: libm::expf(0.15 * speed + 0.25 * rng.normal()),
+            any_order: ANY_ORDER,
             joining: 0.3 + 1.5 * speed,
             reluctance: 0.4 + 0.4 * rng.uniform(),
             shortcuts: Shortcuts::new(&mut rng),
@@ -87,6 +90,17 @@ impl Writer {
         }
     }
 
+    /// The same writer, who strays so many times as far from the copybook (see
+    /// [`SimulatorConfig::variation`](super::SimulatorConfig::variation)); strokes are joined, and pens chosen, as before.
+    #[must_use]
+    pub fn with_variation(mut self, variation: f32) -> Self {
+        self.sloppiness *= variation;
+        self.any_order *= variation;
+        self.warp.scale(variation);
+        self.shortcuts.scale(variation);
+        self
+    }
+
     /// Sample number `sample` of the character with these strokes. Another character wants another number: samples of
     /// the same number share their random stream.
     pub fn sample(&self, strokes: &[Stroke], sample: u64) -> Trajectory {
@@ -104,7 +118,7 @@ impl Writer {
             .collect();
         let lines = self.motor.write(&strokes, &joined, &mut rng);
         let mut trajectory = self.press(lines, 0.7 * amount, &mut rng);
-        if rng.chance(ANY_ORDER) {
+        if rng.chance(self.any_order) {
             rng.shuffle(&mut trajectory.strokes);
         }
         trajectory
