@@ -9,8 +9,8 @@
 //! All numbers are little-endian. A JSON object is preceded by its length, a `u32`.
 //!
 //! - Python begins with a JSON object: `device`, or `error`.
-//! - A request is a JSON object (the layers, the optimizer, what the parameters are), the state ([`state`]), then `steps` mini-batches
-//!   ([`minibatch`]).
+//! - A request is a JSON object (the layers, the optimizer, what the parameters are), the state (`state.rs`), then `steps` mini-batches
+//!   (`minibatch.rs`).
 //! - The reply is a JSON object (`loss`, `accuracy`, ...) and the new state, or a JSON object with an `error`, a traceback; Python then
 //!   ends.
 #![forbid(unsafe_code)]
