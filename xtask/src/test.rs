@@ -25,7 +25,7 @@ pub(crate) fn run(root: &Path, fast: bool) -> Result<()> {
     steps.cargo("docs", &[("RUSTDOCFLAGS", "-D warnings")], "doc --workspace --no-deps")?;
     steps.cargo("runtime without std", &[], "build -p hccr-runtime --no-default-features")?;
     steps.run("runtime without dependencies", TREE, || has_no_dependencies(root))?;
-    steps.cargo("runtime package", &[], "package -p hccr-runtime --allow-dirty")?;
+    steps.cargo("published packages", &[], "package -p hccr-runtime -p hccr --allow-dirty")?;
     DEPENDENCIES.iter().try_for_each(|step| steps.optional(step))?;
     steps.optional(&OLDEST_COMPILER)?;
     if !fast {
