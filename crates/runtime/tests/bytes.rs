@@ -321,6 +321,19 @@ fn values_of_two_dimensions_stay_numbers() {
     }
 }
 
+/// An image of one row is no sequence: flattened, it is a vector like any other.
+#[test]
+fn a_flattened_row_of_pixels_is_a_vector() {
+    for (channels, width) in [(1, 9), (4, 5), (5, 7), (8, 2)] {
+        let mut random = Random::new(11, &[channels, 1, width]);
+        random.round("in", 0.125);
+        random.builder.push("flat", Op::Flatten);
+        random.linear("fc", [channels * width, 6], 100);
+        let input = random.input(channels * width);
+        check(&random.builder.finish().unwrap(), &input, &["u8_quantize"], &format!("{channels} rows of {width}"));
+    }
+}
+
 /// The largest sums that bytes and weights can make.
 #[test]
 fn extremes_do_not_overflow() {

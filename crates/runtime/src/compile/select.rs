@@ -10,7 +10,7 @@ use crate::kernels::pool::MaxPool;
 use crate::kernels::u8::quantize::Quantize;
 use crate::kernels::{Kernel, LAYER_KERNELS, Layer, LayerKind, Registered};
 use crate::model::{Model, Op};
-use crate::tensor::shape::Conv2dParams;
+use crate::tensor::shape::{Conv2dParams, is_sequence};
 use crate::tensor::{Elements, Layout, Quantization};
 use crate::weights::{Matrix, WeightId};
 use alloc::boxed::Box;
@@ -115,7 +115,8 @@ impl Select<'_> {
             Op::Linear { params, weight, scale, bias, prelu } => {
                 // The time steps of a sequence are the pixels of a convolution.
                 let same = Conv2dParams::same(params.in_features, params.out_features, [1, 1]);
-                let kind = if src.width > 1 && src.height == 1 { LayerKind::Conv(same) } else { LayerKind::Linear };
+                let steps = is_sequence(self.model.shape(self.model.nodes[node].input));
+                let kind = if steps { LayerKind::Conv(same) } else { LayerKind::Linear };
                 (kind, weight, scale, bias, prelu)
             }
             _ => return None,
