@@ -53,7 +53,7 @@ struct Args {
     /// POT files, folders or zip archives of them; a file counts as one writer. An offline model sees each ink as a drawing
     #[arg(long, num_args = 1.., value_name = "PATH")]
     pot: Vec<PathBuf>,
-    /// PNG, JPEG or BMP files, or folders of them. The character is the name of the folder, or the first of the file's name;
+    /// PNG, JPEG, BMP or WebP files, or folders of them. The character is the name of the folder, or the first of the file's name;
     /// either may be a code point such as U+4E00. The folder around counts as one writer
     #[arg(long, num_args = 1.., value_name = "PATH")]
     images: Vec<PathBuf>,

@@ -20,9 +20,10 @@ const RUNTIME: [&[&str]; 8] = [
 const BESIDE: [[&str; 2]; 1] = [["ink", "image"]];
 
 /// The crates of the workspace, from the ground up.
-const WORKSPACE: [&[&str]; 6] = [
+const WORKSPACE: [&[&str]; 7] = [
     &["hccr-runtime", "hccr-random"],
-    &["hccr", "hccr-tensor", "hccr-graph-opt", "hccr-data", "hccr-constraint"],
+    &["hccr", "hccr-tensor", "hccr-graph-opt", "hccr-picture", "hccr-constraint"],
+    &["hccr-data"],
     &["hccr-nn-train", "hccr-compress", "hccr-interchange", "hccr-evaluate", "xtask"],
     &["hccr-models", "hccr-report"],
     &["hccr-torch"],

@@ -2,7 +2,7 @@
 //!
 //! - [`load_gnt`] and [`load_pot`] read the files of CASIA's data bases as an [`ImageSet`] and as an [`InkSet`]; [`gnt_archive`] and
 //!   [`pot_archive`] write such files.
-//! - [`load_pictures`] reads PNG, JPEG and BMP files, whose characters their names or folders tell.
+//! - [`load_pictures`] reads PNG, JPEG, BMP and WebP files, whose characters their names or folders tell.
 //! - [`simulate`] and [`simulate_ink`] write both from the stroke skeletons of [`strokes`], and a [`Simulator`] writes without end;
 //!   [`render`] draws a pen's [`Trajectory`] as an image.
 //! - [`gb2312`] numbers the characters.

@@ -1,21 +1,16 @@
 //! Picture files as an [`ImageSet`].
 
 use crate::{IMAGE_SIZE, ImageSet};
-use hccr_runtime::image::{Image, ImageError, PixelFormat, normalize};
-use image::{ImageError as DecodeError, ImageReader, Limits};
+use hccr_picture::{ENDINGS, Picture};
+use hccr_runtime::image::{ImageError, normalize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::{fmt, fs, io};
 
-/// The longest side that a picture may have, in pixels, and the memory that decoding one may take.
-const MAX_SIDE: u32 = 4096;
-const MAX_BYTES: u64 = 256 << 20;
 /// The pictures that are kept; one takes 9216 bytes of memory.
 const MAX_PICTURES: usize = 1_000_000;
 /// How deep folders may lie in each other.
 const MAX_DEPTH: usize = 8;
-/// The endings of the files that are read.
-const ENDINGS: [&str; 4] = ["png", "jpg", "jpeg", "bmp"];
 
 /// Why pictures were refused, and where.
 #[derive(Debug)]
@@ -28,13 +23,8 @@ pub enum PictureError {
         /// The system's error.
         error: io::Error,
     },
-    /// A file is no picture, has a side above 4096 pixels, or takes too much memory.
-    Decode {
-        /// Its path.
-        file: PathBuf,
-        /// The decoder's error.
-        error: DecodeError,
-    },
+    /// A file is no picture, damaged, or too large; the error names it.
+    Picture(hccr_picture::PictureError),
     /// A picture cannot be normalized: it has no ink.
     Image {
         /// Its path.
@@ -60,10 +50,10 @@ impl fmt::Display for PictureError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io { file, error } => write!(f, "cannot read {}: {error}", file.display()),
-            Self::Decode { file, error } => write!(f, "{} is no picture that can be read: {error}", file.display()),
+            Self::Picture(error) => error.fmt(f),
             Self::Image { file, error } => write!(f, "{}: {error}", file.display()),
             Self::TooDeep { file } => write!(f, "{}: folders nested too deeply", file.display()),
-            Self::NoPictures { file } => write!(f, "{}: no PNG, JPEG or BMP files", file.display()),
+            Self::NoPictures { file } => write!(f, "{}: no PNG, JPEG, BMP or WebP files", file.display()),
             Self::TooMany => write!(f, "more than {MAX_PICTURES} pictures, or more than 65536 characters"),
         }
     }
@@ -73,14 +63,14 @@ impl std::error::Error for PictureError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Io { error, .. } => Some(error),
-            Self::Decode { error, .. } => Some(error),
+            Self::Picture(error) => error.source(),
             Self::Image { error, .. } => Some(error),
             _ => None,
         }
     }
 }
 
-/// Loads the PNG, JPEG and BMP files in `paths` (files and folders), normalized; the classes are the characters found, in the order
+/// Loads the PNG, JPEG, BMP and WebP files in `paths` (files and folders), normalized; the classes are the characters found, in the order
 /// of their code points.
 ///
 /// The character of a picture is the name of its folder, where that is a single character or a code point such as `U+4E00`;
@@ -174,18 +164,9 @@ fn leading_character(name: &str) -> Option<(char, &str)> {
 
 /// The picture in `file`, normalized.
 fn normalized(file: &Path) -> Result<Vec<u8>, PictureError> {
-    let io = |error| PictureError::Io { file: file.into(), error };
-    let decode = |error| PictureError::Decode { file: file.into(), error };
-    let mut reader = ImageReader::open(file).and_then(ImageReader::with_guessed_format).map_err(io)?;
-    let mut limits = Limits::default();
-    (limits.max_image_width, limits.max_image_height) = (Some(MAX_SIDE), Some(MAX_SIDE));
-    limits.max_alloc = Some(MAX_BYTES);
-    reader.limits(limits);
-    let picture = reader.decode().map_err(decode)?.into_rgba8();
-    let (width, height) = (picture.width() as usize, picture.height() as usize);
+    let picture = Picture::open(file).map_err(PictureError::Picture)?;
     let mut pixels = vec![0; IMAGE_SIZE * IMAGE_SIZE];
-    Image::new(picture.as_raw(), width, height, PixelFormat::Rgba)
-        .and_then(|image| normalize(&image, IMAGE_SIZE, &mut pixels))
+    normalize(&picture.image(), IMAGE_SIZE, &mut pixels)
         .map_err(|error| PictureError::Image { file: file.into(), error })?;
     Ok(pixels)
 }
@@ -225,15 +206,15 @@ mod tests {
         let load = |name: &str| load_pictures(&[root.path().join(name)], &|_| ());
         assert!(matches!(load("missing.png"), Err(PictureError::Io { .. })));
         fs::write(root.path().join("一.png"), b"\x89PNG\r\n\x1a\nxxxxxxxxxxxx").unwrap();
-        assert!(matches!(load("一.png"), Err(PictureError::Decode { .. })));
+        assert!(matches!(load("一.png"), Err(PictureError::Picture(_))));
         write(&root.path().join("二.png"), false);
         let blank = load("二.png").unwrap_err();
         assert!(matches!(blank, PictureError::Image { error: ImageError::Empty, .. }), "{blank}");
         assert!(blank.to_string().contains("二.png"));
         fs::create_dir(root.path().join("empty")).unwrap();
         assert!(matches!(load("empty"), Err(PictureError::NoPictures { .. })));
-        image::GrayImage::new(5000, 1).save(root.path().join("三.png")).unwrap();
-        assert!(matches!(load("三.png"), Err(PictureError::Decode { .. })));
+        image::GrayImage::new(20_000, 1).save(root.path().join("三.png")).unwrap();
+        assert!(matches!(load("三.png"), Err(PictureError::Picture(_))));
     }
 
     #[test]
