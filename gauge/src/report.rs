@@ -1,12 +1,13 @@
 //! What is measured, and the names it has in `evaluation.json`.
 
+use crate::ModelSource;
+use anyhow::Result;
+use hccr::Model;
 use hccr_evaluate::{ConfusedPair, Figures, Unknown, WriterAccuracy};
 use hccr_report::machine::{Machine, Versions};
 use hccr_report::number;
 use hccr_report::table::Table;
-use hccr_runtime::Model;
 use serde::{Deserialize, Serialize};
-use std::path::Path;
 
 /// Everything that was measured.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -49,17 +50,17 @@ pub(crate) struct ModelFile {
 }
 
 impl ModelFile {
-    pub(crate) fn new(path: &Path, model: &Model, bytes: u64, [dense_macs, nonzero_macs]: [u64; 2]) -> Self {
-        Self {
-            file: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+    pub(crate) fn new(source: &ModelSource, model: &Model, [dense_macs, nonzero_macs]: [u64; 2]) -> Result<Self> {
+        Ok(Self {
+            file: source.name(),
             characters: model.labels().len() as u64,
-            bytes,
+            bytes: source.bytes()?.len() as u64,
             weights: model.weight_elements() as u64,
             nonzeros: model.weight_nonzeros() as u64,
             dense_macs,
             nonzero_macs,
             temperature: model.temperature(),
-        }
+        })
     }
 }
 
