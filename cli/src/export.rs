@@ -1,0 +1,45 @@
+//! `hccr export`: a model in the formats of other tools.
+
+use anyhow::{Context, Result};
+use clap::{ArgGroup, Args};
+use hccr_gauge::ModelSource;
+use hccr_interchange::{onnx, safetensors};
+use std::path::{Path, PathBuf};
+
+/// Write a model as ONNX or as safetensors, for other engines and for viewers
+///
+/// All weights are written dense, so the files are larger than the model's. A file that is there is replaced.
+#[derive(Args, Debug)]
+#[command(group(ArgGroup::new("formats").required(true).multiple(true).args(["onnx", "safetensors"])))]
+#[command(after_help = "Example:\n  hccr export offline --onnx offline.onnx")]
+pub(crate) struct ExportArgs {
+    /// The model
+    model: ModelSource,
+    /// Write ONNX to this file
+    #[arg(long, value_name = "FILE")]
+    onnx: Option<PathBuf>,
+    /// Write safetensors to this file
+    #[arg(long, value_name = "FILE")]
+    safetensors: Option<PathBuf>,
+}
+
+impl ExportArgs {
+    pub(crate) fn run(&self) -> Result<()> {
+        let model = self.model.read()?;
+        if let Some(path) = &self.onnx {
+            let bytes = onnx::to_bytes(&model).with_context(|| format!("{} cannot be written as ONNX", self.model))?;
+            write(path, &bytes)?;
+        }
+        if let Some(path) = &self.safetensors {
+            let bytes = safetensors::to_bytes(&model);
+            write(path, &bytes.with_context(|| format!("{} cannot be written as safetensors", self.model))?)?;
+        }
+        Ok(())
+    }
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    std::fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
+    anstream::println!("{}: {} bytes", path.display(), bytes.len());
+    Ok(())
+}

@@ -1,0 +1,31 @@
+//! `hccr`: reads handwritten Chinese characters from pictures and pen strokes, and measures, describes and exports models.
+#![forbid(unsafe_code)]
+
+mod bench;
+mod command;
+mod describe;
+mod export;
+mod ink;
+mod man;
+mod read;
+
+use clap::Parser;
+use std::io;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match command::Command::parse().run() {
+        Ok(code) => code,
+        // Who reads the output, `head` for one, has seen enough.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            anstream::eprintln!("hccr: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let is = |cause: &io::Error| cause.kind() == io::ErrorKind::BrokenPipe;
+    error.chain().any(|cause| cause.downcast_ref().is_some_and(is))
+}

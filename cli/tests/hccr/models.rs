@@ -1,0 +1,62 @@
+//! The commands about models, and those for shells.
+
+use crate::hccr;
+use std::fs;
+use std::path::Path;
+
+const SAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../models/samples-3755.gnt.zip");
+
+#[test]
+fn a_model_is_described() {
+    let run = hccr(Path::new("."), &["describe"]);
+    assert_eq!(run.code, Some(0));
+    for part in ["96 x 96", "pen strokes", "3755", "MIT OR Apache-2.0", "per time step", "fc1"] {
+        assert!(run.stdout.contains(part), "{part}: {}", run.stdout);
+    }
+    let run = hccr(Path::new("."), &["describe", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")]);
+    assert!(run.code == Some(1) && run.stderr.contains("Cargo.toml is no model file"), "{run:?}");
+}
+
+#[test]
+fn a_model_is_exported() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = hccr(folder.path(), &["export", "online", "--onnx", "a.onnx", "--safetensors", "a.safetensors"]);
+    assert_eq!(run.code, Some(0), "{run:?}");
+    for name in ["a.onnx", "a.safetensors"] {
+        assert!(fs::metadata(folder.path().join(name)).unwrap().len() > 100_000);
+    }
+    assert_eq!(hccr(folder.path(), &["export", "online"]).code, Some(2));
+}
+
+#[test]
+fn a_model_is_timed() {
+    let run = hccr(Path::new("."), &["bench", "online", "--isa", "scalar"]);
+    assert!(run.code == Some(0) && run.stdout.lines().count() == 2, "{run:?}");
+    let run = hccr(Path::new("."), &["bench", "--isa", "mmx"]);
+    assert!(run.code == Some(1) && run.stderr.contains("scalar"), "{run:?}");
+}
+
+#[test]
+fn a_model_is_evaluated() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = hccr(folder.path(), &["evaluate", "--gnt", SAMPLES, "--out", "out"]);
+    assert_eq!(run.code, Some(0), "{run:?}");
+    let json = fs::read_to_string(folder.path().join("out/evaluation.json")).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["command"], "hccr evaluate --gnt samples-3755.gnt.zip");
+    assert!(json["figures"]["top1"].as_f64().unwrap() > 0.5);
+}
+
+#[test]
+fn shells_and_readers_are_served() {
+    let folder = tempfile::tempdir().unwrap();
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let run = hccr(folder.path(), &["completions", shell]);
+        assert!(run.code == Some(0) && run.stdout.contains("describe"), "{run:?}");
+    }
+    assert_eq!(hccr(folder.path(), &["man", "man1"]).code, Some(0));
+    for page in ["hccr.1", "hccr-read.1"] {
+        assert!(fs::read_to_string(folder.path().join("man1").join(page)).unwrap().contains(".SH"));
+    }
+    assert!(hccr(folder.path(), &["read", "--help"]).stdout.contains("Examples"));
+}
