@@ -31,6 +31,7 @@ const WORKSPACE: [&[&str]; 7] = [
         "hccr-reproduce",
         "hccr-cli",
         "hccr-benches",
+        "hccr-c",
         "hccr-tests",
         "another-engine",
         "another-pruning",
@@ -212,7 +213,8 @@ fn the_crates_depend_downwards() {
     let mut wrong = Vec::new();
     let within = |folder| std::fs::read_dir(root().join(folder)).unwrap().map(|entry| entry.unwrap().path());
     let others = ["models", "xtask", "reproduce", "gauge", "cli", "tests", "benches"].map(|folder| root().join(folder));
-    for folder in within("crates").chain(within("examples")).chain(others) {
+    let bindings = within("bindings").filter(|folder| folder.join("Cargo.toml").exists());
+    for folder in within("crates").chain(within("examples")).chain(bindings).chain(others) {
         let manifest = read_to_string(folder.join("Cargo.toml")).unwrap();
         let name = manifest.lines().find_map(|line| line.strip_prefix("name = ")).unwrap().trim_matches('"');
         let own = floor(&WORKSPACE, name).unwrap_or_else(|| panic!("{name} stands on no floor"));

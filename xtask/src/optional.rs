@@ -154,6 +154,24 @@ pub(crate) const DEPENDENCIES: [OptionalStep; 2] = [
     },
 ];
 
+/// The example in C, compiled as C and as C++, under valgrind.
+pub(crate) const C: OptionalStep = OptionalStep {
+    name: "C and C++ (valgrind)",
+    env: &[],
+    command: "make -C bindings/c check PROFILE=dev",
+    needs: &[
+        Need { what: "make", probe: "make --version", prints_path: false, remedy: "apt-get install make" },
+        Need { what: "a C++ compiler", probe: "c++ --version", prints_path: false, remedy: "apt-get install g++" },
+        Need {
+            what: "pkg-config",
+            probe: "pkg-config --version",
+            prints_path: false,
+            remedy: "apt-get install pkgconf",
+        },
+        Need { what: "valgrind", probe: "valgrind --version", prints_path: false, remedy: "apt-get install valgrind" },
+    ],
+};
+
 /// All crates with the oldest compiler that the workspace promises to build with.
 pub(crate) const OLDEST_COMPILER: OptionalStep = OptionalStep {
     name: "oldest compiler",
