@@ -1,6 +1,6 @@
 //! The commands.
 
-use crate::{bench, describe, export, man, read};
+use crate::{bench, describe, export, man, read, serve};
 use anyhow::Result;
 use clap::{CommandFactory, Parser};
 use clap_complete::Shell;
@@ -24,6 +24,7 @@ pub(crate) enum Command {
     Describe(describe::DescribeArgs),
     Export(export::ExportArgs),
     Bench(bench::BenchArgs),
+    Serve(serve::ServeArgs),
     /// Print the completions for a shell
     ///
     /// For bash: hccr completions bash > ~/.local/share/bash-completion/completions/hccr
@@ -51,6 +52,7 @@ impl Command {
             Self::Describe(args) => args.run()?,
             Self::Export(args) => args.run()?,
             Self::Bench(args) => args.run()?,
+            Self::Serve(args) => args.run()?,
             Self::Completions { shell } => {
                 clap_complete::generate(shell, &mut Self::command(), "hccr", &mut io::stdout());
             }

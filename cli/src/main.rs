@@ -8,6 +8,7 @@ mod export;
 mod ink;
 mod man;
 mod read;
+mod serve;
 
 use clap::Parser;
 use std::io;

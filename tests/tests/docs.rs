@@ -39,6 +39,7 @@ fn links_lead_to_files() {
         "README.md",
         "ARCHITECTURE.md",
         "CONTRIBUTING.md",
+        "docs/cli.md",
         "docs/methods.md",
         "docs/performance.md",
         "docs/swapping.md",

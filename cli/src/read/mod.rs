@@ -65,7 +65,7 @@ const EXAMPLES: &str = "\
 Examples:
   hccr read photo.jpg                  five candidates for each character
   hccr read --plain page.png           the text alone
-  hccr read --single --restrict 0123456789 fields/
+  hccr read --single --restrict 一二三四五六七八九十 fields/
   hccr read --json scans/ > scans.jsonl
   scanner | hccr read -
   hccr read --ink strokes.json         {\"strokes\": [[[x, y], ...], ...]}";

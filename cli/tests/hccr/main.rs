@@ -3,6 +3,7 @@
 mod ink;
 mod models;
 mod read;
+mod serve;
 
 use image::{GrayImage, Luma};
 use std::io::Write;
