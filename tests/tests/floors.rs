@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// The modules of the runtime, from the ground up. Modules of one row do not import each other.
 const RUNTIME: [&[&str]; 8] = [
-    &["messages", "tensor"],
+    &["limits", "messages", "tensor"],
     &["isa"],
     &["weights"],
     &["kernels", "model"],

@@ -13,6 +13,7 @@ pub mod ink;
 mod isa;
 #[allow(unsafe_code)]
 mod kernels;
+mod limits;
 mod messages;
 mod model;
 mod recognizer;
@@ -22,6 +23,7 @@ mod weights;
 pub use compile::{PlanError, PlannedLayer};
 pub use exec::{Batch, Job, Plan, RunError, SequenceSession, SequenceState, Session};
 pub use isa::IsaKind;
+pub use limits::Limits;
 pub use model::{FormatError, LayerCost, Model, ModelBuilder, ModelError, Node, Op, ValueId};
 pub use recognizer::{Candidate, FusedRecognizer, InkRecognizer, InkSession, Recognizer, RecognizerError, fuse};
 pub use tensor::shape;

@@ -198,10 +198,10 @@ fn scribbles_and_far_points_stay_in_proportion() {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         (state >> 8) as f32 / (1 << 24) as f32
     };
-    let scribble: Vec<Point> = (0..20_000).map(|_| point(random(), random())).collect();
+    let scribble: Vec<Point> = (0..16_000).map(|_| point(random(), random())).collect();
     let steps = normalize(&[&scribble]).unwrap();
     // At most the length of the path, 1.05 in the box's -1..1 on average, at a step each 0.31 and one a corner.
-    assert!((20_000..90_000).contains(&steps.len()), "{}", steps.len());
+    assert!((16_000..72_000).contains(&steps.len()), "{}", steps.len());
     let trembling: Vec<Point> =
         scribble.iter().map(|p| point(p.x * 0.01, p.y * 0.01)).chain([point(1.0, 1.0)]).collect();
     let steps = normalize(&[trembling]).unwrap();
@@ -211,6 +211,22 @@ fn scribbles_and_far_points_stay_in_proportion() {
         (0..100).map(|i| if i % 2 == 0 { point(f32::MAX, f32::MIN) } else { point(0.0, 0.0) }).collect();
     let steps = normalize_in(WritingBox::new(0.0, 0.0, 1e-30, 1e-30).unwrap(), &[far]).unwrap();
     assert!(steps.len() < 2000 && steps.iter().flatten().all(|v| v.abs() <= 6.0));
+}
+
+/// A pen that goes to and fro as far as it can, and a writing box far from it.
+#[test]
+fn the_longest_ink_makes_a_limited_number_of_steps() {
+    let zigzag = |points: usize| -> Vec<Point> {
+        (0..points).map(|i| point((i % 2) as f32 * 1e9, (i / 2 % 2) as f32 * 1e9)).collect()
+    };
+    let small = WritingBox::new(5e8, 5e8, 1.0, 1.0).unwrap();
+    let ink = Ink::new(&[zigzag(Ink::MAX_POINTS)]).unwrap();
+    for steps in [ink.steps().len(), ink.in_box(small).steps().len()] {
+        assert!((Ink::MAX_POINTS..30 * Ink::MAX_POINTS).contains(&steps), "{steps}");
+    }
+    let too_long = InkError::TooLong { points: Ink::MAX_POINTS + 1 };
+    assert_eq!(Ink::new(&[zigzag(Ink::MAX_POINTS + 1)]), Err(too_long.clone()));
+    assert_eq!(Ink::new(&vec![vec![]; Ink::MAX_POINTS + 1]), Err(too_long), "strokes without points count");
 }
 
 proptest! {

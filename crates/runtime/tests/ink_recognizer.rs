@@ -336,3 +336,21 @@ fn what_cannot_be_fused_is_an_error() {
     let dot = in_box(&[[Point { x: 3.0, y: 4.0 }]], None);
     assert_eq!(fused.recognize(&dot, 3).unwrap().len(), 3);
 }
+
+#[test]
+fn a_session_takes_no_more_points_than_an_ink() {
+    let recognizer = InkRecognizer::new(online_model()).unwrap();
+    let mut session = InkSession::new(&recognizer, None);
+    let half = vec![Point { x: 1.0, y: 2.0 }; Ink::MAX_POINTS / 2];
+    session.add_stroke(&half).unwrap();
+    session.add_stroke(&half[1..]).unwrap();
+    session.add_points(&half[..1]).unwrap();
+    let too_long = Err(InkError::TooLong { points: Ink::MAX_POINTS + 1 });
+    assert_eq!(session.add_points(&half[..1]), too_long);
+    assert_eq!(session.add_stroke(&[]), too_long);
+    let lengths: Vec<usize> = session.strokes().iter().map(Vec::len).collect();
+    assert_eq!(lengths, [half.len(); 2]);
+    assert!(session.candidates(1).is_ok());
+    session.undo_stroke();
+    session.add_stroke(&half).unwrap();
+}

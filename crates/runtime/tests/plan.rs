@@ -207,6 +207,21 @@ fn wrong_inputs_are_refused() {
 }
 
 #[test]
+fn sums_that_overflow_are_an_error() {
+    let mut b = ModelBuilder::new(&[2]);
+    let weight = b.dense("w", &[2, 2], vec![1.0, 0.0, 3e38, -3e38]);
+    let params = LinearParams { in_features: 2, out_features: 2 };
+    b.push("fc", Op::Linear { params, weight, scale: None, bias: None, prelu: None });
+    let model = b.finish().unwrap();
+    for isa in IsaKind::available() {
+        let mut session = Session::new(Arc::new(Plan::with_isa(&model, isa).unwrap()));
+        assert_eq!(session.run(&[9.0, 9.0]), Err(RunError::NonFiniteOutput { index: 1 }), "{isa}");
+        assert_eq!(session.run(&[9.0, 8.5]), Err(RunError::NonFiniteOutput { index: 1 }), "{isa}");
+        assert_eq!(session.run(&[1.0, 1.0]), Ok(&[1.0, 0.0][..]), "{isa}");
+    }
+}
+
+#[test]
 fn models_made_to_exhaust_memory_are_refused() {
     let huge = |shape: &[usize], op: Op| {
         let mut b = ModelBuilder::new(shape);

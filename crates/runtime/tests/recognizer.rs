@@ -179,3 +179,19 @@ fn models_that_do_not_recognize_are_errors() {
     assert_eq!(needs(&ModelBuilder::with_inputs(vec![vec![1, 8, 8]; 2])), "one input");
     assert_eq!(Recognizer::from_bytes(b"").unwrap_err(), RecognizerError::Format(FormatError::NotAModel));
 }
+
+/// Sums that overflow are no answer: every label is as likely as any other.
+#[test]
+fn a_network_that_overflows_knows_nothing() {
+    let mut b = ModelBuilder::new(&[1, 8, 8]);
+    b.push("flatten", Op::Flatten);
+    let weight =
+        b.dense("weight", &[2, PIXELS], (0..2 * PIXELS).map(|i| if i % 3 == 0 { -3e38 } else { 3e38 }).collect());
+    let params = LinearParams { in_features: PIXELS, out_features: 2 };
+    b.push("fc", Op::Linear { params, weight, scale: None, bias: None, prelu: None });
+    b.set_labels(vec!['上', '下']);
+    let mut recognizer = Recognizer::new(b.finish().unwrap()).unwrap();
+    let candidates = recognize(&mut recognizer, &image(true), 2);
+    let answers: Vec<_> = candidates.iter().map(|c| (c.character, c.probability)).collect();
+    assert_eq!(answers, [('上', 0.5), ('下', 0.5)]);
+}

@@ -4,7 +4,7 @@ use hccr_runtime::image::{Image, ImageError, PixelFormat};
 use hccr_runtime::ink::{Ink, InkError, InkNormalizer, Point, Step, WritingBox};
 use hccr_runtime::shape::{Conv2dParams, LinearParams, LstmParams, Pool2dParams};
 use hccr_runtime::{
-    Batch, Candidate, FormatError, FusedRecognizer, InkRecognizer, InkSession, IsaKind, Job, LayerCost, Model,
+    Batch, Candidate, FormatError, FusedRecognizer, InkRecognizer, InkSession, IsaKind, Job, LayerCost, Limits, Model,
     ModelBuilder, ModelError, Node, Op, Pattern, Plan, PlanError, PlannedLayer, Recognizer, RecognizerError, RunError,
     SequenceSession, SequenceState, Session, ValueId, Weight, WeightData, WeightId,
 };
@@ -60,6 +60,7 @@ fn types_keep_their_promises() {
     value::<WeightId>();
     value::<WritingBox>();
     value::<Conv2dParams>();
+    value::<Limits>();
     value::<LinearParams>();
     value::<LstmParams>();
     value::<Pool2dParams>();

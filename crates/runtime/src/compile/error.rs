@@ -16,12 +16,19 @@ use alloc::string::String;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PlanError {
-    /// The plan would need more memory than this crate grants.
+    /// The plan may need more memory than its [`Limits`](crate::Limits) grant.
     TooLarge {
         /// Name of the layer.
         layer: String,
-        /// Elements wanted.
-        elements: usize,
+        /// Bytes wanted up to this layer.
+        bytes: usize,
+    },
+    /// A run would take more work than the plan's [`Limits`](crate::Limits) grant.
+    TooSlow {
+        /// Name of the layer.
+        layer: String,
+        /// Multiply-accumulates up to this layer.
+        macs: u64,
     },
     /// The wanted instruction set is not available on this CPU.
     IsaUnavailable {
@@ -36,7 +43,8 @@ pub enum PlanError {
 }
 
 messages! { PlanError:
-    TooLarge { layer, elements } => "layer '{layer}' needs {elements} elements, too many to plan",
+    TooLarge { layer, bytes } => "layer '{layer}' may bring the plan to {bytes} bytes, more than its limit",
+    TooSlow { layer, macs } => "layer '{layer}' brings a run to {macs} multiply-accumulates, more than its limit",
     IsaUnavailable { isa } => "instruction set {isa} is not available on this CPU",
     UnknownKernel { kernel } => "there is no kernel {kernel}",
 }

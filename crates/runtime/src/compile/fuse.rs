@@ -18,12 +18,16 @@ pub(super) fn only_readers(model: &Model, values: usize) -> Vec<Option<usize>> {
     last.into_iter().zip(reads).map(|(reader, reads)| reader.filter(|_| reads == 1)).collect()
 }
 
+/// The most nodes that one kernel runs: a layer, a rounding and a pooling.
+const LONGEST: usize = 3;
+
 /// Node `i` and the roundings and poolings behind it, each of which alone reads the one before: the longest chain first, and
 /// last the node alone.
 pub(super) fn chains(model: &Model, only_reader: &[Option<usize>], i: usize) -> Vec<Vec<usize>> {
     let mut chain = vec![i];
     let mut chains = vec![chain.clone()];
-    while let Some(reader) = only_reader[model.inputs.len() + chain[chain.len() - 1]]
+    while chain.len() < LONGEST
+        && let Some(reader) = only_reader[model.inputs.len() + chain[chain.len() - 1]]
         && matches!(model.nodes[reader].op, Op::FakeQuantize { .. } | Op::MaxPool2d { .. })
     {
         chain.push(reader);

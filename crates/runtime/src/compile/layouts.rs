@@ -7,8 +7,8 @@ use crate::tensor::shape::STEPS;
 use crate::tensor::{Elements, Layout, Quantization};
 use alloc::vec::Vec;
 
-/// The most elements that the values of a plan may have together (256 MiB): far above any network of this kind, and
-/// low enough that a model made to exhaust memory is refused.
+/// The most elements that the values of a plan may have together (256 MiB), whatever its limits: kernels hold positions in 32
+/// bits.
 pub(crate) const MAX_ELEMENTS: usize = 1 << 26;
 
 /// Where one value stands.
@@ -18,12 +18,13 @@ pub(crate) struct Value {
     pub(crate) buffer: usize,
 }
 
-/// Lays out every value of a valid model with the given shapes and elements; of a sequence, one chunk.
+/// Lays out every value of a valid model with the given shapes and elements, `most` elements together; of a sequence, one chunk.
 pub(super) fn lay_out(
     model: &Model,
     shapes: &[Vec<usize>],
     elements: &[Elements],
     lanes: usize,
+    most: usize,
 ) -> Result<Vec<Value>, PlanError> {
     let inputs = model.inputs.len();
     // What a value is when dropouts and identities are looked through.
@@ -65,9 +66,9 @@ pub(super) fn lay_out(
     let mut total = 0usize;
     for (v, shape) in shapes.iter().enumerate() {
         let producer = model.producer(ValueId(v as u32)).map(|i| &model.nodes[i]);
-        let too_large = |elements| PlanError::TooLarge {
+        let too_large = |elements: usize| PlanError::TooLarge {
             layer: producer.map_or_else(|| alloc::format!("input {v}"), |node| node.name.clone()),
-            elements,
+            bytes: elements.saturating_mul(size_of::<f32>()),
         };
         if base[v] != v {
             let layout = values[base[v]].layout.clone();
@@ -95,7 +96,7 @@ pub(super) fn lay_out(
             }
         }
         total = layout.elements().and_then(|n| n.checked_add(total)).ok_or_else(|| too_large(usize::MAX))?;
-        if total > MAX_ELEMENTS {
+        if total > most {
             return Err(too_large(total));
         }
         values.push(Value { layout, buffer: v });

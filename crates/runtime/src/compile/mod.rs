@@ -18,9 +18,11 @@ use crate::kernels::f32::lstm::Lstm;
 use crate::kernels::f32::over_time::AddUp;
 use crate::kernels::f32::pointwise::{Operation, Pointwise};
 use crate::kernels::{GROUP, Kernel, LAYER_KERNELS};
+use crate::limits::Limits;
 use crate::model::{Model, Op};
 use crate::tensor::shape::is_sequence;
 use crate::tensor::{Elements, LINE, Layout};
+use crate::weights::Weight;
 use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -40,13 +42,15 @@ pub(crate) fn kernel_names() -> impl Iterator<Item = &'static str> {
 
 /// Compiles a model for an instruction set; `forced` is the name of a kernel to take
 /// wherever it fits.
-pub(crate) fn compile(model: &Model, token: Token, forced: Option<&str>) -> Result<Program, PlanError> {
+pub(crate) fn compile(model: &Model, token: Token, forced: Option<&str>, limits: Limits) -> Result<Program, PlanError> {
     let shapes = &model.shapes[..];
     if let Some(name) = forced.filter(|&name| kernel_names().all(|known| known != name)) {
         return Err(PlanError::UnknownKernel { kernel: name.into() });
     }
     let elements = dtypes::elements(model, shapes);
-    let values = lay_out(model, shapes, &elements, token.lanes())?;
+    let most = MAX_ELEMENTS.min(limits.memory_bytes / size_of::<f32>());
+    let values = lay_out(model, shapes, &elements, token.lanes(), most)?;
+    check_macs(model, limits.macs)?;
     let inputs = model.inputs.len();
     let mut compiler = Compiler {
         model,
@@ -59,6 +63,8 @@ pub(crate) fn compile(model: &Model, token: Token, forced: Option<&str>) -> Resu
         tasks: Vec::new(),
         layers: Vec::new(),
         connections: Vec::new(),
+        weight_bytes: 0,
+        limits,
     };
 
     // What a sequence carries from chunk to chunk stands in front of all else, and is never overwritten.
@@ -66,7 +72,7 @@ pub(crate) fn compile(model: &Model, token: Token, forced: Option<&str>) -> Resu
     for node in &model.nodes {
         let len = match node.op {
             Op::Lstm { params, .. } if params.hidden_size > MAX_HIDDEN_SIZE => {
-                return Err(PlanError::TooLarge { layer: node.name.clone(), elements: params.hidden_size });
+                return Err(PlanError::TooLarge { layer: node.name.clone(), bytes: usize::MAX });
             }
             Op::Lstm { params, .. } => Some(Lstm::state_len(&params)),
             Op::MeanOverTime => Some(values[node.input.0 as usize].layout.channels),
@@ -84,27 +90,28 @@ pub(crate) fn compile(model: &Model, token: Token, forced: Option<&str>) -> Resu
     for i in (0..model.nodes.len()).filter(|&i| reads_sequence(i)) {
         match carried[i] {
             Some(sums) if is_mean(i) => compiler.add_up(i, sums),
-            state => compiler.node(i, Buffers { state, ..Buffers::default() }),
+            state => compiler.node(i, Buffers { state, ..Buffers::default() })?,
         }
     }
     let chunk_tasks = compiler.tasks.len();
     for i in (0..model.nodes.len()).filter(|&i| !reads_sequence(i) || is_mean(i)) {
         // A mean reads the sums.
-        compiler.node(i, Buffers { src: carried[i], ..Buffers::default() });
+        compiler.node(i, Buffers { src: carried[i], ..Buffers::default() })?;
     }
     let outputs: Vec<_> = model.outputs.iter().map(|output| compiler.output(output.0 as usize)).collect();
 
-    let Compiler { buffers, buffer_of, mut tasks, layers, connections, .. } = compiler;
+    let Compiler { buffers, buffer_of, mut tasks, layers, connections, weight_bytes, .. } = compiler;
     let placed = place(&buffers);
     for (task, Buffers { src, dst, state, scratch }) in tasks.iter_mut().zip(connections) {
         task.buffers = [src, dst, state, scratch].map(|buffer| buffer.map_or(0..0, |buffer| placed[buffer].clone()));
     }
     let arena_len = placed.iter().map(|range| range.end).max().unwrap_or(0);
-    if arena_len > MAX_ELEMENTS {
-        return Err(PlanError::TooLarge { layer: "outputs".into(), elements: arena_len });
+    let bytes = weight_bytes.saturating_add(arena_len.saturating_mul(size_of::<f32>()));
+    if arena_len > most || bytes > limits.memory_bytes {
+        return Err(PlanError::TooLarge { layer: "outputs".into(), bytes });
     }
     Ok(Program {
-        tail: tail(token, &tasks, &buffers, &placed),
+        tail: tail(token, &tasks, &buffers, &placed, most),
         chunk_tasks,
         arena_len,
         state_len: placed[..carried_buffers].last().map_or(0, |range| range.end),
@@ -117,8 +124,31 @@ pub(crate) fn compile(model: &Model, token: Token, forced: Option<&str>) -> Resu
     })
 }
 
-/// The tail of `tasks`, over buffers with these lifetimes and places, if there is one.
-fn tail(token: Token, tasks: &[Task], buffers: &[Lifetime], placed: &[Range<usize>]) -> Option<Tail> {
+/// Refuses what would run for too long.
+fn check_macs(model: &Model, most: u64) -> Result<(), PlanError> {
+    let mut macs = 0u64;
+    for (i, node) in model.nodes.iter().enumerate() {
+        macs = macs.saturating_add(model.work_of(i));
+        if macs > most {
+            return Err(PlanError::TooSlow { layer: node.name.clone(), macs });
+        }
+    }
+    Ok(())
+}
+
+/// Bytes that no kernel's packed weights for `op` exceed: rows are filled up to a tile, and Winograd's transforms make 36 values
+/// of 9.
+fn most_packed(model: &Model, op: &Op) -> usize {
+    const TILE: usize = 64;
+    const ELEMENT_BYTES: usize = 16;
+    let padded = |weight: &Weight| weight.rows().next_multiple_of(TILE).saturating_mul(weight.columns());
+    let matrices = op.matrices().map(|id| padded(model.weight(id)));
+    let all = op.weights().map(|id| model.weight(id).elements());
+    matrices.chain(all).fold(0, usize::saturating_add).saturating_mul(ELEMENT_BYTES)
+}
+
+/// The tail of `tasks`, where a session may have `most` elements, over buffers with these lifetimes and places, if there is one.
+fn tail(token: Token, tasks: &[Task], buffers: &[Lifetime], placed: &[Range<usize>], most: usize) -> Option<Tail> {
     let vectors = tasks.iter().rposition(|task| !task.makes_vector()).map_or(0, |last| last + 1);
     let first = vectors + tasks[vectors..].iter().position(|task| task.kernel.facts(token).takes_groups)?;
     // Inputs are there before the first task, as if it had written them.
@@ -127,7 +157,7 @@ fn tail(token: Token, tasks: &[Task], buffers: &[Lifetime], placed: &[Range<usiz
     let used = tasks[first..].iter().flat_map(|task| &task.buffers);
     let len = used.chain(&carried).map(|range| range.end).max()?.next_multiple_of(LINE);
     // A group may take no more memory than the values of a plan.
-    (len <= MAX_ELEMENTS / GROUP).then_some(Tail { first, carried, len })
+    (len <= most / GROUP).then_some(Tail { first, carried, len })
 }
 
 /// The tasks so far, and the buffers between them in the order in which they are written first.
@@ -146,6 +176,9 @@ struct Compiler<'a> {
     layers: Vec<PlannedLayer>,
     /// The buffers of each task.
     connections: Vec<Buffers>,
+    /// Of the packed weights of the tasks so far.
+    weight_bytes: usize,
+    limits: Limits,
 }
 
 /// The buffers of a task.
@@ -183,6 +216,7 @@ impl Compiler<'_> {
         }
         self.connections.push(buffers);
         let facts = kernel.facts(self.select.token);
+        self.weight_bytes = self.weight_bytes.saturating_add(facts.weight_bytes);
         self.layers.push(PlannedLayer {
             name: name.into(),
             kernel: facts.name(self.select.token),
@@ -201,15 +235,19 @@ impl Compiler<'_> {
 
     /// The task of node `i`, with those of its buffers that are not its input's and output's own. Nodes that only rename a
     /// value have none.
-    fn node(&mut self, i: usize, buffers: Buffers) {
+    fn node(&mut self, i: usize, buffers: Buffers) -> Result<(), PlanError> {
         let (node, v) = (&self.model.nodes[i], self.model.inputs.len() + i);
         let (input, renamed) = (node.input.0 as usize, self.value(v).buffer);
         if self.fused[i] {
-            return;
+            return Ok(());
         }
         if renamed != v {
             self.buffer_of[v] = self.buffer_of[renamed];
-            return;
+            return Ok(());
+        }
+        let bytes = self.weight_bytes.saturating_add(most_packed(self.model, &node.op));
+        if bytes > self.limits.memory_bytes {
+            return Err(PlanError::TooLarge { layer: node.name.clone(), bytes });
         }
         let chains = fuse::chains(self.model, &self.only_reader, i);
         let (chain, kernel) = self.select.first(&chains);
@@ -228,6 +266,7 @@ impl Compiler<'_> {
         if let Some(layer) = self.layers.last_mut() {
             layer.cost = self.model.cost_of(i);
         }
+        Ok(())
     }
 
     /// The part of a mean over time that each chunk adds to its sums.

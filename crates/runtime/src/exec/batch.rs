@@ -108,7 +108,7 @@ impl Batch {
 }
 
 impl Job<'_> {
-    /// Runs the samples of the job, on the calling thread.
+    /// Runs the samples of the job, on the calling thread. Where sums overflow, outputs are NaN or infinite.
     pub fn run(self) {
         let Self { worker: Worker { session, group }, inputs, outputs } = self;
         let [input_len, output_len] = [session.plan().input_len(), session.plan().output_len()];

@@ -35,6 +35,11 @@ pub enum RunError {
         /// Its index.
         index: usize,
     },
+    /// Sums overflowed: an element of the first output is NaN or infinite. Which one it is may depend on the instruction set.
+    NonFiniteOutput {
+        /// Its index.
+        index: usize,
+    },
     /// The elements given are no whole number of a sequence's steps.
     StepLength {
         /// Features of a step.
@@ -56,6 +61,7 @@ messages! { RunError:
     InputLength { expected, found } => "the input has {found} elements, the network expects {expected}",
     OutputLength { expected, found } => "room for {found} output elements, the batch needs {expected}",
     NonFiniteInput { index } => "input element {index} is NaN or infinite",
+    NonFiniteOutput { index } => "output element {index} is NaN or infinite: sums of the network overflow",
     StepLength { features, found } => "{found} elements are no whole number of steps of {features} features",
     EmptySequence => "the sequence has no steps",
     NotASequence => "the input of the network is not a sequence",

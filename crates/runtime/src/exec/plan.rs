@@ -4,6 +4,7 @@ use crate::compile::PlanError;
 use crate::compile::{Input, PlannedLayer, Program, Tail, compile, kernel_names};
 use crate::isa::{IsaKind, Token};
 use crate::kernels::{CHUNK, Extent, GROUP};
+use crate::limits::Limits;
 use crate::model::Model;
 use core::fmt;
 use core::ops::Range;
@@ -42,9 +43,18 @@ impl Plan {
     /// Plans `model` for the fastest instruction set of this machine.
     ///
     /// # Errors
-    /// [`PlanError::TooLarge`] where the model's values would need more than 256 MiB.
+    /// [`PlanError::TooLarge`] and [`PlanError::TooSlow`] beyond the default [`Limits`].
     pub fn new(model: &Model) -> Result<Self, PlanError> {
-        Self::compiled(model, Token::best(), None)
+        Self::with_limits(model, Limits::default())
+    }
+
+    /// Plans `model` for the fastest instruction set of this machine, within `limits`.
+    ///
+    /// # Errors
+    /// [`PlanError::TooLarge`] where packed weights and the working memory of a session may take more memory,
+    /// [`PlanError::TooSlow`] where a run would take more work.
+    pub fn with_limits(model: &Model, limits: Limits) -> Result<Self, PlanError> {
+        Self::compiled(model, Token::best(), None, limits)
     }
 
     /// Plans `model` for the instruction set `isa`: for tests and comparisons.
@@ -52,14 +62,14 @@ impl Plan {
     /// # Errors
     /// As [`Plan::new`], and [`PlanError::IsaUnavailable`].
     pub fn with_isa(model: &Model, isa: IsaKind) -> Result<Self, PlanError> {
-        Self::compiled(model, token(isa)?, None)
+        Self::compiled(model, token(isa)?, None, Limits::default())
     }
 
     /// Plans `model` for `isa`, with the kernel of this name (see [`Plan::kernels`]) for every layer that it fits: for tests and
     /// measurements.
     #[doc(hidden)]
     pub fn with_kernel(model: &Model, isa: IsaKind, kernel: &str) -> Result<Self, PlanError> {
-        Self::compiled(model, token(isa)?, Some(kernel))
+        Self::compiled(model, token(isa)?, Some(kernel), Limits::default())
     }
 
     /// The names of the kernels for layers with a matrix, without tile and instruction set: `f32_spmm`.
@@ -68,8 +78,8 @@ impl Plan {
         kernel_names()
     }
 
-    fn compiled(model: &Model, token: Token, forced: Option<&str>) -> Result<Self, PlanError> {
-        Ok(Self { token, program: compile(model, token, forced)? })
+    fn compiled(model: &Model, token: Token, forced: Option<&str>, limits: Limits) -> Result<Self, PlanError> {
+        Ok(Self { token, program: compile(model, token, forced, limits)? })
     }
 
     /// The instruction set that the kernels use.

@@ -2,7 +2,7 @@
 
 use super::error::RunError;
 use super::plan::Plan;
-use super::session::check_steps;
+use super::session::{check_steps, finite_output};
 use crate::tensor::Aligned;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -97,13 +97,13 @@ impl SequenceSession {
     /// The first output for all time steps so far. The sequence can go on afterwards.
     ///
     /// # Errors
-    /// [`RunError::EmptySequence`] before the first step.
+    /// [`RunError::EmptySequence`] before the first step, [`RunError::NonFiniteOutput`] where sums overflow.
     pub fn answer(&mut self) -> Result<&[f32], RunError> {
         if self.steps == 0 {
             return Err(RunError::EmptySequence);
         }
         self.plan.answer(self.steps, &mut self.arena, &mut |_| ());
-        Ok(&self.arena[self.plan.output_range(0)])
+        finite_output(&self.arena[self.plan.output_range(0)])
     }
 
     /// The output `index` of the last answer (zeros before the first), or `None` where the model has fewer. Until the next

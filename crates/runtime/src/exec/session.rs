@@ -49,7 +49,7 @@ impl Session {
     ///
     /// # Errors
     /// [`RunError::InputLength`] for another length, [`RunError::NonFiniteInput`] for a NaN or an infinity; for a sequence
-    /// [`RunError::StepLength`] and [`RunError::EmptySequence`].
+    /// [`RunError::StepLength`] and [`RunError::EmptySequence`]. [`RunError::NonFiniteOutput`] where sums overflow.
     pub fn run(&mut self, input: &[f32]) -> Result<&[f32], RunError> {
         self.run_observed(input, |_| ())
     }
@@ -80,7 +80,7 @@ impl Session {
             check_finite(input)?;
             self.plan.execute(input, &mut self.arena, &mut after_layer);
         }
-        Ok(&self.arena[self.plan.output_range(0)])
+        finite_output(&self.arena[self.plan.output_range(0)])
     }
 
     /// Runs a group of samples of a network that reads no sequence; see [`Plan::execute_group`].
@@ -102,10 +102,23 @@ impl Session {
 /// # Errors
 /// [`RunError::NonFiniteInput`] for a NaN or an infinity.
 pub(super) fn check_finite(input: &[f32]) -> Result<(), RunError> {
-    match input.iter().position(|x| !x.is_finite()) {
+    match non_finite(input) {
         Some(index) => Err(RunError::NonFiniteInput { index }),
         None => Ok(()),
     }
+}
+
+/// # Errors
+/// [`RunError::NonFiniteOutput`] for a NaN or an infinity.
+pub(super) fn finite_output(output: &[f32]) -> Result<&[f32], RunError> {
+    match non_finite(output) {
+        Some(index) => Err(RunError::NonFiniteOutput { index }),
+        None => Ok(output),
+    }
+}
+
+fn non_finite(values: &[f32]) -> Option<usize> {
+    values.iter().position(|x| !x.is_finite())
 }
 
 /// The number of time steps in `rows`, of so many features each.

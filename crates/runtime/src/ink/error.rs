@@ -19,6 +19,11 @@ pub enum InkError {
         /// Its number in the stroke.
         point: usize,
     },
+    /// There are more points than [`Ink::MAX_POINTS`](crate::ink::Ink::MAX_POINTS).
+    TooLong {
+        /// Points given.
+        points: usize,
+    },
     /// There are no points.
     Empty,
     /// A writing box has a side that is not positive, or anything that is not finite.
@@ -32,6 +37,7 @@ pub enum InkError {
 
 messages! { InkError:
     NonFinitePoint { stroke, point } => "point {point} of stroke {stroke} is NaN or infinite",
+    TooLong { points } => "an ink of {points} points is no character: the most are 16384",
     Empty => "the ink has no points",
     WritingBox => "a writing box needs finite edges and positive sides",
     Canvas { size } => "an ink cannot be drawn so on {size}x{size} pixels",

@@ -12,6 +12,6 @@ mod writing_box;
 
 pub use error::InkError;
 pub use normalizer::{FEATURES, InkNormalizer, Step};
-pub(crate) use strokes::check_finite;
 pub use strokes::{Ink, Point};
+pub(crate) use strokes::{check_finite, check_length};
 pub use writing_box::WritingBox;

@@ -38,12 +38,18 @@ pub struct Ink {
 }
 
 impl Ink {
+    /// The most points of an ink, of which a stroke without any counts as one: a minute of writing at 240 points per second.
+    /// They make at most 30 steps each, 12 MB in all.
+    pub const MAX_POINTS: usize = 1 << 14;
+
     /// The ink of `strokes`, in the bounding box of all their points. Strokes without points add nothing.
     ///
     /// # Errors
-    /// [`InkError::NonFinitePoint`] for the first point that is NaN or infinite, [`InkError::Empty`] where there is none.
+    /// [`InkError::NonFinitePoint`] for the first point that is NaN or infinite, [`InkError::Empty`] where there is none,
+    /// [`InkError::TooLong`] for more than [`Ink::MAX_POINTS`].
     pub fn new<S: AsRef<[Point]>>(strokes: &[S]) -> Result<Self, InkError> {
         let (mut points, mut ends) = (Vec::new(), Vec::new());
+        check_length(strokes.iter().map(|stroke| stroke.as_ref().len()))?;
         for (number, stroke) in strokes.iter().enumerate() {
             check_finite(stroke.as_ref(), number, 0)?;
             points.extend_from_slice(stroke.as_ref());
@@ -96,6 +102,12 @@ impl Ink {
             Err(InkError::Canvas { size })
         }
     }
+}
+
+/// Checks the number of points of an ink, from those of each stroke.
+pub(crate) fn check_length(strokes: impl Iterator<Item = usize>) -> Result<(), InkError> {
+    let points = strokes.map(|points| points.max(1)).fold(0, usize::saturating_add);
+    if points <= Ink::MAX_POINTS { Ok(()) } else { Err(InkError::TooLong { points }) }
 }
 
 /// Checks points of stroke `stroke`, of which the first is its point `first`.

@@ -48,12 +48,29 @@ impl Model {
         (0..self.nodes.len()).filter_map(|node| self.cost_of(node)).collect()
     }
 
+    /// Multiply-accumulates of one node over all its weights, for one sample or one step of a sequence; for a node without
+    /// matrices, the elements that it compares or makes.
+    pub(crate) fn work_of(&self, node: usize) -> u64 {
+        let (input, output) = (self.shape(self.nodes[node].input), &self.shapes[self.inputs.len() + node]);
+        let product = |sizes: &[usize]| sizes.iter().fold(1u64, |n, &size| n.saturating_mul(size.max(1) as u64));
+        let op = &self.nodes[node].op;
+        let elements = match op {
+            Op::MaxPool2d { params } => {
+                let window = [0, 1].map(|d| params.kernel_size[d].min(input[1 + d]));
+                product(output).saturating_mul(product(&window))
+            }
+            _ => product(output),
+        };
+        let weights: usize = op.matrices().map(|id| self.weight(id).elements()).sum();
+        elements.max((weights as u64).saturating_mul(positions(op, output)))
+    }
+
     /// Cost of one node; `None` for a node without matrices.
     pub(crate) fn cost_of(&self, node: usize) -> Option<LayerCost> {
         let output = &self.shapes[self.inputs.len() + node];
         let node = &self.nodes[node];
         node.op.matrices().next()?;
-        let positions = if let Op::Conv2d { .. } = node.op { output[1] * output[2] } else { 1 };
+        let positions = positions(&node.op, output);
         let (mut weights, mut nonzeros) = (0, 0);
         for weight in node.op.matrices().map(|id| self.weight(id)) {
             weights += weight.elements();
@@ -65,8 +82,13 @@ impl Model {
             weights,
             nonzeros,
             per_step: is_sequence(output),
-            dense_macs: weights as u64 * positions as u64,
-            nonzero_macs: nonzeros as u64 * positions as u64,
+            dense_macs: weights as u64 * positions,
+            nonzero_macs: nonzeros as u64 * positions,
         })
     }
+}
+
+/// How often an operation reads its matrix to make a value of shape `output`.
+fn positions(op: &Op, output: &[usize]) -> u64 {
+    if let Op::Conv2d { .. } = op { output[1] as u64 * output[2] as u64 } else { 1 }
 }

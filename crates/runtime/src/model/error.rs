@@ -69,6 +69,11 @@ pub enum FormatError {
         /// What is wrong.
         reason: String,
     },
+    /// The weights take more memory than the caller's [`Limits`](crate::Limits) grant.
+    TooLarge {
+        /// Bytes that they may take.
+        limit: usize,
+    },
     /// The bytes hold a graph that is not valid.
     InvalidModel(ModelError),
 }
@@ -78,5 +83,6 @@ messages! { FormatError:
     UnsupportedVersion { found } => "model file version {found} is not supported",
     Truncated { offset, what } => "model file ends at byte {offset} within {what}",
     Corrupt { offset, reason } => "model file is corrupt near byte {offset}: {reason}",
+    TooLarge { limit } => "the weights of the model file take more than the limit of {limit} bytes",
     InvalidModel(error: ModelError) => "the model file holds a graph that is not valid",
 }

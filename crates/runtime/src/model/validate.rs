@@ -3,6 +3,7 @@
 use super::error::ModelError;
 use super::graph::Model;
 use super::op::Op;
+use crate::limits::{MAX_DIMENSIONS, MAX_ITEMS, MAX_NUMBER};
 use crate::tensor::shape::{STEPS, display, elements, is_sequence};
 use crate::weights::{Pattern, Weight, WeightData, WeightId};
 use alloc::format;
@@ -16,7 +17,31 @@ impl Model {
         Ok(self)
     }
 
+    /// What a file has room for, so that every model can be written and read.
+    fn check_sizes(&self) -> Result<(), ModelError> {
+        let counts = [self.inputs.len(), self.outputs.len(), self.nodes.len(), self.weights.len()];
+        for (what, count) in ["inputs", "outputs", "nodes", "weights"].into_iter().zip(counts) {
+            if count > MAX_ITEMS {
+                return Err(ModelError::new("model", format!("has {count} {what}, more than {MAX_ITEMS}")));
+            }
+        }
+        let shapes = self.inputs.iter().map(|shape| ("input", shape));
+        for (place, shape) in shapes.chain(self.weights.iter().map(|weight| (&*weight.name, &weight.shape))) {
+            if shape.len() > MAX_DIMENSIONS {
+                let reason = format!("has {} dimensions, more than {MAX_DIMENSIONS}", shape.len());
+                return Err(ModelError::new(place, reason));
+            }
+        }
+        let nodes = self.nodes.iter().map(|node| (&node.name, "node"));
+        let mut names = nodes.chain(self.weights.iter().map(|weight| (&weight.name, "weight")));
+        match names.find(|(name, _)| name.len() > MAX_NUMBER) {
+            Some((_, place)) => Err(ModelError::new(place, "has a name of more than 2^31 bytes")),
+            None => Ok(()),
+        }
+    }
+
     fn infer_shapes(&self) -> Result<Vec<Vec<usize>>, ModelError> {
+        self.check_sizes()?;
         let mut shapes = self.inputs.clone();
         for (i, shape) in self.inputs.iter().enumerate() {
             if shape.is_empty() || elements(step(shape)).is_none_or(|n| n == 0) {
@@ -81,6 +106,7 @@ impl Model {
                 {
                     return Err("kernel of size zero, or padding not smaller than the kernel".into());
                 }
+                sizes_fit(params.kernel_size, params.stride)?;
                 self.expect(*weight, "weight", &params.weight_shape())?;
                 vector(*scale, "scale", params.out_channels)?;
                 vector(*bias, "bias", params.out_channels)?;
@@ -110,6 +136,7 @@ impl Model {
             }
             Op::MaxPool2d { params } => {
                 let &[channels, h, w] = input else { return Err(format!("input shape {} is not chw", display(input))) };
+                sizes_fit(params.kernel_size, params.stride)?;
                 let [h, w] = params.output_size([h, w]).ok_or("no window fits the input")?;
                 alloc::vec![channels, h, w]
             }
@@ -238,6 +265,14 @@ impl Pattern {
                 let ascending = row.iter().zip(row.iter().skip(1)).fold(true, |ok, (a, b)| ok & (a < b));
                 ascending && row.last().is_none_or(|&c| (c as usize) < columns)
             })
+    }
+}
+
+/// Checks what the shapes do not bound.
+fn sizes_fit(kernel_size: [usize; 2], stride: [usize; 2]) -> Result<(), String> {
+    match [kernel_size, stride].as_flattened().iter().all(|&size| size <= MAX_NUMBER) {
+        true => Ok(()),
+        false => Err("a kernel or a stride above 2^31".into()),
     }
 }
 

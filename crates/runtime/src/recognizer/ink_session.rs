@@ -1,9 +1,9 @@
 //! An ink that is recognized while it is written.
 
 use super::answer::Answer;
-use super::{Candidate, InkRecognizer, sure};
+use super::{Candidate, InkRecognizer, scores, sure};
 use crate::exec::{SequenceSession, SequenceState};
-use crate::ink::{InkError, InkNormalizer, Point, Step, WritingBox, check_finite};
+use crate::ink::{InkError, InkNormalizer, Point, Step, WritingBox, check_finite, check_length};
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -83,9 +83,11 @@ impl InkSession {
     /// Begins a stroke with `points`; [`InkSession::add_points`] may go on with it.
     ///
     /// # Errors
-    /// [`InkError::NonFinitePoint`] for the first point that is NaN or infinite; nothing has changed then.
+    /// [`InkError::NonFinitePoint`] for the first point that is NaN or infinite, [`InkError::TooLong`] for more than
+    /// [`Ink::MAX_POINTS`](crate::ink::Ink::MAX_POINTS) in all; nothing has changed then.
     pub fn add_stroke(&mut self, points: &[Point]) -> Result<(), InkError> {
         check_finite(points, self.strokes.len(), 0)?;
+        check_length(self.strokes.iter().map(Vec::len).chain([points.len()]))?;
         self.strokes.push(points.to_vec());
         Ok(())
     }
@@ -96,9 +98,12 @@ impl InkSession {
     /// As [`InkSession::add_stroke`].
     pub fn add_points(&mut self, points: &[Point]) -> Result<(), InkError> {
         let Some(number) = self.strokes.len().checked_sub(1) else { return self.add_stroke(points) };
-        let stroke = &mut self.strokes[number];
-        check_finite(points, number, stroke.len())?;
-        stroke.extend_from_slice(points);
+        check_finite(points, number, self.strokes[number].len())?;
+        let lengths = self.strokes.iter().map(Vec::len);
+        check_length(
+            lengths.enumerate().map(|(i, len)| if i == number { len.saturating_add(points.len()) } else { len }),
+        )?;
+        self.strokes[number].extend_from_slice(points);
         Ok(())
     }
 
@@ -137,8 +142,8 @@ impl InkSession {
         let Some(normalizer) = &self.normalizer else { return Err(InkError::Empty) };
         normalizer.provisional(&mut self.steps);
         run(&mut self.session, &mut self.steps, &mut self.steps_run);
-        let scores = sure(self.session.answer());
-        Ok(self.answer.read(|class| scores[class]))
+        let scores = scores(self.session.answer());
+        Ok(self.answer.read(|class| scores.map_or(0.0, |scores| scores[class])))
     }
 
     /// How many steps the network has run in this session, those run again included: the measure of what it has cost.

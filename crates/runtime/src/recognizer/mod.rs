@@ -42,8 +42,8 @@ impl Classifier {
 
     /// The probabilities of the labels for an input of the network's shape, without NaN and infinities.
     fn probabilities(&mut self, input: &[f32]) -> &[f32] {
-        let scores = sure(self.session.run(input));
-        self.answer.read(|class| scores[class])
+        let scores = scores(self.session.run(input));
+        self.answer.read(|class| scores.map_or(0.0, |scores| scores[class]))
     }
 
     /// The same network, plan included, with fewer labels.
@@ -55,6 +55,14 @@ impl Classifier {
 impl Clone for Classifier {
     fn clone(&self) -> Self {
         Self { session: Session::new(Arc::clone(self.session.plan())), answer: self.answer.clone() }
+    }
+}
+
+/// The scores of a network; `None` where its sums overflow. It knows nothing then: all labels are equally likely.
+fn scores(result: Result<&[f32], RunError>) -> Option<&[f32]> {
+    match result {
+        Err(RunError::NonFiniteOutput { .. }) => None,
+        result => Some(sure(result)),
     }
 }
 

@@ -56,8 +56,10 @@ impl Lines {
             return self;
         }
         let Self { direction, length, pattern } = self;
-        let mut repeated = Pattern { indptr: vec![0], indices: Vec::new() };
         let lines = if direction == Direction::Rows { rows } else { pattern.rows() };
+        let mut repeated = Pattern { indptr: Vec::with_capacity(lines + 1), indices: Vec::new() };
+        repeated.indptr.push(0);
+        repeated.indices.reserve_exact(block * pattern.nnz());
         for line in 0..lines {
             match direction {
                 Direction::Rows => {

@@ -9,6 +9,7 @@ mod weights;
 
 use super::graph::{Model, Node, ValueId};
 use super::op::Op;
+use crate::limits::{Limits, MAX_ITEMS};
 use crate::model::FormatError;
 use crate::tensor::shape::{Conv2dParams, LinearParams, LstmParams, Pool2dParams};
 use crate::weights::{Weight, WeightId};
@@ -44,14 +45,36 @@ impl Model {
         [&MAGIC[..], &VERSION.to_le_bytes(), &length, &checksum, &payload].concat()
     }
 
-    /// The model that a file holds, validated.
-    ///
-    /// Memory stays in proportion to the length of `file`, whatever it claims.
+    /// The model that a file holds, validated, within the default [`Limits`].
     ///
     /// # Errors
-    /// [`FormatError`] says where and why for bytes that are no model file, of another version, cut or altered, or that hold
-    /// a graph that cannot run.
+    /// As [`Model::from_bytes_with_limits`].
     pub fn from_bytes(file: &[u8]) -> Result<Self, FormatError> {
+        Self::from_bytes_with_limits(file, Limits::default())
+    }
+
+    /// The model that a file holds, validated.
+    ///
+    /// It takes time in proportion to the length of `file`, and memory of at most 4 times this length and 1 MiB, and beyond it
+    /// what the weights take once decoded: of these a file may claim 65,536 values and 16 more per byte of its length, of 16
+    /// bytes each, as long as they stay within `limits`.
+    ///
+    /// ```
+    /// use hccr_runtime::{FormatError, Limits, Model, ModelBuilder, Op};
+    ///
+    /// let mut network = ModelBuilder::new(&[1000]);
+    /// let mean = network.dense("mean", &[1000], vec![0.5; 1000]);
+    /// network.push("mean", Op::SubtractMean { mean });
+    /// let file = network.finish()?.to_bytes();
+    /// let small = Limits { memory_bytes: 4000, ..Limits::default() };
+    /// assert_eq!(Model::from_bytes_with_limits(&file, small), Err(FormatError::TooLarge { limit: 4000 }));
+    /// # Ok::<_, hccr_runtime::ModelError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`FormatError`] says where and why for bytes that are no model file, of another version, cut or altered, that hold
+    /// a graph that cannot run, or weights beyond `limits`.
+    pub fn from_bytes_with_limits(file: &[u8], limits: Limits) -> Result<Self, FormatError> {
         let mut reader = Reader::new(file, 0);
         if reader.array("the magic bytes").map_err(|_| FormatError::NotAModel)? != MAGIC {
             return Err(FormatError::NotAModel);
@@ -74,7 +97,7 @@ impl Model {
         let plain_offset = reader.offset();
         let plain = Reader::new(reader.take(plain_length, "the plain part")?, plain_offset);
         let coded = Decoder::new(reader.rest(), reader.offset())?;
-        let mut source = Source::new(plain, coded, file.len());
+        let mut source = Source::new(plain, coded, file.len(), limits.memory_bytes);
         let model = Self::read(&mut source)?;
         if source.plain.rest().iter().any(|&padding| padding != 0) {
             return Err(source.plain.corrupt("bytes after the end of the model"));
@@ -115,9 +138,10 @@ impl Model {
 
     fn read(source: &mut Source<'_>) -> Result<Self, FormatError> {
         let number = |r: &mut Reader<'_>| r.varint("a shape or a value");
-        let inputs = (0..source.count("inputs")?).map(|_| source.list("a shape", number)).collect::<Result<_, _>>()?;
-        let outputs = source.list("outputs", |r| Ok(ValueId(number(r)? as u32)))?;
-        let nodes = source.list("nodes", |r| {
+        let inputs = source.count("inputs", MAX_ITEMS)?;
+        let inputs = (0..inputs).map(|_| source.shape("a shape")).collect::<Result<_, _>>()?;
+        let outputs = source.list("outputs", MAX_ITEMS, |r| Ok(ValueId(number(r)? as u32)))?;
+        let nodes = source.list("nodes", MAX_ITEMS, |r| {
             let name = r.text("a layer's name")?;
             let input = ValueId(number(r)? as u32);
             Ok(Node { name, op: read_op(r)?, input })
@@ -127,7 +151,11 @@ impl Model {
         let labels = source.planes(labels)?.into_iter().map(|c| char::from_u32(u32::from_le_bytes(c)));
         let labels =
             labels.collect::<Option<_>>().ok_or_else(|| source.plain.corrupt("a label that is no character"))?;
-        let weights = (0..source.count("weights")?).map(|_| weights::read(source)).collect::<Result<_, _>>()?;
+        let weight_count = source.count("weights", MAX_ITEMS)?;
+        let mut weights = Vec::with_capacity(weight_count);
+        for _ in 0..weight_count {
+            weights.push(weights::read(source)?);
+        }
         let temperature = read_section(&mut source.plain, TEMPERATURE, "the temperature")?;
         let fusion_weight = read_section(&mut source.plain, FUSION_WEIGHT, "the fusion weight")?;
         // Behind the sections, zeros follow, or nothing.

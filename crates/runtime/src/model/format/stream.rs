@@ -2,6 +2,7 @@
 
 use super::bytes::{Reader, write_varint};
 use super::rans::{DecodeTable, Decoder, Encoder, Frequencies, count};
+use crate::limits::MAX_DIMENSIONS;
 use crate::model::FormatError;
 use alloc::boxed::Box;
 use alloc::vec;
@@ -21,7 +22,13 @@ pub(super) struct Source<'a> {
     pub(super) coded: Decoder<'a>,
     /// What the file may still claim.
     left: Claims,
+    /// Bytes of entries that it may still claim, of `memory_bytes` in all.
+    bytes_left: usize,
+    memory_bytes: usize,
 }
+
+/// Bytes that an entry takes at most while it is decoded, before and after patterns are transposed.
+const ENTRY_BYTES: usize = 16;
 
 /// What a file makes its reader allocate and do, beyond its own bytes. A file may claim a fixed amount and so much a
 /// byte of its own length: constant weights, which cost no bits, could otherwise claim anything.
@@ -115,20 +122,23 @@ pub(super) fn table_cost(frequencies: &Frequencies, counts: &[u32]) -> f64 {
 }
 
 impl<'a> Source<'a> {
-    pub(super) fn new(plain: Reader<'a>, coded: Decoder<'a>, file_length: usize) -> Self {
-        Self { plain, coded, left: Claims::granted(file_length) }
+    pub(super) fn new(plain: Reader<'a>, coded: Decoder<'a>, file_length: usize, memory_bytes: usize) -> Self {
+        Self { plain, coded, left: Claims::granted(file_length), bytes_left: memory_bytes, memory_bytes }
     }
 
     /// Takes from what the file may claim.
     ///
     /// # Errors
-    /// Where it claims more than its length grants.
-    pub(super) fn claim(&mut self, entries: usize, positions: usize) -> Result<(), FormatError> {
-        let left = (self.left.entries.checked_sub(entries as u64), self.left.positions.checked_sub(positions as u64));
+    /// Where it claims more than its length grants, or than the caller's limit does.
+    pub(super) fn claim(&mut self, claimed: usize, positions: usize) -> Result<(), FormatError> {
+        let left = (self.left.entries.checked_sub(claimed as u64), self.left.positions.checked_sub(positions as u64));
         let (Some(entries), Some(positions)) = left else {
             return Err(self.plain.corrupt("claims more values than a file of its length may"));
         };
         self.left = Claims { entries, positions };
+        // Granted by the length, they are too few to overflow.
+        let bytes_left = self.bytes_left.checked_sub(ENTRY_BYTES * claimed);
+        self.bytes_left = bytes_left.ok_or(FormatError::TooLarge { limit: self.memory_bytes })?;
         Ok(())
     }
 
@@ -169,21 +179,35 @@ impl<'a> Source<'a> {
         Ok(self.planes(length)?.into_iter().map(f32::from_le_bytes).collect())
     }
 
-    /// Reads how many items follow, each of at least one byte.
-    pub(super) fn count(&mut self, what: &'static str) -> Result<usize, FormatError> {
+    /// Reads how many items follow, at most `most`, each of at least one byte.
+    pub(super) fn count(&mut self, what: &'static str, most: usize) -> Result<usize, FormatError> {
         let count = self.plain.varint(what)?;
+        if count > most {
+            return Err(self.plain.corrupt(alloc::format!("{count} {what}, more than {most}")));
+        }
         if count > self.plain.rest().len() {
             return Err(FormatError::Truncated { offset: self.plain.offset(), what });
         }
         Ok(count)
     }
 
-    /// Reads a list: the number of its items, then the items.
+    /// Reads a list: the number of its items, at most `most`, then the items.
     pub(super) fn list<T>(
         &mut self,
         what: &'static str,
+        most: usize,
         mut item: impl FnMut(&mut Reader<'a>) -> Result<T, FormatError>,
     ) -> Result<Vec<T>, FormatError> {
-        (0..self.count(what)?).map(|_| item(&mut self.plain)).collect()
+        let count = self.count(what, most)?;
+        let mut items = Vec::with_capacity(count);
+        for _ in 0..count {
+            items.push(item(&mut self.plain)?);
+        }
+        Ok(items)
+    }
+
+    /// Reads a shape.
+    pub(super) fn shape(&mut self, what: &'static str) -> Result<Vec<usize>, FormatError> {
+        self.list("dimensions", MAX_DIMENSIONS, |r| r.varint(what))
     }
 }

@@ -12,7 +12,9 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 /// Numbers of classes of lines that are tried; more gain nothing even on the thesis's largest layer.
-const CLASS_COUNTS: [usize; 5] = [1, 2, 4, 8, 16];
+const CLASS_COUNTS: [usize; 5] = [1, 2, 4, 8, MAX_CLASSES];
+/// Each class has tables of its own, which take far more memory than bytes of the file.
+const MAX_CLASSES: usize = 16;
 
 /// Kinds of weights; the values of a predicted one are differences from their predictions.
 const DENSE: u8 = 0;
@@ -86,7 +88,7 @@ pub(super) fn write(sink: &mut Sink, weight: &Weight) {
 
 pub(super) fn read(source: &mut Source<'_>) -> Result<Weight, FormatError> {
     let name = source.plain.text("a weight's name")?;
-    let shape = source.list("a weight's shape", |r| r.varint("a weight's shape"))?;
+    let shape = source.shape("a weight's shape")?;
     let Some(elements) = elements(&shape).filter(|&n| n > 0 && !shape.is_empty()) else {
         return Err(source.plain.corrupt("a weight without elements or with too many"));
     };
@@ -308,6 +310,9 @@ impl Read {
         let (count, length) = if direction == Direction::Rows { (row_blocks, columns) } else { (columns, row_blocks) };
         let nnz = source.plain.varint("a pattern")?;
         let class_count = usize::from(source.plain.byte("a pattern")?);
+        if class_count > MAX_CLASSES {
+            return Err(source.plain.corrupt("more classes of lines than a pattern may have"));
+        }
         source.claim(nnz.saturating_mul(block).saturating_add(rows + columns), rows * columns)?;
         let classes = source.symbols(count, class_count)?;
         let tables = (0..class_count).map(|_| source.table(WORDS)).collect::<Result<Vec<_>, _>>()?;
