@@ -57,3 +57,27 @@ fn is_text(bytes: &[u8]) -> bool {
     let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
     matches!(bytes.trim_ascii_start().first(), Some(b'{' | b'<'))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_altered_file_is_a_danger() {
+        let files = [
+            r#"{"strokes": [[[40, 150], [260, 149]], [[151, 20]]]} {"strokes": [[[0, 0]]]}"#,
+            "<ink><traceFormat><channel name=\"Y\"/><channel name=\"X\"/></traceFormat><trace>1 2,'3-4,\"5!6</trace></ink>",
+        ];
+        let mut refused = 0;
+        for file in files.map(str::as_bytes) {
+            assert!(from_bytes(file).is_ok());
+            for (at, with) in (0..file.len()).flat_map(|at| b"\0\"'<>{[,- 9e\xff".map(|with| (at, with))) {
+                let mut altered = file.to_vec();
+                altered[at] = with;
+                refused += usize::from(from_bytes(&altered).is_err());
+                let _ = from_bytes(&file[..at]);
+            }
+        }
+        assert!(refused > 500, "{refused}");
+    }
+}
