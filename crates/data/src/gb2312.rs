@@ -23,20 +23,31 @@ pub fn class_of_tag([row, cell]: [u8; 2]) -> Option<usize> {
 
 /// The character of two GB2312 bytes; `None` where they encode none.
 pub fn char_of_tag(tag: [u8; 2]) -> Option<char> {
-    // encoding_rs knows GBK, whose rows A1..=F7 and cells A1..=FE are GB2312's.
-    if !((0xA1..=0xF7).contains(&tag[0]) && (0xA1..=0xFE).contains(&tag[1])) {
-        return None;
-    }
-    let text = GBK.decode_without_bom_handling_and_without_replacement(&tag)?;
-    text.chars().next()
+    is_gb2312(tag).then(|| char_of_gbk(tag)).flatten()
+}
+
+/// Whether two bytes of GBK lie in the part that GB2312 is.
+pub(crate) fn is_gb2312(tag: [u8; 2]) -> bool {
+    (0xA1..=0xF7).contains(&tag[0]) && (0xA1..=0xFE).contains(&tag[1])
+}
+
+/// The character of two GBK bytes; `None` where they encode none.
+pub(crate) fn char_of_gbk(tag: [u8; 2]) -> Option<char> {
+    let text = GBK.decode_without_bom_handling_and_without_replacement(&tag).filter(|_| tag[0] > 0x80)?;
+    let mut chars = text.chars();
+    chars.next().filter(|_| chars.next().is_none())
 }
 
 /// The two GB2312 bytes of a character; `None` where it has none.
 pub fn tag_of_char(c: char) -> Option<[u8; 2]> {
+    gbk_of_char(c).filter(|&tag| char_of_tag(tag).is_some())
+}
+
+/// The two GBK bytes of a character; `None` where it has none.
+pub(crate) fn gbk_of_char(c: char) -> Option<[u8; 2]> {
     let mut utf8 = [0; 4];
     let (bytes, _, unmappable) = GBK.encode(c.encode_utf8(&mut utf8));
-    let tag = <[u8; 2]>::try_from(bytes.as_ref()).ok().filter(|_| !unmappable)?;
-    char_of_tag(tag).map(|_| tag)
+    <[u8; 2]>::try_from(bytes.as_ref()).ok().filter(|_| !unmappable)
 }
 
 #[cfg(test)]
@@ -60,7 +71,9 @@ mod tests {
         }
         assert_eq!(tag_of_class(LEVEL1_LEN), None);
         assert_eq!(char_of_tag([0xD8, 0xA1]), Some('亍'), "level 2");
-        assert_eq!(char_of_tag([0x81, 0x40]), None, "GBK alone");
+        assert_eq!((char_of_tag([0x81, 0x40]), char_of_gbk([0x81, 0x40])), (None, Some('丂')), "GBK alone");
+        assert_eq!([[0xFF, 0xA1], [0x81, 0x7F], [b'a', b'b'], [b'a', 0]].map(char_of_gbk), [None; 4]);
+        assert_eq!((gbk_of_char('瞭'), gbk_of_char('𠀀')), (Some([0xB2, 0x74]), None));
         assert_eq!(tag_of_char('a'), None);
         assert_eq!(tag_of_char('𠀀'), None);
     }

@@ -30,7 +30,7 @@ pub enum CasiaError {
         /// The path of the innermost.
         file: String,
     },
-    /// A character, wanted or to be written, that GB2312 does not have; or one that was asked for twice.
+    /// A character, wanted or to be written, that GBK does not have; or one that was asked for twice.
     Class(char),
     /// A sample of this character that a record of the format cannot hold.
     Unwritable(char),
@@ -42,6 +42,10 @@ pub enum CasiaError {
 pub enum CasiaReason {
     /// The file holds no record at all.
     NoRecords,
+    /// The archive or folder holds no file, or hidden ones alone.
+    NoFiles,
+    /// The file is one of another kind, which this names.
+    Foreign(&'static str),
     /// The file ends inside a record's header.
     TruncatedHeader {
         /// The bytes of a header.
@@ -56,7 +60,7 @@ pub enum CasiaReason {
         /// The bytes that are there.
         found: usize,
     },
-    /// The tag, its bytes in the order of the file, is no GB2312 code.
+    /// The tag, its bytes in the order of the file, is no GBK code.
     Tag(Vec<u8>),
     /// The tag is none of the wanted characters, and the filter refuses others.
     Unwanted([u8; 2]),
@@ -95,6 +99,8 @@ pub enum CasiaReason {
     MemberBytes(u64),
     /// All archives together unpack to more bytes than allowed: a zip bomb?
     TotalBytes(u64),
+    /// Archives inside of an archive unpack to more bytes than one of its size may hold: a zip bomb?
+    NestedBytes(u64),
     /// There are more wanted characters than allowed.
     Samples(usize),
 }
@@ -136,6 +142,8 @@ impl fmt::Display for CasiaReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoRecords => write!(f, "the file is empty"),
+            Self::NoFiles => write!(f, "there are no files in it"),
+            Self::Foreign(kind) => write!(f, "this is {kind}, and no GNT or POT file, nor a zip archive of them"),
             Self::TruncatedHeader { expected, found } => {
                 write!(f, "the file ends after {found} of the {expected} bytes of a header")
             }
@@ -145,11 +153,13 @@ impl fmt::Display for CasiaReason {
             Self::Tag(bytes) => {
                 write!(f, "tag")?;
                 bytes.iter().try_for_each(|byte| write!(f, " {byte:02X}"))?;
-                write!(f, " is no GB2312 code")
+                write!(f, " is no GBK code")
             }
             Self::Unwanted([a, b]) => write!(f, "tag {a:02X} {b:02X} is not among the wanted characters"),
             Self::Blank => write!(f, "the character has no ink"),
-            Self::Sides { width, height } => write!(f, "{width} x {height} pixels: sides must be 1 to {MAX_SIDE}"),
+            Self::Sides { width, height } => {
+                write!(f, "{width} x {height} pixels, sides must be 1 to {MAX_SIDE}: is this a GNT file?")
+            }
             Self::Size { found, expected } => {
                 write!(f, "the size field says {found} bytes, width and height {expected}: is this a GNT file?")
             }
@@ -168,6 +178,12 @@ impl fmt::Display for CasiaReason {
             Self::TotalBytes(limit) => {
                 write!(f, "the archives unpack to more than {limit} bytes: raise the limit if you trust them")
             }
+            Self::NestedBytes(limit) => {
+                write!(
+                    f,
+                    "the archives in this archive unpack to more than the {limit} bytes that one of its size may hold"
+                )
+            }
             Self::Samples(limit) => {
                 write!(f, "more than {limit} characters: raise the limit, or ask for fewer classes")
             }
@@ -181,7 +197,7 @@ impl fmt::Display for CasiaError {
             Self::Malformed { file, offset, reason } => write!(f, "{file}, byte {offset}: {reason}"),
             Self::Io { file, error } => write!(f, "cannot read {file}: {error}"),
             Self::TooDeep { file } => write!(f, "{file}: archives or folders nested too deeply"),
-            Self::Class(c) => write!(f, "'{c}' cannot be a class: it is not in GB2312, or was given twice"),
+            Self::Class(c) => write!(f, "'{c}' cannot be a class: it is not in GBK, or was given twice"),
             Self::Unwritable(c) => write!(f, "a sample of '{c}' does not fit a record of the format"),
         }
     }

@@ -1,7 +1,7 @@
 //! Which records are wanted, and which class they are.
 
 use super::error::{CasiaError, CasiaReason};
-use crate::gb2312::{char_of_tag, tag_of_char};
+use crate::gb2312::{char_of_gbk, gbk_of_char, is_gb2312};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What to do with a record that is none of the wanted characters.
@@ -35,10 +35,10 @@ impl Default for CasiaLimits {
 /// What to take from GNT or POT files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CasiaFilter {
-    /// The classes, in this order; without them, all GB2312 characters found, in code order. A test set wants the
-    /// classes of its training set.
+    /// The classes, in this order; without them, all Chinese characters found: those of GB2312 in code order, then the others
+    /// of GBK. A test set wants the classes of its training set.
     pub classes: Option<Vec<char>>,
-    /// What to do with other characters (without `classes`: ASCII symbols).
+    /// What to do with other characters (without `classes`: letters, digits and symbols, of any width).
     pub others: OtherTags,
     /// What archives may unpack to, and how much is kept.
     pub limits: CasiaLimits,
@@ -75,7 +75,7 @@ impl<'a> Labeller<'a> {
     pub(crate) fn chooses(&mut self, writer: u32, tag: [u8; 2]) -> Result<bool, CasiaReason> {
         let is_wanted = match &self.wanted {
             Some(labels) => labels.contains_key(&tag),
-            None => char_of_tag(tag).is_some(),
+            None => char_of_gbk(tag).is_some_and(is_chinese),
         };
         if !is_wanted {
             return match self.filter.others {
@@ -95,19 +95,24 @@ impl<'a> Labeller<'a> {
         let (labels, classes) = match (self.wanted, &self.filter.classes) {
             (Some(labels), Some(classes)) => (labels, classes.clone()),
             _ => {
-                let found: BTreeSet<[u8; 2]> = self.tags.iter().copied().collect();
-                let labels = found.iter().zip(0..).map(|(&tag, label)| (tag, label)).collect();
-                (labels, found.into_iter().filter_map(char_of_tag).collect())
+                let found: BTreeSet<_> = self.tags.iter().map(|&tag| (!is_gb2312(tag), tag)).collect();
+                let labels = found.iter().zip(0..).map(|(&(_, tag), label)| (tag, label)).collect();
+                (labels, found.into_iter().filter_map(|(_, tag)| char_of_gbk(tag)).collect())
             }
         };
         Labels { labels: self.tags.iter().map(|tag| labels[tag]).collect(), writers: self.writers, classes }
     }
 }
 
+/// Whether a character of GBK is Chinese, and no letter, digit or symbol.
+fn is_chinese(c: char) -> bool {
+    matches!(c, '\u{3400}'..='\u{4DBF}' | '\u{4E00}'..='\u{9FFF}' | '\u{F900}'..='\u{FAFF}')
+}
+
 fn labels_of(classes: &[char]) -> Result<BTreeMap<[u8; 2], u16>, CasiaError> {
     let mut labels = BTreeMap::new();
     for (&class, label) in classes.iter().zip(0..) {
-        let tag = tag_of_char(class).ok_or(CasiaError::Class(class))?;
+        let tag = gbk_of_char(class).ok_or(CasiaError::Class(class))?;
         if labels.insert(tag, label).is_some() {
             return Err(CasiaError::Class(class));
         }

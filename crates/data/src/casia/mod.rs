@@ -4,6 +4,7 @@
 mod archive;
 mod error;
 mod filter;
+mod kind;
 mod walk;
 
 pub use error::{CasiaError, CasiaReason};

@@ -3,6 +3,7 @@
 use super::{
     error::{CasiaError, CasiaReason, RecordError},
     filter::CasiaLimits,
+    kind::{Kind, START_BYTES},
 };
 use std::{
     fs::{self, File},
@@ -11,18 +12,19 @@ use std::{
 };
 use zip::ZipArchive;
 
-/// The signature of a zip archive. As the size of a first GNT record it would be far too large; a first POT record would
-/// have a tag that is no GB2312 code.
-const ZIP: [u8; 4] = *b"PK\x03\x04";
 /// How deep folders and archives may lie in each other.
 const MAX_DEPTH: usize = 8;
+/// What archives inside of an archive may unpack to: so many bytes, and so many per byte of the archive. They are held in
+/// memory, and hardly shrink in it.
+const NESTED_BYTES: u64 = 16 << 20;
+const NESTED_PER_BYTE: u64 = 16;
 
 /// Reads the next record of a file, `None` at its end. It allocates no more than about twice the bytes that it reads.
 type ReadRecord<T> = fn(&mut dyn Read) -> Result<Option<T>, RecordError>;
 
 /// Calls `each` with every record of the files in `paths` (files, folders, zip archives), and with the number of the file it
 /// is in: counted from 0 over all files, folders in the order of names, archives in their own. Hidden files inside folders
-/// and archives are passed over.
+/// and archives are passed over. Archives in archives are held in memory, within a limit.
 ///
 /// # Errors
 /// [`CasiaError`] at the first file of which `read` refuses a record, or what `each` returns: a reason is completed with
@@ -34,7 +36,14 @@ pub(crate) fn visit<T>(
     each: &mut dyn FnMut(u32, T) -> Result<(), CasiaReason>,
 ) -> Result<(), CasiaError> {
     let mut walk = Walk { limits, left: limits.total_bytes, files: 0, read, each };
-    paths.iter().try_for_each(|path| walk.path(path, 0))
+    for path in paths {
+        let before = walk.files;
+        walk.path(path, 0)?;
+        if walk.files == before {
+            return Err(RecordError::from(CasiaReason::NoFiles).at(&path.display().to_string(), 0));
+        }
+    }
+    Ok(())
 }
 
 /// The header of the next record, `None` at the end of the file.
@@ -77,20 +86,37 @@ impl<T> Walk<'_, T> {
         if depth > MAX_DEPTH {
             return Err(CasiaError::TooDeep { file: name });
         }
-        if fs::metadata(path).map_err(io)?.is_dir() {
+        let metadata = fs::metadata(path).map_err(io)?;
+        if metadata.is_dir() {
             let entries = fs::read_dir(path).and_then(|dir| dir.map(|e| Ok(e?.path())).collect::<io::Result<Vec<_>>>());
             let mut entries = entries.map_err(io)?;
             entries.sort();
             entries.retain(|entry| !is_hidden(&entry.to_string_lossy()));
             return entries.iter().try_for_each(|entry| self.path(entry, depth + 1));
         }
+        if !metadata.is_file() {
+            // A pipe would be waited for.
+            return Err(io(io::Error::new(io::ErrorKind::InvalidInput, "neither a file nor a folder")));
+        }
         let mut reader = BufReader::with_capacity(1 << 16, File::open(path).map_err(io)?);
-        let start = read_up_to(&mut reader, ZIP.len()).map_err(io)?;
+        let start = read_up_to(&mut reader, START_BYTES).map_err(io)?;
         reader.rewind().map_err(io)?;
-        if start == ZIP { self.archive(reader, &name, depth) } else { self.records(reader, &name) }
+        match Kind::of(&start) {
+            Kind::Zip => {
+                let most = NESTED_BYTES + NESTED_PER_BYTE * metadata.len();
+                self.archive(reader, &name, depth, Nested { left: most, most })
+            }
+            kind => self.records(reader, &name, kind),
+        }
     }
 
-    fn archive<R: Read + Seek>(&mut self, reader: R, name: &str, depth: usize) -> Result<(), CasiaError> {
+    fn archive<R: Read + Seek>(
+        &mut self,
+        reader: R,
+        name: &str,
+        depth: usize,
+        nested: Nested,
+    ) -> Result<(), CasiaError> {
         let io = |file: &str, error: zip::result::ZipError| CasiaError::Io { file: file.into(), error: error.into() };
         if depth > MAX_DEPTH {
             return Err(CasiaError::TooDeep { file: name.into() });
@@ -105,27 +131,36 @@ impl<T> Walk<'_, T> {
             let (limits, mut left) = (self.limits, self.left);
             let mut reader = Metered { reader: member, read: 0, left: &mut left, limits };
             let failed = |error: io::Error| RecordError::from(error).at(&name, 0);
-            let start = read_up_to(&mut reader, ZIP.len()).map_err(failed)?;
-            let result = if start == ZIP {
-                let mut bytes = start;
-                reader.read_to_end(&mut bytes).map_err(failed)?;
-                self.left = left;
-                self.archive(Cursor::new(bytes), &name, depth + 1)
-            } else {
-                let result = self.records(BufReader::with_capacity(1 << 16, Cursor::new(start).chain(reader)), &name);
-                self.left = left;
-                result
+            let start = read_up_to(&mut reader, START_BYTES).map_err(failed)?;
+            let result = match Kind::of(&start) {
+                Kind::Zip => {
+                    let mut bytes = start;
+                    reader.take(nested.left + 1).read_to_end(&mut bytes).map_err(failed)?;
+                    self.left = left;
+                    let nested = nested.with(bytes.len()).map_err(|reason| RecordError::from(reason).at(&name, 0))?;
+                    self.archive(Cursor::new(bytes), &name, depth + 1, nested)
+                }
+                kind => {
+                    let reader = BufReader::with_capacity(1 << 16, Cursor::new(start).chain(reader));
+                    let result = self.records(reader, &name, kind);
+                    self.left = left;
+                    result
+                }
             };
             result?;
         }
         Ok(())
     }
 
-    fn records<R: Read>(&mut self, reader: R, name: &str) -> Result<(), CasiaError> {
+    fn records<R: Read>(&mut self, reader: R, name: &str, kind: Kind) -> Result<(), CasiaError> {
         let mut reader = Counted { reader, read: 0 };
         loop {
             let offset = reader.read;
-            match (self.read)(&mut reader).map_err(|error| error.at(name, offset))? {
+            let record = (self.read)(&mut reader).map_err(|error| match (kind, error) {
+                (Kind::Foreign(kind), RecordError::Malformed(_)) if offset == 0 => CasiaReason::Foreign(kind).into(),
+                (_, error) => error,
+            });
+            match record.map_err(|error| error.at(name, offset))? {
                 Some(record) => (self.each)(self.files, record).map_err(|e| RecordError::from(e).at(name, offset))?,
                 None if offset == 0 => return Err(RecordError::from(CasiaReason::NoRecords).at(name, 0)),
                 None => break,
@@ -133,6 +168,21 @@ impl<T> Walk<'_, T> {
         }
         self.files += 1;
         Ok(())
+    }
+}
+
+/// Bytes that the archives that lie in each other may still take.
+#[derive(Clone, Copy)]
+struct Nested {
+    left: u64,
+    most: u64,
+}
+
+impl Nested {
+    /// What is left beside an archive of so many bytes.
+    fn with(self, bytes: usize) -> Result<Self, CasiaReason> {
+        let left = self.left.checked_sub(bytes as u64).ok_or(CasiaReason::NestedBytes(self.most))?;
+        Ok(Self { left, ..self })
     }
 }
 
@@ -150,10 +200,10 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
-/// Names that systems add to folders and archives: `.DS_Store`, `__MACOSX/...`.
+/// Names that systems add to folders and archives: `.DS_Store`, `__MACOSX/...`, `Thumbs.db`.
 fn is_hidden(name: &str) -> bool {
     let last = name.rsplit(['/', '\\']).next().unwrap_or(name);
-    last.starts_with('.') || name.starts_with("__MACOSX")
+    last.starts_with('.') || name.starts_with("__MACOSX") || ["Thumbs.db", "desktop.ini"].contains(&last)
 }
 
 /// A member of an archive, within limits.

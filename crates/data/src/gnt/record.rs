@@ -2,7 +2,7 @@
 
 use crate::{
     casia::{CasiaReason, MAX_SIDE, RecordError, read_body, read_header},
-    gb2312::char_of_tag,
+    gb2312::char_of_gbk,
 };
 use std::io::Read;
 
@@ -11,7 +11,7 @@ const HEADER_BYTES: usize = 10;
 /// One character of a GNT file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Record {
-    /// Its GB2312 code, or an ASCII character and 0 (HWDB's symbols).
+    /// Its GBK code, or an ASCII character and 0 (HWDB's symbols).
     pub(super) tag: [u8; 2],
     /// In pixels, at least 1.
     pub(super) width: usize,
@@ -36,7 +36,7 @@ pub(super) fn read_record(reader: &mut dyn Read) -> Result<Option<Record>, Recor
         return Err(CasiaReason::Size { found, expected }.into());
     }
     let tag = [t0, t1];
-    if char_of_tag(tag).is_none() && !(t0.is_ascii_graphic() && t1 == 0) {
+    if char_of_gbk(tag).is_none() && !(t0.is_ascii_graphic() && t1 == 0) {
         return Err(CasiaReason::Tag(tag.to_vec()).into());
     }
     let pixels = read_body(reader, bytes as usize)?;

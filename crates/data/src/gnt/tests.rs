@@ -10,8 +10,10 @@ use hccr_runtime::image::{Image, PixelFormat, normalize};
 use proptest::prelude::*;
 use std::{
     fs,
+    io::{Cursor, Write},
     path::{Path, PathBuf},
 };
+use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
 /// A record of a `width x height` image of `c`, black except for a white first pixel.
 fn record(c: char, width: u16, height: u16) -> Vec<u8> {
@@ -96,7 +98,7 @@ fn malformed_records_are_named() {
     assert_eq!(altered(3, &[255]), at_second(CasiaReason::Size { found: 0xFF00_001E, expected: 30 }));
     assert_eq!(altered(6, &[0]), at_second(CasiaReason::Sides { width: 0, height: 5 }));
     assert_eq!(altered(9, &[255]), at_second(CasiaReason::Sides { width: 4, height: 0xFF05 }));
-    assert_eq!(altered(4, &[0x81, 0x40]), at_second(CasiaReason::Tag(vec![0x81, 0x40])));
+    assert_eq!(altered(4, &[0x81, 0x7F]), at_second(CasiaReason::Tag(vec![0x81, 0x7F])));
     assert_eq!(altered(10, &[255; 20]), at_second(CasiaReason::Blank));
 
     let cut = |end: usize| refusal(&good[..end], &CasiaFilter::default());
@@ -159,8 +161,99 @@ fn what_is_written_is_read() {
     // The writers' files, in their order.
     assert_eq!((&again.labels, &again.writers, &again.classes), (&vec![0, 1, 1], &vec![0, 0, 1], &set.classes));
     assert!([(0, 1), (1, 2), (2, 0)].iter().all(|&(new, old)| again.image(new) == expected[old]));
-    set.classes[1] = '裏';
-    assert!(matches!(gnt_archive(&set), Err(CasiaError::Class('裏'))));
+    set.classes[1] = '𠀀';
+    assert!(matches!(gnt_archive(&set), Err(CasiaError::Class('𠀀'))));
+}
+
+/// As HWDB1.0 to 1.2 have them: letters of full width, symbols, and characters beyond GB2312.
+#[test]
+fn characters_of_gbk_follow_those_of_gb2312_and_symbols_are_passed_over() {
+    let with_tag = |tag: [u8; 2]| {
+        let mut bytes = record('一', 3, 3);
+        bytes[4..6].copy_from_slice(&tag);
+        bytes
+    };
+    let (jin, fullwidth_a, liao) = ([0xA9, 0x4A], [0xA3, 0xC1], [0xB2, 0x74]);
+    let bytes = [with_tag(jin), with_tag(liao), with_tag(fullwidth_a), file("一座")].concat();
+    let set = load_bytes(&bytes, &CasiaFilter::default()).expect("loads");
+    assert_eq!((set.classes, set.labels), (vec!['一', '座', '瞭'], vec![2, 0, 1]));
+    let set = load_bytes(&bytes, &wanting("Ａ瞭")).expect("loads");
+    assert_eq!((set.classes, set.labels), (vec!['Ａ', '瞭'], vec![1, 0]));
+    assert_eq!(refusal(&with_tag([0xFF, 0x40]), &CasiaFilter::default()), (0, CasiaReason::Tag(vec![0xFF, 0x40])));
+}
+
+#[test]
+fn files_of_other_kinds_are_named() {
+    let kinds: [(&[u8], &str); 8] = [
+        (b"Rar!\x1A\x07\x01\0some bytes", "a RAR archive"),
+        (b"7z\xBC\xAF\x27\x1C\0\x04some bytes", "a 7z archive"),
+        (b"ALZ\x01\x0A\0\0\0BLZ\x01bytes", "an ALZ archive"),
+        (b"\x1F\x8B\x08\0some bytes", "a gzip archive"),
+        (b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1some bytes", "a file of Windows or Office"),
+        (b"<!DOCTYPE html><html>", "a web page"),
+        (b"\xEF\xBB\xBF<html><body>", "a web page"),
+        (b"%PDF-1.4 and bytes", "a PDF file"),
+    ];
+    for (bytes, kind) in kinds {
+        assert_eq!(refusal(bytes, &CasiaFilter::default()), (0, CasiaReason::Foreign(kind)));
+        let packed = zip(&[("inside", bytes)]);
+        assert_eq!(refusal(&packed, &CasiaFilter::default()), (0, CasiaReason::Foreign(kind)));
+    }
+}
+
+#[test]
+fn what_holds_no_files_is_refused() {
+    let dir = tempfile::tempdir().expect("temporary folder");
+    let nothing = |loaded: Result<ImageSet, CasiaError>| match loaded {
+        Err(CasiaError::Malformed { reason: CasiaReason::NoFiles, .. }) => {}
+        other => panic!("{other:?}"),
+    };
+    nothing(load(dir.path(), &CasiaFilter::default()));
+    fs::write(dir.path().join("Thumbs.db"), b"junk").expect("write");
+    nothing(load(dir.path(), &CasiaFilter::default()));
+    nothing(load_bytes(&zip(&[]), &CasiaFilter::default()));
+    nothing(load_bytes(&zip(&[(".hidden", b"junk"), ("__MACOSX/a", b"junk")]), &CasiaFilter::default()));
+    fs::write(dir.path().join("1.gnt"), file("一")).expect("write");
+    assert_eq!(load(dir.path(), &CasiaFilter::default()).expect("passes over Thumbs.db").len(), 1);
+}
+
+/// Archives within archives are held in memory.
+#[test]
+fn nested_archives_are_limited_by_the_size_of_the_outer_one() {
+    let filler = vec![0; 20 << 20];
+    // Not packed, so that the outer archive packs it.
+    let mut inner = ZipWriter::new(Cursor::new(Vec::new()));
+    let stored = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+    inner.start_file("filler", stored).expect("start member");
+    inner.write_all(&filler).expect("write member");
+    let inner = inner.finish().expect("finish archive").into_inner();
+    let outer = zip(&[("inner.zip", &inner)]);
+    assert!(outer.len() < 40_000, "{}", outer.len());
+    let limit = (16 << 20) + 16 * outer.len() as u64;
+    assert_eq!(refusal(&outer, &CasiaFilter::default()), (0, CasiaReason::NestedBytes(limit)));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_not_waited_for() {
+    let dir = tempfile::tempdir().expect("temporary folder");
+    let pipe = dir.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs").success());
+    let error = load(&pipe, &CasiaFilter::default()).expect_err("no file");
+    assert!(error.to_string().contains("neither a file nor a folder"), "{error}");
+}
+
+/// As Windows packs large archives: the bytes of a small one.
+#[test]
+fn deflate64_is_read() {
+    let mut archive = zip(&[("1.gnt", &file("一"))]);
+    // Up to 32 kB back, Deflate is Deflate64: only the method's number differs.
+    for (signature, method) in [(b"PK\x03\x04", 8), (b"PK\x01\x02", 10)] {
+        let at = archive.windows(4).position(|bytes| bytes == signature).expect("a header");
+        assert_eq!(archive[at + method], 8, "Deflate");
+        archive[at + method] = 9;
+    }
+    assert_eq!(load_bytes(&archive, &CasiaFilter::default()).expect("loads").classes, ['一']);
 }
 
 proptest! {

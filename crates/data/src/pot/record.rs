@@ -2,7 +2,7 @@
 
 use crate::{
     casia::{CasiaReason, RecordError, read_body, read_header},
-    gb2312::char_of_tag,
+    gb2312::char_of_gbk,
 };
 use std::io::Read;
 
@@ -14,7 +14,7 @@ pub(super) const INK_END: [i16; 2] = [-1, -1];
 /// One character of a POT file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Record {
-    /// Its GB2312 code, in the usual order, or an ASCII character and 0.
+    /// Its GBK code, in the usual order, or an ASCII character and 0.
     pub(super) tag: [u8; 2],
     /// The points of each stroke.
     pub(super) strokes: Vec<Vec<[i16; 2]>>,
@@ -30,7 +30,7 @@ pub(super) fn read_record(reader: &mut dyn Read) -> Result<Option<Record>, Recor
         _ => return Err(CasiaReason::PointBytes(size).into()),
     };
     let tag = match [t0, t1, t2, t3] {
-        [cell, row, 0, 0] if char_of_tag([row, cell]).is_some() => [row, cell],
+        [cell, row, 0, 0] if char_of_gbk([row, cell]).is_some() => [row, cell],
         [symbol, 0, 0, 0] | [0, symbol, 0, 0] if symbol.is_ascii_graphic() => [symbol, 0],
         bytes => return Err(CasiaReason::Tag(bytes.to_vec()).into()),
     };

@@ -79,7 +79,7 @@ fn malformed_records_are_named() {
     }
     assert_eq!(altered(0, &[32, 0]), at_second(CasiaReason::NoEnd), "a size that is too small");
     let tag = tag_of_char('丁').expect("in GB2312");
-    for wrong in [[tag[1], tag[0], 0, 1], [0, 0, tag[1], tag[0]], [0x40, 0x81, 0, 0], [0; 4]] {
+    for wrong in [[tag[1], tag[0], 0, 1], [0, 0, tag[1], tag[0]], [0x7F, 0x81, 0, 0], [0; 4]] {
         assert_eq!(altered(2, &wrong), at_second(CasiaReason::Tag(wrong.to_vec())));
     }
     assert_eq!(altered(6, &[3, 0]), at_second(CasiaReason::Strokes { found: 2, expected: 3 }));
@@ -104,6 +104,15 @@ fn strokes_without_points_are_left_out() {
     let bytes = record('一', 3, &[[-1, 0], [1, 1], [-1, 0], [-1, 0], [-1, -1]]);
     let set = load_bytes(&bytes, &CasiaFilter::default()).expect("loads");
     assert_eq!(set.strokes(0).collect::<Vec<_>>(), [[[1, 1]]]);
+}
+
+/// As OLHWDB1.0 to 1.2 have them.
+#[test]
+fn characters_of_gbk_follow_those_of_gb2312() {
+    let mut bytes = file("座一");
+    bytes[2..6].copy_from_slice(&[0x74, 0xB2, 0, 0]);
+    let set = load_bytes(&bytes, &CasiaFilter::default()).expect("loads");
+    assert_eq!((set.classes, set.labels), (vec!['一', '瞭'], vec![1, 0]));
 }
 
 #[test]

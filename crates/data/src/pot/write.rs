@@ -4,18 +4,18 @@ use super::record::{INK_END, STROKE_END};
 use crate::{
     InkSet,
     casia::{CasiaError, archive},
-    gb2312::tag_of_char,
+    gb2312::gbk_of_char,
 };
 
 /// A zip archive of the inks, as one POT file for each writer. [`load_pot`](crate::load_pot) reads it.
 ///
 /// # Errors
-/// [`CasiaError::Class`] for a character without a GB2312 code, [`CasiaError::Unwritable`] for an ink of more points than a record
+/// [`CasiaError::Class`] for a character without a GBK code, [`CasiaError::Unwritable`] for an ink of more points than a record
 /// can hold, or with a point that is a mark of the format.
 pub fn pot_archive(set: &InkSet) -> Result<Vec<u8>, CasiaError> {
     let record = |i: usize| {
         let character = set.classes[usize::from(set.labels[i])];
-        let [row, cell] = tag_of_char(character).ok_or(CasiaError::Class(character))?;
+        let [row, cell] = gbk_of_char(character).ok_or(CasiaError::Class(character))?;
         let strokes: Vec<&[[i16; 2]]> = set.strokes(i).collect();
         let marked = strokes.iter().flat_map(|stroke| stroke.iter().chain([&STROKE_END])).chain([&INK_END]);
         let body: Vec<u8> = marked.flatten().flat_map(|v| v.to_le_bytes()).collect();
