@@ -32,6 +32,7 @@ const WORKSPACE: [&[&str]; 7] = [
         "hccr-cli",
         "hccr-benches",
         "hccr-c",
+        "hccr-web",
         "hccr-tests",
         "another-engine",
         "another-pruning",

@@ -17,6 +17,7 @@ mod skeletons;
 mod strokes;
 mod test;
 mod tune;
+mod web;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -71,6 +72,12 @@ enum Cli {
     /// run in turns, pinned to one core, on one thread. Answers are compared with the runtime's, and threads are counted. A ratio
     /// is an engine's least time divided by that of the best other engine. Writes target/bench-peers/report.json.
     BenchPeers(bench_peers::PeersArgs),
+    /// Make the npm package and the page of `bindings/web`, in target/web/package and target/web/page.
+    Web {
+        /// Read with both, in Node and in Chromium.
+        #[arg(long)]
+        test: bool,
+    },
     /// Rebuild the embedded data.
     #[command(subcommand)]
     Data(Data),
@@ -95,6 +102,7 @@ fn main() -> Result<()> {
         Cli::Bench { networks } => bench::run(root, &networks),
         Cli::Tune => tune::run(root),
         Cli::BenchPeers(args) => bench_peers::run(root, &args),
+        Cli::Web { test } => web::run(root, test),
         Cli::Data(Data::Strokes) => strokes::run(root),
         Cli::Data(Data::Fonts) => fonts::run(root),
     }
