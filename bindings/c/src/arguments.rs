@@ -140,20 +140,14 @@ impl Image {
     }
 }
 
-/// The points of an array from C, all of them finite.
+/// The points of an array from C.
 ///
 /// # Safety
 /// As [`slice`].
 pub(crate) unsafe fn points(data: *const Point, count: usize) -> Result<Vec<ink::Point>, Failure> {
     // SAFETY: the caller promises the same.
     let points = unsafe { slice(data, count, "points") }?;
-    let finite = |(i, &Point { x, y }): (usize, &Point)| {
-        let is_finite = x.is_finite() && y.is_finite();
-        is_finite
-            .then_some(ink::Point { x, y })
-            .ok_or_else(|| Failure::argument(format!("point {i} of a stroke is NaN or infinite")))
-    };
-    points.iter().enumerate().map(finite).collect()
+    Ok(points.iter().map(|&Point { x, y }| ink::Point { x, y }).collect())
 }
 
 /// # Safety

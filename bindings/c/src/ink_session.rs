@@ -33,7 +33,7 @@ impl InkSession {
     fn add_stroke(&mut self, points: Vec<ink::Point>) -> Result<(), Failure> {
         match &mut self.0 {
             Reader::Online(session) => session.add_stroke(&points)?,
-            Reader::Fused { strokes, .. } => strokes.push(points),
+            Reader::Fused { strokes, .. } => *strokes = checked([&strokes[..], &[points]].concat())?,
         }
         Ok(())
     }
@@ -41,10 +41,14 @@ impl InkSession {
     fn add_points(&mut self, points: Vec<ink::Point>) -> Result<(), Failure> {
         match &mut self.0 {
             Reader::Online(session) => session.add_points(&points)?,
-            Reader::Fused { strokes, .. } => match strokes.last_mut() {
-                Some(stroke) => stroke.extend(points),
-                None => strokes.push(points),
-            },
+            Reader::Fused { strokes, .. } => {
+                let mut longer = strokes.clone();
+                match longer.last_mut() {
+                    Some(stroke) => stroke.extend(points),
+                    None => longer.push(points),
+                }
+                *strokes = checked(longer)?;
+            }
         }
         Ok(())
     }
@@ -64,6 +68,14 @@ impl InkSession {
                 Ok(recognizer.recognize(&in_box(Ink::new(strokes)?, *writing_box), capacity)?)
             }
         }
+    }
+}
+
+/// The strokes of an ink that is not finished, where they could be one.
+fn checked(strokes: Vec<Vec<ink::Point>>) -> Result<Vec<Vec<ink::Point>>, ink::InkError> {
+    match Ink::new(&strokes) {
+        Ok(_) | Err(ink::InkError::Empty) => Ok(strokes),
+        Err(error) => Err(error),
     }
 }
 

@@ -233,6 +233,24 @@ fn null_is_told() {
 }
 
 #[test]
+fn a_session_takes_no_wrong_points() {
+    for recognizer in [made(|new| hccr_online(new)).unwrap(), made(|new| hccr_fused(new)).unwrap()] {
+        let mut session = made(|session| hccr_ink_session_new(Some(&recognizer), None, session)).unwrap();
+        let mut add = |points: &[Point]| {
+            let (points, count) = (points.as_ptr(), points.len());
+            // SAFETY: the array is as long as is said.
+            unsafe { hccr_ink_session_add_points(Some(&mut session), points, count) }
+        };
+        let point = Point { x: 0.0, y: 0.0 };
+        assert_eq!(add(&[point]), Status::Ok);
+        assert_eq!(add(&[Point { x: f32::NAN, y: 0.0 }]), Status::Argument);
+        assert!(message().contains("is NaN or infinite"), "{}", message());
+        assert_eq!(add(&vec![point; Ink::MAX_POINTS]), Status::Argument);
+        assert!(read_session(Some(&mut session)).is_ok());
+    }
+}
+
+#[test]
 fn a_panic_stays_inside() {
     assert_eq!(border::border(|| panic!("of a test")), Status::Internal);
     assert_eq!(message(), "an error of the library's own");
