@@ -33,6 +33,7 @@ const WORKSPACE: [&[&str]; 7] = [
         "hccr-benches",
         "hccr-c",
         "hccr-web",
+        "hccr-python",
         "hccr-tests",
         "another-engine",
         "another-pruning",

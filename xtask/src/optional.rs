@@ -154,13 +154,15 @@ pub(crate) const DEPENDENCIES: [OptionalStep; 2] = [
     },
 ];
 
+const MAKE: Need = Need { what: "make", probe: "make --version", prints_path: false, remedy: "apt-get install make" };
+
 /// The example in C, compiled as C and as C++, under valgrind.
 pub(crate) const C: OptionalStep = OptionalStep {
     name: "C and C++ (valgrind)",
     env: &[],
     command: "make -C bindings/c check PROFILE=dev",
     needs: &[
-        Need { what: "make", probe: "make --version", prints_path: false, remedy: "apt-get install make" },
+        MAKE,
         Need { what: "a C++ compiler", probe: "c++ --version", prints_path: false, remedy: "apt-get install g++" },
         Need {
             what: "pkg-config",
@@ -169,6 +171,34 @@ pub(crate) const C: OptionalStep = OptionalStep {
             remedy: "apt-get install pkgconf",
         },
         Need { what: "valgrind", probe: "valgrind --version", prints_path: false, remedy: "apt-get install valgrind" },
+    ],
+};
+
+/// The Python package, built as its users do and compared with the command line.
+pub(crate) const PYTHON: OptionalStep = OptionalStep {
+    name: "Python",
+    env: &[],
+    command: "make -C bindings/python check PROFILE=dev",
+    needs: &[
+        MAKE,
+        Need {
+            what: "Python 3.11 or later",
+            probe: "python3 -c assert(__import__('sys').version_info>=(3,11))",
+            prints_path: false,
+            remedy: "apt-get install python3, on a system that has it",
+        },
+        Need {
+            what: "venv",
+            probe: "python3 -c __import__('ensurepip')",
+            prints_path: false,
+            remedy: "apt-get install python3-venv",
+        },
+        Need {
+            what: "PyPI, through pip,",
+            probe: "python3 -m pip index versions maturin",
+            prints_path: false,
+            remedy: "apt-get install python3-pip, and let this machine reach https://pypi.org",
+        },
     ],
 };
 

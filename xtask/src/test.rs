@@ -1,6 +1,6 @@
 //! `cargo xtask test`: everything that must hold before a change is merged. Stops at the first failure.
 
-use crate::optional::{C, DEPENDENCIES, EMULATED, OLDEST_COMPILER, OptionalStep};
+use crate::optional::{C, DEPENDENCIES, EMULATED, OLDEST_COMPILER, OptionalStep, PYTHON};
 use crate::prepare::prepare;
 use crate::reproduce;
 use anyhow::{Context, Result, ensure};
@@ -23,6 +23,7 @@ pub(crate) fn run(root: &Path, fast: bool) -> Result<()> {
     steps.cargo("tests", &[], "test --workspace")?;
     EMULATED.iter().try_for_each(|step| steps.optional(step))?;
     steps.optional(&C)?;
+    steps.optional(&PYTHON)?;
     steps.cargo("docs", &[("RUSTDOCFLAGS", "-D warnings")], "doc --workspace --no-deps")?;
     steps.cargo("runtime without std", &[], "build -p hccr-runtime --no-default-features")?;
     steps.run("runtime without dependencies", TREE, || has_no_dependencies(root))?;
