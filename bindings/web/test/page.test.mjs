@@ -1,41 +1,8 @@
 // The page in Chromium, as people use it: pen, keys, pictures, no network.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { chromium } from "playwright-core";
-import { cross, INKS, serve } from "./common.mjs";
-
-const options = { executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] };
-const viewport = { width: 1000, height: 900 };
-let browser, server;
-
-before(async () => {
-  [browser, server] = await Promise.all([chromium.launch(options), serve()]);
-});
-after(() => Promise.all([browser.close(), server.close()]));
-
-/** The loaded page, in a profile of its own. What goes wrong in it, unasked, fails the test. */
-async function open(t, settings = {}, { address } = server) {
-  const context = await browser.newContext({ viewport, ...settings });
-  const page = await context.newPage();
-  const problems = [];
-  page.on("pageerror", (error) => problems.push(error.message));
-  page.on("console", (message) => message.type() === "error" && problems.push(message.text()));
-  t.after(() => context.close().then(() => assert.deepEqual(problems, [])));
-  await page.goto(address);
-  await page.getByText("3755 characters").waitFor();
-  return page;
-}
-
-async function write(page, strokes) {
-  const { x, y, width } = await page.locator("#paper").boundingBox();
-  const place = ([px, py]) => [x + (px * width) / 300, y + (py * width) / 300];
-  for (const [first, ...rest] of strokes) {
-    await page.mouse.move(...place(first));
-    await page.mouse.down();
-    for (const point of rest) await page.mouse.move(...place(point), { steps: 8 });
-    await page.mouse.up();
-  }
-}
+import { test } from "node:test";
+import { withPage, write } from "./chromium.mjs";
+import { cross, INKS } from "./common.mjs";
 
 const candidates = (page) => page.locator("#candidates button");
 
@@ -53,8 +20,7 @@ const picture = (page) =>
     return [...new Uint8Array(await (await canvas.convertToBlob()).arrayBuffer())];
   }, { ...cross(), data: [...cross().data] });
 
-test("characters are written, read and taken", async (t) => {
-  const page = await open(t);
+test("characters are written, read and taken", withPage({}, async (page) => {
   for (const [character, strokes] of Object.entries(INKS)) {
     await write(page, strokes);
     await (await candidate(page, character)).click();
@@ -63,12 +29,11 @@ test("characters are written, read and taken", async (t) => {
   assert.equal(await page.inputValue("#text"), Object.keys(INKS).join(""));
   await page.getByLabel("Erase the last character").click();
   assert.equal(await page.inputValue("#text"), Object.keys(INKS).slice(0, -1).join(""));
-});
+}));
 
-test("candidates come while a stroke is under way, and a stroke is taken back", async (t) => {
-  const page = await open(t);
+test("candidates come while a stroke is under way, and a stroke is taken back", withPage({}, async (page) => {
   await write(page, [INKS.十[0]]);
-  await candidate(page, "一");
+  await page.locator("#said", { hasText: "一" }).waitFor({ state: "attached" });
   const said = await page.locator("#said").textContent();
   const { x, y, width } = await page.locator("#paper").boundingBox();
   await page.mouse.move(x + width / 2, y + width / 8);
@@ -84,19 +49,17 @@ test("candidates come while a stroke is under way, and a stroke is taken back", 
   await page.getByRole("button", { name: "Clear" }).click();
   assert.equal(await candidates(page).count(), 0);
   assert.ok(await page.getByRole("button", { name: "Undo" }).isDisabled());
-});
+}));
 
-test("the order and the joints of strokes do not matter", async (t) => {
-  const page = await open(t);
+test("the order and the joints of strokes do not matter", withPage({}, async (page) => {
   await write(page, INKS.大.toReversed());
   await candidate(page, "大");
   await page.keyboard.press("Escape");
   await write(page, [INKS.十.flat()]);
   await candidate(page, "十");
-});
+}));
 
-test("a finger writes, and a palm beside it does not", async (t) => {
-  const page = await open(t, { hasTouch: true, isMobile: true, viewport: { width: 390, height: 844 } });
+test("a finger writes, and a palm beside it does not", withPage({ hasTouch: true, isMobile: true, viewport: { width: 390, height: 844 } }, async (page) => {
   const session = await page.context().newCDPSession(page);
   const { x, y, width } = await page.locator("#paper").boundingBox();
   const touch = (type, ...touchPoints) => session.send("Input.dispatchTouchEvent", { type, touchPoints });
@@ -110,10 +73,9 @@ test("a finger writes, and a palm beside it does not", async (t) => {
   }
   await candidate(page, "十");
   assert.equal(await page.locator("#paper").getAttribute("aria-label"), "Paper, 2 strokes");
-});
+}));
 
-test("a picture is chosen, pasted and dropped", async (t) => {
-  const page = await open(t);
+test("a picture is chosen, pasted and dropped", withPage({}, async (page) => {
   const bytes = await picture(page);
   const file = { name: "cross.png", mimeType: "image/png", buffer: Buffer.from(bytes) };
   await page.setInputFiles("#picture", file);
@@ -132,21 +94,18 @@ test("a picture is chosen, pasted and dropped", async (t) => {
   await write(page, INKS.十);
   await candidate(page, "十");
   assert.equal(await page.locator("#problem").textContent(), "");
-});
+}));
 
-test("it opens and reads without a network", async (t) => {
-  const own = await serve();
-  const page = await open(t, {}, own);
+test("it opens and reads without a network", withPage({}, async (page, { server }) => {
   await page.evaluate(() => navigator.serviceWorker.ready);
-  await own.close();
+  await server.close();
   await page.reload();
   await page.getByText("3755 characters").waitFor();
   await write(page, INKS.十);
   await candidate(page, "十");
-});
+}));
 
-test("the main thread reads too, with the plain build where there is no SIMD", async (t) => {
-  const page = await open(t);
+test("the main thread reads too, with the plain build where there is no SIMD", withPage({}, async (page) => {
   const [character, builds] = await page.evaluate(async (strokes) => {
     WebAssembly.validate = () => false;
     const { load } = await import("./hccr/hccr.js");
@@ -156,4 +115,4 @@ test("the main thread reads too, with the plain build where there is no SIMD", a
   }, INKS.十);
   assert.equal(character, "十");
   assert.deepEqual(builds, ["hccr-plain.wasm"]);
-});
+}));
