@@ -30,7 +30,7 @@ use std::path::Path;
 enum Cli {
     /// Check everything: formatting, lints, tests, docs, packaging and a smoke reproduction.
     Test {
-        /// Leave out the release build and the smoke reproduction.
+        /// Leave out the web, the release build and the smoke reproduction.
         #[arg(long)]
         fast: bool,
     },

@@ -23,6 +23,13 @@ struct Need {
     remedy: &'static str,
 }
 
+const WASM: Need = Need {
+    what: "the Rust target wasm32-unknown-unknown",
+    probe: "rustc --print target-libdir --target wasm32-unknown-unknown",
+    prints_path: true,
+    remedy: "rustup target add wasm32-unknown-unknown",
+};
+
 /// The runtime's tests for other processors.
 pub(crate) const EMULATED: [OptionalStep; 3] = [
     OptionalStep {
@@ -112,12 +119,7 @@ pub(crate) const EMULATED: [OptionalStep; 3] = [
         command: "cargo test -p hccr-runtime --target wasm32-unknown-unknown --lib --test kernels --test bytes --test plan \
                     --test batch --test sequence",
         needs: &[
-            Need {
-                what: "the Rust target wasm32-unknown-unknown",
-                probe: "rustc --print target-libdir --target wasm32-unknown-unknown",
-                prints_path: true,
-                remedy: "rustup target add wasm32-unknown-unknown",
-            },
+            WASM,
             Need { what: "node", probe: "node --version", prints_path: false, remedy: "apt-get install nodejs" },
         ],
     },
@@ -156,41 +158,23 @@ pub(crate) const DEPENDENCIES: [OptionalStep; 2] = [
 
 const MAKE: Need = Need { what: "make", probe: "make --version", prints_path: false, remedy: "apt-get install make" };
 
-const CXX: Need =
-    Need { what: "a C++ compiler", probe: "c++ --version", prints_path: false, remedy: "apt-get install g++" };
-
-const PKG_CONFIG: Need =
-    Need { what: "pkg-config", probe: "pkg-config --version", prints_path: false, remedy: "apt-get install pkgconf" };
-
-const VALGRIND: Need =
-    Need { what: "valgrind", probe: "valgrind --version", prints_path: false, remedy: "apt-get install valgrind" };
-
-/// The C library: its example under valgrind, and the add-on over it, which uses what the example's step has built.
-pub(crate) const C: [OptionalStep; 2] = [
-    OptionalStep {
-        name: "C and C++ (valgrind)",
-        env: &[],
-        command: "make -C bindings/c check PROFILE=dev",
-        needs: &[MAKE, CXX, PKG_CONFIG, VALGRIND],
-    },
-    OptionalStep {
-        name: "fcitx5 add-on",
-        env: &[("PKG_CONFIG_PATH", "../../target/c/lib/pkgconfig")],
-        command: "make -C bindings/fcitx5",
-        needs: &[
-            MAKE,
-            CXX,
-            PKG_CONFIG,
-            VALGRIND,
-            Need {
-                what: "the headers of fcitx5",
-                probe: "pkg-config --exists Fcitx5Core",
-                prints_path: false,
-                remedy: "apt-get install libfcitx5core-dev",
-            },
-        ],
-    },
-];
+/// The example in C, compiled as C and as C++, under valgrind.
+pub(crate) const C: OptionalStep = OptionalStep {
+    name: "C and C++ (valgrind)",
+    env: &[],
+    command: "make -C bindings/c check PROFILE=dev",
+    needs: &[
+        MAKE,
+        Need { what: "a C++ compiler", probe: "c++ --version", prints_path: false, remedy: "apt-get install g++" },
+        Need {
+            what: "pkg-config",
+            probe: "pkg-config --version",
+            prints_path: false,
+            remedy: "apt-get install pkgconf",
+        },
+        Need { what: "valgrind", probe: "valgrind --version", prints_path: false, remedy: "apt-get install valgrind" },
+    ],
+};
 
 /// The Python package, built as its users do and compared with the command line.
 pub(crate) const PYTHON: OptionalStep = OptionalStep {
@@ -217,6 +201,24 @@ pub(crate) const PYTHON: OptionalStep = OptionalStep {
             prints_path: false,
             remedy: "apt-get install python3-pip, and let this machine reach https://pypi.org",
         },
+    ],
+};
+
+/// The package and the page for browsers.
+pub(crate) const WEB: OptionalStep = OptionalStep {
+    name: "web (Chromium)",
+    env: &[],
+    command: "cargo xtask web --test",
+    needs: &[
+        WASM,
+        Need {
+            what: "node 20 or later",
+            probe: "node -e process.exit(parseInt(process.versions.node)<20?1:0)",
+            prints_path: false,
+            remedy: "install it from https://nodejs.org",
+        },
+        Need { what: "npm", probe: "npm --version", prints_path: false, remedy: "apt-get install npm" },
+        Need { what: "Chromium", probe: "chromium --version", prints_path: false, remedy: "apt-get install chromium" },
     ],
 };
 

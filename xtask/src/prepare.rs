@@ -1,4 +1,4 @@
-//! Prepares the machine: OpenBLAS, which the training crates link, and packages in general.
+//! Prepares the machine: OpenBLAS, which the training crates link, Chromium, and packages in general.
 
 use anyhow::{Context, Result, bail, ensure};
 use std::io::Write;
@@ -102,6 +102,16 @@ fn probe() -> Result<OpenBlas> {
         Some(0 | 1) => Ok(OpenBlas::Usable(String::from_utf8_lossy(&output.stdout).trim().to_lowercase())),
         Some(2) => Ok(OpenBlas::OpenMp),
         _ => Ok(OpenBlas::Missing),
+    }
+}
+
+/// Installs Chromium, in which the page is tested, where that is possible without a question.
+pub(crate) fn chromium() {
+    let found = Command::new("chromium").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    if !found.is_ok_and(|status| status.success())
+        && let Err(error) = install("Chromium", "chromium", "it")
+    {
+        println!("{error}"); // the step that needs it is skipped
     }
 }
 

@@ -1,14 +1,14 @@
 //! `cargo xtask test`: everything that must hold before a change is merged. Stops at the first failure.
 
-use crate::optional::{C, DEPENDENCIES, EMULATED, OLDEST_COMPILER, OptionalStep, PYTHON};
-use crate::prepare::prepare;
+use crate::optional::{C, DEPENDENCIES, EMULATED, OLDEST_COMPILER, OptionalStep, PYTHON, WEB};
+use crate::prepare::{chromium, prepare};
 use crate::reproduce;
 use anyhow::{Context, Result, ensure};
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// Runs all steps; `fast` leaves out the release build and the smoke reproduction.
+/// Runs all steps; `fast` leaves out the web, the release build and the smoke reproduction.
 pub(crate) fn run(root: &Path, fast: bool) -> Result<()> {
     let core_type = prepare()?;
     let mut steps = Steps { root, core_type, done: Vec::new(), skipped: Vec::new() };
@@ -22,7 +22,7 @@ pub(crate) fn run(root: &Path, fast: bool) -> Result<()> {
     )?;
     steps.cargo("tests", &[], "test --workspace")?;
     EMULATED.iter().try_for_each(|step| steps.optional(step))?;
-    C.iter().try_for_each(|step| steps.optional(step))?;
+    steps.optional(&C)?;
     steps.optional(&PYTHON)?;
     steps.cargo("docs", &[("RUSTDOCFLAGS", "-D warnings")], "doc --workspace --no-deps")?;
     steps.cargo("runtime without std", &[], "build -p hccr-runtime --no-default-features")?;
@@ -31,6 +31,8 @@ pub(crate) fn run(root: &Path, fast: bool) -> Result<()> {
     DEPENDENCIES.iter().try_for_each(|step| steps.optional(step))?;
     steps.optional(&OLDEST_COMPILER)?;
     if !fast {
+        chromium();
+        steps.optional(&WEB)?;
         let out = reproduce::target(root).join("smoke");
         let rerun = format!("cargo xtask reproduce --tier smoke --out {}", out.display());
         steps.run("release build", &rerun, || succeed(&mut reproduce::cargo(root, "build", core_type)))?;

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 use std::path::Path;
 use std::process::Command;
 
-/// Writes both; `test` reads with them in Node and in Chromium too.
+/// Writes both; `test` also checks the code, and reads with them in Node and in Chromium.
 ///
 /// The packer is in the workspace of `bindings/web`, since it and `wasm-bindgen` must have one version, and nothing else needs it.
 ///
@@ -13,22 +13,22 @@ use std::process::Command;
 pub(crate) fn run(root: &Path, test: bool) -> Result<()> {
     let web = root.join("bindings/web");
     let target = root.join("target/web/build");
-    succeed(
-        Command::new("cargo")
-            .args(["run", "--locked", "-p", "hccr-web-pack", "--target-dir"])
-            .arg(target)
-            .current_dir(&web),
-    )?;
+    let run = |command: &str| {
+        let mut words = command.split(' ');
+        let program = words.next().unwrap_or_default();
+        let status = Command::new(program).args(words).env("CARGO_TARGET_DIR", &target).current_dir(&web).status();
+        let status = status.with_context(|| format!("cannot start {program}: is it installed?"))?;
+        ensure!(status.success(), "`{command}` failed in {}: {status}", web.display());
+        Ok(())
+    };
     if test {
-        succeed(Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(&web))?;
-        succeed(Command::new("npm").arg("test").current_dir(&web))?;
+        run("cargo fmt --all --check")?;
+        run("cargo clippy --locked -p hccr-web --target wasm32-unknown-unknown -- -D warnings")?;
     }
-    Ok(())
-}
-
-fn succeed(command: &mut Command) -> Result<()> {
-    let name = command.get_program().to_string_lossy().into_owned();
-    let status = command.status().with_context(|| format!("cannot start {name}: is it installed?"))?;
-    ensure!(status.success(), "{name} failed: {status}");
+    run("cargo run --locked -p hccr-web-pack")?;
+    if test {
+        run("npm ci --no-audit --no-fund")?;
+        run("npm test")?;
+    }
     Ok(())
 }
