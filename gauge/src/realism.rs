@@ -82,6 +82,7 @@ fn simulator(real: &BTreeMap<char, Vec<usize>>, seed: u64) -> Result<SimulatorCo
         test: size,
         seed,
         variation: 1.0,
+        fonts: true,
     })
 }
 

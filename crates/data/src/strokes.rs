@@ -7,11 +7,9 @@
 //! to 0, 0), on a grid of 1024 with y upwards and the baseline's bottom at -124. Numbers are varints (seven bits per byte,
 //! lowest first), differences of coordinates zigzag varints. Only a difference of code points may be 0, and only the first.
 
-use std::{
-    collections::BTreeMap,
-    fmt, fs, io,
-    path::{Path, PathBuf},
-};
+mod fonts;
+
+use std::{collections::BTreeMap, fmt};
 
 const MAGIC: &[u8; 8] = b"HCCRSTRK";
 const VERSION: u32 = 2;
@@ -60,40 +58,6 @@ impl fmt::Display for StrokesError {
 
 impl std::error::Error for StrokesError {}
 
-/// A file or folder of skeletons that cannot be read.
-#[derive(Debug)]
-pub struct OpenError {
-    /// The file or folder.
-    pub path: PathBuf,
-    /// Why.
-    pub reason: OpenReason,
-}
-
-/// What is wrong with a file or folder of skeletons.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum OpenReason {
-    /// The system does not give its content.
-    Io(io::Error),
-    /// It is not a stroke file as it should be.
-    Strokes(StrokesError),
-    /// The folder has no file whose name ends in `.bin`.
-    Empty,
-}
-
-impl fmt::Display for OpenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.path.display())?;
-        match &self.reason {
-            OpenReason::Io(error) => error.fmt(f),
-            OpenReason::Strokes(error) => error.fmt(f),
-            OpenReason::Empty => write!(f, "no stroke file here: their names end in .bin"),
-        }
-    }
-}
-
-impl std::error::Error for OpenError {}
-
 /// The skeletons of the characters of one source: of each character its strokes, in writing order.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Skeletons {
@@ -137,33 +101,12 @@ impl Skeletons {
         if reader.at == end { Ok(Self { strokes }) } else { Err(StrokesError::Invalid { offset: reader.at }) }
     }
 
-    /// Reads the stroke file at `path`.
+    /// The skeletons of the handwriting fonts in `datasets/skeletons`, with the fonts' names. A font has but some of the characters.
     ///
     /// # Errors
-    /// [`OpenError`] where there is none.
-    pub fn open(path: &Path) -> Result<Self, OpenError> {
-        let wrong = |reason| OpenError { path: path.into(), reason };
-        let bytes = fs::read(path).map_err(|error| wrong(OpenReason::Io(error)))?;
-        Self::parse(&bytes).map_err(|error| wrong(OpenReason::Strokes(error)))
-    }
-
-    /// Reads all stroke files of a folder, such as `datasets/skeletons`: by their names without `.bin`, in alphabetical order.
-    ///
-    /// # Errors
-    /// [`OpenError`] where one of them cannot be read, or there is none.
-    pub fn open_all(folder: &Path) -> Result<BTreeMap<String, Self>, OpenError> {
-        let wrong = |reason| OpenError { path: folder.into(), reason };
-        let io = |error| wrong(OpenReason::Io(error));
-        let mut all = BTreeMap::new();
-        for entry in fs::read_dir(folder).map_err(io)? {
-            let path = entry.map_err(io)?.path();
-            if path.extension().is_some_and(|extension| extension == "bin")
-                && let Some(name) = path.file_stem()
-            {
-                all.insert(name.to_string_lossy().into_owned(), Self::open(&path)?);
-            }
-        }
-        if all.is_empty() { Err(wrong(OpenReason::Empty)) } else { Ok(all) }
+    /// [`StrokesError`] where an embedded file is not what it should be: a broken checkout.
+    pub fn fonts() -> Result<Vec<(&'static str, Self)>, StrokesError> {
+        fonts::FILES.iter().map(|&(name, bytes)| Ok((name, Self::parse(bytes)?))).collect()
     }
 
     /// The strokes of a character, at least one; `None` where this source does not have it.
@@ -297,9 +240,15 @@ mod tests {
     }
 
     #[test]
-    fn opens_the_fonts() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let all = Skeletons::open_all(&root.join("../../datasets/skeletons")).expect("stroke files");
+    fn the_fonts_are_those_of_the_folder() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../datasets/skeletons");
+        let mut names: Vec<_> = std::fs::read_dir(folder)
+            .expect("the folder")
+            .filter_map(|entry| entry.expect("an entry").file_name().to_str()?.strip_suffix(".bin").map(str::to_owned))
+            .collect();
+        names.sort();
+        let all = Skeletons::fonts().expect("embedded files");
+        assert_eq!(all.iter().map(|(name, _)| *name).collect::<Vec<_>>(), names);
         for (font, skeletons) in &all {
             let points = || skeletons.chars().filter_map(|c| skeletons.get(c)).flatten().flatten();
             assert!(
@@ -308,22 +257,6 @@ mod tests {
                 "{font}"
             );
         }
-    }
-
-    #[test]
-    fn says_which_file_cannot_be_read() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let error = Skeletons::open_all(folder.path()).expect_err("nothing there");
-        assert!(matches!(error.reason, OpenReason::Empty));
-        fs::write(folder.path().join("a.bin"), file(1, &[9, 1, 1, 2, 4])).expect("writes");
-        assert_eq!(Skeletons::open_all(folder.path()).expect("one file").keys().collect::<Vec<_>>(), ["a"]);
-        fs::write(folder.path().join("b.bin"), "no").expect("writes");
-        let error = Skeletons::open_all(folder.path()).expect_err("a wrong file");
-        assert!(
-            error.path.ends_with("b.bin") && matches!(error.reason, OpenReason::Strokes(StrokesError::Header)),
-            "{error}"
-        );
-        assert!(matches!(Skeletons::open(&folder.path().join("c")).expect_err("no file").reason, OpenReason::Io(_)));
     }
 
     proptest! {

@@ -74,7 +74,8 @@ pub(crate) fn scaled<const N: usize>(steps: [usize; N], effort: f64) -> [usize; 
     steps.map(|steps| ((steps as f64 * effort).round() as usize).max(1))
 }
 
-/// What the simulator writes for `tier`: the first `classes` characters of GB2312 level 1, by writers of `seed`.
+/// What the simulator writes for `tier`: the first `classes` characters of GB2312 level 1, by writers of `seed`; half of the images
+/// follow the shapes of fonts.
 pub(crate) fn simulator(tier: Tier, classes: Option<usize>, seed: u64) -> SimulatorConfig {
     let split = |writers, samples_per_class| SplitSize { writers, samples_per_class };
     let (default_classes, [train, dev, test]) = match tier {
@@ -83,5 +84,5 @@ pub(crate) fn simulator(tier: Tier, classes: Option<usize>, seed: u64) -> Simula
         Tier::Full => (3755, [split(600, 300), split(60, 10), split(60, 60)]),
     };
     let classes = gb2312_level1().into_iter().take(classes.unwrap_or(default_classes)).collect();
-    SimulatorConfig { classes, train, dev, test, seed, variation: 1.0 }
+    SimulatorConfig { classes, train, dev, test, seed, variation: 1.0, fonts: true }
 }

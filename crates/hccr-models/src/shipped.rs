@@ -78,7 +78,8 @@ impl Shipping {
             SplitSize { writers: 400, samples_per_class: samples.div_ceil(classes.len()) as u32 }
         };
         let train = SplitSize { writers: 1 << 24, samples_per_class: 0 };
-        SimulatorConfig { train, dev: size(7_500), test: size(37_500), seed: self.seed, variation: 1.0, classes }
+        let (dev, test) = (size(7_500), size(37_500));
+        SimulatorConfig { train, dev, test, seed: self.seed, variation: 1.0, fonts: true, classes }
     }
 
     /// How a learning rate that suits mini-batches of 128 samples grows with their size.

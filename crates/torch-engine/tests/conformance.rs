@@ -2,7 +2,7 @@
 
 use hccr_compress::{LowRankPair, TrainStats, Trainer};
 use hccr_constraint::Constraint;
-use hccr_data::{Simulator, gb2312::gb2312_level1};
+use hccr_data::{Simulator, SimulatorConfig};
 use hccr_models::offline::{EndlessImages, cnn9};
 use hccr_models::online::{Augmentation, EndlessInks, lstm2};
 use hccr_models::{NetworkTrainer, SampleSet, TrainError, TrainerState};
@@ -29,7 +29,7 @@ fn python() -> Option<OsString> {
 }
 
 fn simulator() -> Simulator {
-    Simulator::new(gb2312_level1()[..CLASSES].to_vec(), 1).expect("known characters")
+    Simulator::new(&SimulatorConfig::new(CLASSES, 1)).expect("known characters")
 }
 
 fn images() -> Option<(OsString, TrainerState<Sgd>, EndlessImages)> {

@@ -3,7 +3,6 @@
 use crate::args::RunArgs;
 use clap::{Args, ValueEnum};
 use hccr_models::CharacterSet;
-use std::path::PathBuf;
 
 /// Flags of the models that the project ships.
 #[derive(Args, Clone, Debug)]
@@ -18,9 +17,6 @@ pub(crate) struct ModelsArgs {
     /// The characters that the models read: the 3755 of GB2312 level 1, or all that the simulator can write
     #[arg(long, value_enum, default_value = "3755")]
     pub(super) set: Set,
-    /// Let half of the training images follow the shapes of the fonts in this folder, such as `datasets/skeletons`
-    #[arg(long, value_name = "DIR")]
-    pub(super) fonts: Option<PathBuf>,
     #[command(flatten)]
     pub(super) run: RunArgs,
 }
@@ -79,9 +75,6 @@ impl ModelsArgs {
         let mut flags = vec![("only", value_name(kind)), ("set", value_name(self.set))];
         if self.tier == ModelsTier::Smoke {
             flags.push(("tier", value_name(self.tier)));
-        }
-        if let Some(folder) = &self.fonts {
-            flags.push(("fonts", folder.display().to_string()));
         }
         self.run.command_of("models", &flags)
     }

@@ -8,7 +8,6 @@ use crate::progress::Interrupt;
 use crate::report::thesis::Thesis;
 use crate::report::types::Config;
 use anyhow::Result;
-use hccr_data::strokes::Skeletons;
 use hccr_data::{ImageSet, Simulator, Split, simulate};
 use hccr_models::TrainerState;
 use hccr_models::offline::{EndlessImages, OfflineRecipe};
@@ -54,11 +53,7 @@ pub(super) fn make(job: &Job<'_>, interrupt: &Interrupt) -> Result<()> {
     let model = OfflineModel { job, recipe: OfflineRecipe::shipped(&job.shipping) };
     let simulator = &model.recipe.common.data;
     let started = Instant::now();
-    let mut writing = Simulator::new(simulator.classes.clone(), simulator.seed)?;
-    if let Some(folder) = &job.args.fonts {
-        writing = writing.with_fonts(Skeletons::open_all(folder)?.values());
-    }
-    let train = EndlessImages::new(writing);
+    let train = EndlessImages::new(Simulator::new(simulator)?);
     let dev = job.simulated("dev set", |progress| simulate(simulator, Split::Dev, progress))?;
     let test = job.simulated("test set", |progress| simulate(simulator, Split::Test, progress))?;
     let data = Data { train, dev, test, description: job.description("handwriting", simulator) };

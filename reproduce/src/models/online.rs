@@ -58,7 +58,7 @@ pub(super) fn make(job: &Job<'_>, interrupt: &Interrupt) -> Result<()> {
     let model = OnlineModel { job, recipe: OnlineRecipe::shipped(&job.shipping) };
     let (simulator, augmentation) = (&model.recipe.common.data, model.recipe.augmentation);
     let started = Instant::now();
-    let train = EndlessInks::new(Simulator::new(simulator.classes.clone(), simulator.seed)?, augmentation);
+    let train = EndlessInks::new(Simulator::new(simulator)?, augmentation);
     let simulated = |name: &str, split| {
         let inks = job.simulated(name, |progress| simulate_ink(simulator, split, progress))?;
         SequenceSet::new(inks, augmentation).context("normalizing ink")

@@ -2,11 +2,12 @@
 //!
 //! A sample starts from a character's stroke skeleton (`datasets/strokes`), which the writer's habits and chance distort,
 //! and whose strokes they join. It is a pen trajectory ([`Writer::sample`]) that can be drawn ([`crate::render`]) and recorded
-//! ([`Writer::ink`]): image and ink of one number are the same writing. The same seed gives the same bytes on every machine
+//! ([`Writer::ink`]): image and ink of one number are the same writing, unless the image follows a font. The same seed gives the same bytes on every machine
 //! and for any number of threads: nothing but the four operations, square roots and the portable `libm` touches the
 //! numbers, and each sample has a random stream of its own.
 
 mod component;
+mod copybook;
 mod device;
 mod elastic;
 mod endless;
@@ -20,16 +21,9 @@ mod writer;
 pub use endless::Simulator;
 pub use writer::Writer;
 
-use crate::{
-    IMAGE_SIZE,
-    gb2312::gb2312_level1,
-    image_set::ImageSet,
-    ink_set::InkSet,
-    render::{Style, render},
-    strokes::{Skeletons, Stroke, StrokesError},
-    trajectory::Trajectory,
-};
-use hccr_runtime::image::{Image, ImageError, PixelFormat, normalize};
+use crate::{IMAGE_SIZE, gb2312::gb2312_level1, image_set::ImageSet, ink_set::InkSet, strokes::StrokesError};
+use copybook::Copybook;
+use hccr_runtime::image::ImageError;
 use rayon::prelude::*;
 use std::{
     fmt,
@@ -83,15 +77,26 @@ pub struct SimulatorConfig {
     /// How far writing strays from the copybook: 1 is usual, and more than people stray; networks that train for seconds
     /// learn neater writing.
     pub variation: f32,
+    /// Whether half of the images follow the shapes of the handwriting fonts ([`Skeletons::fonts`]), where a font has the
+    /// character. Ink stays as it was, since nothing tells the order of a font's strokes.
+    pub fonts: bool,
 }
 
 impl SimulatorConfig {
     /// The first so many characters (at most 3755) in a middling size: 300 training samples of each class by 120 writers, 20
-    /// by 20 for development, 60 by 60 to test on.
+    /// by 20 for development, 60 by 60 to test on; without fonts.
     pub fn new(classes: usize, seed: u64) -> Self {
         let size = |writers, samples_per_class| SplitSize { writers, samples_per_class };
         let classes = gb2312_level1().into_iter().take(classes).collect();
-        Self { classes, train: size(120, 300), dev: size(20, 20), test: size(60, 60), seed, variation: 1.0 }
+        Self {
+            classes,
+            train: size(120, 300),
+            dev: size(20, 20),
+            test: size(60, 60),
+            seed,
+            variation: 1.0,
+            fonts: false,
+        }
     }
 
     /// How much of `split` to make.
@@ -152,15 +157,15 @@ pub fn simulate(
     set.pixels = vec![0; samples.len() * IMAGE_SIZE * IMAGE_SIZE];
     let done = Counter::new(samples.len(), progress);
     set.pixels.par_chunks_exact_mut(IMAGE_SIZE * IMAGE_SIZE).enumerate().try_for_each(|(i, out)| {
-        let (hand, skeleton, sample) = samples.get(i);
-        draw(hand, skeleton, sample, out).map_err(SimulatorError::Image)?;
+        let (hand, class, sample) = samples.get(i);
+        samples.copybook.image(hand, class, sample, out).map_err(SimulatorError::Image)?;
         done.add_one();
         Ok(())
     })?;
     Ok(set)
 }
 
-/// As [`simulate`], but as a device records the pen: ink `i` is the same writing as image `i`.
+/// As [`simulate`], but as a device records the pen: ink `i` is the same writing as image `i`, unless the image follows a font.
 ///
 /// # Errors
 /// As [`simulate`].
@@ -172,8 +177,8 @@ pub fn simulate_ink(
     let samples = Samples::new(config, split)?;
     let done = Counter::new(samples.len(), progress);
     let write = |i: usize| {
-        let (hand, skeleton, sample) = samples.get(i);
-        let ink = hand.ink(skeleton, sample);
+        let (hand, class, sample) = samples.get(i);
+        let ink = samples.copybook.ink(hand, class, sample);
         done.add_one();
         ink
     };
@@ -185,30 +190,10 @@ pub fn simulate_ink(
     Ok(set)
 }
 
-/// Makes `image` the normalized scan of what `hand` writes.
-fn draw(hand: &Writer, skeleton: &[Stroke], sample: u64, image: &mut [u8]) -> Result<(), ImageError> {
-    scan(&hand.sample(skeleton, sample), &hand.style(sample), image)
-}
-
-/// Makes `image` the normalized scan of a trajectory.
-fn scan(trajectory: &Trajectory, style: &Style, image: &mut [u8]) -> Result<(), ImageError> {
-    let scan = render(trajectory, style);
-    normalize(&Image::new(&scan.pixels, scan.width, scan.height, PixelFormat::Gray)?, IMAGE_SIZE, image)
-}
-
-/// The skeleton of each class.
-fn skeletons(classes: &[char]) -> Result<Vec<Vec<Stroke>>, SimulatorError> {
-    if classes.is_empty() {
-        return Err(SimulatorError::NoClasses);
-    }
-    let all = Skeletons::embedded().map_err(SimulatorError::Strokes)?;
-    let skeleton = |&c: &char| all.get(c).map(<[Stroke]>::to_vec).ok_or(SimulatorError::UnknownCharacter(c));
-    classes.iter().map(skeleton).collect()
-}
-
 /// Who writes what in one part of a data set.
 struct Samples {
-    skeletons: Vec<Vec<Stroke>>,
+    copybook: Copybook,
+    classes: usize,
     hands: Vec<Writer>,
     first_writer: u32,
     per_class: usize,
@@ -217,18 +202,19 @@ struct Samples {
 impl Samples {
     fn new(config: &SimulatorConfig, split: Split) -> Result<Self, SimulatorError> {
         let SplitSize { writers, samples_per_class } = config.size(split);
-        let skeletons = skeletons(&config.classes)?;
+        let copybook = Copybook::new(config)?;
         if !(1..=1 << 24).contains(&writers) {
             return Err(SimulatorError::Writers(writers));
         }
         let first_writer = split.first_writer();
         let hand = |id| Writer::new(config.seed, id).with_variation(config.variation);
         let hands = (first_writer..first_writer + writers).map(hand).collect();
-        Ok(Self { skeletons, hands, first_writer, per_class: samples_per_class as usize })
+        let (classes, per_class) = (config.classes.len(), samples_per_class as usize);
+        Ok(Self { copybook, classes, hands, first_writer, per_class })
     }
 
     fn len(&self) -> usize {
-        self.skeletons.len() * self.per_class
+        self.classes * self.per_class
     }
 
     fn label(&self, i: usize) -> u16 {
@@ -244,11 +230,10 @@ impl Samples {
         (i / self.per_class * 7 + i % self.per_class) % self.hands.len()
     }
 
-    /// The hand of sample `i`, what it writes, and the number of the sample for this hand.
-    fn get(&self, i: usize) -> (&Writer, &[Stroke], u64) {
+    /// The hand of sample `i`, its class, and the number of the sample for this hand.
+    fn get(&self, i: usize) -> (&Writer, usize, u64) {
         let class = i / self.per_class;
-        let sample = ((class as u64) << 32) | (i % self.per_class) as u64;
-        (&self.hands[self.hand(i)], &self.skeletons[class], sample)
+        (&self.hands[self.hand(i)], class, ((class as u64) << 32) | (i % self.per_class) as u64)
     }
 }
 

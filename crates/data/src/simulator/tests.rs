@@ -1,4 +1,5 @@
 use super::*;
+use crate::strokes::{Skeletons, Stroke};
 use hccr_runtime::ink::{Ink, Point};
 use std::collections::BTreeSet;
 
@@ -10,6 +11,7 @@ fn config() -> SimulatorConfig {
         dev: size(2, 2),
         test: size(2, 3),
         seed: 1,
+        fonts: false,
         variation: 1.0,
     }
 }

@@ -164,6 +164,12 @@ impl Writer {
         Affine::lean(slope, slant, libm::expf(self.aspect + 0.06 * amount * rng.normal())).apply_to(strokes);
     }
 
+    /// Which of so many fonts sample number `sample` follows, if any: a share of all samples follows one.
+    pub(super) fn font(&self, fonts: usize, share: f32, sample: u64) -> Option<usize> {
+        let mut rng = self.rng(sample | (1 << 61));
+        (fonts > 0 && rng.chance(share)).then(|| rng.below(fonts))
+    }
+
     /// How sample number `sample` is drawn.
     pub fn style(&self, sample: u64) -> Style {
         self.pen.style(&mut self.rng(sample | (1 << 63)))

@@ -56,10 +56,12 @@ impl SampleSet for EndlessImages {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hccr_data::SimulatorConfig;
 
     #[test]
     fn each_draw_is_new_and_repeats_by_its_seed() {
-        let simulator = Simulator::new(vec!['啊', '阿', '埃'], 1).expect("known characters");
+        let config = SimulatorConfig { classes: vec!['啊', '阿', '埃'], ..SimulatorConfig::new(0, 1) };
+        let simulator = Simulator::new(&config).expect("known characters");
         let set = EndlessImages::new(simulator);
         let pass = set.pass(64, &mut Rng::new(1, 0));
         assert!(pass.len() > 900 && pass.iter().all(|batch| batch.len() == 64));
