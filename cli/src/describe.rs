@@ -44,8 +44,12 @@ fn describe(source: &ModelSource) -> Result<()> {
     if let Some(temperature) = model.temperature() {
         writeln!(out, "calibrated by the temperature {temperature}")?;
     }
-    if let Some(weight) = model.fusion_weight() {
-        writeln!(out, "fused      with an offline model, which weighs {weight}")?;
+    if let Some(fusion) = model.fusion() {
+        let (weight, temperature) = (fusion.weight(), fusion.temperature());
+        writeln!(
+            out,
+            "fused      with an offline model, which weighs {weight}, calibrated by the temperature {temperature}"
+        )?;
     }
     writeln!(out, "licence    {licence}")?;
     writeln!(out, "runs with  {}, {} bytes of working memory\n", plan.isa(), plan.arena_bytes())?;

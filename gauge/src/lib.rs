@@ -10,7 +10,7 @@ mod samples;
 
 pub use model::ModelSource;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use clap::{ArgGroup, Args as ClapArgs};
 use std::path::PathBuf;
 
@@ -64,7 +64,6 @@ impl Args {
 /// # Errors
 /// Where a model or the samples cannot be read, do not fit each other, or the results cannot be written.
 pub fn evaluate(args: &Args, program: &str) -> Result<()> {
-    ensure!(args.weight.is_none_or(|weight| (0.0..=1.0).contains(&weight)), "--weight must lie from 0 to 1");
     let samples = samples::load(args)?;
     let measured = measure::measure(args, &samples, program)?;
     print!("{}", measured.report.terminal());

@@ -5,7 +5,7 @@ use crate::samples::{Samples, file_names, names};
 use crate::{Args, ModelSource};
 use anyhow::{Context, Result, bail, ensure};
 use hccr::ink::Ink;
-use hccr::{FusedRecognizer, InkRecognizer, Plan, Recognizer};
+use hccr::{FusedRecognizer, Fusion, InkRecognizer, Plan, Recognizer};
 use hccr_data::{ImageSet, InkSet};
 use hccr_evaluate::{
     Answer, Figures, FusedReader, ImageReader, InkReader, Mistakes, Reader, answers, image_of_ink, images_of_inks,
@@ -38,11 +38,13 @@ pub(crate) fn measure(args: &Args, samples: &Samples, program: &str) -> Result<M
             let online = ink_source.read()?;
             let steps = mean_steps(set)?;
             let files = vec![file(1.0)?, ModelFile::new(&ink_source, &online, macs(&online, steps))?];
-            let weight = args.weight.or(online.fusion_weight()).unwrap_or(FusedRecognizer::DEFAULT_WEIGHT);
+            let fitted = online.fusion().unwrap_or_default();
+            let fusion = args.weight.map_or(Some(fitted), |weight| Fusion::new(weight, fitted.temperature()));
+            let fusion = fusion.context("--weight must lie from 0 to 1")?;
             let online = InkRecognizer::new(online).with_context(|| unfit(&ink_source))?;
             let offline = Recognizer::new(model).with_context(|| unfit(&source))?;
-            let fused = FusedRecognizer::new(online, offline, weight).context("the models cannot be fused")?;
-            run.of_reader(FusedReader::new(fused, set), files, Some(weight))
+            let fused = FusedRecognizer::new(online, offline, fusion).context("the models cannot be fused")?;
+            run.of_reader(FusedReader::new(fused, set), files, Some(fusion.weight()))
         }
         (Samples::Inks(set), None) if model.is_sequence() => {
             let files = vec![file(mean_steps(set)?)?];

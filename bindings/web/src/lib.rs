@@ -29,10 +29,10 @@ impl Networks {
     pub fn new(offline: Option<Vec<u8>>, online: Option<Vec<u8>>) -> Result<Networks, JsError> {
         let offline = offline.map(|bytes| Recognizer::from_bytes(&bytes)).transpose().map_err(failure)?;
         let model = online.map(|bytes| Model::from_bytes(&bytes)).transpose().map_err(failure)?;
-        let weight = model.as_ref().and_then(Model::fusion_weight).unwrap_or(FusedRecognizer::DEFAULT_WEIGHT);
+        let fusion = model.as_ref().and_then(Model::fusion).unwrap_or_default();
         let online = model.map(InkRecognizer::new).transpose().map_err(failure)?;
         let both = online.clone().zip(offline.clone());
-        let fused = both.map(|(online, offline)| FusedRecognizer::new(online, offline, weight)).transpose();
+        let fused = both.map(|(online, offline)| FusedRecognizer::new(online, offline, fusion)).transpose();
         Ok(Self { offline, online, fused: fused.map_err(failure)? })
     }
 

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 /// The weights of `model` as a safetensors file: `f32`, dense, named `node.weight`, `node.bias`, `node.slope`,
 /// `node.mean`, `node.scale`, `node.shift`, `node.project`, `node.recurrent`. The metadata entry `labels` holds the characters of the classes.
 /// It holds weights alone: where values are rounded ([`Op::FakeQuantize`](hccr_runtime::Op::FakeQuantize)) is not in it,
-/// nor are the model's temperature and fusion weight.
+/// nor are the model's temperature and fusion.
 ///
 /// # Errors
 /// [`ExportError::Unsupported`] for an operation of a later runtime.

@@ -24,7 +24,7 @@ pub use compile::{PlanError, PlannedLayer};
 pub use exec::{Batch, Job, Plan, RunError, SequenceSession, SequenceState, Session};
 pub use isa::IsaKind;
 pub use limits::Limits;
-pub use model::{FormatError, LayerCost, Model, ModelBuilder, ModelError, Node, Op, ValueId};
+pub use model::{FormatError, Fusion, LayerCost, Model, ModelBuilder, ModelError, Node, Op, ValueId};
 pub use recognizer::{Candidate, FusedRecognizer, InkRecognizer, InkSession, Recognizer, RecognizerError, fuse};
 pub use tensor::shape;
 pub use weights::{Pattern, Weight, WeightData, WeightId};

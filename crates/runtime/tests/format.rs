@@ -1,7 +1,7 @@
 //! The model file: what is written is read back bit for bit, and no altered file does harm.
 
 use hccr_runtime::shape::{Conv2dParams, LinearParams, LstmParams, Pool2dParams, STEPS};
-use hccr_runtime::{FormatError, Model, ModelBuilder, Op, Pattern, Weight, WeightData};
+use hccr_runtime::{FormatError, Fusion, Model, ModelBuilder, Op, Pattern, Weight, WeightData};
 use proptest::prelude::*;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -41,7 +41,7 @@ fn files() -> [Vec<u8>; 2] {
     let [images, sequences] = models();
     let mut calibrated = images.edit();
     calibrated.set_temperature(Some(0.75));
-    calibrated.set_fusion_weight(Some(0.25));
+    calibrated.set_fusion(Fusion::new(0.25, 0.75));
     [calibrated.finish().unwrap(), sequences].map(|model| model.to_bytes())
 }
 
@@ -175,25 +175,29 @@ fn a_temperature_is_an_optional_section_at_the_end() {
 }
 
 #[test]
-fn a_fusion_weight_is_the_section_behind_the_temperature() {
+fn a_fusion_is_the_section_behind_the_temperature() {
     for (model, temperature) in models().into_iter().flat_map(|model| [(model.clone(), None), (model, Some(1.5))]) {
         let mut fused = model.edit();
         fused.set_temperature(temperature);
-        fused.set_fusion_weight(Some(0.25));
+        fused.set_fusion(Fusion::new(0.25, 0.75));
         let fused = fused.finish().unwrap();
         let file = fused.to_bytes();
         let read = Model::from_bytes(&file).unwrap();
-        assert_eq!((read.temperature(), read.fusion_weight()), (temperature, Some(0.25)));
+        assert_eq!((read.temperature(), read.fusion()), (temperature, Fusion::new(0.25, 0.75)));
         assert_eq!(read, fused);
-        let at = file.windows(5).rposition(|section| section == [2, 0, 0, 0x80, 0x3E]).unwrap();
-        let altered = |bytes: [u8; 5]| read_hostile(&sealed([&file[..at], &bytes, &file[at + 5..]].concat()));
-        for weight in [-0.1f32, 1.5, f32::NAN, f32::INFINITY] {
-            let [a, b, c, d] = weight.to_le_bytes();
-            let error = altered([2, a, b, c, d]).unwrap_err();
-            assert!(matches!(&error, FormatError::InvalidModel(e) if e.place == "fusion weight"), "{error:?}");
+        let at = file.windows(9).rposition(|section| section == [2, 0, 0, 0x80, 0x3E, 0, 0, 0x40, 0x3F]).unwrap();
+        let altered = |bytes: &[u8]| read_hostile(&sealed([&file[..at], bytes, &file[at + 9..]].concat()));
+        let corrupt = |weight: f32, temperature: f32| {
+            altered(&[&[2], &weight.to_le_bytes()[..], &temperature.to_le_bytes()[..]].concat())
+        };
+        for (weight, temperature) in
+            [(-0.1, 1.0), (1.5, 1.0), (f32::NAN, 1.0), (0.5, 0.0), (0.5, -1.0), (0.5, f32::NAN), (0.5, f32::INFINITY)]
+        {
+            assert!(matches!(corrupt(weight, temperature), Err(FormatError::Corrupt { .. })), "{weight} {temperature}");
+            assert_eq!(Fusion::new(weight, temperature), None);
         }
         // A temperature comes before it, and once.
-        let second = altered([1, 0, 0, 0x80, 0x3E]);
+        let second = altered(&[1, 0, 0, 0x80, 0x3E, 0, 0, 0, 0]);
         assert_eq!(matches!(second, Err(FormatError::Corrupt { .. })), temperature.is_some(), "{second:?}");
     }
 }

@@ -7,7 +7,7 @@ use hccr_runtime::image::{Image, PixelFormat};
 use hccr_runtime::ink::{Ink, InkError, Point, WritingBox};
 use hccr_runtime::shape::{LinearParams, LstmParams, STEPS};
 use hccr_runtime::{
-    Candidate, FormatError, FusedRecognizer, InkRecognizer, InkSession, Model, ModelBuilder, Op, Recognizer,
+    Candidate, FormatError, FusedRecognizer, Fusion, InkRecognizer, InkSession, Model, ModelBuilder, Op, Recognizer,
     RecognizerError, ValueId, fuse,
 };
 
@@ -237,13 +237,14 @@ fn fusing_weighs_two_answers() {
     let of_image = offline.probabilities(&image).unwrap().to_vec();
     let top = |probabilities: &[f32]| probabilities.iter().copied().fold(0.0, f32::max);
     assert!(top(&of_strokes) > 0.05 && top(&of_image) > 0.05, "answers worth fusing");
-    for weight in [0.0, 0.3, 1.0] {
-        let mut fused = FusedRecognizer::new(online.clone(), offline.clone(), weight).unwrap();
+    for (weight, temperature) in [(0.0, 1.0), (0.3, 0.75), (1.0, 1.0)] {
+        let fusion = Fusion::new(weight, temperature).unwrap();
+        let mut fused = FusedRecognizer::new(online.clone(), offline.clone(), fusion).unwrap();
         let found = fused.probabilities(&ink).unwrap().to_vec();
-        assert_eq!(found, fuse(&of_strokes, &of_image, weight).unwrap());
-        let share = f64::from(weight);
+        assert_eq!(found, fuse(&of_strokes, &of_image, fusion).unwrap());
+        let (share, power) = (f64::from(weight), 1.0 / f64::from(temperature));
         let pairs = of_strokes.iter().zip(&of_image).map(|(&a, &b)| (f64::from(a), f64::from(b)));
-        let products: Vec<f64> = pairs.map(|(a, b)| a.powf(1.0 - share) * b.powf(share)).collect();
+        let products: Vec<f64> = pairs.map(|(a, b)| (a.powf(1.0 - share) * b.powf(share)).powf(power)).collect();
         let sum: f64 = products.iter().sum();
         for (found, want) in found.iter().zip(&products) {
             assert!((f64::from(*found) - want / sum).abs() < 1e-6, "{weight}: {found}");
@@ -253,21 +254,21 @@ fn fusing_weighs_two_answers() {
         assert_eq!((probability, probability), (found[at], top(&found)));
     }
     // A zero is only very small.
-    let found = fuse(&[1.0, 0.0, 0.0], &[0.0, 0.5, 0.5], 0.4).unwrap();
+    let found = fuse(&[1.0, 0.0, 0.0], &[0.0, 0.5, 0.5], Fusion::new(0.4, 1.0).unwrap()).unwrap();
     assert!(found[0] > 0.99 && found.iter().all(|p| p.is_finite()), "{found:?}");
 }
 
 #[test]
-fn the_weight_of_a_fusion_is_in_the_online_file() {
+fn the_online_file_says_how_to_fuse() {
     let offline = offline_model();
     let ink = in_box(&ink(5, 6), None);
-    for weight in [None, Some(0.0), Some(0.3), Some(1.0)] {
+    for fusion in [None, Fusion::new(0.0, 1.0), Fusion::new(0.3, 0.7)] {
         let mut online = online_model().edit();
-        online.set_fusion_weight(weight);
+        online.set_fusion(fusion);
         let online = online.finish().unwrap();
         let mut fused = FusedRecognizer::from_bytes(&online.to_bytes(), &offline.to_bytes()).unwrap();
-        let share = weight.unwrap_or(FusedRecognizer::DEFAULT_WEIGHT);
-        let mut wanted = FusedRecognizer::new(recognizer(), Recognizer::new(offline.clone()).unwrap(), share).unwrap();
+        let offline = Recognizer::new(offline.clone()).unwrap();
+        let mut wanted = FusedRecognizer::new(recognizer(), offline, fusion.unwrap_or_default()).unwrap();
         assert_eq!(fused.probabilities(&ink).unwrap(), wanted.probabilities(&ink).unwrap());
     }
     assert!(matches!(FusedRecognizer::from_bytes(b"PNG", b"PNG"), Err(RecognizerError::Format(_))));
@@ -276,7 +277,7 @@ fn the_weight_of_a_fusion_is_in_the_online_file() {
 #[test]
 fn restricted_recognizers_agree_whatever_they_read() {
     let (online, offline) = (recognizer(), Recognizer::new(offline_model()).unwrap());
-    let mut fused = FusedRecognizer::new(online.clone(), offline, 0.4).unwrap();
+    let mut fused = FusedRecognizer::new(online.clone(), offline, Fusion::default()).unwrap();
     let few: Vec<char> = labels().into_iter().step_by(7).collect();
     let strokes = ink(11, 5);
     let ink = in_box(&strokes, None);
@@ -306,7 +307,9 @@ fn restricted_recognizers_agree_whatever_they_read() {
 #[test]
 fn the_image_does_not_show_the_order_of_strokes() {
     let (online, offline) = (recognizer(), Recognizer::new(offline_model()).unwrap());
-    let mut fused = [0.0, 1.0].map(|w| FusedRecognizer::new(online.clone(), offline.clone(), w).unwrap());
+    let mut fused = [0.0, 1.0].map(|weight| {
+        FusedRecognizer::new(online.clone(), offline.clone(), Fusion::new(weight, 1.0).unwrap()).unwrap()
+    });
     let ink = ink(6, 7);
     let shuffled: Vec<Vec<Point>> = ink.iter().rev().map(|s| s.iter().rev().copied().collect()).collect();
     let [strokes, image] = fused
@@ -322,17 +325,14 @@ fn the_image_does_not_show_the_order_of_strokes() {
 #[test]
 fn what_cannot_be_fused_is_an_error() {
     let offline = Recognizer::new(offline_model()).unwrap();
-    for weight in [-0.1, 1.1, f32::NAN] {
-        assert_eq!(FusedRecognizer::new(recognizer(), offline.clone(), weight).err(), Some(RecognizerError::Weight));
-        assert_eq!(fuse(&[1.0], &[1.0], weight), Err(RecognizerError::Weight));
-    }
-    assert_eq!(fuse(&[1.0], &[0.5, 0.5], 0.5), Err(RecognizerError::DifferentLabels));
+    let fusion = Fusion::default();
+    assert_eq!(fuse(&[1.0], &[0.5, 0.5], fusion), Err(RecognizerError::DifferentLabels));
     let mut other = offline_model().edit();
     other.set_labels(labels().into_iter().rev().collect());
     let other = Recognizer::new(other.finish().unwrap()).unwrap();
-    assert_eq!(FusedRecognizer::new(recognizer(), other, 0.5).err(), Some(RecognizerError::DifferentLabels));
+    assert_eq!(FusedRecognizer::new(recognizer(), other, fusion).err(), Some(RecognizerError::DifferentLabels));
 
-    let mut fused = FusedRecognizer::new(recognizer(), offline, 0.5).unwrap();
+    let mut fused = FusedRecognizer::new(recognizer(), offline, fusion).unwrap();
     let dot = in_box(&[[Point { x: 3.0, y: 4.0 }]], None);
     assert_eq!(fused.recognize(&dot, 3).unwrap().len(), 3);
 }

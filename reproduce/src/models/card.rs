@@ -117,7 +117,10 @@ fn training(report: &Report) -> String {
 
 fn simulated(report: &Report, model: &Stage) -> String {
     let fused = report.fused.as_ref().map_or(String::new(), |fused| {
-        format!("\n\nThe fused answer gives the offline model a weight of {:.2}.", fused.weight)
+        format!(
+            "\n\nThe fused answer gives the offline model a weight of {:.2}, and is calibrated by the temperature {:.2}.",
+            fused.weight, fused.temperature
+        )
     });
     format!(
         "## On simulated writing\n\n{} characters by writers that no training saw; the figures say little about people's \

@@ -15,6 +15,7 @@ use hccr_models::online::{EndlessInks, OnlineRecipe, SequenceSet};
 use hccr_models::pipeline::Stages;
 use hccr_models::{SampleSet, TrainerState};
 use hccr_nn_train::{Adam, Clipped};
+use hccr_runtime::Fusion;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -75,8 +76,9 @@ pub(super) fn make(job: &Job<'_>, interrupt: &Interrupt) -> Result<()> {
     };
     let mut results = pipeline::collect(&model, config, Thesis::online(), &data, data_seconds, &finished)?;
     results.report.fused = fused_with_offline(job, results.last_model(), &data)?;
-    if let Some(weight) = results.report.fused.as_ref().map(|fused| fused.weight) {
-        results.edit_last_model(|model| model.set_fusion_weight(Some(weight as f32)))?;
+    if let Some(fused) = &results.report.fused {
+        let fusion = Fusion::new(fused.weight as f32, fused.temperature as f32);
+        results.edit_last_model(|model| model.set_fusion(fusion))?;
     }
     let (test, archive) = (data.test.inks(), job.samples("pot"));
     samples::write_inks(test, &archive)?;

@@ -3,9 +3,10 @@
 use crate::report::types::{Fused, InkAccuracy};
 use anyhow::{Context, Result, ensure};
 use hccr_data::{InkSet, joined, shuffled};
+use hccr_evaluate::calibration::fit_temperature;
 use hccr_runtime::image::{Image, PixelFormat};
 use hccr_runtime::ink::Ink;
-use hccr_runtime::{InkRecognizer, Recognizer, fuse};
+use hccr_runtime::{Fusion, InkRecognizer, Recognizer, fuse};
 use rayon::prelude::*;
 
 /// Weights that are tried: this many even steps from 0 to 1.
@@ -31,7 +32,7 @@ pub(crate) fn offline_recognizer(bytes: &[u8], classes: &[char]) -> Result<Recog
     Ok(offline)
 }
 
-/// Fits the weight on the development writers, over all three kinds of ink, and measures on the test writers.
+/// Fits the fusion on the development writers, over all three kinds of ink, and measures on the test writers.
 pub(crate) fn measure(online: &[u8], offline: &Recognizer, dev: &InkSet, test: &InkSet, seed: u64) -> Result<Fused> {
     let online = InkRecognizer::from_bytes(online)?;
     let kinds = |set: &InkSet| -> Result<[Answers; 3]> {
@@ -47,7 +48,25 @@ pub(crate) fn measure(online: &[u8], offline: &Recognizer, dev: &InkSet, test: &
         let [plain, shuffled, joined] = [0, 1, 2].map(|kind: usize| test[kind].accuracy(weight));
         InkAccuracy { plain, shuffled, joined }
     };
-    Ok(Fused { online: row(0.0), offline: row(1.0), fused: row(weight), weight })
+    let temperature = fused_temperature(&dev, weight);
+    Ok(Fused { online: row(0.0), offline: row(1.0), fused: row(weight), weight, temperature })
+}
+
+/// The temperature that calibrates answers fused with this weight.
+fn fused_temperature(kinds: &[Answers], weight: f64) -> f64 {
+    let fusion = fusion(weight);
+    let of_ink = |[online, offline]: &[Vec<f32>; 2]| -> Vec<f32> {
+        let fused = fuse(online, offline, fusion).expect("the classes are the same");
+        fused.into_iter().map(|p| p.max(f32::MIN_POSITIVE).ln()).collect()
+    };
+    let scores: Vec<f32> = kinds.iter().flat_map(|answers| &answers.probabilities).flat_map(of_ink).collect();
+    let labels: Vec<u16> = kinds.iter().flat_map(|answers| &answers.labels).copied().collect();
+    fit_temperature(&scores, &labels).into()
+}
+
+/// With this weight of the offline network, before calibration.
+fn fusion(weight: f64) -> Fusion {
+    Fusion::new(weight as f32, 1.0).expect("a weight from 0 to 1")
 }
 
 fn answers(online: &InkRecognizer, offline: &Recognizer, set: &InkSet) -> Result<Answers> {
@@ -66,8 +85,7 @@ impl Answers {
     /// Share of inks recognized when the offline network has this weight.
     fn accuracy(&self, weight: f64) -> f64 {
         let right = |([online, offline], label): &(&[Vec<f32>; 2], &u16)| {
-            let fused =
-                fuse(online, offline, weight as f32).expect("the classes are the same, the weight is from 0 to 1");
+            let fused = fuse(online, offline, fusion(weight)).expect("the classes are the same");
             let own = fused[usize::from(**label)];
             fused.iter().filter(|&&p| p >= own).count() == 1
         };

@@ -45,7 +45,7 @@ impl Results {
         self.model(self.last_stage())
     }
 
-    /// Changes the model that is the result in what is neither graph nor weights, such as its fusion weight.
+    /// Changes the model that is the result in what is neither graph nor weights, such as its fusion.
     pub(crate) fn edit_last_model(&mut self, edit: impl FnOnce(&mut ModelBuilder)) -> Result<()> {
         let (_, file) = self.models.last_mut().expect("every pipeline leaves a model");
         let mut model = Model::from_bytes(file)?.edit();

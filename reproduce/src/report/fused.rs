@@ -26,8 +26,8 @@ pub(crate) fn table(runs: &[&Fused]) -> Table {
 pub(crate) fn note(fused: &Fused) -> String {
     format!(
         "Shuffled: the strokes in a random order. Joined: without lifting the pen. Fused: log-probabilities of both, the \
-         offline network's weighing {:.3}, as fitted on the development writers.",
-        fused.weight
+         offline network's weighing {:.3}, calibrated by the temperature {:.2}; both are fitted on the development writers.",
+        fused.weight, fused.temperature
     )
 }
 

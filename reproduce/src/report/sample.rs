@@ -61,6 +61,7 @@ pub(crate) fn report() -> Report {
             offline: accuracies([0.97, 0.97, 0.93]),
             fused: accuracies([0.985, 0.96, 0.95]),
             weight: 0.35,
+            temperature: 0.75,
         }),
         samples: Some([197, 200]),
         times: vec![

@@ -266,6 +266,13 @@ pub(crate) struct Fused {
     pub(crate) fused: InkAccuracy,
     /// Weight of the offline network's log-probabilities, from 0 to 1, fitted on the development writers.
     pub(crate) weight: f64,
+    /// The temperature of the fused answer, fitted on the same; older reports have none.
+    #[serde(default = "uncalibrated")]
+    pub(crate) temperature: f64,
+}
+
+fn uncalibrated() -> f64 {
+    1.0
 }
 
 /// Top-1 accuracy on the test writers' ink, 0 to 1.

@@ -24,7 +24,7 @@ const IR_VERSION: i64 = 7;
 /// An LSTM with a whole recurrent matrix becomes ONNX's `LSTM`, together with the fully connected layer before it; one of
 /// low rank becomes a `Scan` over its two factors, since ONNX's has none.
 ///
-/// Lost are sparsity and codebooks, and the model's temperature and fusion weight.
+/// Lost are sparsity and codebooks, and the model's temperature and fusion.
 ///
 /// # Errors
 /// [`ExportError::Unsupported`] for an operation of a later runtime.

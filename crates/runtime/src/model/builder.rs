@@ -1,6 +1,7 @@
 //! Making a graph, and changing one.
 
 use super::error::ModelError;
+use super::fusion::Fusion;
 use super::graph::{Model, Node, ValueId};
 use super::op::Op;
 use crate::weights::{Weight, WeightData, WeightId};
@@ -52,8 +53,8 @@ impl ModelBuilder {
     /// A graph with several inputs.
     pub fn with_inputs(inputs: Vec<Vec<usize>>) -> Self {
         let (nodes, outputs, weights, labels, shapes) = Default::default();
-        let (temperature, fusion_weight) = (None, None);
-        Self { model: Model { nodes, inputs, outputs, weights, labels, temperature, fusion_weight, shapes } }
+        let (temperature, fusion) = (None, None);
+        Self { model: Model { nodes, inputs, outputs, weights, labels, temperature, fusion, shapes } }
     }
 
     /// Adds a weight.
@@ -98,9 +99,9 @@ impl ModelBuilder {
         self.model.temperature = temperature;
     }
 
-    /// Sets the [fusion weight](Model::fusion_weight), from 0 to 1.
-    pub fn set_fusion_weight(&mut self, fusion_weight: Option<f32>) {
-        self.model.fusion_weight = fusion_weight;
+    /// Sets the [fusion](Model::fusion) with an offline model.
+    pub fn set_fusion(&mut self, fusion: Option<Fusion>) {
+        self.model.fusion = fusion;
     }
 
     /// The nodes so far.

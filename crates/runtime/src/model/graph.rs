@@ -1,5 +1,6 @@
 //! The graph.
 
+use super::fusion::Fusion;
 use super::op::Op;
 use crate::tensor::shape::is_sequence;
 use crate::weights::{Weight, WeightId};
@@ -73,7 +74,7 @@ pub struct Model {
     pub(crate) weights: Vec<Weight>,
     pub(crate) labels: Vec<char>,
     pub(crate) temperature: Option<f32>,
-    pub(crate) fusion_weight: Option<f32>,
+    pub(crate) fusion: Option<Fusion>,
     /// The shape of each value; empty until the model is checked.
     pub(crate) shapes: Vec<Vec<usize>>,
 }
@@ -119,10 +120,10 @@ impl Model {
         self.temperature
     }
 
-    /// The share of an offline model of the same labels in an answer that both give, from 0 to 1, where this model is an online
-    /// one for which it has been fitted: see [`FusedRecognizer`](crate::FusedRecognizer).
-    pub fn fusion_weight(&self) -> Option<f32> {
-        self.fusion_weight
+    /// How this model answers together with an offline model of the same labels, where it is an online one for which that has been
+    /// fitted: see [`FusedRecognizer`](crate::FusedRecognizer).
+    pub fn fusion(&self) -> Option<Fusion> {
+        self.fusion
     }
 
     /// The shape of a value of this model.

@@ -58,9 +58,6 @@ impl Model {
         if let Some(temperature) = self.temperature.filter(|t| !t.is_normal() || *t < 0.0) {
             return Err(ModelError::new("temperature", format!("{temperature} is not a positive number")));
         }
-        if let Some(weight) = self.fusion_weight.filter(|weight| !(0.0..=1.0).contains(weight)) {
-            return Err(ModelError::new("fusion weight", format!("{weight} does not lie from 0 to 1")));
-        }
         for node in &self.nodes {
             let fail = |reason: String| ModelError::new(&*node.name, reason);
             let input = shapes.get(node.input.index());

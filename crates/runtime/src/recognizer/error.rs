@@ -33,8 +33,6 @@ pub enum RecognizerError {
     NoCharacters,
     /// Two recognizers to be fused know different characters, or the same ones in another order.
     DifferentLabels,
-    /// The weight of a fusion is not from 0 to 1.
-    Weight,
 }
 
 messages! { RecognizerError:
@@ -44,5 +42,4 @@ messages! { RecognizerError:
     UnknownCharacter { character } => "the recognizer does not know the character '{character}'",
     NoCharacters => "an answer cannot be restricted to no characters",
     DifferentLabels => "the recognizers to be fused have different labels",
-    Weight => "the weight of a fusion must lie from 0 to 1",
 }

@@ -5,7 +5,7 @@ use super::{Candidate, InkRecognizer, Recognizer, RecognizerError};
 use crate::image::ImageError;
 use crate::ink::Ink;
 use crate::kernels::f32::softmax::{ln, softmax};
-use crate::model::Model;
+use crate::model::{Fusion, Model};
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -27,37 +27,32 @@ use alloc::vec::Vec;
 pub struct FusedRecognizer {
     online: InkRecognizer,
     offline: Recognizer,
-    weight: f32,
+    fusion: Fusion,
     answer: Answer,
 }
 
 impl FusedRecognizer {
-    /// The share of the offline recognizer where the online model's file names none.
-    pub const DEFAULT_WEIGHT: f32 = 0.5;
-
-    /// A recognizer for two model files of the same labels, in the same order. The offline one's share is the online model's
-    /// [fusion weight](Model::fusion_weight), or [`FusedRecognizer::DEFAULT_WEIGHT`].
+    /// A recognizer for two model files of the same labels, in the same order. They are fused as the online model's file
+    /// [says](Model::fusion), or by [`Fusion::default`].
     ///
     /// # Errors
     /// As [`InkRecognizer::from_bytes`] and [`Recognizer::from_bytes`], and [`RecognizerError::DifferentLabels`].
     pub fn from_bytes(online: &[u8], offline: &[u8]) -> Result<Self, RecognizerError> {
         let online = Model::from_bytes(online)?;
-        let weight = online.fusion_weight().unwrap_or(Self::DEFAULT_WEIGHT);
-        Self::new(InkRecognizer::new(online)?, Recognizer::from_bytes(offline)?, weight)
+        let fusion = online.fusion().unwrap_or_default();
+        Self::new(InkRecognizer::new(online)?, Recognizer::from_bytes(offline)?, fusion)
     }
 
-    /// Joins two recognizers of the same labels, in the same order. `weight` is the offline one's share, from 0 (strokes
-    /// alone) to 1 (image alone): see [`fuse`].
+    /// Joins two recognizers of the same labels, in the same order.
     ///
     /// # Errors
-    /// [`RecognizerError::DifferentLabels`] and [`RecognizerError::Weight`].
-    pub fn new(online: InkRecognizer, offline: Recognizer, weight: f32) -> Result<Self, RecognizerError> {
+    /// [`RecognizerError::DifferentLabels`].
+    pub fn new(online: InkRecognizer, offline: Recognizer, fusion: Fusion) -> Result<Self, RecognizerError> {
         if online.labels() != offline.labels() {
             return Err(RecognizerError::DifferentLabels);
         }
-        check_weight(weight)?;
         let answer = Answer::new(online.labels().into(), 1.0);
-        Ok(Self { online, offline, weight, answer })
+        Ok(Self { online, offline, fusion, answer })
     }
 
     /// The characters that the recognizer knows, in the models' order.
@@ -71,7 +66,7 @@ impl FusedRecognizer {
     /// # Errors
     /// [`RecognizerError::UnknownCharacter`] for one that is no label, [`RecognizerError::NoCharacters`] for none.
     pub fn restricted(&self, characters: &[char]) -> Result<Self, RecognizerError> {
-        Self::new(self.online.restricted(characters)?, self.offline.restricted(characters)?, self.weight)
+        Self::new(self.online.restricted(characters)?, self.offline.restricted(characters)?, self.fusion)
     }
 
     /// The `k` likeliest characters, the likeliest first. The online network sees the ink in its box; the offline one as
@@ -90,36 +85,25 @@ impl FusedRecognizer {
     /// As [`FusedRecognizer::recognize`].
     pub fn probabilities(&mut self, ink: &Ink) -> Result<&[f32], ImageError> {
         let offline = self.offline.probabilities_of_ink(ink)?;
-        let (online, weight) = (self.online.probabilities(ink), self.weight);
-        Ok(self.answer.read(|label| score(online[label], offline[label], weight)))
+        let (online, fusion) = (self.online.probabilities(ink), self.fusion);
+        Ok(self.answer.read(|label| fusion.score(ln(online[label]), ln(offline[label]))))
     }
 }
 
-/// The weighted geometric mean of two networks' probabilities for each class, brought to a sum of 1:
-/// `ln p = (1 - weight) ln online + weight ln offline + const`. (In the literature: the logarithmic opinion pool, the
-/// product rule with weights.)
+/// The probability of each class from those that two networks give it: see [`Fusion`].
 ///
 /// A probability too small for an `f32` counts as the smallest positive one, so that neither network alone can rule a class
 /// out.
 ///
 /// # Errors
-/// [`RecognizerError::DifferentLabels`] where the lengths differ, [`RecognizerError::Weight`] for a weight that is not from 0 to 1.
-pub fn fuse(online: &[f32], offline: &[f32], weight: f32) -> Result<Vec<f32>, RecognizerError> {
+/// [`RecognizerError::DifferentLabels`] where the lengths differ.
+pub fn fuse(online: &[f32], offline: &[f32], fusion: Fusion) -> Result<Vec<f32>, RecognizerError> {
     if online.len() != offline.len() {
         return Err(RecognizerError::DifferentLabels);
     }
-    check_weight(weight)?;
     let scores: Vec<f32> =
-        online.iter().zip(offline).map(|(&online, &offline)| score(online, offline, weight)).collect();
+        online.iter().zip(offline).map(|(&online, &offline)| fusion.score(ln(online), ln(offline))).collect();
     let mut probabilities = vec![0.0; scores.len()];
     softmax(&scores, 1.0, &mut probabilities);
     Ok(probabilities)
-}
-
-fn score(online: f32, offline: f32, weight: f32) -> f32 {
-    (1.0 - weight) * ln(online) + weight * ln(offline)
-}
-
-fn check_weight(weight: f32) -> Result<(), RecognizerError> {
-    if (0.0..=1.0).contains(&weight) { Ok(()) } else { Err(RecognizerError::Weight) }
 }

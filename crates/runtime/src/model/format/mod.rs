@@ -10,7 +10,7 @@ mod weights;
 use super::graph::{Model, Node, ValueId};
 use super::op::Op;
 use crate::limits::{Limits, MAX_ITEMS};
-use crate::model::FormatError;
+use crate::model::{FormatError, Fusion};
 use crate::tensor::shape::{Conv2dParams, LinearParams, LstmParams, Pool2dParams};
 use crate::weights::{Weight, WeightId};
 use alloc::vec::Vec;
@@ -22,9 +22,9 @@ const MAGIC: [u8; 4] = *b"HCCR";
 const VERSION: u32 = 1;
 /// Magic, version, length of the file, checksum of all that follows.
 const HEADER_BYTES: usize = 20;
-/// Stand before a temperature and before a fusion weight, behind the weights.
+/// Stand before a temperature and before a fusion, behind the weights.
 const TEMPERATURE: u8 = 1;
-const FUSION_WEIGHT: u8 = 2;
+const FUSION: u8 = 2;
 
 impl Model {
     /// The model as a file.
@@ -128,11 +128,15 @@ impl Model {
         for weight in &self.weights {
             weights::write(sink, weight);
         }
-        for (section, value) in [(TEMPERATURE, self.temperature), (FUSION_WEIGHT, self.fusion_weight)] {
-            if let Some(value) = value {
-                sink.plain.push(section);
-                sink.plain.extend(value.to_le_bytes());
-            }
+        let mut section = |tag: u8, numbers: &[f32]| {
+            sink.plain.push(tag);
+            sink.plain.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
+        };
+        if let Some(temperature) = self.temperature {
+            section(TEMPERATURE, &[temperature]);
+        }
+        if let Some(fusion) = self.fusion {
+            section(FUSION, &[fusion.weight(), fusion.temperature()]);
         }
     }
 
@@ -156,23 +160,38 @@ impl Model {
         for _ in 0..weight_count {
             weights.push(weights::read(source)?);
         }
-        let temperature = read_section(&mut source.plain, TEMPERATURE, "the temperature")?;
-        let fusion_weight = read_section(&mut source.plain, FUSION_WEIGHT, "the fusion weight")?;
+        let temperature =
+            read_section(&mut source.plain, TEMPERATURE, "the temperature")?.map(|[temperature]| temperature);
+        let fusion = match read_section(&mut source.plain, FUSION, "the fusion")? {
+            None => None,
+            Some([weight, temperature]) => {
+                let fusion = Fusion::new(weight, temperature);
+                Some(fusion.ok_or_else(|| source.plain.corrupt("a fusion whose numbers are out of range"))?)
+            }
+        };
         // Behind the sections, zeros follow, or nothing.
         if source.plain.rest().first().is_some_and(|&section| section != 0) {
             return Err(source.plain.corrupt("unknown section"));
         }
-        Ok(Self { nodes, inputs, outputs, weights, labels, temperature, fusion_weight, shapes: Vec::new() })
+        Ok(Self { nodes, inputs, outputs, weights, labels, temperature, fusion, shapes: Vec::new() })
     }
 }
 
-/// The value of an optional section, if it is the next one.
-fn read_section(plain: &mut Reader<'_>, section: u8, what: &'static str) -> Result<Option<f32>, FormatError> {
+/// The numbers of an optional section, if it is the next one.
+fn read_section<const N: usize>(
+    plain: &mut Reader<'_>,
+    section: u8,
+    what: &'static str,
+) -> Result<Option<[f32; N]>, FormatError> {
     if plain.rest().first() != Some(&section) {
         return Ok(None);
     }
     plain.byte("a section")?;
-    Ok(Some(f32::from_le_bytes(plain.array(what)?)))
+    let mut numbers = [0.0; N];
+    for number in &mut numbers {
+        *number = f32::from_le_bytes(plain.array(what)?);
+    }
+    Ok(Some(numbers))
 }
 
 /// Tags of the operations.
