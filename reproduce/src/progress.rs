@@ -7,8 +7,9 @@ use serde::Serialize;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 /// A bar for `total` units of work; where the output is no terminal, it prints lines instead.
 pub(crate) fn bar(name: &str, total: usize) -> ProgressBar {
@@ -36,6 +37,9 @@ pub(crate) fn counting(bar: &ProgressBar) -> impl Fn(usize, usize) + Sync + '_ {
     }
 }
 
+/// Signals in such a time are one: a terminal that closes sends two.
+const TOGETHER: Duration = Duration::from_secs(1);
+
 /// Whether the user has asked to stop, and whether that would lose anything.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Interrupt(Arc<Flags>);
@@ -43,12 +47,14 @@ pub(crate) struct Interrupt(Arc<Flags>);
 #[derive(Debug, Default)]
 struct Flags {
     asked: AtomicBool,
+    /// When it was asked first.
+    first: OnceLock<Instant>,
     saved: AtomicBool,
 }
 
 impl Interrupt {
-    /// Catches Ctrl-C: the first one asks the run to save its state and stop, a second one ends it at once, as does the first one
-    /// where all is saved.
+    /// Catches Ctrl-C, SIGTERM and SIGHUP: the first one asks the run to save its state and stop, a later one ends it at once, as
+    /// does the first one where all is saved.
     pub(crate) fn catch() -> Result<Self> {
         let interrupt = Self::default();
         let flags = interrupt.0.clone();
@@ -58,8 +64,12 @@ impl Interrupt {
                 eprintln!("\nstopped after training, before all was measured; go on with: {command}");
                 std::process::exit(130);
             }
+            let first = *flags.first.get_or_init(Instant::now);
             if flags.asked.swap(true, Ordering::Relaxed) {
-                std::process::exit(130);
+                if first.elapsed() > TOGETHER {
+                    std::process::exit(130);
+                }
+                return;
             }
             eprintln!("\nsaving the state; Ctrl-C again to stop without");
         };

@@ -5,6 +5,7 @@ mod toy;
 
 use hccr_compress::{Block, Phase, Progress, PruningRecord, Schedule, Trainer};
 use hccr_constraint::Constraint;
+use hccr_data::ImageSet;
 use hccr_models::NetworkTrainer;
 use hccr_models::pipeline::{
     Baseline, GraphOptimization, Measured, Output, Pipeline, PipelineError, Run, Stage, StageError, Stages,
@@ -101,4 +102,23 @@ fn a_stage_from_outside_runs_in_the_pipeline_and_survives_interruption() {
         let refused = Pipeline::resume(&path, identity.into(), stages, train, dev);
         assert!(matches!(refused, Err(PipelineError::OtherRun { .. })), "{refused:?}");
     }
+    // The same number of samples, of other writers or with other labels; and other settings.
+    let others = [
+        |set: &mut ImageSet| set.pixels[7] ^= 1,
+        |set: &mut ImageSet| set.labels[0] ^= 1,
+        |set: &mut ImageSet| set.classes.swap(0, 1),
+    ];
+    for change in others {
+        let mut other = train.clone();
+        change(&mut other);
+        for [train, dev] in [[&other, dev], [train, &other]] {
+            let refused = Pipeline::resume(&path, "a".into(), stages(), train, dev).err();
+            assert!(matches!(refused, Some(PipelineError::OtherData { .. })), "{refused:?}");
+        }
+    }
+    let mut longer = stages();
+    let phase = Phase::new(Schedule { peak: 0.05, warm_up: 0, steps: 11, floor: 0.0 }, 4, 0);
+    longer[0] = Box::new(Baseline::new(phase));
+    let refused = Pipeline::resume(&path, "a".into(), longer, train, dev).err();
+    assert!(matches!(refused, Some(PipelineError::OtherRecipe { .. })), "{refused:?}");
 }

@@ -28,6 +28,10 @@ pub trait SampleSet: fmt::Debug + Sync {
     /// Where `i` is not below the number of samples.
     fn fill_input(&self, i: usize, input: &mut Vec<f32>);
 
+    /// A checksum of classes, labels and samples, by which a checkpoint knows its data again. Of an endless set, of one sample per
+    /// class.
+    fn fingerprint(&self) -> u32;
+
     /// The mean number of steps per sample; 1 for images.
     fn mean_steps(&self) -> f64 {
         1.0
@@ -71,6 +75,33 @@ pub(crate) fn full_batches(len: usize, batch_size: usize, rng: &mut Rng) -> Vec<
     let mut order: Vec<usize> = (0..len).collect();
     rng.shuffle(&mut order);
     order.chunks_exact(batch_size.min(len)).map(<[usize]>::to_vec).collect()
+}
+
+/// The [fingerprint](SampleSet::fingerprint) of a set with these samples.
+pub(crate) fn fingerprint(
+    classes: &[char],
+    labels: &[u16],
+    samples: impl IntoIterator<Item = impl AsRef<[u8]>>,
+) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(classes.iter().collect::<String>().as_bytes());
+    hasher.update(&labels.iter().flat_map(|label| label.to_le_bytes()).collect::<Vec<u8>>());
+    samples.into_iter().for_each(|sample| hasher.update(sample.as_ref()));
+    hasher.finalize()
+}
+
+/// The bytes of a sample as a session takes it.
+pub(crate) fn input_bytes(set: &impl SampleSet, i: usize) -> Vec<u8> {
+    let mut input = Vec::new();
+    set.fill_input(i, &mut input);
+    input.iter().flat_map(|v| v.to_le_bytes()).collect()
+}
+
+/// The fingerprint of an endless set.
+pub(crate) fn endless_fingerprint(set: &impl SampleSet) -> u32 {
+    let per_class = set.labels().len() / set.classes().len();
+    let firsts = (0..set.labels().len()).step_by(per_class);
+    fingerprint(set.classes(), set.labels(), firsts.map(|i| input_bytes(set, i)))
 }
 
 /// The labels of an endless set of `classes` classes: its passes are about as long as those over a set in memory.

@@ -130,6 +130,11 @@ impl<'a, O: Optimizer> NetworkTrainer<'a, O> {
         Self { engine, ..self }
     }
 
+    /// The [fingerprints](SampleSet::fingerprint) of the training and of the development set.
+    pub(crate) fn fingerprints(&self) -> [u32; 2] {
+        [self.train.fingerprint(), self.dev.fingerprint()]
+    }
+
     /// The state, to save or to export the network.
     pub fn state(&self) -> &TrainerState<O> {
         &self.state

@@ -38,6 +38,7 @@ pub(crate) fn run(mut args: ModelsArgs, interrupt: &Interrupt) -> Result<()> {
     if !args.run.resume {
         for kind in args.kinds() {
             let name = args.model_name(kind);
+            let _lock = pipeline::lock(&args.run.out(&name))?;
             pipeline::set_state_aside(&args.run.out(&name))?;
             remove(&out.join(name + ".hccr"))?;
         }
@@ -59,6 +60,7 @@ pub(crate) fn run(mut args: ModelsArgs, interrupt: &Interrupt) -> Result<()> {
             seed: run.seed,
         };
         let job = Job { args: &args, kind, name, run, shipping };
+        let _lock = pipeline::lock(&job.out())?;
         match kind {
             Kind::Offline => offline::make(&job, interrupt)?,
             Kind::Online => online::make(&job, interrupt)?,

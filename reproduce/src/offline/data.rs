@@ -2,7 +2,7 @@
 
 use super::args::OfflineArgs;
 use crate::args::file_names;
-use crate::pipeline::{DEV_SHARE, Data, held_out_writers};
+use crate::pipeline::{DEV_SHARE, Data, held_out_writers, overlap};
 use crate::progress::{bar, counting, finish};
 use anyhow::{Context, Result, ensure};
 use hccr_data::{CasiaFilter, CasiaLimits, ImageSet, SimulatorConfig, Split, load_gnt, simulate};
@@ -90,6 +90,10 @@ fn keep_first_classes(set: &mut ImageSet, most: Option<usize>) {
     }
 }
 
+fn images(set: &ImageSet) -> impl Iterator<Item = &[u8]> {
+    (0..set.len()).map(|i| set.image(i))
+}
+
 fn from_gnt(args: &OfflineArgs) -> Result<Data<ImageSet>> {
     let mut all = read("train set", &args.images.gnt_train, None)?;
     keep_first_classes(&mut all, args.size.classes);
@@ -97,8 +101,9 @@ fn from_gnt(args: &OfflineArgs) -> Result<Data<ImageSet>> {
     let dev_writers = held_out_writers(&all.writers, DEV_SHARE)?;
     let (dev, train) = all.split_by_writer(|w| dev_writers.contains(&w));
     let test = read("test set", &args.images.gnt_test, Some(train.classes.clone()))?;
+    let overlap = overlap(images(&train).chain(images(&dev)), images(&test)).unwrap_or_default();
     let description = format!(
-        "GNT files: {} to train on ({} files, {} of them set aside for development), {} to test on; {} classes. A subset: \
+        "GNT files: {} to train on ({} files, {} of them set aside for development), {} to test on{overlap}; {} classes. A subset: \
          its figures cannot be compared with published ones unless the files are the whole of HWDB1.0 and 1.1 and the \
          ICDAR-2013 competition set",
         file_names(&args.images.gnt_train),

@@ -3,7 +3,7 @@
 use super::args::{InkArgs, OnlineArgs};
 use crate::args::file_names;
 use crate::offline::{simulator_in_words, trained_on_simulated};
-use crate::pipeline::{DEV_SHARE, Data, held_out_writers};
+use crate::pipeline::{DEV_SHARE, Data, held_out_writers, overlap};
 use crate::progress::{bar, counting, finish};
 use anyhow::{Context, Result, ensure};
 use hccr_data::SplitSize;
@@ -99,6 +99,7 @@ fn from_pot(args: &OnlineArgs, simulator: &SimulatorConfig) -> Result<([InkSet; 
     );
     if !pot_test.is_empty() {
         description += &format!("; tested on {}", file_names(pot_test));
+        description += &overlap(inks(&train).chain(inks(&dev)), inks(&test)).unwrap_or_default();
     }
     if *with_simulated {
         let config = SimulatorConfig { classes: train.classes.clone(), ..simulator.clone() };
@@ -112,6 +113,11 @@ fn from_pot(args: &OnlineArgs, simulator: &SimulatorConfig) -> Result<([InkSet; 
     description += ". A subset: its figures cannot be compared with published ones unless the files are the whole of \
                     OLHWDB1.0 and 1.1 and the ICDAR-2013 competition set";
     Ok(([train, dev, test], description))
+}
+
+/// The strokes of each ink.
+fn inks(set: &InkSet) -> impl Iterator<Item = Vec<&[[i16; 2]]>> {
+    (0..set.len()).map(|i| set.strokes(i).collect())
 }
 
 /// Both sets, with the real one repeated until it is about as large as the simulated one. Repeated inks still differ, since

@@ -2,11 +2,15 @@
 //! checkpoints, and report what its stages measured.
 
 mod curves;
+mod lock;
 mod measured;
+mod overlap;
 mod reproduction;
 mod results;
 mod writers;
 
+pub(crate) use lock::lock;
+pub(crate) use overlap::overlap;
 pub(crate) use reproduction::{Data, Reproduction};
 pub(crate) use results::{Results, collect};
 pub(crate) use writers::{DEV_SHARE, held_out_writers};
@@ -40,6 +44,9 @@ pub(crate) fn run<'a, R: Reproduction>(
         resumed.map_err(|error| match error {
             PipelineError::OtherRun { .. } => {
                 anyhow::Error::from(error).context("give the same flags, or another --out")
+            }
+            PipelineError::OtherData { .. } | PipelineError::OtherRecipe { .. } => {
+                anyhow::Error::from(error).context("start anew without --resume, or give another --out")
             }
             other => other.into(),
         })?

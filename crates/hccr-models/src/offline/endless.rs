@@ -1,6 +1,6 @@
 //! Simulated images without end.
 
-use crate::samples::{SampleSet, Samples, endless_labels, full_batches};
+use crate::samples::{SampleSet, Samples, endless_fingerprint, endless_labels, full_batches};
 use hccr_data::{IMAGE_SIZE, Simulator};
 use hccr_random::Rng;
 use rayon::prelude::*;
@@ -50,6 +50,10 @@ impl SampleSet for EndlessImages {
         self.simulator.image(self.labels[i], &mut Rng::new(0, i as u64), &mut image);
         input.clear();
         input.extend(image.map(f32::from));
+    }
+
+    fn fingerprint(&self) -> u32 {
+        endless_fingerprint(self)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Images as samples to train on.
 
-use crate::samples::{SampleSet, Samples, full_batches};
+use crate::samples::{SampleSet, Samples, fingerprint, full_batches};
 use hccr_data::ImageSet;
 use hccr_random::Rng;
 
@@ -27,5 +27,9 @@ impl SampleSet for ImageSet {
     fn fill_input(&self, i: usize, input: &mut Vec<f32>) {
         input.clear();
         input.extend(self.image(i).iter().map(|&v| f32::from(v)));
+    }
+
+    fn fingerprint(&self) -> u32 {
+        fingerprint(&self.classes, &self.labels, [&self.pixels])
     }
 }

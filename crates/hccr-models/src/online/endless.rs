@@ -1,7 +1,7 @@
 //! Simulated inks without end.
 
 use super::sequences::Augmentation;
-use crate::samples::{SampleSet, Samples, endless_labels};
+use crate::samples::{SampleSet, Samples, endless_fingerprint, endless_labels};
 use hccr_data::Simulator;
 use hccr_nn_train::sequence::bucketed_batches;
 use hccr_random::Rng;
@@ -73,6 +73,10 @@ impl SampleSet for EndlessInks {
     /// The steps of one ink of the class of sample `i`, always the same, row after row.
     fn fill_input(&self, i: usize, input: &mut Vec<f32>) {
         *input = self.sequence(self.labels[i], Augmentation::default(), &mut Rng::new(0, i as u64));
+    }
+
+    fn fingerprint(&self) -> u32 {
+        endless_fingerprint(self)
     }
 
     fn mean_steps(&self) -> f64 {

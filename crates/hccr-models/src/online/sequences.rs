@@ -1,6 +1,6 @@
 //! Inks as the network reads them.
 
-use crate::samples::{SampleSet, Samples};
+use crate::samples::{SampleSet, Samples, fingerprint, input_bytes};
 use hccr_data::InkSet;
 use hccr_nn_train::sequence::bucketed_batches;
 use hccr_random::Rng;
@@ -99,6 +99,10 @@ impl SampleSet for SequenceSet {
     /// The steps of the ink, row after row.
     fn fill_input(&self, i: usize, input: &mut Vec<f32>) {
         input.clone_from(&self.sequences[i]);
+    }
+
+    fn fingerprint(&self) -> u32 {
+        fingerprint(self.classes(), self.labels(), (0..self.labels().len()).map(|i| input_bytes(self, i)))
     }
 
     fn mean_steps(&self) -> f64 {

@@ -16,6 +16,7 @@ use std::time::Instant;
 pub struct Pipeline<'a, O> {
     /// What tells this run from others: a checkpoint of another one is refused.
     identity: String,
+    fingerprints: Fingerprints,
     stages: Stages<O>,
     /// Wall time of each stage so far.
     seconds: Vec<f64>,
@@ -24,10 +25,33 @@ pub struct Pipeline<'a, O> {
     run: Run<'a, O>,
 }
 
+/// Checksums of what a run works on, as it begins.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Fingerprints {
+    /// Of the training and the development set.
+    data: [u32; 2],
+    /// Of all stages.
+    recipe: u32,
+}
+
+impl Fingerprints {
+    /// Of a run that has not begun.
+    fn new<O: Optimizer>(stages: &Stages<O>, trainer: &NetworkTrainer<'_, O>) -> Self {
+        let mut recipe = crc32fast::Hasher::new();
+        for stage in stages {
+            recipe.update(stage.name().as_bytes());
+            // A stage that cannot be written cannot be saved either.
+            recipe.update(&stage.to_bytes().unwrap_or_default());
+        }
+        Self { data: trainer.fingerprints(), recipe: recipe.finalize() }
+    }
+}
+
 /// A pipeline as it is saved.
 #[derive(Serialize, Deserialize)]
 struct File<O> {
     identity: String,
+    fingerprints: Fingerprints,
     metrics_bytes: u64,
     current: usize,
     /// Name, state and wall time of each stage.
@@ -56,6 +80,16 @@ pub enum PipelineError {
         /// What tells its run from others.
         identity: String,
     },
+    /// The checkpoint is of a run of this identity, but of other samples, labels or classes.
+    OtherData {
+        /// The checkpoint.
+        path: PathBuf,
+    },
+    /// The checkpoint is of a run of this identity, whose stages had other settings: another version of the program wrote it.
+    OtherRecipe {
+        /// The checkpoint.
+        path: PathBuf,
+    },
 }
 
 impl fmt::Display for PipelineError {
@@ -66,6 +100,14 @@ impl fmt::Display for PipelineError {
             Self::OtherRun { path, identity } => {
                 write!(f, "the checkpoint {} is of another run ({identity})", path.display())
             }
+            Self::OtherData { path } => {
+                write!(f, "the checkpoint {} is of a run on other data: the files have changed since", path.display())
+            }
+            Self::OtherRecipe { path } => write!(
+                f,
+                "the checkpoint {} is of a run with another recipe: the program has changed since",
+                path.display()
+            ),
         }
     }
 }
@@ -75,7 +117,7 @@ impl std::error::Error for PipelineError {
         match self {
             Self::Stage { source, .. } => Some(&**source),
             Self::Checkpoint(e) => e.source(),
-            Self::OtherRun { .. } => None,
+            Self::OtherRun { .. } | Self::OtherData { .. } | Self::OtherRecipe { .. } => None,
         }
     }
 }
@@ -89,8 +131,8 @@ impl From<CheckpointError> for PipelineError {
 impl<'a, O: Optimizer> Pipeline<'a, O> {
     /// A new run of `stages`; `identity` tells it from runs with other data or configurations.
     pub fn new(identity: String, stages: Stages<O>, trainer: NetworkTrainer<'a, O>) -> Self {
-        let seconds = vec![0.0; stages.len()];
-        Self { identity, stages, seconds, current: 0, run: Run { trainer, kept: Kept::default() } }
+        let (seconds, fingerprints) = (vec![0.0; stages.len()], Fingerprints::new(&stages, &trainer));
+        Self { identity, fingerprints, stages, seconds, current: 0, run: Run { trainer, kept: Kept::default() } }
     }
 
     /// The same pipeline with another engine.
@@ -169,6 +211,7 @@ impl<'a, O: Optimizer + Clone + Serialize + DeserializeOwned> Pipeline<'a, O> {
         };
         let file = File {
             identity: self.identity.clone(),
+            fingerprints: self.fingerprints,
             metrics_bytes,
             current: self.current,
             stages: self.stages().map(state).collect::<Result<_, CheckpointError>>()?,
@@ -178,10 +221,10 @@ impl<'a, O: Optimizer + Clone + Serialize + DeserializeOwned> Pipeline<'a, O> {
         Ok(checkpoint::save(path, &file)?)
     }
 
-    /// The run saved at `path`, which was begun with the same `identity` and `stages`; and its `metrics_bytes`.
+    /// The run saved at `path`, which was begun with the same `identity`, `stages` and data; and its `metrics_bytes`.
     ///
     /// # Errors
-    /// [`PipelineError`] where the file cannot be read, or is of another run.
+    /// [`PipelineError`] where the file cannot be read, or is of another run, of other data, or of stages with other settings.
     pub fn resume(
         path: &Path,
         identity: String,
@@ -194,12 +237,19 @@ impl<'a, O: Optimizer + Clone + Serialize + DeserializeOwned> Pipeline<'a, O> {
         if file.identity != identity || !names.eq(file.stages.iter().map(|(name, ..)| name)) {
             return Err(PipelineError::OtherRun { path: path.into(), identity: file.identity });
         }
+        let trainer = NetworkTrainer::new(file.trainer, train, dev);
+        let fingerprints = Fingerprints::new(&stages, &trainer);
+        if file.fingerprints.data != fingerprints.data {
+            return Err(PipelineError::OtherData { path: path.into() });
+        }
+        if file.fingerprints.recipe != fingerprints.recipe {
+            return Err(PipelineError::OtherRecipe { path: path.into() });
+        }
         for (stage, (_, state, _)) in stages.iter_mut().zip(&file.stages) {
             stage.restore(state).map_err(|reason| CheckpointError::Invalid { path: path.into(), reason })?;
         }
         let seconds = file.stages.iter().map(|(.., seconds)| *seconds).collect();
-        let trainer = NetworkTrainer::new(file.trainer, train, dev);
         let run = Run { trainer, kept: file.kept };
-        Ok((Self { identity, stages, seconds, current: file.current, run }, file.metrics_bytes))
+        Ok((Self { identity, fingerprints, stages, seconds, current: file.current, run }, file.metrics_bytes))
     }
 }
