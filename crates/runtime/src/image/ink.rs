@@ -1,41 +1,66 @@
 //! Finding the ink in photographs and scans: dark on light or light on dark, on an uneven and noisy background.
 
 use super::background::Background;
-use super::gray::{Gray, histogram};
+use super::gray::{Gray, histogram, shrink};
+use super::light::lit_evenly;
+use super::pieces::{NONE, Pieces};
+use super::printed;
+use alloc::borrow::Cow;
 use alloc::vec;
 use alloc::vec::Vec;
 
 /// Images with a shorter side are too small to tell background from ink; they are taken to be on white.
 const SMALLEST_SIDE: usize = 16;
+/// Photographs with a longer side are shrunk by a whole number.
+const LONGEST_SIDE: usize = 512;
 /// The level of a pen's ink in the thesis's scans; fainter ink is brought up to it.
 const INK_LEVEL: f32 = 150.0;
+/// Ink of less contrast is none, nor is what stands out from the paper by fewer standard deviations of the noise.
+const FAINTEST: u8 = 10;
+const LEAST_NOISES: f32 = 3.0;
 /// Pixels that differ from a first guess of the background by so many grey levels may be background.
 const LEAST_LIMIT: f32 = 16.0;
 /// No light is taken to be dimmer than this share of white's: below it noise is all there is.
 const DIMMEST: f32 = 0.25;
+/// A line may be printed, or be the edge of something, where ink fills this share of some three rows or columns; the second where ink
+/// touches both ends of the image, as in one cropped to it.
+const LINE: f32 = 0.85;
+const LINE_OF_CROP: f32 = 0.97;
 /// What is less than this share of all the ink is no stroke.
 const SPECK: usize = 200;
 
-/// The ink of `image`, 0 for background, without specks.
+/// The ink of `image`, 0 for background, and the width of its rows: without specks, and without what is printed on the paper or lies
+/// beside it. All 0 where there is none.
 ///
 /// On a background of pure white, ink is `255 - grey`, whatever the grey; on pure black, it is the grey. Otherwise it is
 /// what stands out from the background in its surroundings by more than the noise does, brought up to a pen's contrast.
-pub(super) fn extract(image: &Gray<'_>) -> Vec<u8> {
+pub(super) fn extract(image: &Gray<'_>) -> (Vec<u8>, usize) {
     let is_small = image.width.min(image.height) < SMALLEST_SIDE;
-    let mut ink = match plain_background(image) {
-        Plain::Black if !is_small => image.pixels.to_vec(),
-        Plain::No if !is_small => separate(image),
-        _ => invert(&image.pixels),
+    let plain = if is_small { Plain::White } else { plain_background(image) };
+    let is_light_on_dark = plain == Plain::Black || (plain == Plain::No && is_light_on_dark(image));
+    let pixels = if is_light_on_dark { Cow::Owned(invert(&image.pixels)) } else { Cow::Borrowed(&*image.pixels) };
+    let (mut ink, width) = if plain == Plain::No {
+        let found = separate(&pixels, image.width);
+        (found.ink, found.width)
+    } else {
+        let has_foreign = !is_small && has_lines(&pixels, image.width) && has_foreign(&pixels, image.width);
+        match has_foreign.then(|| separate(&pixels, image.width)).filter(|found| found.has_foreign) {
+            Some(found) => (found.ink, found.width),
+            None => (invert(&pixels), image.width),
+        }
     };
-    remove_specks(&mut ink, image.width, image.height);
-    ink
+    if ink.iter().all(|&ink| ink < FAINTEST) {
+        ink.fill(0);
+    }
+    remove_specks(&mut ink, width);
+    (ink, width)
 }
 
 pub(super) fn is_on_white(image: &Gray<'_>) -> bool {
     plain_background(image) == Plain::White
 }
 
-#[derive(PartialEq)]
+#[derive(Clone, Copy, PartialEq)]
 enum Plain {
     /// The most frequent grey, and that of a quarter of the pixels.
     White,
@@ -58,36 +83,92 @@ fn invert(pixels: &[u8]) -> Vec<u8> {
     pixels.iter().map(|&grey| 255 - grey).collect()
 }
 
-fn separate(image: &Gray<'_>) -> Vec<u8> {
+/// Most of an image is paper, and so are most pixels at its border: they lie on its side of the middle between the darkest and the
+/// lightest around. Bold ink may take more than half of a tight crop.
+fn is_light_on_dark(image: &Gray<'_>) -> bool {
     let (width, height) = (image.width, image.height);
-    // Most of an image is paper, so most pixels lie on its side of the middle between the darkest and the lightest around.
     let differences = |share| Background::new(&image.pixels, width, share).differences(&image.pixels);
-    let darker: f64 = differences(0.02).into_iter().chain(differences(0.98)).map(f64::from).sum();
-    let pixels = if darker > 0.0 { &*invert(&image.pixels) } else { &*image.pixels };
+    let is_dark: Vec<bool> = differences(0.02).iter().zip(differences(0.98)).map(|(a, b)| a + b > 0.0).collect();
+    let of_all = is_dark.iter().filter(|&&dark| dark).count() as f32 / is_dark.len() as f32;
+    let sides = [0, (height - 1) * width].into_iter().flat_map(|row| row..row + width);
+    let sides = sides.chain((0..height).flat_map(|y| [y * width, y * width + width - 1]));
+    let of_border = sides.filter(|&at| is_dark[at]).count() as f32 / (2 * (width + height)) as f32;
+    of_all + of_border > 1.3
+}
 
-    // Strokes darken the blocks that they fill: the background starts from the lighter pixels, and then takes in those
-    // that differ from it by no more than noise.
+/// Whether straight lines may run through an image on white, along its rows or columns.
+fn has_lines(pixels: &[u8], width: usize) -> bool {
+    let is_ink = |grey: u8| grey <= 255 - FAINTEST;
+    let height = pixels.len() / width;
+    let row = |y: usize| &pixels[y.min(height - 1) * width..][..width];
+    let mut in_columns = vec![0u32; width];
+    let mut in_row = 0;
+    let (mut left, mut right) = (false, false);
+    for y in 0..height {
+        let (here, below) = (row(y), row(y + 1).iter().zip(row(y + 2)));
+        let inked = here.iter().zip(below).filter(|&(&a, (&b, &c))| is_ink(a.min(b).min(c)));
+        in_row = in_row.max(inked.count());
+        for (count, three) in in_columns.iter_mut().zip(here.windows(3)) {
+            *count += u32::from(is_ink(three[0].min(three[1]).min(three[2])));
+        }
+        (left, right) = (left || is_ink(here[0]), right || is_ink(here[width - 1]));
+    }
+    let in_column = in_columns.into_iter().max().unwrap_or(0) as usize;
+    let [top, bottom] = [0, height - 1].map(|y| row(y).iter().any(|&grey| is_ink(grey)));
+    let is_line = |inked: usize, length: usize, is_crop: bool| {
+        inked as f32 > if is_crop { LINE_OF_CROP } else { LINE } * length as f32
+    };
+    is_line(in_row, width, left && right) || is_line(in_column, height, top && bottom)
+}
+
+/// Whether an image on white has more than ink: a shadow, an edge, or what is printed.
+fn has_foreign(pixels: &[u8], width: usize) -> bool {
+    let mut contrast: Vec<f32> = pixels.iter().map(|&grey| f32::from(255 - grey)).collect();
+    printed::remove(&mut contrast, width, f32::from(FAINTEST)) || lit_evenly(pixels, width).1
+}
+
+/// What was told apart from the background.
+struct Separated {
+    ink: Vec<u8>,
+    width: usize,
+    /// Whether something was taken away that is no ink: a shadow, an edge, or what is printed.
+    has_foreign: bool,
+}
+
+fn separate(pixels: &[u8], width: usize) -> Separated {
+    let (pixels, width) = shrink(pixels, width, LONGEST_SIDE);
+    let height = pixels.len() / width;
+    let (pixels, is_shaded) = lit_evenly(&pixels, width);
+    let background = paper(&pixels, width);
+    // In dimmer light, ink is as much less dark than the paper.
+    let light = background.levels().map(|level| (level / 255.0).max(DIMMEST));
+    let contrast: Vec<f32> = background.differences(&pixels).iter().zip(light).map(|(d, light)| d / light).collect();
+
+    let noise = noise(&contrast);
+    let mut contrast = filter_noise(&contrast, width, height, noise);
+    // The filter leaves about 0.4 of the noise; most of what still passes are specks.
+    let floor = 0.6 * noise + 2.0;
+    let is_printed = printed::remove(&mut contrast, width, floor);
+    let level = printed::pen(&contrast, floor);
+    if level < (LEAST_NOISES * noise).max(f32::from(FAINTEST)) {
+        return Separated { ink: vec![0; contrast.len()], width, has_foreign: false };
+    }
+    // Beside strokes the filter keeps the noise, and the background is not known to the last grey level.
+    let floor = floor.max(level / 10.0);
+    let gain = if level < INK_LEVEL { INK_LEVEL / level } else { 1.0 };
+    let ink = contrast.iter().map(|&c| if c > floor { (c * gain).min(255.0) as u8 } else { 0 }).collect();
+    Separated { ink, width, has_foreign: is_shaded || is_printed }
+}
+
+/// The grey of the paper. Strokes darken the blocks that they fill: the background starts from the lighter pixels, and then takes
+/// in those that differ from it by no more than noise.
+fn paper(pixels: &[u8], width: usize) -> Background {
     let mut background = Background::new(pixels, width, 0.8);
     for _ in 0..3 {
         let differences = background.differences(pixels);
         background.refine(&differences, (3.0 * noise(&differences)).max(LEAST_LIMIT));
     }
-    // In dimmer light, ink is as much less dark than the paper.
-    let light = background.levels().map(|level| (level / 255.0).max(DIMMEST));
-    let contrast: Vec<f32> = background.differences(pixels).iter().zip(light).map(|(d, light)| d / light).collect();
-
-    let noise = noise(&contrast);
-    let contrast = filter_noise(&contrast, width, height, noise);
-    // The filter leaves about 0.4 of the noise; most of what still passes are specks.
-    let floor = 0.6 * noise + 2.0;
-    let sums = contrast.iter().filter(|&&c| c > floor).map(|&c| f64::from(c));
-    let (sum, squares) = sums.fold((0.0, 0.0), |(sum, squares), c| (sum + c, squares + c * c));
-    // The mean contrast, weighted by itself: the faint edges of strokes hardly count.
-    let level = (squares / sum) as f32;
-    // Beside strokes the filter keeps the noise, and the background is not known to the last grey level.
-    let floor = floor.max(level / 10.0);
-    let gain = if level < INK_LEVEL { INK_LEVEL / level } else { 1.0 };
-    contrast.iter().map(|&c| if c > floor { (c * gain).min(255.0) as u8 } else { 0 }).collect()
+    background
 }
 
 /// The standard deviation of the noise, from those differences that no ink makes: the background is darker there.
@@ -130,33 +211,13 @@ fn smooth(values: &[f32], width: usize, height: usize) -> Vec<f32> {
 }
 
 /// Sets connected pieces of ink to 0 that are too little for a stroke, measured against all the ink: margins do not count.
-fn remove_specks(ink: &mut [u8], width: usize, height: usize) {
-    let smallest = ink.iter().map(|&v| usize::from(v)).sum::<usize>() / SPECK;
-    let mut seen = vec![false; ink.len()];
-    let mut piece = Vec::new();
-    for start in 0..ink.len() {
-        if seen[start] || ink[start] == 0 {
-            continue;
-        }
-        piece.clear();
-        piece.push(start);
-        seen[start] = true;
-        let mut next = 0;
-        while let Some(&at) = piece.get(next) {
-            next += 1;
-            let (x, y) = (at % width, at / width);
-            for ny in y.saturating_sub(1)..(y + 2).min(height) {
-                for nx in x.saturating_sub(1)..(x + 2).min(width) {
-                    let neighbour = ny * width + nx;
-                    if !seen[neighbour] && ink[neighbour] > 0 {
-                        seen[neighbour] = true;
-                        piece.push(neighbour);
-                    }
-                }
-            }
-        }
-        if piece.iter().map(|&at| usize::from(ink[at])).sum::<usize>() < smallest {
-            piece.iter().for_each(|&at| ink[at] = 0);
+fn remove_specks(ink: &mut [u8], width: usize) {
+    let smallest = (ink.iter().map(|&v| usize::from(v)).sum::<usize>() / SPECK) as f64;
+    let pieces = Pieces::new(ink.len(), width, |at| ink[at] > 0);
+    let sums = pieces.sums(|at| f64::from(ink[at]));
+    for (ink, &number) in ink.iter_mut().zip(&pieces.numbers) {
+        if number != NONE && sums[number as usize] < smallest {
+            *ink = 0;
         }
     }
 }

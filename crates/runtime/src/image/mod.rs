@@ -4,7 +4,10 @@ mod background;
 mod error;
 mod gray;
 mod ink;
+mod light;
 mod normalize;
+mod pieces;
+mod printed;
 mod resize;
 mod view;
 

@@ -30,7 +30,8 @@ pub fn normalize(image: &Image<'_>, size: usize, out: &mut [u8]) -> Result<(), I
             return Ok(());
         }
     }
-    let ink = Ink::new(ink::extract(&image), image.width).ok_or(ImageError::Empty)?;
+    let (ink, width) = ink::extract(&image);
+    let ink = Ink::new(ink, width).ok_or(ImageError::Empty)?;
     let longest = ink.width.max(ink.height);
     // The short side, to the nearest pixel; `u128` because both factors may be as large as the address space.
     let scaled = |side: usize| {
@@ -43,6 +44,14 @@ pub fn normalize(image: &Image<'_>, size: usize, out: &mut [u8]) -> Result<(), I
     let mut column_sums = vec![0; ink.width];
     let (rows, columns) = (resize::Axis::new(ink.height, height), resize::Axis::new(ink.width, width));
     let total = rows.total() * columns.total();
+    // The taps of all columns, one after the other, and where those of each end.
+    let mut taps = Vec::new();
+    let ends: Vec<usize> = (0..width)
+        .map(|x| {
+            taps.extend(columns.taps(x));
+            taps.len()
+        })
+        .collect();
     for y in 0..height {
         column_sums.fill(0);
         for (row, weight) in rows.taps(y) {
@@ -51,9 +60,11 @@ pub fn normalize(image: &Image<'_>, size: usize, out: &mut [u8]) -> Result<(), I
             }
         }
         let start = (top + y) * size + left;
-        for (x, pixel) in out[start..start + width].iter_mut().enumerate() {
-            let sum: u64 = columns.taps(x).map(|(column, weight)| weight * column_sums[column]).sum();
+        let mut first = 0;
+        for (pixel, &end) in out[start..start + width].iter_mut().zip(&ends) {
+            let sum: u64 = taps[first..end].iter().map(|&(column, weight)| weight * column_sums[column]).sum();
             *pixel = ((sum + total / 2) / total) as u8;
+            first = end;
         }
     }
     Ok(())
