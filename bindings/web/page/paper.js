@@ -19,7 +19,7 @@ export class Paper {
     canvas.addEventListener("pointerdown", (event) => this.#land(event));
     canvas.addEventListener("pointermove", (event) => this.#move(event));
     canvas.addEventListener("pointerup", (event) => this.#lift(event));
-    canvas.addEventListener("pointercancel", (event) => this.#lift(event));
+    canvas.addEventListener("pointercancel", (event) => event.pointerId === this.#pointer && this.undo());
     new ResizeObserver(() => this.#draw()).observe(canvas);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#draw());
   }
@@ -31,6 +31,7 @@ export class Paper {
   undo() {
     if (this.picture) this.picture = undefined;
     else this.strokes.pop();
+    this.#pointer = undefined;
     this.#update();
   }
 
@@ -45,6 +46,7 @@ export class Paper {
   show(picture) {
     this.strokes = [];
     this.picture = picture;
+    this.#pointer = undefined;
     this.#update();
   }
 

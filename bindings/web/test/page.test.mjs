@@ -44,6 +44,11 @@ test("candidates come while a stroke is under way, and a stroke is taken back", 
   await page.mouse.up();
   await page.locator("#said", { hasText: /^十/ }).waitFor({ state: "attached" });
   assert.equal(await page.locator("#paper").getAttribute("aria-label"), "Paper, 2 strokes");
+  await page.mouse.down();
+  await page.keyboard.press("Control+z"); // the pen is down: its stroke goes
+  await page.mouse.move(x, y, { steps: 3 });
+  await page.mouse.up();
+  assert.equal(await page.locator("#paper").getAttribute("aria-label"), "Paper, 2 strokes");
   await page.keyboard.press("Control+z");
   await page.waitForFunction(() => document.querySelector("#candidates button").textContent.startsWith("一"));
   await page.getByRole("button", { name: "Clear" }).click();

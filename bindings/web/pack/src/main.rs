@@ -51,7 +51,7 @@ fn main() -> Result<()> {
 
     let package = out.join("package");
     for (name, flag) in BUILDS {
-        write_build(web, &out, name, flag)?;
+        write_build(root, &out, name, flag)?;
     }
     for (from, to) in PACKAGE {
         copy(&root.join(from), &package.join(to))?;
@@ -70,8 +70,10 @@ fn main() -> Result<()> {
 }
 
 /// Builds the crate, and writes `hccr-<name>.wasm` and the glue, which all builds share.
-fn write_build(web: &Path, out: &Path, name: &str, flag: &str) -> Result<()> {
+fn write_build(root: &Path, out: &Path, name: &str, flag: &str) -> Result<()> {
     let (target, package) = (out.join("build"), out.join("package"));
+    // Messages of the code name its files: not where they lie on this machine, so that all machines make the same bytes.
+    let nameless = format!("--remap-path-prefix={}=hccr", root.display());
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
     cargo.args([
         "build",
@@ -85,8 +87,8 @@ fn write_build(web: &Path, out: &Path, name: &str, flag: &str) -> Result<()> {
     ]);
     let status = cargo
         .arg(&target)
-        .current_dir(web)
-        .env("RUSTFLAGS", format!("{flag} {SMALL}"))
+        .current_dir(root.join("bindings/web"))
+        .env("CARGO_ENCODED_RUSTFLAGS", [flag, SMALL, &nameless].join("\x1f"))
         .status()
         .context("cannot start cargo")?;
     ensure!(status.success(), "hccr-web does not build");
