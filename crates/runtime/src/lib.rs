@@ -25,6 +25,8 @@ pub use exec::{Batch, Job, Plan, RunError, SequenceSession, SequenceState, Sessi
 pub use isa::IsaKind;
 pub use limits::Limits;
 pub use model::{FormatError, Fusion, LayerCost, Model, ModelBuilder, ModelError, Node, Op, ValueId};
-pub use recognizer::{Candidate, FusedRecognizer, InkRecognizer, InkSession, Recognizer, RecognizerError, fuse};
+pub use recognizer::{
+    Candidate, FusedRecognizer, InkRecognizer, InkSession, LineSession, Recognizer, RecognizerError, Segment, fuse,
+};
 pub use tensor::shape;
 pub use weights::{Pattern, Weight, WeightData, WeightId};

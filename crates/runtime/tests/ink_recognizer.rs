@@ -3,75 +3,14 @@
 mod common;
 
 use common::Rng;
+use common::ink::{CLASSES, SIZE, ink, labels, linear, offline_model, online_model};
 use hccr_runtime::image::{Image, PixelFormat};
 use hccr_runtime::ink::{Ink, InkError, Point, WritingBox};
-use hccr_runtime::shape::{LinearParams, LstmParams, STEPS};
+use hccr_runtime::shape::STEPS;
 use hccr_runtime::{
     Candidate, FormatError, FusedRecognizer, Fusion, InkRecognizer, InkSession, Model, ModelBuilder, Op, Recognizer,
     RecognizerError, ValueId, fuse,
 };
-
-const CLASSES: usize = 40;
-const SIZE: usize = 48;
-
-fn labels() -> Vec<char> {
-    ('一'..).take(CLASSES).collect()
-}
-
-fn linear(b: &mut ModelBuilder, rng: &mut Rng, in_features: usize, out_features: usize) {
-    let gain = 3.0 / (in_features as f32).sqrt();
-    let weight = rng.values(in_features * out_features).iter().map(|v| gain * v).collect();
-    let weight = b.dense("weight", &[out_features, in_features], weight);
-    let bias = Some(b.dense("bias", &[out_features], rng.values(out_features)));
-    let params = LinearParams { in_features, out_features };
-    b.push("linear", Op::Linear { params, weight, scale: None, bias, prelu: None });
-}
-
-/// An LSTM and a fully connected layer.
-fn online_model() -> Model {
-    let (mut rng, hidden_size) = (Rng(1), 24);
-    let mut b = ModelBuilder::new(&[STEPS, 6]);
-    linear(&mut b, &mut rng, 6, 4 * hidden_size);
-    let recurrent = b.dense("h", &[4 * hidden_size, hidden_size], rng.values(4 * hidden_size * hidden_size));
-    b.push("lstm", Op::Lstm { params: LstmParams { hidden_size, rank: None }, project: None, recurrent });
-    b.push("mean", Op::MeanOverTime);
-    linear(&mut b, &mut rng, hidden_size, CLASSES);
-    b.set_labels(labels());
-    b.finish().unwrap()
-}
-
-/// A fully connected layer over the pixels.
-fn offline_model() -> Model {
-    let mut b = ModelBuilder::new(&[1, SIZE, SIZE]);
-    let scale = 1e-3f32;
-    b.push("flatten", Op::Flatten);
-    let weight = Rng(2).values(SIZE * SIZE * CLASSES).iter().map(|v| scale * v).collect();
-    let weight = b.dense("weight", &[CLASSES, SIZE * SIZE], weight);
-    let params = LinearParams { in_features: SIZE * SIZE, out_features: CLASSES };
-    b.push("fc", Op::Linear { params, weight, scale: None, bias: None, prelu: None });
-    b.set_labels(labels());
-    b.finish().unwrap()
-}
-
-/// A pen that wanders: strokes of one to 25 points within a square of 100, or a little beyond.
-fn ink(seed: u64, strokes: usize) -> Vec<Vec<Point>> {
-    let mut rng = Rng(seed);
-    let stroke = |_| {
-        let mut at = [50.0 + 50.0 * rng.value(), 50.0 + 50.0 * rng.value()];
-        let mut way = [5.0 * rng.value(), 5.0 * rng.value()];
-        let points = 1 + rng.next() % 25;
-        (0..points)
-            .map(|_| {
-                for axis in 0..2 {
-                    way[axis] += 3.0 * rng.value();
-                    at[axis] += way[axis];
-                }
-                Point { x: at[0], y: at[1] }
-            })
-            .collect()
-    };
-    (0..strokes).map(stroke).collect()
-}
 
 /// The strokes as an ink, in the box or in their own.
 fn in_box<S: AsRef<[Point]>>(strokes: &[S], writing_box: Option<WritingBox>) -> Ink {

@@ -4,9 +4,9 @@ use hccr_runtime::image::{Image, ImageError, PixelFormat};
 use hccr_runtime::ink::{Ink, InkError, InkNormalizer, Point, Step, WritingBox};
 use hccr_runtime::shape::{Conv2dParams, LinearParams, LstmParams, Pool2dParams};
 use hccr_runtime::{
-    Batch, Candidate, FormatError, FusedRecognizer, InkRecognizer, InkSession, IsaKind, Job, LayerCost, Limits, Model,
-    ModelBuilder, ModelError, Node, Op, Pattern, Plan, PlanError, PlannedLayer, Recognizer, RecognizerError, RunError,
-    SequenceSession, SequenceState, Session, ValueId, Weight, WeightData, WeightId,
+    Batch, Candidate, FormatError, FusedRecognizer, Fusion, InkRecognizer, InkSession, IsaKind, Job, LayerCost, Limits,
+    LineSession, Model, ModelBuilder, ModelError, Node, Op, Pattern, Plan, PlanError, PlannedLayer, Recognizer,
+    RecognizerError, RunError, Segment, SequenceSession, SequenceState, Session, ValueId, Weight, WeightData, WeightId,
 };
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -27,6 +27,7 @@ fn types_keep_their_promises() {
     shared::<Batch>();
     shared::<Job<'_>>();
     shared::<InkSession>();
+    shared::<LineSession>();
     shared::<ModelBuilder>();
     shared::<Image<'_>>();
     shared::<InkNormalizer>();
@@ -42,6 +43,7 @@ fn types_keep_their_promises() {
     shared::<FusedRecognizer>();
 
     value::<Candidate>();
+    value::<Fusion>();
     value::<Ink>();
     value::<IsaKind>();
     value::<LayerCost>();
@@ -52,6 +54,7 @@ fn types_keep_their_promises() {
     value::<PixelFormat>();
     value::<PlannedLayer>();
     value::<Point>();
+    value::<Segment>();
     value::<SequenceState>();
     value::<Step>();
     value::<ValueId>();

@@ -24,6 +24,8 @@ pub enum InkError {
         /// Points given.
         points: usize,
     },
+    /// A line has more strokes than [`LineSession::MAX_STROKES`](crate::LineSession::MAX_STROKES).
+    TooManyStrokes,
     /// There are no points.
     Empty,
     /// A writing box has a side that is not positive, or anything that is not finite.
@@ -38,6 +40,7 @@ pub enum InkError {
 messages! { InkError:
     NonFinitePoint { stroke, point } => "point {point} of stroke {stroke} is NaN or infinite",
     TooLong { points } => "an ink of {points} points is no character: the most are 16384",
+    TooManyStrokes => "a line has at most 1024 strokes",
     Empty => "the ink has no points",
     WritingBox => "a writing box needs finite edges and positive sides",
     Canvas { size } => "an ink cannot be drawn so on {size}x{size} pixels",

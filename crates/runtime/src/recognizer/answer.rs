@@ -1,7 +1,7 @@
 //! From a network's scores to candidates.
 
 use super::RecognizerError;
-use crate::kernels::f32::softmax::softmax;
+use crate::kernels::f32::softmax::{exp, ln, softmax};
 use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 use alloc::vec;
@@ -76,6 +76,18 @@ impl Answer {
         }
         softmax(&self.scores, self.temperature, &mut self.probabilities);
         &self.probabilities
+    }
+
+    /// The probabilities of the labels.
+    pub(super) fn probabilities(&self) -> &[f32] {
+        &self.probabilities
+    }
+
+    /// The highest score times `factor`, and the logarithm of the sum of the exponentials of all scores times `factor`.
+    pub(super) fn highest_and_sum(&self, factor: f32) -> [f32; 2] {
+        let highest = self.scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let sum: f32 = self.scores.iter().map(|score| exp(factor * (score - highest))).sum();
+        [factor * highest, factor * highest + ln(sum)]
     }
 
     /// The `k` likeliest labels, the likeliest first.

@@ -3,7 +3,7 @@
 use super::answer::Answer;
 use super::{Candidate, InkRecognizer, Recognizer, RecognizerError};
 use crate::image::ImageError;
-use crate::ink::Ink;
+use crate::ink::{Ink, Step};
 use crate::kernels::f32::softmax::{ln, softmax};
 use crate::model::{Fusion, Model};
 use alloc::vec;
@@ -84,9 +84,22 @@ impl FusedRecognizer {
     /// # Errors
     /// As [`FusedRecognizer::recognize`].
     pub fn probabilities(&mut self, ink: &Ink) -> Result<&[f32], ImageError> {
+        self.answer(ink, &ink.steps())?;
+        Ok(self.answer.probabilities())
+    }
+
+    /// Of the last answer, the logarithms of the likeliest label's mean probability, the networks' weighted geometric mean, and of the
+    /// sum of all labels'.
+    pub(super) fn means(&self) -> [f32; 2] {
+        self.answer.highest_and_sum(self.fusion.temperature())
+    }
+
+    /// The answer for an ink, whose steps these are.
+    pub(super) fn answer(&mut self, ink: &Ink, steps: &[Step]) -> Result<&Answer, ImageError> {
         let offline = self.offline.probabilities_of_ink(ink)?;
-        let (online, fusion) = (self.online.probabilities(ink), self.fusion);
-        Ok(self.answer.read(|label| fusion.score(ln(online[label]), ln(offline[label]))))
+        let (online, fusion) = (self.online.answer(steps).probabilities(), self.fusion);
+        self.answer.read(|label| fusion.score(ln(online[label]), ln(offline[label])));
+        Ok(&self.answer)
     }
 }
 

@@ -1,8 +1,9 @@
 //! The online recognizer: from the pen strokes of a character.
 
+use super::answer::Answer;
 use super::{Candidate, Classifier, RecognizerError};
 use crate::exec::Plan;
-use crate::ink::{FEATURES, Ink};
+use crate::ink::{FEATURES, Ink, Step};
 use crate::model::Model;
 use crate::tensor::shape::STEPS;
 use alloc::sync::Arc;
@@ -75,5 +76,11 @@ impl InkRecognizer {
     /// The probability of each label, in the model's order.
     pub fn probabilities(&mut self, ink: &Ink) -> &[f32] {
         self.classifier.probabilities(ink.steps().as_flattened())
+    }
+
+    /// The answer for an ink of these steps.
+    pub(super) fn answer(&mut self, steps: &[Step]) -> &Answer {
+        self.classifier.probabilities(steps.as_flattened());
+        &self.classifier.answer
     }
 }

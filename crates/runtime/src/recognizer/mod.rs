@@ -6,6 +6,8 @@ mod fused;
 mod image;
 mod ink;
 mod ink_session;
+mod line_session;
+mod segmentation;
 
 pub use answer::Candidate;
 pub use error::RecognizerError;
@@ -13,6 +15,7 @@ pub use fused::{FusedRecognizer, fuse};
 pub use image::Recognizer;
 pub use ink::InkRecognizer;
 pub use ink_session::InkSession;
+pub use line_session::{LineSession, Segment};
 
 use crate::exec::RunError;
 use crate::exec::{Plan, Session};

@@ -1,6 +1,8 @@
 //! Random numbers and comparisons that the integration tests share.
 #![allow(dead_code)] // each test binary uses its part
 
+pub(crate) mod ink;
+
 use hccr_runtime::{IsaKind, Model, Plan, Session};
 use std::sync::Arc;
 

@@ -32,7 +32,7 @@ pub(crate) fn softmax(src: &[f32], temperature: f32, dst: &mut [f32]) {
 }
 
 /// `e^x` for `x <= 0`, within two units in the last place; 0 where the result would be subnormal.
-fn exp(x: f32) -> f32 {
+pub(crate) fn exp(x: f32) -> f32 {
     // x = n ln 2 + r with |r| <= ln 2 / 2, where ln 2 is split in two so that n ln 2 is exact; then e^r by the
     // polynomial of Cephes.
     const LN2_HIGH: f32 = 0.693_359_4;
