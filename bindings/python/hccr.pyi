@@ -1,10 +1,10 @@
-"""Reads handwritten Chinese characters, one at a time: from images, and from pen strokes."""
+"""Reads handwritten Chinese characters, from images of one, and from pen strokes of one or of several."""
 
 from collections.abc import Iterable
 from os import PathLike
 from typing import Any, Protocol, TypeAlias, final
 
-__all__ = ["Candidate", "Error", "FusedRecognizer", "InkRecognizer", "InkSession", "Recognizer"]
+__all__ = ["Candidate", "Error", "FusedRecognizer", "InkRecognizer", "InkSession", "LineSession", "Recognizer", "Segment"]
 
 class _Pixels(Protocol):
     """A Pillow image, or an array of uint8 such as numpy's."""
@@ -101,3 +101,34 @@ class InkSession:
     def undo_stroke(self) -> None: ...
     def clear(self) -> None: ...
     def candidates(self, top: int = 10) -> list[Candidate]: ...
+
+@final
+class Segment:
+    """A character of a line.
+
+    strokes: the number of its first stroke, counted from 0, and of the first that is not its own.
+    bounds: the bounding box of its points: left, top, width, height.
+    candidates: at most 10, the likeliest first; none where a stroke is too long for a character.
+    is_stable: no stroke that is still to come can change the segment.
+    """
+
+    @property
+    def strokes(self) -> tuple[int, int]: ...
+    @property
+    def bounds(self) -> _Box: ...
+    @property
+    def candidates(self) -> list[Candidate]: ...
+    @property
+    def is_stable(self) -> bool: ...
+
+@final
+class LineSession:
+    """The strokes of several characters while they are written, side by side from left to right or over each other."""
+
+    def __new__(cls, recognizer: InkRecognizer | FusedRecognizer) -> LineSession: ...
+    def add_stroke(self, points: _Stroke) -> None: ...
+    def add_points(self, points: _Stroke) -> None: ...
+    def undo_stroke(self) -> None: ...
+    def clear(self) -> None: ...
+    def segments(self) -> list[Segment]: ...
+    def text(self) -> str: ...

@@ -1,5 +1,5 @@
 /*
- * hccr reads handwritten Chinese characters, one at a time: from images, and from pen strokes.
+ * hccr reads handwritten Chinese characters, from images of one, and from pen strokes of one or of several.
  *
  *     hccr_recognizer *recognizer;
  *     if (hccr_offline(&recognizer) != HCCR_STATUS_OK) { puts(hccr_message()); exit(1); }
@@ -17,9 +17,9 @@
  * passes is kept, and nothing else is the caller's to free. The library believes the lengths that it is given.
  *
  * Threads. A recognizer or a session serves one thread at a time; which one, may change. Two recognizers, or two sessions, are
- * never in each other's way, not even clones: make a clone per thread. hccr_clone, hccr_restrict, hccr_labels and
- * hccr_ink_session_new only look at their recognizer, so several threads may call them for the same one at the same time.
- * The library starts no threads.
+ * never in each other's way, not even clones: make a clone per thread. hccr_clone, hccr_restrict, hccr_labels,
+ * hccr_ink_session_new and hccr_line_session_new only look at their recognizer: several threads may call them for the same one
+ * at the same time. The library starts no threads.
  *
  * Made from bindings/c/src by `cargo test -p hccr-c --test header`.
  */
@@ -28,8 +28,12 @@
 #ifndef HCCR_H
 #define HCCR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+// The most candidates of a segment.
+#define HCCR_SEGMENT_CANDIDATES 10
 
 // What came of a call.
 typedef enum {
@@ -59,6 +63,10 @@ typedef enum {
 
 // The strokes of one character while they are written, and their reading.
 typedef struct hccr_ink_session hccr_ink_session;
+
+// The strokes of several characters while they are written, side by side from left to right or over each other, and their
+// reading.
+typedef struct hccr_line_session hccr_line_session;
 
 // Reads images (offline), pen strokes (online), or pen strokes by both networks (fused).
 typedef struct hccr_recognizer hccr_recognizer;
@@ -114,6 +122,22 @@ typedef struct {
     // Above 0.
     float height;
 } hccr_box;
+
+// A character of a line.
+typedef struct {
+    // The number of its first stroke, counted from 0.
+    size_t first_stroke;
+    // The strokes from there that are its own.
+    size_t stroke_count;
+    // The bounding box of its points, in their unit; sides may be 0.
+    hccr_box bounds;
+    // The likeliest characters, the likeliest first.
+    hccr_candidate candidates[HCCR_SEGMENT_CANDIDATES];
+    // How many there are; none where a stroke is too long for a character.
+    size_t candidate_count;
+    // No stroke that is still to come can change the segment.
+    bool is_stable;
+} hccr_segment;
 
 #ifdef __cplusplus
 extern "C" {
@@ -208,6 +232,32 @@ hccr_status hccr_ink_session_candidates(hccr_ink_session *session,
                                         hccr_candidate *candidates,
                                         size_t capacity,
                                         size_t *count);
+
+// Begins a line of characters, for an online or a fused recognizer. Nobody needs to say where a character ends.
+hccr_status hccr_line_session_new(const hccr_recognizer *recognizer,
+                                  hccr_line_session **session);
+
+// Frees a session. NULL is fine.
+void hccr_line_session_free(hccr_line_session *session);
+
+// The pen has landed: begins a stroke with `count` points. `hccr_line_session_add_points` may go on with it.
+hccr_status hccr_line_session_add_stroke(hccr_line_session *session, const hccr_point *points, size_t count);
+
+// The pen has moved: goes on with the last stroke, or begins the first.
+hccr_status hccr_line_session_add_points(hccr_line_session *session, const hccr_point *points, size_t count);
+
+// Takes the last stroke back. Without strokes it does nothing.
+hccr_status hccr_line_session_undo_stroke(hccr_line_session *session);
+
+// Takes all strokes back, for the next line.
+hccr_status hccr_line_session_clear(hccr_line_session *session);
+
+// The characters of the line so far, in the order they were written: writes the first `capacity` of them, and their number in all
+// into `count`.
+hccr_status hccr_line_session_segments(hccr_line_session *session,
+                                       hccr_segment *segments,
+                                       size_t capacity,
+                                       size_t *count);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -7,6 +7,7 @@
 mod arguments;
 mod border;
 mod ink_session;
+mod line_session;
 mod recognizer;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,11 @@ pub use border::{Status, hccr_message};
 pub use ink_session::{
     InkSession, hccr_ink_session_add_points, hccr_ink_session_add_stroke, hccr_ink_session_candidates,
     hccr_ink_session_clear, hccr_ink_session_free, hccr_ink_session_new, hccr_ink_session_undo_stroke,
+};
+pub use line_session::{
+    LineSession, SEGMENT_CANDIDATES, Segment, hccr_line_session_add_points, hccr_line_session_add_stroke,
+    hccr_line_session_clear, hccr_line_session_free, hccr_line_session_new, hccr_line_session_segments,
+    hccr_line_session_undo_stroke,
 };
 pub use recognizer::{
     Recognizer, hccr_clone, hccr_free, hccr_fused, hccr_fused_from_bytes, hccr_labels, hccr_offline,

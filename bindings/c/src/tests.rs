@@ -132,6 +132,48 @@ fn inks_are_read_as_in_rust_at_once_and_while_they_are_written() {
 }
 
 #[test]
+fn lines_are_read_as_in_rust() {
+    let set = load_pot(&samples("pot"), &CasiaFilter::default()).unwrap();
+    let (online, fused) = (made(|new| hccr_online(new)).unwrap(), made(|new| hccr_fused(new)).unwrap());
+    let theirs = [hccr::LineSession::new(&hccr::online()), hccr::LineSession::fused(&hccr::fused())];
+    for (recognizer, mut theirs) in [online, fused].iter().zip(theirs) {
+        let mut ours = made(|session| hccr_line_session_new(Some(recognizer), session)).unwrap();
+        for (i, stroke) in (0..3).flat_map(|i| set.ink(i).into_iter().map(move |stroke| (i, stroke))) {
+            let right = |p: &hccr::ink::Point| hccr::ink::Point { x: p.x + 3000.0 * i as f32, y: p.y };
+            let stroke: Vec<_> = stroke.iter().map(right).collect();
+            let path = points(&stroke);
+            // SAFETY: both arrays are as long as is said.
+            unsafe {
+                hccr_line_session_add_stroke(Some(&mut ours), path.as_ptr(), 1);
+                hccr_line_session_add_points(Some(&mut ours), path.as_ptr().add(1), path.len() - 1);
+                hccr_line_session_add_stroke(Some(&mut ours), path.as_ptr(), 1);
+            }
+            hccr_line_session_undo_stroke(Some(&mut ours));
+            theirs.add_stroke(&stroke).unwrap();
+        }
+        let expected = theirs.segments().unwrap();
+        let (mut segments, mut count) = (vec![Segment::from(&expected[0]); 100], MaybeUninit::uninit());
+        let mut read = |capacity| {
+            // SAFETY: the array is as long as is said.
+            unsafe { hccr_line_session_segments(Some(&mut ours), segments.as_mut_ptr(), capacity, Some(&mut count)) }
+        };
+        assert_eq!((read(1), read(100)), (Status::Ok, Status::Ok));
+        // SAFETY: the library has written a count.
+        assert_eq!(unsafe { count.assume_init() }, expected.len());
+        for (ours, theirs) in segments.iter().zip(&expected) {
+            assert_eq!(ours.first_stroke..ours.first_stroke + ours.stroke_count, theirs.strokes);
+            assert_eq!(ours.candidates[..ours.candidate_count], converted(&theirs.candidates));
+            assert_eq!(ours.is_stable, theirs.is_stable);
+            assert_eq!((ours.bounds.left, ours.bounds.height), (theirs.left, theirs.bottom - theirs.top));
+        }
+        hccr_line_session_clear(Some(&mut ours));
+        // SAFETY: nothing is written where there is no room.
+        let empty = unsafe { hccr_line_session_segments(Some(&mut ours), null_mut(), 0, Some(&mut count)) };
+        assert_eq!(empty, Status::Empty);
+    }
+}
+
+#[test]
 fn a_restricted_recognizer_knows_no_others() {
     let recognizer = made(|new| hccr_fused(new)).unwrap();
     // SAFETY: a text that ends with NUL.
@@ -230,6 +272,10 @@ fn null_is_told() {
     assert_eq!(read(0, Some(&mut MaybeUninit::uninit())), Status::Ok);
     hccr_free(None);
     hccr_ink_session_free(None);
+    hccr_line_session_free(None);
+    assert_eq!(hccr_line_session_undo_stroke(None), Status::Argument);
+    assert_eq!(hccr_line_session_clear(None), Status::Argument);
+    assert_eq!(made(|session| hccr_line_session_new(None, session)).unwrap_err(), Status::Argument);
 }
 
 #[test]
@@ -268,4 +314,5 @@ fn handles_may_go_to_other_threads() {
     fn may_go<T: Send + Sync>() {}
     may_go::<Recognizer>();
     may_go::<InkSession>();
+    may_go::<LineSession>();
 }

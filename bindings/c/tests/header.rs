@@ -7,7 +7,7 @@ fn the_header_declares_the_code() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let config = cbindgen::Config::from_file(root.join("cbindgen.toml")).unwrap();
     let builder = cbindgen::Builder::new().with_config(config);
-    let sources = ["border", "arguments", "recognizer", "ink_session"];
+    let sources = ["border", "arguments", "recognizer", "ink_session", "line_session"];
     let builder = sources.iter().fold(builder, |builder, name| builder.with_src(root.join(format!("src/{name}.rs"))));
     let mut made = Vec::new();
     builder.generate().unwrap().write(&mut made);

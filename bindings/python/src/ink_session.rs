@@ -2,7 +2,7 @@
 
 use crate::error::error;
 use crate::ink::{Rectangle, in_box, points, writing_box};
-use crate::recognizers::{Candidate, FusedRecognizer, InkRecognizer, candidates};
+use crate::recognizers::{AnyInkRecognizer, Candidate, candidates};
 use hccr::ink::{Ink, InkError, Point, WritingBox};
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
@@ -23,21 +23,17 @@ enum Reader {
     Fused { recognizer: hccr::FusedRecognizer, writing_box: Option<WritingBox>, strokes: Vec<Vec<Point>> },
 }
 
-#[derive(FromPyObject)]
-enum Either<'py> {
-    Online(PyRef<'py, InkRecognizer>),
-    Fused(PyRef<'py, FusedRecognizer>),
-}
-
 #[pymethods]
 impl InkSession {
     #[new]
     #[pyo3(signature = (recognizer, *, writing_box=None))]
-    fn new(recognizer: Either<'_>, writing_box: Option<Rectangle>) -> PyResult<Self> {
+    fn new(recognizer: AnyInkRecognizer<'_>, writing_box: Option<Rectangle>) -> PyResult<Self> {
         let writing_box = self::writing_box(writing_box)?;
         Ok(Self(Mutex::new(match recognizer {
-            Either::Online(recognizer) => Reader::Online(hccr::InkSession::new(recognizer.0.original(), writing_box)),
-            Either::Fused(recognizer) => {
+            AnyInkRecognizer::Online(recognizer) => {
+                Reader::Online(hccr::InkSession::new(recognizer.0.original(), writing_box))
+            }
+            AnyInkRecognizer::Fused(recognizer) => {
                 Reader::Fused { recognizer: recognizer.0.original().clone(), writing_box, strokes: Vec::new() }
             }
         })))

@@ -5,12 +5,13 @@ mod error;
 mod image;
 mod ink;
 mod ink_session;
+mod line_session;
 mod pool;
 mod recognizers;
 
 use pyo3::prelude::*;
 
-/// Reads handwritten Chinese characters, one at a time: from images, and from pen strokes.
+/// Reads handwritten Chinese characters, from images of one, and from pen strokes of one or of several.
 ///
 /// >>> import hccr
 /// >>> hccr.Recognizer().read("character.png", top=3)
@@ -20,6 +21,8 @@ mod module {
     use super::error::Error;
     #[pymodule_export]
     use super::ink_session::InkSession;
+    #[pymodule_export]
+    use super::line_session::{LineSession, Segment};
     #[pymodule_export]
     use super::recognizers::{Candidate, FusedRecognizer, InkRecognizer, Recognizer};
 }

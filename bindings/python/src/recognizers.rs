@@ -17,7 +17,7 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Candidate {
     /// The character.
-    character: char,
+    pub(crate) character: char,
     /// From 0 to 1; those of all labels of the recognizer add up to 1.
     probability: f32,
 }
@@ -242,4 +242,11 @@ impl FusedRecognizer {
         };
         numbered(py.detach(|| self.0.read_many(&inks, threads, read)), py, "ink")
     }
+}
+
+/// What reads pen strokes.
+#[derive(FromPyObject)]
+pub(crate) enum AnyInkRecognizer<'py> {
+    Online(PyRef<'py, InkRecognizer>),
+    Fused(PyRef<'py, FusedRecognizer>),
 }

@@ -133,6 +133,28 @@ def test_a_session_answers_as_all_strokes_at_once(
     assert len(session.candidates(3)) == 3
 
 
+@pytest.mark.parametrize("kind", [hccr.InkRecognizer, hccr.FusedRecognizer])
+def test_a_line_is_cut_into_characters(kind: type[hccr.InkRecognizer] | type[hccr.FusedRecognizer]) -> None:
+    session = hccr.LineSession(kind())
+    with pytest.raises(hccr.Error, match="no points"):
+        session.segments()
+    for shift in [0, 400, 800]:
+        for stroke in TEN:
+            session.add_stroke([(x + shift, y) for x, y in stroke[:1]])
+            session.add_points(np.array(stroke[1:]) + (shift, 0))
+    session.add_stroke([(0, 0)])
+    session.undo_stroke()
+    assert session.text() == "十十十"
+    segments = session.segments()
+    assert [segment.strokes for segment in segments] == [(0, 2), (2, 4), (4, 6)]
+    assert segments[1].bounds == (440, 20, 220, 270)
+    assert segments[1].candidates[0].character == "十"
+    assert repr(segments[0]).startswith("Segment(十, strokes=(0, 2)")
+    session.clear()
+    with pytest.raises(hccr.Error, match="no points"):
+        session.text()
+
+
 def test_an_answer_can_be_restricted_and_a_model_chosen() -> None:
     models = Path(__file__).parents[3] / "models"
     offline, online = models / "offline-3755.hccr", models / "online-3755.hccr"
