@@ -8,6 +8,7 @@ mod bench_peers;
 mod cores;
 mod evaluate;
 mod fonts;
+mod fuzz;
 mod npm;
 mod optional;
 mod prepare;
@@ -72,6 +73,14 @@ enum Cli {
     /// run in turns, pinned to one core, on one thread. Answers are compared with the runtime's, and threads are counted. A ratio
     /// is an engine's least time divided by that of the best other engine. Writes target/bench-peers/report.json.
     BenchPeers(bench_peers::PeersArgs),
+    /// Give the readers and the runtime what a fuzzer makes up, with sanitizers; needs a nightly compiler and cargo-fuzz.
+    Fuzz {
+        /// How long each target runs.
+        #[arg(long, default_value_t = 60)]
+        seconds: u32,
+        /// The targets; without names all of them.
+        targets: Vec<String>,
+    },
     /// Make the npm package and the page of `bindings/web`, in target/web/package and target/web/page.
     Web {
         /// Read with both, in Node and in Chromium.
@@ -102,6 +111,7 @@ fn main() -> Result<()> {
         Cli::Bench { networks } => bench::run(root, &networks),
         Cli::Tune => tune::run(root),
         Cli::BenchPeers(args) => bench_peers::run(root, &args),
+        Cli::Fuzz { seconds, targets } => fuzz::run(root, seconds, &targets),
         Cli::Web { test } => web::run(root, test),
         Cli::Data(Data::Strokes) => strokes::run(root),
         Cli::Data(Data::Fonts) => fonts::run(root),

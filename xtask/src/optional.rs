@@ -222,6 +222,28 @@ pub(crate) const WEB: OptionalStep = OptionalStep {
     ],
 };
 
+/// The fuzz targets, in `fuzz/`.
+pub(crate) const FUZZ: OptionalStep = OptionalStep {
+    name: "fuzzing",
+    env: &[],
+    command: "cargo +nightly fuzz",
+    needs: &[
+        Need {
+            what: "a nightly compiler",
+            probe: "rustc +nightly --version",
+            prints_path: false,
+            remedy: "rustup toolchain install nightly --profile minimal",
+        },
+        Need {
+            what: "cargo-fuzz",
+            probe: "cargo fuzz --version",
+            prints_path: false,
+            remedy: "cargo install cargo-fuzz --locked",
+        },
+        Need { what: "a C++ compiler", probe: "c++ --version", prints_path: false, remedy: "apt-get install g++" },
+    ],
+};
+
 /// All crates with the oldest compiler that the workspace promises to build with.
 pub(crate) const OLDEST_COMPILER: OptionalStep = OptionalStep {
     name: "oldest compiler",

@@ -1,9 +1,10 @@
 //! Models of every operation, with odd shapes and every form of weight, made from a list of choices: a strategy's, or a
 //! fuzzer's.
 
-use crate::common::Rng;
+use crate::common::{Rng, runs};
 use hccr_runtime::shape::{Conv2dParams, LinearParams, LstmParams, Pool2dParams, STEPS};
-use hccr_runtime::{Model, ModelBuilder, Op, Pattern, ValueId, Weight, WeightData, WeightId};
+use hccr_runtime::{IsaKind, Model, ModelBuilder, Op, Pattern, Plan, Session, ValueId, Weight, WeightData, WeightId};
+use std::sync::Arc;
 
 /// A model, and an input for it.
 pub(crate) fn any_model(choices: &[u8]) -> (Model, Vec<f32>) {
@@ -236,7 +237,7 @@ impl Make<'_> {
 
 /// For each output how far two right answers may be apart: one element of an intermediate value may be rounded otherwise, and
 /// where it is quantized, fall on the next step.
-pub(crate) fn error_bound(model: &Model, input: &[f32]) -> Vec<f32> {
+fn error_bound(model: &Model, input: &[f32]) -> Vec<f32> {
     /// The largest magnitude of a value's elements, and what they may be off by.
     #[derive(Clone, Copy)]
     struct Bound {
@@ -288,4 +289,52 @@ pub(crate) fn error_bound(model: &Model, input: &[f32]) -> Vec<f32> {
         });
     }
     model.outputs().iter().map(|output| bounds[output.index()].error as f32).collect()
+}
+
+/// All outputs.
+fn outputs(plan: Plan, input: &[f32]) -> Vec<Vec<f32>> {
+    let mut session = Session::new(Arc::new(plan));
+    let all =
+        |session: &Session| (0..session.plan().output_count()).map(|i| session.output(i).unwrap().to_vec()).collect();
+    session.run(input).unwrap();
+    let first: Vec<Vec<f32>> = all(&session);
+    // What another sample left in the memory changes no bit.
+    let other: Vec<f32> = input.iter().map(|x| 1.5 - 3.0 * x).collect();
+    session.run(&other).unwrap();
+    session.run(input).unwrap();
+    let bits = |outputs: &[Vec<f32>]| outputs.concat().iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+    assert_eq!(bits(&all(&session)), bits(&first));
+    first
+}
+
+/// Fails where an element of an output is off by more than the output's bound.
+fn assert_within(found: &[Vec<f32>], want: &[Vec<f32>], bounds: &[f32], what: &str) {
+    for (output, (found, want)) in found.iter().zip(want).enumerate() {
+        assert_eq!(found.len(), want.len(), "{what}");
+        for (i, (f, w)) in found.iter().zip(want).enumerate() {
+            let bound = bounds[output];
+            assert!((f - w).abs() <= bound, "{what}: element {i} of output {output} is {f}, wanted {w} +- {bound}");
+        }
+    }
+}
+
+/// Runs the model of these choices on every instruction set, with every kernel, and compares it with the scalar code.
+pub(crate) fn check(choices: &[u8]) {
+    let (model, input) = any_model(choices);
+    let file = model.to_bytes();
+    assert_eq!(Model::from_bytes(&file).unwrap(), model);
+    let want = outputs(Plan::with_isa(&model, IsaKind::Scalar).unwrap(), &input);
+    let bounds = error_bound(&model, &input);
+    for isa in IsaKind::available() {
+        let plan = Plan::with_isa(&model, isa).unwrap();
+        let table = plan.to_string();
+        assert_within(&outputs(plan, &input), &want, &bounds, &table);
+        for kernel in Plan::kernels() {
+            let plan = Plan::with_kernel(&model, isa, kernel).unwrap();
+            if runs(&plan, kernel) {
+                let table = plan.to_string();
+                assert_within(&outputs(plan, &input), &want, &bounds, &table);
+            }
+        }
+    }
 }

@@ -1,0 +1,39 @@
+//! `cargo xtask fuzz`: every fuzz target for some time, each from its committed seeds and from what earlier runs found.
+
+use crate::optional::FUZZ;
+use anyhow::{Context, Result, ensure};
+use std::path::Path;
+use std::process::Command;
+
+/// Runs the targets of these names, or all of them, for so many seconds each.
+pub(crate) fn run(root: &Path, seconds: u32, names: &[String]) -> Result<()> {
+    if let Some(reason) = FUZZ.missing() {
+        println!("{} is skipped: {reason}", FUZZ.name);
+        return Ok(());
+    }
+    let folder = root.join("fuzz");
+    let list = fuzz(&folder).arg("list").output().context("cannot list the fuzz targets")?;
+    let list = String::from_utf8(list.stdout).context("cannot list the fuzz targets")?;
+    let targets: Vec<&str> =
+        list.lines().filter(|target| names.is_empty() || names.iter().any(|n| n == target)).collect();
+    ensure!(!targets.is_empty(), "no fuzz target is called {}: they are {}", names.join(", "), list.replace('\n', " "));
+    for target in targets {
+        println!("{target}, {seconds} s");
+        let [found, seeds] = ["corpus", "seeds"].map(|kind| folder.join(kind).join(target));
+        std::fs::create_dir_all(&found).with_context(|| format!("cannot make {}", found.display()))?;
+        let mut command = fuzz(&folder);
+        // Of targets that hold limits of memory, the limit of libFuzzer is far above these.
+        command.args(["run", target]).args([found, seeds]).arg("--").arg(format!("-max_total_time={seconds}"));
+        command.args(["-timeout=20", "-rss_limit_mb=2048", "-verbosity=0", "-print_final_stats=1"]);
+        let status = command.status().with_context(|| format!("cannot run {target}"))?;
+        ensure!(status.success(), "{target} found something: see fuzz/artifacts/{target}");
+    }
+    Ok(())
+}
+
+fn fuzz(folder: &Path) -> Command {
+    let mut words = FUZZ.command.split(' ');
+    let mut command = Command::new(words.next().expect("a command"));
+    command.args(words).current_dir(folder);
+    command
+}
