@@ -158,23 +158,41 @@ pub(crate) const DEPENDENCIES: [OptionalStep; 2] = [
 
 const MAKE: Need = Need { what: "make", probe: "make --version", prints_path: false, remedy: "apt-get install make" };
 
-/// The example in C, compiled as C and as C++, under valgrind.
-pub(crate) const C: OptionalStep = OptionalStep {
-    name: "C and C++ (valgrind)",
-    env: &[],
-    command: "make -C bindings/c check PROFILE=dev",
-    needs: &[
-        MAKE,
-        Need { what: "a C++ compiler", probe: "c++ --version", prints_path: false, remedy: "apt-get install g++" },
-        Need {
-            what: "pkg-config",
-            probe: "pkg-config --version",
-            prints_path: false,
-            remedy: "apt-get install pkgconf",
-        },
-        Need { what: "valgrind", probe: "valgrind --version", prints_path: false, remedy: "apt-get install valgrind" },
-    ],
-};
+const CXX: Need =
+    Need { what: "a C++ compiler", probe: "c++ --version", prints_path: false, remedy: "apt-get install g++" };
+
+const PKG_CONFIG: Need =
+    Need { what: "pkg-config", probe: "pkg-config --version", prints_path: false, remedy: "apt-get install pkgconf" };
+
+const VALGRIND: Need =
+    Need { what: "valgrind", probe: "valgrind --version", prints_path: false, remedy: "apt-get install valgrind" };
+
+/// The C library: its example under valgrind, and the add-on over it, which uses what the example's step has built.
+pub(crate) const C: [OptionalStep; 2] = [
+    OptionalStep {
+        name: "C and C++ (valgrind)",
+        env: &[],
+        command: "make -C bindings/c check PROFILE=dev",
+        needs: &[MAKE, CXX, PKG_CONFIG, VALGRIND],
+    },
+    OptionalStep {
+        name: "fcitx5 add-on",
+        env: &[("PKG_CONFIG_PATH", "../../target/c/lib/pkgconfig")],
+        command: "make -C bindings/fcitx5",
+        needs: &[
+            MAKE,
+            CXX,
+            PKG_CONFIG,
+            VALGRIND,
+            Need {
+                what: "the headers of fcitx5",
+                probe: "pkg-config --exists Fcitx5Core",
+                prints_path: false,
+                remedy: "apt-get install libfcitx5core-dev",
+            },
+        ],
+    },
+];
 
 /// The Python package, built as its users do and compared with the command line.
 pub(crate) const PYTHON: OptionalStep = OptionalStep {

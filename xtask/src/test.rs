@@ -22,7 +22,7 @@ pub(crate) fn run(root: &Path, fast: bool) -> Result<()> {
     )?;
     steps.cargo("tests", &[], "test --workspace")?;
     EMULATED.iter().try_for_each(|step| steps.optional(step))?;
-    steps.optional(&C)?;
+    C.iter().try_for_each(|step| steps.optional(step))?;
     steps.optional(&PYTHON)?;
     steps.cargo("docs", &[("RUSTDOCFLAGS", "-D warnings")], "doc --workspace --no-deps")?;
     steps.cargo("runtime without std", &[], "build -p hccr-runtime --no-default-features")?;
