@@ -149,4 +149,34 @@ mod tests {
             assert!(load::<(Vec<f32>, String)>(&path).is_err(), "cut at {at}");
         }
     }
+
+    /// A length that claims too much is an error, before memory is taken for it; other bytes give another state at worst.
+    #[test]
+    fn damage_under_a_right_checksum_is_no_danger() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.ckpt");
+        let state = (vec![1.5f32; 100], vec!["name".to_string(); 3], vec![vec![7u8; 5]; 4]);
+        type State = (Vec<f32>, Vec<String>, Vec<Vec<u8>>);
+        save(&path, &state).unwrap();
+        let bytes = fs::read(&path).unwrap();
+        let mended = |mut bytes: Vec<u8>| {
+            let (length, crc) = ((bytes.len() - HEADER_BYTES) as u64, crc32fast::hash(&bytes[HEADER_BYTES..]));
+            bytes[12..20].copy_from_slice(&length.to_le_bytes());
+            bytes[20..24].copy_from_slice(&crc.to_le_bytes());
+            fs::write(&path, bytes).unwrap();
+            load::<State>(&path)
+        };
+        assert_eq!(mended(bytes.clone()).unwrap(), state, "the test's checksum is the file's");
+        for at in HEADER_BYTES..bytes.len() {
+            for value in [0, 1, 127, 250, 251, 252, 253, 254, 255] {
+                let mut damaged = bytes.clone();
+                damaged[at] = value;
+                let _ = mended(damaged);
+            }
+            assert!(mended(bytes[..at].to_vec()).is_err(), "cut at {at}");
+        }
+        // A list of 2^31 - 1 numbers.
+        let claim = [&bytes[..HEADER_BYTES], &[252], &i32::MAX.to_le_bytes(), &bytes[HEADER_BYTES + 1..]].concat();
+        assert!(mended(claim).is_err());
+    }
 }
