@@ -17,6 +17,8 @@ pub struct ImageSet {
     pub writers: Vec<u32>,
     /// The character of each class.
     pub classes: Vec<char>,
+    /// Records of other characters that were passed over when the files were read.
+    pub passed_over: usize,
 }
 
 impl ImageSet {
@@ -78,6 +80,7 @@ mod tests {
             labels: vec![0, 1, 0, 1],
             writers: vec![7, 8, 9, 7],
             classes: vec!['一', '乙'],
+            passed_over: 0,
         };
         let (first, second) = set.split_by_writer(|w| w == 7);
         assert_eq!((first.pixels, first.labels, first.writers), (vec![10, 13], vec![0, 1], vec![7, 7]));

@@ -18,6 +18,8 @@ pub struct InkSet {
     pub writers: Vec<u32>,
     /// The character of each class.
     pub classes: Vec<char>,
+    /// Records of other characters that were passed over when the files were read.
+    pub passed_over: usize,
 }
 
 impl InkSet {

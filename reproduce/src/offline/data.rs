@@ -76,9 +76,18 @@ fn read(name: &str, paths: &[PathBuf], classes: Option<Vec<char>>) -> Result<Ima
     let limits = CasiaLimits { samples: MAX_IMAGES, ..CasiaLimits::default() };
     let filter = CasiaFilter { classes, limits, ..CasiaFilter::default() };
     let set = load_gnt(paths, &filter, &|done| bar.set_position(done as u64))?;
-    finish(&bar, name, &format!("{} characters of {} classes", set.len(), set.classes.len()));
+    finish(
+        &bar,
+        name,
+        &format!("{} characters of {} classes{}", set.len(), set.classes.len(), others(set.passed_over)),
+    );
     ensure!(!set.is_empty(), "{name}: no character of a wanted class in {paths:?}");
     Ok(set)
+}
+
+/// What to say of records of other characters.
+pub(crate) fn others(passed_over: usize) -> String {
+    if passed_over == 0 { String::new() } else { format!("; {passed_over} of other characters are passed over") }
 }
 
 /// Leaves out the characters of all classes but the first `most`.

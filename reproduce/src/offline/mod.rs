@@ -4,7 +4,7 @@ mod args;
 mod data;
 
 pub(crate) use args::{ImageArgs, OfflineArgs};
-pub(crate) use data::{simulator_in_words, trained_on_simulated};
+pub(crate) use data::{others, simulator_in_words, trained_on_simulated};
 
 use crate::args::{RunArgs, file_names};
 use crate::ladder;

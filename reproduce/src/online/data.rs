@@ -2,7 +2,7 @@
 
 use super::args::{InkArgs, OnlineArgs};
 use crate::args::file_names;
-use crate::offline::{simulator_in_words, trained_on_simulated};
+use crate::offline::{others, simulator_in_words, trained_on_simulated};
 use crate::pipeline::{DEV_SHARE, Data, held_out_writers, overlap};
 use crate::progress::{bar, counting, finish};
 use anyhow::{Context, Result, ensure};
@@ -60,7 +60,7 @@ fn read(name: &str, paths: &[PathBuf], classes: Option<Vec<char>>) -> Result<Ink
     let limits = CasiaLimits { samples: MAX_INKS, ..CasiaLimits::default() };
     let filter = CasiaFilter { classes, limits, ..CasiaFilter::default() };
     let set = load_pot(paths, &filter)?;
-    finish(&bar, name, &format!("{} inks of {} classes", set.len(), set.classes.len()));
+    finish(&bar, name, &format!("{} inks of {} classes{}", set.len(), set.classes.len(), others(set.passed_over)));
     ensure!(!set.is_empty(), "{name}: no ink of a wanted class in {paths:?}");
     Ok(set)
 }

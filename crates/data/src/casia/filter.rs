@@ -51,10 +51,12 @@ pub(crate) struct Labeller<'a> {
     wanted: Option<BTreeMap<[u8; 2], u16>>,
     tags: Vec<[u8; 2]>,
     writers: Vec<u32>,
+    passed_over: usize,
 }
 
-/// The labels, writers and classes of the records chosen.
+/// The labels, writers and classes of the records chosen, and the number of the others.
 pub(crate) struct Labels {
+    pub(crate) passed_over: usize,
     pub(crate) labels: Vec<u16>,
     pub(crate) writers: Vec<u32>,
     pub(crate) classes: Vec<char>,
@@ -63,7 +65,7 @@ pub(crate) struct Labels {
 impl<'a> Labeller<'a> {
     pub(crate) fn new(filter: &'a CasiaFilter) -> Result<Self, CasiaError> {
         let wanted = filter.classes.as_deref().map(labels_of).transpose()?;
-        Ok(Self { filter, wanted, tags: Vec::new(), writers: Vec::new() })
+        Ok(Self { filter, wanted, tags: Vec::new(), writers: Vec::new(), passed_over: 0 })
     }
 
     /// The number of records chosen.
@@ -79,7 +81,10 @@ impl<'a> Labeller<'a> {
         };
         if !is_wanted {
             return match self.filter.others {
-                OtherTags::Skip => Ok(false),
+                OtherTags::Skip => {
+                    self.passed_over += 1;
+                    Ok(false)
+                }
                 OtherTags::Refuse => Err(CasiaReason::Unwanted(tag)),
             };
         }
@@ -100,7 +105,13 @@ impl<'a> Labeller<'a> {
                 (labels, found.into_iter().filter_map(|(_, tag)| char_of_gbk(tag)).collect())
             }
         };
-        Labels { labels: self.tags.iter().map(|tag| labels[tag]).collect(), writers: self.writers, classes }
+        let passed_over = self.passed_over;
+        Labels {
+            labels: self.tags.iter().map(|tag| labels[tag]).collect(),
+            writers: self.writers,
+            classes,
+            passed_over,
+        }
     }
 }
 

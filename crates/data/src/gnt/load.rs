@@ -42,6 +42,7 @@ pub fn load_gnt(paths: &[PathBuf], filter: &CasiaFilter, progress: &dyn Fn(usize
 
     let labels = labeller.finish();
     let mut set = ImageSet::new(IMAGE_SIZE, labels.classes);
+    set.passed_over = labels.passed_over;
     (set.labels, set.writers, set.pixels) = (labels.labels, labels.writers, loader.pixels);
     Ok(set)
 }

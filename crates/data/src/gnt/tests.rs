@@ -176,7 +176,7 @@ fn characters_of_gbk_follow_those_of_gb2312_and_symbols_are_passed_over() {
     let (jin, fullwidth_a, liao) = ([0xA9, 0x4A], [0xA3, 0xC1], [0xB2, 0x74]);
     let bytes = [with_tag(jin), with_tag(liao), with_tag(fullwidth_a), file("一座")].concat();
     let set = load_bytes(&bytes, &CasiaFilter::default()).expect("loads");
-    assert_eq!((set.classes, set.labels), (vec!['一', '座', '瞭'], vec![2, 0, 1]));
+    assert_eq!((set.classes, set.labels, set.passed_over), (vec!['一', '座', '瞭'], vec![2, 0, 1], 2));
     let set = load_bytes(&bytes, &wanting("Ａ瞭")).expect("loads");
     assert_eq!((set.classes, set.labels), (vec!['Ａ', '瞭'], vec![1, 0]));
     assert_eq!(refusal(&with_tag([0xFF, 0x40]), &CasiaFilter::default()), (0, CasiaReason::Tag(vec![0xFF, 0x40])));

@@ -28,6 +28,6 @@ pub fn load_pot(paths: &[PathBuf], filter: &CasiaFilter) -> Result<InkSet, Casia
         Ok(())
     })?;
     let labels = labeller.finish();
-    (set.labels, set.classes) = (labels.labels, labels.classes);
+    (set.labels, set.classes, set.passed_over) = (labels.labels, labels.classes, labels.passed_over);
     Ok(set)
 }
