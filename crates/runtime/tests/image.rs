@@ -171,3 +171,23 @@ fn any_format_and_stride_is_recognized_as_its_grey() {
         }
     }
 }
+
+#[test]
+fn paper_without_ink_is_empty() {
+    let mut state = 7u32;
+    let mut noise = move |levels: u32| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 16) % levels
+    };
+    let mut pictures = vec![vec![128; 64 * 64], vec![255; 64 * 64], vec![0; 64 * 64]];
+    pictures.extend([4, 8, 16].map(|levels| (0..64 * 64).map(|_| 225 + noise(levels) as u8).collect::<Vec<u8>>()));
+    // A trace of grey on white, also where it would fill a normalized image.
+    let trace = |x: usize, y: usize| if x.abs_diff(y) < 3 { 254 } else { 255 };
+    pictures.push((0..64 * 64).map(|i| trace(i % 64, i / 64)).collect());
+    for (number, pixels) in pictures.iter().enumerate() {
+        for size in [64, 96] {
+            let found = normalize(&gray(pixels, 64, 64).unwrap(), size, &mut vec![0; size * size]);
+            assert_eq!(found, Err(ImageError::Empty), "picture {number}");
+        }
+    }
+}

@@ -299,3 +299,16 @@ fn what_cannot_be_rendered_is_an_error() {
     }
     assert_eq!(render::<Vec<Point>>(&[], 96, 4.0), Err(InkError::Empty));
 }
+
+#[test]
+fn a_palms_tap_far_away_changes_nothing() {
+    let stroke = |points: &[(f32, f32)]| points.iter().map(|&(x, y)| Point { x, y }).collect::<Vec<_>>();
+    let cross = vec![stroke(&[(10.0, 50.0), (90.0, 50.0)]), stroke(&[(50.0, 10.0), (50.0, 90.0)])];
+    let want = Ink::new(&cross).unwrap();
+    let with = |tap| Ink::new(&[cross.clone(), vec![stroke(&[tap])]].concat()).unwrap();
+    let found = with((400.0, 300.0));
+    assert_eq!(found.steps(), want.steps());
+    assert_eq!(found.render(96, 4.0), want.render(96, 4.0));
+    // A dot beside the cross is written.
+    assert_ne!(with((120.0, 20.0)).steps(), want.steps());
+}

@@ -35,17 +35,17 @@ impl Scan {
     }
 
     /// The image of the grey levels that `grey` gives for columns and rows.
-    fn new(width: usize, height: usize, mut grey: impl FnMut(usize, usize) -> f32) -> Self {
+    pub(crate) fn new(width: usize, height: usize, mut grey: impl FnMut(usize, usize) -> f32) -> Self {
         let at = |i: usize| grey(i % width, i / width).round().clamp(0.0, 255.0) as u8;
         Self { pixels: (0..width * height).map(at).collect(), width, height }
     }
 
-    fn at(&self, x: usize, y: usize) -> f32 {
+    pub(crate) fn at(&self, x: usize, y: usize) -> f32 {
         f32::from(self.pixels[y * self.width + x])
     }
 
     /// Linear between the centres of pixels; what lies outside is as the outermost pixels.
-    fn between(&self, x: f32, y: f32) -> f32 {
+    pub(crate) fn between(&self, x: f32, y: f32) -> f32 {
         let place = |at: f32, side: usize| {
             let at = (at - 0.5).clamp(0.0, (side - 1) as f32);
             (at as usize, (at as usize + 1).min(side - 1), at.fract())
@@ -56,7 +56,7 @@ impl Scan {
     }
 
     /// The character on white paper, at distances `left` and `top` from the edges of the paper.
-    fn on_paper(&self, width: usize, height: usize, left: usize, top: usize) -> Self {
+    pub(crate) fn on_paper(&self, width: usize, height: usize, left: usize, top: usize) -> Self {
         Self::new(width, height, |x, y| match (x.checked_sub(left), y.checked_sub(top)) {
             (Some(x), Some(y)) if x < self.width && y < self.height => self.at(x, y),
             _ => 255.0,
@@ -65,7 +65,7 @@ impl Scan {
 }
 
 /// The longest side has 32 to 400 pixels, any factor as likely as any other; the aspect ratio is kept.
-fn resized(scan: &Scan, rng: &mut Rng) -> Scan {
+pub(crate) fn resized(scan: &Scan, rng: &mut Rng) -> Scan {
     let longest = scan.width.max(scan.height) as f32;
     let factor = 32.0 * (400.0f32 / 32.0).powf(rng.uniform()) / longest;
     let side = |side: usize| ((side as f32 * factor).round() as usize).max(1);
@@ -116,7 +116,7 @@ fn with_specks(scan: &Scan, rng: &mut Rng) -> Scan {
 }
 
 /// White margins on each side, of at most the length of the longest side.
-fn with_margins(scan: &Scan, rng: &mut Rng) -> Scan {
+pub(crate) fn with_margins(scan: &Scan, rng: &mut Rng) -> Scan {
     let longest = scan.width.max(scan.height) + 1;
     let [left, right, top, bottom] = std::array::from_fn(|_| rng.below(longest));
     scan.on_paper(left + scan.width + right, top + scan.height + bottom, left, top)

@@ -5,6 +5,7 @@
 //! that test says so and passes.
 
 mod changes;
+mod pictures;
 
 use changes::{CHANGES, Scan};
 use hccr_data::gb2312::gb2312_level1;
@@ -15,6 +16,7 @@ use hccr_interchange::scut::import;
 use hccr_random::Rng;
 use hccr_runtime::Recognizer;
 use hccr_runtime::image::{Image, PixelFormat, normalize};
+use pictures::{PICTURES, REDRAWN};
 use std::path::PathBuf;
 
 /// One in this many of the real characters is measured.
@@ -35,6 +37,10 @@ fn accuracy_falls_by_at_most_a_point() {
 
     let unchanged = accuracy(&mut recognizer, &images, |scan| scan.clone());
     println!("{} characters unchanged: {unchanged:.2} %", images.len());
+    let mut rng = Rng::new(1, 1);
+    for (name, picture) in PICTURES {
+        println!("{name}: {:.2} %", accuracy(&mut recognizer, &images, |scan| picture(scan, &mut rng)));
+    }
     let mut rng = Rng::new(1, 1);
     let lost = CHANGES.map(|(name, change)| {
         let changed = accuracy(&mut recognizer, &images, |scan| change(scan, &mut rng));
@@ -70,6 +76,23 @@ fn normalization_undoes_each_change() {
         let least = likeness.iter().copied().fold(1.0, f64::min);
         println!("{name}: correlation {mean:.3}, at least {least:.3}");
         assert!(mean > 0.95 && least > 0.7, "{name}: correlation {mean}, at least {least}");
+    }
+}
+
+#[test]
+fn characters_are_found_in_pictures_of_each_kind() {
+    let images = written();
+    let mut rng = Rng::new(3, 1);
+    for (name, picture) in PICTURES.into_iter().filter(|(name, _)| !REDRAWN.contains(name)) {
+        let found = images.iter().filter(|image| {
+            let scan = Scan::of_normalized(image, IMAGE_SIZE);
+            let mut found = vec![0; IMAGE_SIZE * IMAGE_SIZE];
+            let picture = picture(&scan, &mut rng);
+            normalize(&view(&picture), IMAGE_SIZE, &mut found).is_ok() && correlation(&normalized(&scan), &found) > 0.6
+        });
+        let found = 100 * found.count() / images.len();
+        println!("{name}: {found} %");
+        assert!(found >= 75, "{name}: found in {found} % of the pictures");
     }
 }
 

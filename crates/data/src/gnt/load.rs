@@ -27,9 +27,6 @@ pub fn load_gnt(paths: &[PathBuf], filter: &CasiaFilter, progress: &dyn Fn(usize
         if !labeller.chooses(writer, record.tag)? {
             return Ok(());
         }
-        if record.pixels.iter().all(|&grey| grey == 255) {
-            return Err(CasiaReason::Blank);
-        }
         loader.push(record);
         if loader.batch_bytes >= BATCH_BYTES {
             loader.normalize_batch();
@@ -39,6 +36,9 @@ pub fn load_gnt(paths: &[PathBuf], filter: &CasiaFilter, progress: &dyn Fn(usize
     })?;
     loader.normalize_batch();
     progress(labeller.len());
+    if let Some(blank) = loader.blank {
+        name_blank(paths, filter, blank)?;
+    }
 
     let labels = labeller.finish();
     let mut set = ImageSet::new(IMAGE_SIZE, labels.classes);
@@ -47,12 +47,29 @@ pub fn load_gnt(paths: &[PathBuf], filter: &CasiaFilter, progress: &dyn Fn(usize
     Ok(set)
 }
 
+/// Reads the files once more, up to the record without ink: number `blank` of those that are chosen.
+fn name_blank(paths: &[PathBuf], filter: &CasiaFilter, blank: usize) -> Result<(), CasiaError> {
+    let mut labeller = Labeller::new(filter)?;
+    let mut chosen = 0;
+    casia::visit(paths, &filter.limits, read_record, &mut |writer, record| {
+        if labeller.chooses(writer, record.tag)? {
+            if chosen == blank {
+                return Err(CasiaReason::Blank);
+            }
+            chosen += 1;
+        }
+        Ok(())
+    })
+}
+
 #[derive(Default)]
 struct Loader {
     pixels: Vec<u8>,
     /// The last records, not normalized yet.
     batch: Vec<Record>,
     batch_bytes: usize,
+    /// The number of the first record without ink.
+    blank: Option<usize>,
 }
 
 impl Loader {
@@ -65,12 +82,14 @@ impl Loader {
         const LEN: usize = IMAGE_SIZE * IMAGE_SIZE;
         let start = self.pixels.len();
         self.pixels.resize(start + self.batch.len() * LEN, 0);
-        self.pixels[start..].par_chunks_exact_mut(LEN).zip(&self.batch).for_each(|(out, record)| {
-            // Neither step can fail: sides and bytes of a record agree, and there is ink.
-            if let Ok(image) = Image::new(&record.pixels, record.width, record.height, PixelFormat::Gray) {
-                let _ = normalize(&image, IMAGE_SIZE, out);
-            }
+        let normalized = self.pixels[start..].par_chunks_exact_mut(LEN).zip(&self.batch).map(|(out, record)| {
+            // Sides and bytes of a record agree, so only ink can be missing.
+            let image = Image::new(&record.pixels, record.width, record.height, PixelFormat::Gray);
+            image.and_then(|image| normalize(&image, IMAGE_SIZE, out)).is_ok()
         });
+        if let Some(first) = normalized.position_first(|is_normalized| !is_normalized) {
+            self.blank.get_or_insert(start / LEN + first);
+        }
         self.batch.clear();
         self.batch_bytes = 0;
     }

@@ -15,8 +15,10 @@ const SMALLEST_SIDE: usize = 16;
 const LONGEST_SIDE: usize = 512;
 /// The level of a pen's ink in the thesis's scans; fainter ink is brought up to it.
 const INK_LEVEL: f32 = 150.0;
-/// Ink of less contrast is none, nor is what stands out from the paper by fewer standard deviations of the noise.
+/// Ink of less contrast is none, ink of more is some; between these it is what stands out from the paper by so many standard deviations
+/// of the noise.
 const FAINTEST: u8 = 10;
+const CLEAREST: u8 = 20;
 const LEAST_NOISES: f32 = 3.0;
 /// Pixels that differ from a first guess of the background by so many grey levels may be background.
 const LEAST_LIMIT: f32 = 16.0;
@@ -49,11 +51,16 @@ pub(super) fn extract(image: &Gray<'_>) -> (Vec<u8>, usize) {
             None => (invert(&pixels), image.width),
         }
     };
-    if ink.iter().all(|&ink| ink < FAINTEST) {
+    if !is_visible(&ink) {
         ink.fill(0);
     }
     remove_specks(&mut ink, width);
     (ink, width)
+}
+
+/// Whether any of the ink is dark enough to be some.
+pub(super) fn is_visible(ink: &[u8]) -> bool {
+    ink.iter().any(|&ink| ink >= FAINTEST)
 }
 
 pub(super) fn is_on_white(image: &Gray<'_>) -> bool {
@@ -150,7 +157,7 @@ fn separate(pixels: &[u8], width: usize) -> Separated {
     let floor = 0.6 * noise + 2.0;
     let is_printed = printed::remove(&mut contrast, width, floor);
     let level = printed::pen(&contrast, floor);
-    if level < (LEAST_NOISES * noise).max(f32::from(FAINTEST)) {
+    if level < (LEAST_NOISES * noise).clamp(f32::from(FAINTEST), f32::from(CLEAREST)) {
         return Separated { ink: vec![0; contrast.len()], width, has_foreign: false };
     }
     // Beside strokes the filter keeps the noise, and the background is not known to the last grey level.

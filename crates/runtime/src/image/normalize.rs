@@ -25,7 +25,7 @@ pub fn normalize(image: &Image<'_>, size: usize, out: &mut [u8]) -> Result<(), I
     if image.width == size && image.height == size && ink::is_on_white(&image) {
         let inverted = image.pixels.iter().map(|&grey| 255 - grey).collect();
         let ink = Ink::new(inverted, size).ok_or(ImageError::Empty)?;
-        if ink.is_normalized(size) {
+        if ink.is_normalized(size) && ink::is_visible(&ink.pixels) {
             out.copy_from_slice(&ink.pixels);
             return Ok(());
         }

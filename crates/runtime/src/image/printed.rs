@@ -16,6 +16,8 @@ const CORE_SPECK: usize = 100;
 /// The width, and the deviation from straight, of rules, as shares of the side.
 const THIN: f32 = 0.05;
 const SLANTED: f32 = 0.12;
+/// The least share of a side that the corner of a shadow covers.
+const CORNER: f32 = 0.03;
 /// Faint ink in pieces as long as this share of the longest side is printed.
 const PRINTED: f32 = 0.5;
 
@@ -81,6 +83,7 @@ fn remove_at_border(contrast: &mut [f32], width: usize, height: usize, threshold
     }
     let sums = pieces.sums(|at| f64::from(contrast[at]));
     let cores = pieces.sums(|at| f64::from(contrast[at] > 2.0 * threshold));
+    let is_crop = (0..4).all(|side| sides.iter().any(|piece| piece[side] > 0));
     let is_foreign: Vec<bool> = pieces
         .pieces
         .iter()
@@ -96,8 +99,11 @@ fn remove_at_border(contrast: &mut [f32], width: usize, height: usize, threshold
             let thin = |length: f32, side: f32| piece.pixels as f32 / length < (THIN * side).max(3.0);
             let rule = (left > 0 && right > 0 && down < SLANTED * h && thin(across, h))
                 || (top > 0 && bottom > 0 && across < SLANTED * w && thin(down, w));
+            // A corner of the desk, or of a shadow: widest at the border.
+            let along = |side: usize, extent: f32, length: f32| side as f32 > (0.5 * extent).max(CORNER * length);
+            let corner = !is_crop && (along(left.max(right), down, h) || along(top.max(bottom), across, w));
             let faint = left + right + top + bottom > 0 && core < 0.1 * piece.pixels as f64;
-            edge || rule || faint
+            edge || rule || corner || faint
         })
         .collect();
     let total: f64 = sums.iter().sum();

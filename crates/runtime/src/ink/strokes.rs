@@ -42,7 +42,8 @@ impl Ink {
     /// They make at most 30 steps each, 12 MB in all.
     pub const MAX_POINTS: usize = 1 << 14;
 
-    /// The ink of `strokes`, in the bounding box of all their points. Strokes without points add nothing.
+    /// The ink of `strokes`, in the bounding box of all their points but taps far from the writing: a palm's. Strokes without points
+    /// add nothing.
     ///
     /// # Errors
     /// [`InkError::NonFinitePoint`] for the first point that is NaN or infinite, [`InkError::Empty`] where there is none,
@@ -55,8 +56,17 @@ impl Ink {
             points.extend_from_slice(stroke.as_ref());
             ends.push(points.len());
         }
-        let bounds = WritingBox::around(points.iter().copied()).ok_or(InkError::Empty)?;
-        Ok(Self { points, ends, bounds, writing_box: bounds })
+        let all = WritingBox::around(points.iter().copied()).ok_or(InkError::Empty)?;
+        let mut ink = Self { points, ends, bounds: all, writing_box: all };
+        // A palm's tap far from the writing would make it small.
+        if let Some(written) = WritingBox::around(ink.strokes().filter(|stroke| !is_tap(stroke)).flatten().copied()) {
+            let is_near =
+                |stroke: &&[Point]| !is_tap(stroke) || stroke.iter().all(|&point| written.is_near(point, FAR));
+            let near = ink.strokes().filter(is_near).flatten().copied();
+            ink.bounds = WritingBox::around(near).unwrap_or(all);
+            ink.writing_box = ink.bounds;
+        }
+        Ok(ink)
     }
 
     /// The same ink in a box that the caller knows.
@@ -81,7 +91,13 @@ impl Ink {
     pub fn steps(&self) -> Vec<Step> {
         let mut normalizer = InkNormalizer::new(self.writing_box);
         let mut steps = Vec::new();
-        for stroke in self.strokes() {
+        // In the bounding box, what lies outside is the tap of a palm.
+        let is_written = |stroke: &&[Point]| {
+            self.writing_box != self.bounds
+                || !is_tap(stroke)
+                || stroke.iter().all(|&point| self.bounds.is_near(point, FAR))
+        };
+        for stroke in self.strokes().filter(is_written) {
             stroke.iter().for_each(|&point| normalizer.add_finite(point, &mut steps));
             normalizer.end_stroke(&mut steps);
         }
@@ -102,6 +118,14 @@ impl Ink {
             Err(InkError::Canvas { size })
         }
     }
+}
+
+/// A tap so many half sides from the middle of the writing, along either axis, is a palm's.
+const FAR: f64 = 2.5;
+
+/// Whether the pen landed and did not move.
+fn is_tap(stroke: &[Point]) -> bool {
+    stroke.iter().all(|point| stroke.first() == Some(point))
 }
 
 /// Checks the number of points of an ink, from those of each stroke.

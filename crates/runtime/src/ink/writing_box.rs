@@ -51,6 +51,13 @@ impl WritingBox {
         Some(Self { centre: [0.5 * (low[0] + high[0]), 0.5 * (low[1] + high[1])], scale })
     }
 
+    /// Whether a finite point lies no more than so many half sides from the centre along each axis. All points do where the box has no
+    /// size.
+    pub(super) fn is_near(&self, p: Point, half_sides: f64) -> bool {
+        let near = |v: f32, axis: usize| ((f64::from(v) - self.centre[axis]) * self.scale).abs() <= half_sides;
+        near(p.x, 0) && near(p.y, 1)
+    }
+
     /// Where a finite point lies in the box.
     pub(super) fn place(&self, p: Point) -> [f64; 2] {
         let along =
