@@ -1,6 +1,8 @@
 //! Pieces of ink put together to characters, by gaps and a common size.
 
+use super::lines::Grid;
 use super::pieces::Rect;
+use std::collections::BTreeMap;
 
 /// Sizes of characters that are tried: each so many times the one before.
 const STEP: f32 = 1.15;
@@ -8,6 +10,21 @@ const STEP: f32 = 1.15;
 const SMALLEST: f32 = 8.0;
 /// The longest side that a character may have, in sizes.
 const LONGEST: f32 = 1.25;
+
+/// The rows of characters in printed cells; empty cells are passed over.
+pub(super) fn in_cells(pieces: &[Rect], grid: &Grid) -> Vec<Vec<Rect>> {
+    let mut cells: BTreeMap<(usize, usize), Rect> = BTreeMap::new();
+    for piece in pieces {
+        if let Some(cell) = grid.cell(piece) {
+            cells.entry(cell).and_modify(|ink| *ink = ink.union(*piece)).or_insert(*piece);
+        }
+    }
+    let mut rows: BTreeMap<usize, Vec<Rect>> = BTreeMap::new();
+    for ((row, _), ink) in cells.into_iter().filter(|(_, ink)| ink.width().max(ink.height()) > grid.least_side()) {
+        rows.entry(row).or_default().push(ink);
+    }
+    rows.into_values().collect()
+}
 
 /// The rows of characters of a page, of the size of characters that explains its gaps best.
 pub(super) fn rows(pieces: &[Rect]) -> Vec<Vec<Rect>> {

@@ -9,12 +9,22 @@ const TILES: usize = 24;
 const SMALLEST_TILE: usize = 16;
 /// The share of a tile's pixels that are no lighter than its paper.
 const PAPER: f32 = 0.85;
+/// The least contrast of strokes, as a share of the pen's: above that of most printed grids.
+const STROKE: f32 = 0.6;
+/// A printed line is so dark.
+const FAINT: f32 = 0.35;
+/// A stroke is so dark somewhere.
+const CORE: f32 = 0.8;
 /// The least contrast of ink, of 255.
 const LEAST_CONTRAST: f32 = 30.0;
 
 /// The ink of a page, shrunk by `scale`.
 pub(super) struct Mask {
     pub(super) ink: Vec<bool>,
+    /// Where it is as dark as strokes are.
+    pub(super) core: Vec<bool>,
+    /// Where there is ink or a printed line.
+    pub(super) faint: Vec<bool>,
     pub(super) width: usize,
     pub(super) height: usize,
     pub(super) scale: usize,
@@ -32,11 +42,11 @@ impl Mask {
         }
         let contrast = contrast(&gray, width, height);
         let sums = contrast.iter().filter(|&&c| c > LEAST_CONTRAST).map(|&c| f64::from(c));
-        let (sum, squares) = sums.fold((0.0, 0.0), |(sum, squares), c| (sum + c, squares + c * c));
-        // Half the mean contrast, weighted by itself: the faint edges of strokes hardly count.
-        let threshold = if sum > 0.0 { (0.5 * squares / sum) as f32 } else { f32::INFINITY };
-        let ink = contrast.iter().map(|&c| c > threshold.max(LEAST_CONTRAST)).collect();
-        Self { ink, width, height, scale }
+        let (squares, cubes) = sums.fold((0.0, 0.0), |(squares, cubes), c| (squares + c * c, cubes + c * c * c));
+        // The pen's contrast: the mean, weighted by its square, since printed lines and the edges of strokes are fainter.
+        let pen = if squares > 0.0 { (cubes / squares) as f32 } else { f32::INFINITY };
+        let darker = |share: f32| contrast.iter().map(|&c| c > (share * pen).max(LEAST_CONTRAST)).collect();
+        Self { ink: darker(STROKE), core: darker(CORE), faint: darker(FAINT), width, height, scale }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The separate characters of a page.
 
 mod layout;
+mod lines;
 mod mask;
 mod pieces;
 
@@ -30,9 +31,13 @@ pub struct Region {
 /// Characters are told apart by the gaps between them, and by their size, which is about the same all over a page: the strokes of 川
 /// and 二 stay together. A page without ink has none; one character alone is one region.
 pub fn characters(picture: &Picture) -> Vec<Region> {
-    let mask = Mask::new(&picture.image());
+    let mut mask = Mask::new(&picture.image());
+    let grid = lines::remove(&mut mask);
     let pieces = pieces::pieces(&mask);
-    let rows = layout::rows(&pieces);
+    let rows = match grid {
+        Some(grid) => layout::in_cells(&pieces, &grid),
+        None => layout::rows(&pieces),
+    };
     let place = |(row, cells): (usize, Vec<pieces::Rect>)| {
         let region = move |(column, cell): (usize, pieces::Rect)| {
             let [x, y] = [cell.left, cell.top].map(|v| v * mask.scale);
