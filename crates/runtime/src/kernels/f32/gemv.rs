@@ -23,6 +23,8 @@ pub(crate) struct PanelLinear<W> {
     /// Factor of each row's sum.
     scale: Vec<f32>,
     epilogue: Epilogue,
+    /// Whether outputs are the sums as they are: the numbers above need not be read then.
+    is_plain: bool,
     in_features: usize,
     out_features: usize,
 }
@@ -140,7 +142,10 @@ impl<W: Store> LayerKernel for PanelLinear<W> {
         let (in_features, out_features) = (layer.matrix.columns(), layer.matrix.rows());
         let padded = out_features.next_multiple_of(MR);
         scale.resize(padded, 1.0);
-        Self { weights, scale, epilogue: layer.epilogue().padded(padded), in_features, out_features }
+        let epilogue = layer.epilogue().padded(padded);
+        let is = |values: &[f32], value| values.iter().all(|&v| v == value);
+        let is_plain = is(&scale, 1.0) && is(&epilogue.bias, 0.0) && is(&epilogue.slope, 1.0);
+        Self { weights, scale, epilogue, is_plain, in_features, out_features }
     }
 }
 
@@ -237,6 +242,10 @@ impl<W: Store, const SEVERAL: bool> Pass<'_, '_, W, SEVERAL> {
             let sums = unsafe { sums::<I, S, V>(isa, sources, weights, at) };
             for (Sample { dst, .. }, sums) in samples.iter_mut().zip(sums) {
                 for (v, out) in dst[first..first + outputs].chunks_mut(I::LANES).enumerate() {
+                    if linear.is_plain {
+                        isa.write(sums[v], out);
+                        continue;
+                    }
                     let [scale, bias, slope] = parameters.map(|values| &values[first + v * I::LANES..][..I::LANES]);
                     let y = isa.mul_add(sums[v], isa.read(scale), isa.read(bias));
                     isa.write(isa.prelu(y, isa.read(slope)), out);
