@@ -9,7 +9,8 @@ use alloc::vec::Vec;
 /// is bright on 0, cropped to the ink, the longest side scaled to `size` with the aspect ratio kept, centred.
 ///
 /// On a pure white (or pure black) background the contrast stays as it was, and only specks are removed. On any other background, light
-/// or dark, even or not, the ink is first told apart from it and brought up to a pen's contrast.
+/// or dark, even or not, the ink is first told apart from it and brought up to a pen's contrast. Printed grids and rules, the edges of
+/// shadows, and a desk beside the sheet are taken away, on any background. Photographs with sides above 512 pixels are shrunk first.
 ///
 /// Shrinking averages areas, growing interpolates linearly, both in exact integers; the rest is plain `f32` arithmetic: the
 /// result is the same on every machine. An image that already has the wanted form comes out unchanged, only inverted.

@@ -131,14 +131,12 @@ fn remove_at_border(contrast: &mut [f32], width: usize, height: usize, threshold
 pub(super) fn spread(set: impl Iterator<Item = bool>, width: usize, reach: usize) -> Vec<bool> {
     let mut near: Vec<bool> = set.collect();
     let height = near.len() / width;
-    let mut last = vec![usize::MAX; width];
     let mut line = Vec::new();
     for row in near.chunks_exact_mut(width) {
         line.clear();
         line.extend_from_slice(row);
         spread_line(&line, reach, |x| row[x] = true);
     }
-    last.clear();
     for x in 0..width {
         line.clear();
         line.extend((0..height).map(|y| near[y * width + x]));
