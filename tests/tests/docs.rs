@@ -40,8 +40,10 @@ fn links_lead_to_files() {
         "ARCHITECTURE.md",
         "CONTRIBUTING.md",
         "docs/cli.md",
+        "docs/integrating.md",
         "docs/methods.md",
         "docs/performance.md",
+        "docs/security.md",
         "docs/swapping.md",
     ] {
         let path = root().join(page);
