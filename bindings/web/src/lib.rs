@@ -1,14 +1,29 @@
 //! The border between JavaScript and the runtime's recognizers. What an application calls is `js/hccr.js`.
 //!
 //! Nothing is kept between two calls but the networks: an image or an ink crosses the border as a whole.
+//!
+//! Without `std` a panic says nothing, and what it would have said is not downloaded. None can be reached.
+#![no_std]
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+extern crate alloc;
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use core::error::Error;
 use hccr_runtime::image::{Image, PixelFormat};
 use hccr_runtime::ink::{Ink, Point};
 use hccr_runtime::{Candidate, FusedRecognizer, InkRecognizer, Model, Recognizer};
 use wasm_bindgen::prelude::*;
+
+#[global_allocator]
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+
+#[panic_handler]
+fn end(_: &core::panic::PanicInfo<'_>) -> ! {
+    core::arch::wasm32::unreachable()
+}
 
 /// The networks that were loaded.
 #[wasm_bindgen]
