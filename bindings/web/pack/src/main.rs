@@ -73,7 +73,7 @@ fn main() -> Result<()> {
 /// Builds the crate, and writes `hccr-<name>.wasm` and the glue, which all builds share.
 fn write_build(root: &Path, out: &Path, name: &str, flag: &str) -> Result<()> {
     let (target, package) = (out.join("build"), out.join("package"));
-    // Messages of the code name its files: not where they lie on this machine, so that all machines make the same bytes.
+    // Messages of the code name its files, but not where they lie on this machine.
     let nameless = format!("--remap-path-prefix={}=hccr", root.display());
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
     cargo.args([
