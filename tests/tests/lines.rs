@@ -62,6 +62,7 @@ struct Figures {
     characters: [usize; 2],
     times_ms: Vec<f64>,
     unstable: usize,
+    recognitions: usize,
 }
 
 impl Figures {
@@ -91,6 +92,7 @@ fn measure(inks: &InkSet, new: &dyn Fn() -> LineSession, layout: Layout, lines: 
             let ends: Vec<usize> = found.iter().map(|segment| segment.strokes.end).collect();
             counts[0] += usize::from(ends == line.ends);
             counts[1] += 1;
+            figures.recognitions += session.recognitions();
             figures.unstable += found.iter().filter(|segment| !segment.is_stable).count();
             figures.characters[1] += length;
             for segment in found {
@@ -102,13 +104,14 @@ fn measure(inks: &InkSet, new: &dyn Fn() -> LineSession, layout: Layout, lines: 
         }
     }
     figures.times_ms.sort_by(f64::total_cmp);
-    let Figures { lines, characters: [read, characters], times_ms, unstable } = &figures;
+    let Figures { lines, characters: [read, characters], times_ms, unstable, recognitions } = &figures;
     let [median, high] = [times_ms.len() / 2, times_ms.len() * 99 / 100].map(|i| times_ms[i]);
     println!(
         "{layout:?}: {:.1} % of lines right, of {LENGTHS:?} characters {lines:?}; {:.1} % of characters; \
-         {median:.1} ms per stroke, 99 % below {high:.1}; {unstable} of {characters} characters not stable at the end",
+         {median:.1} ms per stroke, 99 % below {high:.1}; {unstable} of {characters} characters not stable at the end; {:.1} recognitions per stroke",
         100.0 * figures.right(),
         100.0 * *read as f64 / *characters as f64,
+        *recognitions as f64 / times_ms.len() as f64,
     );
     figures
 }

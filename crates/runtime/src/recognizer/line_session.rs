@@ -21,9 +21,9 @@ use core::ops::Range;
 ///
 /// # Cost
 /// Adding and undoing only take notes; what they cause is paid when an answer is wanted. Then a new stroke costs one recognition for
-/// each run that ends with it: at most [`LineSession::CHARACTER_STROKES`], in practice about ten, since a run of more than
-/// [`LineSession::CHARACTER_STEPS`] [`Step`](crate::ink::Step)s is no character. Points added to the last stroke make it a new one.
-/// Undone strokes cost nothing.
+/// each run that ends with it, at most [`LineSession::CHARACTER_STROKES`]; about ten on average, as a run that is unlike a character is not made
+/// longer, nor one of more than [`LineSession::CHARACTER_STEPS`] [`Step`](crate::ink::Step)s. Points added to the last stroke make it a new one.
+/// Undoing costs nothing.
 ///
 /// ```no_run
 /// use hccr_runtime::ink::Point;
@@ -35,7 +35,7 @@ use core::ops::Range;
 /// session.add_points(&[Point { x: 90.0, y: 49.0 }])?; // and moves on
 /// session.add_stroke(&[Point { x: 130.0, y: 50.0 }, Point { x: 210.0, y: 49.0 }])?;
 /// for segment in session.segments()? {
-///     println!("{:?}: {}", segment.strokes, segment.candidates[0].character);
+///     println!("{:?}: {:?}", segment.strokes, segment.candidates.first());
 /// }
 /// println!("{}", session.text()?);
 /// session.undo_stroke();

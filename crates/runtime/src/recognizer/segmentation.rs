@@ -45,8 +45,11 @@ const PAIR: [Weights; 9] = [
     [1.41, 0.15],   // the product of up and left
 ];
 
-/// A run is given up where the best path to it lies so far behind the best one to its last stroke.
-const BEAM: f64 = 8.0;
+/// A run is no part of a longer path where the best path to it lies so far behind the best one to its last stroke.
+const BEAM: f64 = 4.0;
+
+/// Where it lies so far behind, no longer run is a character either.
+const OPEN_BEAM: f64 = 12.0;
 
 /// What the recognizer makes of a run.
 #[derive(Clone, Debug)]
@@ -81,10 +84,10 @@ struct End {
     /// Around all strokes so far, and the longest side of one of them.
     line: Bounds,
     longest: f64,
-    /// Strokes of the longest run that ends here and is not too much for one character.
-    reach: usize,
-    /// Those that the best path may have, the shortest first.
+    /// Those that may still be a character, the shortest first.
     runs: Vec<Run>,
+    /// Where the runs begin that may go on beyond this stroke, the last first.
+    open: Vec<usize>,
 }
 
 /// The strokes of a line, and the paths through them.
@@ -100,30 +103,34 @@ impl Segmentation {
     }
 
     /// Appends a stroke with these points, at least one. `read` recognizes the run from the stroke of a number to this one, or finds
-    /// that it is too much for one character, and so is any longer one.
+    /// that it is too much for one character; no longer one is then tried.
     pub(super) fn append(&mut self, stroke: &[Point], mut read: impl FnMut(usize) -> Option<Reading>) {
         let Some((&first, &last)) = stroke.first().zip(stroke.last()) else { return };
         let bounds = stroke.iter().map(Bounds::at).fold(Bounds::NOWHERE, Bounds::and);
         let (line, longest) = self.ends.last().map_or((Bounds::NOWHERE, 0.0), |end| (end.line, end.longest));
         let (line, longest) = (line.and(bounds), longest.max(bounds.side()));
         let number = self.ends.len();
-        let reach = self.ends.last().map_or(0, |end| end.reach);
-        self.ends.push(End { bounds, first, last, line, longest, reach: 0, runs: Vec::new() });
-        let mut bounds = Bounds::NOWHERE;
-        for first in (0..=number).rev().take(STROKES.min(reach + 1)) {
-            bounds = bounds.and(self.ends[first].bounds);
-            let Some(reading) = read(first) else { break };
+        let before = self.ends.last().map_or(&[][..], |end| &end.open);
+        let open: Vec<usize> =
+            [number].iter().chain(before).copied().filter(|first| number - first < STROKES).collect();
+        self.ends.push(End { bounds, first, last, line, longest, runs: Vec::new(), open: Vec::new() });
+        let (mut bounds, mut from) = (bounds, number);
+        let mut runs = Vec::new();
+        for first in open {
+            bounds = self.ends[first..from].iter().fold(bounds, |bounds, end| bounds.and(end.bounds));
+            from = first;
+            let Some(reading) = read(first) else { continue };
             let mut run = Run { first, bounds, reading, score: 0.0, before: 0 };
             let (before, score) = self.best_before(&run, number);
             run.before = before;
             run.score = score + self.ends[number].weigh_run(&run, number + 1 - first);
-            let end = &mut self.ends[number];
-            end.runs.push(run);
-            end.reach = end.runs.len();
+            runs.push(run);
         }
-        let runs = &mut self.ends[number].runs;
         let best = runs.iter().fold(f64::NEG_INFINITY, |best, run| best.max(run.score));
+        let end = &mut self.ends[number];
+        end.open = runs.iter().filter(|run| run.score >= best - OPEN_BEAM).map(|run| run.first).collect();
         runs.retain(|run| run.score >= best - BEAM);
+        end.runs = runs;
     }
 
     /// The run before `run` on the best path to it, and the score of the path so far.
@@ -149,10 +156,11 @@ impl Segmentation {
     /// How many runs of `path` every path shares that can still become the best one.
     fn stable(&self, path: &[(usize, usize)]) -> usize {
         let last = self.ends.len() - 1;
-        // The run with the last stroke may go on. It begins there, or goes on from the stroke before.
-        let reach = last.checked_sub(1).map_or(0, |before| self.ends[before].reach.min(STROKES - 1));
-        let mut shared = if reach < last { path.len() } else { 0 };
-        for before in last.saturating_sub(reach + 1)..last {
+        // The run with the last stroke may go on. It begins there, or has come from the stroke before.
+        let open = last.checked_sub(1).map_or(&[][..], |before| &self.ends[before].open);
+        let mut shared = path.len();
+        for &first in open.iter().chain([&last]).filter(|&first| last - first < STROKES) {
+            let Some(before) = first.checked_sub(1) else { return 0 };
             for number in 0..self.ends[before].runs.len() {
                 let mut other = Vec::new();
                 self.walk_back(before, number, |last, number| other.push((last, number)));
