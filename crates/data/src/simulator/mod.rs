@@ -64,7 +64,7 @@ pub struct SplitSize {
 /// What [`simulate`] and [`simulate_ink`] make.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SimulatorConfig {
-    /// The characters, all of [`Skeletons::embedded`].
+    /// The characters, all of [`Skeletons::embedded`](crate::strokes::Skeletons::embedded).
     pub classes: Vec<char>,
     /// The training part.
     pub train: SplitSize,
@@ -77,7 +77,7 @@ pub struct SimulatorConfig {
     /// How far writing strays from the copybook: 1 is usual, and more than people stray; networks that train for seconds
     /// learn neater writing.
     pub variation: f32,
-    /// Whether half of the images follow the shapes of the handwriting fonts ([`Skeletons::fonts`]), where a font has the
+    /// Whether half of the images follow the shapes of the handwriting fonts ([`Skeletons::fonts`](crate::strokes::Skeletons::fonts)), where a font has the
     /// character. Ink stays as it was, since nothing tells the order of a font's strokes.
     pub fonts: bool,
 }
