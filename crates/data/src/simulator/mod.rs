@@ -2,9 +2,9 @@
 //!
 //! A sample starts from a character's stroke skeleton (`datasets/strokes`), which the writer's habits and chance distort,
 //! and whose strokes they join. It is a pen trajectory ([`Writer::sample`]) that can be drawn ([`crate::render`]) and recorded
-//! ([`Writer::ink`]): image and ink of one number are the same writing, unless the image follows a font. The same seed gives the same bytes on every machine
-//! and for any number of threads: nothing but the four operations, square roots and the portable `libm` touches the
-//! numbers, and each sample has a random stream of its own.
+//! ([`Writer::ink`]): image and ink of one number are the same writing, unless the image follows a font. The same seed
+//! gives the same bytes on every machine and for any number of threads: nothing but the four operations, square roots and
+//! the portable `libm` touches the numbers, and each sample has a random stream of its own.
 
 mod component;
 mod copybook;
@@ -77,8 +77,9 @@ pub struct SimulatorConfig {
     /// How far writing strays from the copybook: 1 is usual, and more than people stray; networks that train for seconds
     /// learn neater writing.
     pub variation: f32,
-    /// Whether half of the images follow the shapes of the handwriting fonts ([`Skeletons::fonts`](crate::strokes::Skeletons::fonts)), where a font has the
-    /// character. Ink stays as it was, since nothing tells the order of a font's strokes.
+    /// Whether half of the images follow the shapes of the handwriting fonts
+    /// ([`Skeletons::fonts`](crate::strokes::Skeletons::fonts)), where a font has the character. Ink stays as it was, since
+    /// nothing tells the order of a font's strokes.
     pub fonts: bool,
 }
 
