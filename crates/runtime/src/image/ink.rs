@@ -220,7 +220,8 @@ fn smooth(values: &[f32], width: usize, height: usize) -> Vec<f32> {
 /// Sets connected pieces of ink to 0 that are too little for a stroke, measured against all the ink: margins do not count.
 fn remove_specks(ink: &mut [u8], width: usize) {
     let smallest = (ink.iter().map(|&v| usize::from(v)).sum::<usize>() / SPECK) as f64;
-    let pieces = Pieces::new(ink.len(), width, |at| ink[at] > 0);
+    let is_ink: Vec<bool> = ink.iter().map(|&v| v > 0).collect();
+    let pieces = Pieces::new(&is_ink, width);
     let sums = pieces.sums(|at| f64::from(ink[at]));
     for (ink, &number) in ink.iter_mut().zip(&pieces.numbers) {
         if number != NONE && sums[number as usize] < smallest {

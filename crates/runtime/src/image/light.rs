@@ -1,9 +1,9 @@
 //! The light on the paper, where it changes at an edge: the shadow of a hand, or a desk beside the sheet.
 
+use super::dilate::{dilate, spread};
 use super::gray::{histogram, quantile};
-use super::printed::spread;
+
 use alloc::borrow::Cow;
-use alloc::vec;
 use alloc::vec::Vec;
 
 /// Dark areas no narrower than this share of the longest side are no strokes.
@@ -42,39 +42,10 @@ fn light(pixels: &[u8], width: usize) -> Vec<u8> {
         if complement {
             light.iter_mut().for_each(|v| *v = 255 - *v);
         }
-        let mut line = Vec::new();
-        for row in light.chunks_exact_mut(width) {
-            line.clear();
-            line.extend_from_slice(row);
-            greatest(&line, reach, |x, v| row[x] = v);
-        }
-        for x in 0..width {
-            line.clear();
-            line.extend(light.iter().skip(x).step_by(width));
-            greatest(&line, reach, |y, v| light[y * width + x] = v);
-        }
+        dilate(&mut light, width, reach);
         if complement {
             light.iter_mut().for_each(|v| *v = 255 - *v);
         }
     }
     light
-}
-
-/// Gives `put` the greatest of the values at most `reach` from each (M. van Herk, "A fast algorithm for local minimum and maximum filters
-/// on rectangular and octagonal kernels", 1992).
-fn greatest(values: &[u8], reach: usize, mut put: impl FnMut(usize, u8)) {
-    let window = 2 * reach + 1;
-    // Of each stretch as long as the window, the greatest up to a value and from it on; beyond the ends is nothing.
-    let value = |at: usize| at.checked_sub(reach).and_then(|at| values.get(at)).copied().unwrap_or(0);
-    let len = (values.len() + 2 * reach).next_multiple_of(window);
-    let (mut up_to, mut from) = (vec![0; len], vec![0; len]);
-    for at in 0..len {
-        up_to[at] = if at % window == 0 { value(at) } else { value(at).max(up_to[at - 1]) };
-    }
-    for at in (0..len).rev() {
-        from[at] = if (at + 1) % window == 0 { value(at) } else { value(at).max(from[at + 1]) };
-    }
-    for at in 0..values.len() {
-        put(at, from[at].max(up_to[at + window - 1]));
-    }
 }

@@ -1,6 +1,7 @@
 //! From the image of a character to what the network sees; training and recognition call the same function.
 
 mod background;
+mod dilate;
 mod error;
 mod gray;
 mod ink;

@@ -24,8 +24,9 @@ pub(super) struct Pieces {
 pub(super) const NONE: u32 = u32::MAX;
 
 impl Pieces {
-    /// The pieces of the pixels for which `is_ink` holds, in rows of `width`.
-    pub(super) fn new(len: usize, width: usize, is_ink: impl Fn(usize) -> bool) -> Self {
+    /// The pieces of the pixels that are ink, in rows of `width`.
+    pub(super) fn new(is_ink: &[bool], width: usize) -> Self {
+        let len = is_ink.len();
         // A row and two columns of nothing around the pixels spare all questions about borders.
         let stride = width + 2;
         let mut numbers = vec![NONE; len];
@@ -34,7 +35,7 @@ impl Pieces {
         let (mut above, mut here) = (vec![NONE; stride], vec![NONE; stride]);
         for (y, row) in numbers.chunks_exact_mut(width).enumerate() {
             for (x, number) in row.iter_mut().enumerate() {
-                if !is_ink(y * width + x) {
+                if !is_ink[y * width + x] {
                     here[x + 1] = NONE;
                     continue;
                 }

@@ -1,5 +1,6 @@
 //! What is not written, though it stands out from the paper: printed grids and rules, the desk beside the sheet, and grain.
 
+use super::dilate::spread;
 use super::pieces::{NONE, Pieces};
 use alloc::vec;
 use alloc::vec::Vec;
@@ -36,23 +37,30 @@ pub(super) fn remove(contrast: &mut [f32], width: usize, floor: f32) -> bool {
     let level = pen(contrast, floor);
     let (stroke, core) = (floor.max(STROKE * level), floor.max(CORE * level));
     let reach = (width.max(height) / 100).max(2);
-    let cores = Pieces::new(contrast.len(), width, |at| contrast[at] > core);
+    let cores = Pieces::new(&above(contrast, core), width);
     let least = cores.pieces.iter().map(|piece| piece.pixels).sum::<usize>() / CORE_SPECK;
     let is_core: Vec<bool> =
         cores.numbers.iter().map(|&n| n != NONE && cores.pieces[n as usize].pixels > least).collect();
     let near_core = spread(is_core.iter().copied(), width, reach);
-    let faint = Pieces::new(contrast.len(), width, |at| contrast[at] > stroke && !near_core[at]);
+    let mut is_faint = above(contrast, stroke);
+    is_faint.iter_mut().zip(near_core).for_each(|(faint, near)| *faint &= !near);
+    let faint = Pieces::new(&is_faint, width);
     let long = (PRINTED * width.max(height) as f32) as usize;
     let is_printed = faint.pieces.iter().any(|p| (p.right - p.left).max(p.bottom - p.top) >= long);
     if is_printed {
         contrast.iter_mut().zip(&faint.numbers).filter(|(_, number)| **number != NONE).for_each(|(c, _)| *c = 0.0);
     }
-    let strokes = Pieces::new(contrast.len(), width, |at| contrast[at] > stroke);
+    let strokes = Pieces::new(&above(contrast, stroke), width);
     let cores = strokes.sums(|at| f64::from(is_core[at]));
     let is_kept = strokes.numbers.iter().map(|&n| n != NONE && cores[n as usize] > 0.0);
     let near = spread(is_kept, width, 2);
     contrast.iter_mut().zip(near).filter(|(_, near)| !near).for_each(|(c, _)| *c = 0.0);
     foreign || is_printed
+}
+
+/// Where the contrast is above `level`.
+fn above(contrast: &[f32], level: f32) -> Vec<bool> {
+    contrast.iter().map(|&c| c > level).collect()
 }
 
 /// The pen's contrast: the mean, weighted by its square: the faint edges of strokes hardly count.
@@ -64,7 +72,7 @@ pub(super) fn pen(contrast: &[f32], floor: f32) -> f32 {
 
 /// Removes edges and rules; whether there were any.
 fn remove_at_border(contrast: &mut [f32], width: usize, height: usize, threshold: f32) -> bool {
-    let pieces = Pieces::new(contrast.len(), width, |at| contrast[at] > threshold);
+    let pieces = Pieces::new(&above(contrast, threshold), width);
     // How many pixels of the left, right, upper and lower side each piece has.
     let mut sides = vec![[0usize; 4]; pieces.pieces.len()];
     let mut touch = |at: usize, side: usize| {
@@ -125,32 +133,4 @@ fn remove_at_border(contrast: &mut [f32], width: usize, height: usize, threshold
         }
     }
     true
-}
-
-/// The pixels at most `reach` rows and columns from those that are set.
-pub(super) fn spread(set: impl Iterator<Item = bool>, width: usize, reach: usize) -> Vec<bool> {
-    let mut near: Vec<bool> = set.collect();
-    let height = near.len() / width;
-    let mut line = Vec::new();
-    for row in near.chunks_exact_mut(width) {
-        line.clear();
-        line.extend_from_slice(row);
-        spread_line(&line, reach, |x| row[x] = true);
-    }
-    for x in 0..width {
-        line.clear();
-        line.extend((0..height).map(|y| near[y * width + x]));
-        spread_line(&line, reach, |y| near[y * width + x] = true);
-    }
-    near
-}
-
-fn spread_line(line: &[bool], reach: usize, mut put: impl FnMut(usize)) {
-    let mut next = 0;
-    for at in (0..line.len()).filter(|&at| line[at]) {
-        for near in next.max(at.saturating_sub(reach))..(at + reach + 1).min(line.len()) {
-            put(near);
-        }
-        next = (at + reach + 1).min(line.len());
-    }
 }
