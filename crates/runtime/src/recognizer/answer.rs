@@ -2,10 +2,11 @@
 
 use super::RecognizerError;
 use crate::kernels::f32::softmax::{exp, ln, softmax};
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeSet, BinaryHeap};
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
+use core::cmp::Reverse;
 
 /// A character, and how likely it is the one that was written.
 ///
@@ -93,15 +94,24 @@ impl Answer {
     /// The `k` likeliest labels, the likeliest first.
     pub(super) fn candidates(&self, k: usize) -> Vec<Candidate> {
         // Probabilities may be equal, or zero, where scores are not. Of equal candidates the class that comes first stays first.
-        let order = |&a: &usize, &b: &usize| self.scores[b].total_cmp(&self.scores[a]).then(a.cmp(&b));
-        let mut ranked: Vec<usize> = (0..self.labels.len()).collect();
-        if k < ranked.len() {
-            // Sorting thousands of classes would take as long as an online network.
-            ranked.select_nth_unstable_by(k, order);
-            ranked.truncate(k);
+        let rank = |label: usize| (u64::from(ordered(self.scores[label])) << 32) | u64::from(!(label as u32));
+        // Sorting thousands of classes would take as long as an online network.
+        let mut best = BinaryHeap::new();
+        for rank in (0..self.labels.len()).map(rank).map(Reverse) {
+            if best.len() < k {
+                best.push(rank);
+            } else if let Some(mut last) = best.peek_mut().filter(|last| rank < **last) {
+                *last = rank;
+            }
         }
-        ranked.sort_unstable_by(order);
-        let candidate = |&i: &usize| Candidate { character: self.labels[i], probability: self.probabilities[i] };
-        ranked.iter().map(candidate).collect()
+        let label = |Reverse(rank): Reverse<u64>| !(rank as u32) as usize;
+        let ranked = best.into_sorted_vec().into_iter().map(label);
+        ranked.map(|i| Candidate { character: self.labels[i], probability: self.probabilities[i] }).collect()
     }
+}
+
+/// A number for each score, in the order of [`f32::total_cmp`].
+fn ordered(score: f32) -> u32 {
+    let bits = score.to_bits();
+    if score.is_sign_negative() { !bits } else { bits | (1 << 31) }
 }
