@@ -34,7 +34,7 @@ impl Isa for Scalar {
             dense: 1.0, labels: f64::INFINITY, sparse: 12.0, row: 300.0, sliced: f64::INFINITY,
             nonzero_byte: f64::INFINITY, beyond_cache: 3.0,
         },
-        pooled_vectors: 1.3, block_vectors: 2, winograd_tiles: &[6, 5, 4], group_samples: 1,
+        pooled_vectors: 1.3, block_vectors: 2, winograd_tiles: &[4], group_samples: 1,
     };
 
     #[inline(never)]

@@ -64,7 +64,7 @@ impl MaxPool {
     }
 
     /// The maximum of the window of output `(y, x)`, clipped to the image.
-    #[inline(always)]
+    #[inline(never)] // six copies of it would be no faster
     fn window<O: Order>(&self, src: &[f32], channel: usize, y: usize, x: usize) -> f32 {
         let Pool2dParams { kernel_size: [kh, kw], stride: [sy, sx], .. } = self.params;
         let rows = y * sy..(y * sy + kh).min(self.src.height);

@@ -266,7 +266,7 @@ unsafe fn multiply_panel<I: Isa, const V: usize>(
     products: *mut f32,
 ) {
     let (points, columns, channels, step) = (conv.points(), conv.columns(), conv.src.channels, conv.tile_stride());
-    let (most, weights) = (I::TUNING.winograd_tiles[0], conv.weights[channel * points * channels..].as_ptr());
+    let weights = conv.weights[channel * points * channels..].as_ptr();
     for point in 0..points {
         for tile in (0..columns).step_by(conv.nr) {
             // SAFETY: each point has a panel of weights and a matrix of inputs, of which `nr` columns from `tile` on
@@ -276,15 +276,27 @@ unsafe fn multiply_panel<I: Isa, const V: usize>(
                 let x = inputs.add(point * conv.point_stride() + tile);
                 let to = products.add(tile * step + point * V * I::LANES);
                 match conv.nr {
-                    12 if most == 12 => multiply::<I, V, 12>(isa, channels, w, x, columns, to, step),
-                    9 if most == 12 => multiply::<I, V, 9>(isa, channels, w, x, columns, to, step),
-                    6 => multiply::<I, V, 6>(isa, channels, w, x, columns, to, step),
-                    5 => multiply::<I, V, 5>(isa, channels, w, x, columns, to, step),
+                    12 if const { has_tile::<I>(12) } => multiply::<I, V, 12>(isa, channels, w, x, columns, to, step),
+                    9 if const { has_tile::<I>(9) } => multiply::<I, V, 9>(isa, channels, w, x, columns, to, step),
+                    6 if const { has_tile::<I>(6) } => multiply::<I, V, 6>(isa, channels, w, x, columns, to, step),
+                    5 if const { has_tile::<I>(5) } => multiply::<I, V, 5>(isa, channels, w, x, columns, to, step),
                     _ => multiply::<I, V, 4>(isa, channels, w, x, columns, to, step),
                 }
             }
         }
     }
+}
+
+/// Whether an instruction set ever has `tiles` tiles in registers.
+const fn has_tile<I: Isa>(tiles: usize) -> bool {
+    let mut rest = I::TUNING.winograd_tiles;
+    while let [first, others @ ..] = rest {
+        if *first == tiles {
+            return true;
+        }
+        rest = others;
+    }
+    false
 }
 
 /// The sums over `channels` of `V` vectors of weights times `NR` inputs, each tile's `step` after the other's.

@@ -49,7 +49,7 @@ pub(super) fn transform_weights(
 }
 
 /// The sums of three rows times their factors; a row alone stays as it is.
-#[inline]
+#[inline(never)] // written out for panels of one length, it takes 8 KB
 fn combine<T>(by: &[f64; 3], rows: &[Row], sums: &mut [T], of: impl Fn(f64) -> T) {
     match rows {
         [a, b, c] => {
