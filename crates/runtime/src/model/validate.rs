@@ -55,8 +55,9 @@ impl Model {
         if self.inputs.is_empty() || self.outputs.is_empty() {
             return Err(ModelError::new("model", "needs at least one input and one output"));
         }
-        if let Some(temperature) = self.temperature.filter(|t| !t.is_normal() || *t < 0.0) {
-            return Err(ModelError::new("temperature", format!("{temperature} is not a positive number")));
+        // The text of an error has no floating-point numbers, whose formatting would be 18 KB in programs that have none else.
+        if self.temperature.is_some_and(|t| !t.is_normal() || t < 0.0) {
+            return Err(ModelError::new("temperature", "not a positive number"));
         }
         for node in &self.nodes {
             let fail = |reason: String| ModelError::new(&*node.name, reason);
@@ -139,10 +140,10 @@ impl Model {
             }
             Op::Flatten => alloc::vec![input.iter().product()],
             Op::Dropout { probability } if !(0.0..1.0).contains(probability) => {
-                return Err(format!("probability {probability} is not in [0, 1)"));
+                return Err("the probability is not in [0, 1)".into());
             }
             Op::FakeQuantize { scale, .. } if !scale.is_normal() || *scale < 0.0 => {
-                return Err(format!("scale {scale} is not positive"));
+                return Err("the scale is not positive".into());
             }
             Op::Softmax if input.len() != 1 => {
                 return Err(format!("input shape {} is not a vector", display(input)));
