@@ -198,6 +198,53 @@ fn fusing_weighs_two_answers() {
 }
 
 #[test]
+fn a_fused_session_answers_as_the_recognizer_does_at_once() {
+    let offline = Recognizer::new(offline_model()).unwrap();
+    let mut fused = FusedRecognizer::new(recognizer(), offline, Fusion::default()).unwrap();
+    let strokes = ink(7, 5);
+    for writing_box in [None, Some(WritingBox::new(0.0, 0.0, 300.0, 300.0).unwrap())] {
+        let mut session = InkSession::fused(&fused, writing_box);
+        assert_eq!(session.candidates(3), Err(InkError::Empty));
+        for (i, stroke) in strokes.iter().enumerate() {
+            let (first, others) = stroke.split_at(stroke.len() / 2);
+            session.add_stroke(first).unwrap();
+            session.add_points(others).unwrap();
+            if i == 2 {
+                session.add_stroke(&strokes[0]).unwrap();
+                session.candidates(1).unwrap();
+                session.undo_stroke();
+            }
+            let at_once = in_box(&strokes[..=i], writing_box);
+            assert_eq!(session.candidates(4).unwrap(), fused.recognize(&at_once, 4).unwrap(), "stroke {i}");
+        }
+        assert_eq!(session.probabilities().unwrap(), fused.probabilities(&in_box(&strokes, writing_box)).unwrap());
+    }
+}
+
+#[test]
+fn a_session_reads_a_palm_s_tap_as_the_recognizer_does() {
+    let mut recognizer = recognizer();
+    let mut strokes = ink(3, 4);
+    for at in 0..=strokes.len() {
+        let far = Point { x: 9000.0, y: -8000.0 };
+        strokes.insert(at, vec![far; 1 + at % 2]);
+        let mut session = InkSession::new(&recognizer, None);
+        for i in 0..strokes.len() {
+            session.add_stroke(&strokes[i]).unwrap();
+            let want = recognizer.recognize(&in_box(&strokes[..=i], None), 3);
+            assert_eq!(session.candidates(3).unwrap(), want, "tap at {at}, stroke {i}");
+        }
+        // The tap turns out to be a stroke.
+        session.add_stroke(&[far]).unwrap();
+        session.candidates(1).unwrap();
+        session.add_points(&[Point { x: 8000.0, y: -8000.0 }]).unwrap();
+        let want = recognizer.recognize(&in_box(session.strokes(), None), 3);
+        assert_eq!(session.candidates(3).unwrap(), want, "tap at {at}, a stroke begun as a tap");
+        strokes.remove(at);
+    }
+}
+
+#[test]
 fn the_online_file_says_how_to_fuse() {
     let offline = offline_model();
     let ink = in_box(&ink(5, 6), None);

@@ -30,6 +30,8 @@ pub enum InkError {
     Empty,
     /// A writing box has a side that is not positive, or anything that is not finite.
     WritingBox,
+    /// A recognizer that looks at the image of the ink sees no stroke in it: all of the image is ink.
+    Filled,
     /// The image to draw is too large, or the pen is not between nothing and the image wide.
     Canvas {
         /// Side of the image, in pixels.
@@ -43,5 +45,6 @@ messages! { InkError:
     TooManyStrokes => "a line has at most 1024 strokes",
     Empty => "the ink has no points",
     WritingBox => "a writing box needs finite edges and positive sides",
+    Filled => "the ink fills its image, so that no stroke can be told",
     Canvas { size } => "an ink cannot be drawn so on {size}x{size} pixels",
 }

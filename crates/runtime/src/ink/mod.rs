@@ -13,5 +13,5 @@ mod writing_box;
 pub use error::InkError;
 pub use normalizer::{FEATURES, InkNormalizer, Step};
 pub use strokes::{Ink, Point};
-pub(crate) use strokes::{check_finite, check_length};
+pub(crate) use strokes::{bounds, check_finite, check_length, is_written};
 pub use writing_box::WritingBox;

@@ -34,7 +34,8 @@ pub struct Ink {
     /// The end of each stroke in `points`.
     ends: Vec<usize>,
     bounds: WritingBox,
-    writing_box: WritingBox,
+    /// The caller's.
+    writing_box: Option<WritingBox>,
 }
 
 impl Ink {
@@ -56,22 +57,15 @@ impl Ink {
             points.extend_from_slice(stroke.as_ref());
             ends.push(points.len());
         }
-        let all = WritingBox::around(points.iter().copied()).ok_or(InkError::Empty)?;
-        let mut ink = Self { points, ends, bounds: all, writing_box: all };
-        // A palm's tap far from the writing would make it small.
-        if let Some(written) = WritingBox::around(ink.strokes().filter(|stroke| !is_tap(stroke)).flatten().copied()) {
-            let is_near =
-                |stroke: &&[Point]| !is_tap(stroke) || stroke.iter().all(|&point| written.is_near(point, FAR));
-            let near = ink.strokes().filter(is_near).flatten().copied();
-            ink.bounds = WritingBox::around(near).unwrap_or(all);
-            ink.writing_box = ink.bounds;
-        }
-        Ok(ink)
+        let starts = core::iter::once(0).chain(ends.iter().copied());
+        let strokes = starts.zip(&ends).map(|(start, &end)| &points[start..end]);
+        let bounds = bounds(strokes).ok_or(InkError::Empty)?;
+        Ok(Self { points, ends, bounds, writing_box: None })
     }
 
     /// The same ink in a box that the caller knows.
     pub fn in_box(self, writing_box: WritingBox) -> Self {
-        Self { writing_box, ..self }
+        Self { writing_box: Some(writing_box), ..self }
     }
 
     /// The points of each stroke.
@@ -81,7 +75,7 @@ impl Ink {
 
     /// The box that it is in: the caller's, or the bounding box.
     pub fn writing_box(&self) -> WritingBox {
-        self.writing_box
+        self.writing_box.unwrap_or(self.bounds)
     }
 
     /// The network's steps: those that an [`InkNormalizer`] gives for the points one by one, bit for bit.
@@ -89,15 +83,9 @@ impl Ink {
     /// Size and place do not change those in the bounding box, nor do points given twice, and the number of points hardly
     /// does, as long as the shape is the same.
     pub fn steps(&self) -> Vec<Step> {
-        let mut normalizer = InkNormalizer::new(self.writing_box);
+        let mut normalizer = InkNormalizer::new(self.writing_box());
         let mut steps = Vec::new();
-        // In the bounding box, what lies outside is the tap of a palm.
-        let is_written = |stroke: &&[Point]| {
-            self.writing_box != self.bounds
-                || !is_tap(stroke)
-                || stroke.iter().all(|&point| self.bounds.is_near(point, FAR))
-        };
-        for stroke in self.strokes().filter(is_written) {
+        for stroke in self.strokes().filter(|stroke| self.writing_box.is_some() || is_written(stroke, self.bounds)) {
             stroke.iter().for_each(|&point| normalizer.add_finite(point, &mut steps));
             normalizer.end_stroke(&mut steps);
         }
@@ -122,6 +110,20 @@ impl Ink {
 
 /// A tap so many half sides from the middle of the writing, along either axis, is a palm's.
 const FAR: f64 = 2.5;
+
+/// The bounding box of the strokes but for taps far from the writing: with a palm's it would be small in it. `None` without points.
+pub(crate) fn bounds<'a>(strokes: impl Iterator<Item = &'a [Point]> + Clone) -> Option<WritingBox> {
+    let all = WritingBox::around(strokes.clone().flatten().copied())?;
+    let moved = strokes.clone().filter(|stroke| !is_tap(stroke)).flatten().copied();
+    let Some(moved) = WritingBox::around(moved) else { return Some(all) };
+    let near = strokes.filter(|stroke| is_written(stroke, moved)).flatten().copied();
+    Some(WritingBox::around(near).unwrap_or(all))
+}
+
+/// Whether a stroke belongs to the writing that has these bounds: it is no tap, or not far from it.
+pub(crate) fn is_written(stroke: &[Point], bounds: WritingBox) -> bool {
+    !is_tap(stroke) || stroke.iter().all(|&point| bounds.is_near(point, FAR))
+}
 
 /// Whether the pen landed and did not move.
 fn is_tap(stroke: &[Point]) -> bool {

@@ -2,8 +2,7 @@
 
 use super::answer::Answer;
 use super::{Candidate, InkRecognizer, Recognizer, RecognizerError};
-use crate::image::ImageError;
-use crate::ink::{Ink, Step};
+use crate::ink::{Ink, InkError, Step};
 use crate::kernels::f32::softmax::{ln, softmax};
 use crate::model::{Fusion, Model};
 use alloc::vec;
@@ -25,10 +24,8 @@ use alloc::vec::Vec;
 /// ```
 #[derive(Clone, Debug)]
 pub struct FusedRecognizer {
-    online: InkRecognizer,
-    offline: Recognizer,
-    fusion: Fusion,
-    answer: Answer,
+    pub(super) online: InkRecognizer,
+    pub(super) second: SecondOpinion,
 }
 
 impl FusedRecognizer {
@@ -52,7 +49,7 @@ impl FusedRecognizer {
             return Err(RecognizerError::DifferentLabels);
         }
         let answer = Answer::new(online.labels().into(), 1.0);
-        Ok(Self { online, offline, fusion, answer })
+        Ok(Self { online, second: SecondOpinion { offline, fusion, answer } })
     }
 
     /// The characters that the recognizer knows, in the models' order.
@@ -66,38 +63,52 @@ impl FusedRecognizer {
     /// # Errors
     /// [`RecognizerError::UnknownCharacter`] for one that is no label, [`RecognizerError::NoCharacters`] for none.
     pub fn restricted(&self, characters: &[char]) -> Result<Self, RecognizerError> {
-        Self::new(self.online.restricted(characters)?, self.offline.restricted(characters)?, self.fusion)
+        let SecondOpinion { offline, fusion, .. } = &self.second;
+        Self::new(self.online.restricted(characters)?, offline.restricted(characters)?, *fusion)
     }
 
     /// The `k` likeliest characters, the likeliest first. The online network sees the ink in its box; the offline one as
     /// [`Ink::render`] draws it.
     ///
     /// # Errors
-    /// [`ImageError::Empty`] where an ink fills its image so that no stroke can be told.
-    pub fn recognize(&mut self, ink: &Ink, k: usize) -> Result<Vec<Candidate>, ImageError> {
-        self.probabilities(ink)?;
-        Ok(self.answer.candidates(k))
+    /// [`InkError::Filled`] where an ink fills its image so that no stroke can be told.
+    pub fn recognize(&mut self, ink: &Ink, k: usize) -> Result<Vec<Candidate>, InkError> {
+        Ok(self.answer(ink, &ink.steps())?.candidates(k))
     }
 
     /// The probability of each label, in the models' order.
     ///
     /// # Errors
     /// As [`FusedRecognizer::recognize`].
-    pub fn probabilities(&mut self, ink: &Ink) -> Result<&[f32], ImageError> {
-        self.answer(ink, &ink.steps())?;
-        Ok(self.answer.probabilities())
+    pub fn probabilities(&mut self, ink: &Ink) -> Result<&[f32], InkError> {
+        Ok(self.answer(ink, &ink.steps())?.probabilities())
     }
 
     /// Of the last answer, the logarithms of the likeliest label's mean probability, the networks' weighted geometric mean, and of the
     /// sum of all labels'.
     pub(super) fn means(&self) -> [f32; 2] {
-        self.answer.highest_and_sum(self.fusion.temperature())
+        self.second.answer.highest_and_sum(self.second.fusion.temperature())
     }
 
     /// The answer for an ink, whose steps these are.
-    pub(super) fn answer(&mut self, ink: &Ink, steps: &[Step]) -> Result<&Answer, ImageError> {
-        let offline = self.offline.probabilities_of_ink(ink)?;
-        let (online, fusion) = (self.online.answer(steps).probabilities(), self.fusion);
+    pub(super) fn answer(&mut self, ink: &Ink, steps: &[Step]) -> Result<&Answer, InkError> {
+        self.second.answer(self.online.answer(steps).probabilities(), ink)
+    }
+}
+
+/// The offline recognizer of an ink that an online one has read, and the answer of both.
+#[derive(Clone, Debug)]
+pub(super) struct SecondOpinion {
+    offline: Recognizer,
+    fusion: Fusion,
+    answer: Answer,
+}
+
+impl SecondOpinion {
+    /// The fused answer, from the probabilities that the online network gives the labels for `ink`.
+    pub(super) fn answer(&mut self, online: &[f32], ink: &Ink) -> Result<&Answer, InkError> {
+        let offline = self.offline.probabilities_of_ink(ink).map_err(|_| InkError::Filled)?;
+        let fusion = self.fusion;
         self.answer.read(|label| fusion.score(ln(online[label]), ln(offline[label])));
         Ok(&self.answer)
     }

@@ -1,9 +1,13 @@
 //! An ink that is recognized while it is written.
 
 use super::answer::Answer;
-use super::{Candidate, InkRecognizer, scores, sure};
+use super::fused::SecondOpinion;
+use super::{Candidate, FusedRecognizer, InkRecognizer, scores, sure};
 use crate::exec::{SequenceSession, SequenceState};
-use crate::ink::{InkError, InkNormalizer, Point, Step, WritingBox, check_finite, check_length};
+use crate::ink::{
+    Ink, InkError, InkNormalizer, Point, Step, WritingBox, bounds, check_finite, check_length, is_written,
+};
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -14,7 +18,8 @@ const UNDO_STROKES: usize = 64;
 
 /// Recognizes an ink that grows, stroke by stroke or point by point.
 ///
-/// The candidates are at any time those that [`InkRecognizer::recognize`] finds for the strokes so far, bit for bit.
+/// The candidates are at any time those that [`InkRecognizer::recognize`], or [`FusedRecognizer::recognize`], finds for the strokes so
+/// far, bit for bit.
 ///
 /// # Cost
 /// **With a writing box** of the caller the place of a point never changes, so that the network runs for new points alone,
@@ -38,7 +43,10 @@ const UNDO_STROKES: usize = 64;
 #[derive(Debug)]
 pub struct InkSession {
     session: SequenceSession,
+    /// The online network's.
     answer: Answer,
+    /// Of a fused recognizer.
+    second: Option<Box<SecondOpinion>>,
     /// The caller's.
     writing_box: Option<WritingBox>,
     strokes: Vec<Vec<Point>>,
@@ -63,6 +71,7 @@ impl InkSession {
         Self {
             session,
             answer: recognizer.classifier.answer.clone(),
+            second: None,
             writing_box,
             strokes: Vec::new(),
             normalizer: None,
@@ -73,6 +82,13 @@ impl InkSession {
             steps: Vec::new(),
             steps_run: 0,
         }
+    }
+
+    /// As [`InkSession::new`], with the candidates of a fused recognizer. The online network works as in any session; the offline one
+    /// reads the whole image of the ink for each answer.
+    pub fn fused(recognizer: &FusedRecognizer, writing_box: Option<WritingBox>) -> Self {
+        let second = Some(Box::new(recognizer.second.clone()));
+        Self { second, ..Self::new(&recognizer.online, writing_box) }
     }
 
     /// The ink so far.
@@ -127,23 +143,29 @@ impl InkSession {
     /// The `k` likeliest characters for the ink so far, the likeliest first.
     ///
     /// # Errors
-    /// [`InkError::Empty`] before the first point.
+    /// [`InkError::Empty`] before the first point; with a fused recognizer, [`InkError::Filled`] where an ink fills its image so that no
+    /// stroke can be told.
     pub fn candidates(&mut self, k: usize) -> Result<Vec<Candidate>, InkError> {
-        self.probabilities()?;
-        Ok(self.answer.candidates(k))
+        Ok(self.answer()?.candidates(k))
     }
 
     /// The probability of each of the recognizer's labels, in its order, for the ink so far.
     ///
     /// # Errors
-    /// [`InkError::Empty`] before the first point.
+    /// As [`InkSession::candidates`].
     pub fn probabilities(&mut self) -> Result<&[f32], InkError> {
+        Ok(self.answer()?.probabilities())
+    }
+
+    fn answer(&mut self) -> Result<&Answer, InkError> {
         self.read()?;
         let Some(normalizer) = &self.normalizer else { return Err(InkError::Empty) };
         normalizer.provisional(&mut self.steps);
         run(&mut self.session, &mut self.steps, &mut self.steps_run);
         let scores = scores(self.session.answer());
-        Ok(self.answer.read(|class| scores.map_or(0.0, |scores| scores[class])))
+        let online = self.answer.read(|class| scores.map_or(0.0, |scores| scores[class]));
+        let Some(second) = &mut self.second else { return Ok(&self.answer) };
+        second.answer(online, &Ink::new(&self.strokes)?)
     }
 
     /// How many steps the network has run in this session, those run again included: the measure of what it has cost.
@@ -161,7 +183,7 @@ impl InkSession {
 
     /// Reads the points that were not read yet, and runs the network over the steps that are certain.
     fn read(&mut self) -> Result<(), InkError> {
-        let bounds = WritingBox::around(self.strokes.iter().flatten().copied()).ok_or(InkError::Empty)?;
+        let bounds = bounds(self.strokes.iter().map(Vec::as_slice)).ok_or(InkError::Empty)?;
         let writing_box = self.writing_box.unwrap_or(bounds);
         if self.normalizer.as_ref().is_some_and(|normalizer| normalizer.writing_box() != writing_box) {
             self.reread();
@@ -180,8 +202,9 @@ impl InkSession {
                 normalizer.end_stroke(&mut self.steps);
                 (self.begun, self.points) = (number + 1, 0);
             }
-            for &point in &stroke[self.points..] {
-                normalizer.add_finite(point, &mut self.steps);
+            // A far tap that goes on and becomes a stroke changes the bounds, so that all is read again.
+            if self.writing_box.is_some() || is_written(stroke, bounds) {
+                stroke[self.points..].iter().for_each(|&point| normalizer.add_finite(point, &mut self.steps));
             }
             self.points = stroke.len();
         }
