@@ -13,6 +13,7 @@ mod npm;
 mod optional;
 mod prepare;
 mod reproduce;
+mod sanitize;
 mod size;
 mod skeletons;
 mod strokes;
@@ -81,6 +82,8 @@ enum Cli {
         /// The targets; without names all of them.
         targets: Vec<String>,
     },
+    /// Test the runtime and the C library under Miri, AddressSanitizer and ThreadSanitizer; needs a nightly compiler.
+    Sanitize,
     /// Make the npm package and the page of `bindings/web`, in target/web/package and target/web/page.
     Web {
         /// Read with both, in Node and in Chromium.
@@ -112,6 +115,7 @@ fn main() -> Result<()> {
         Cli::Tune => tune::run(root),
         Cli::BenchPeers(args) => bench_peers::run(root, &args),
         Cli::Fuzz { seconds, targets } => fuzz::run(root, seconds, &targets),
+        Cli::Sanitize => sanitize::run(root),
         Cli::Web { test } => web::run(root, test),
         Cli::Data(Data::Strokes) => strokes::run(root),
         Cli::Data(Data::Fonts) => fonts::run(root),

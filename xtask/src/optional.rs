@@ -1,5 +1,5 @@
-//! Steps of `cargo xtask test` that need a tool which may be missing: emulators of other processors, the oldest compiler,
-//! cargo-deny. Such a step is then skipped, and the summary says how to install the tool.
+//! Steps of the commands that need a tool which may be missing: emulators of other processors, the oldest compiler,
+//! cargo-deny, sanitizers. Such a step is then skipped, and the summary says how to install the tool.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -240,27 +240,94 @@ pub(crate) const WEB: OptionalStep = OptionalStep {
     ],
 };
 
+const NIGHTLY: Need = Need {
+    what: "a nightly compiler",
+    probe: "rustc +nightly --version",
+    prints_path: false,
+    remedy: "rustup toolchain install nightly --profile minimal",
+};
+
 /// The fuzz targets, in `fuzz/`.
 pub(crate) const FUZZ: OptionalStep = OptionalStep {
     name: "fuzzing",
     env: &[],
     command: "cargo +nightly fuzz",
     needs: &[
-        Need {
-            what: "a nightly compiler",
-            probe: "rustc +nightly --version",
-            prints_path: false,
-            remedy: "rustup toolchain install nightly --profile minimal",
-        },
+        NIGHTLY,
         Need {
             what: "cargo-fuzz",
             probe: "cargo fuzz --version",
             prints_path: false,
             remedy: "cargo install cargo-fuzz --locked",
         },
-        Need { what: "a C++ compiler", probe: "c++ --version", prints_path: false, remedy: "apt-get install g++" },
+        CXX,
     ],
 };
+
+/// The programs of the sanitizers are for this target alone. Cargo is told the target, so that it does not instrument macros.
+const SANITIZED_TARGET: Need = Need {
+    what: "the Rust target x86_64-unknown-linux-gnu of the nightly compiler",
+    probe: "rustc +nightly --print target-libdir --target x86_64-unknown-linux-gnu",
+    prints_path: true,
+    remedy: "use Linux on a processor of that kind",
+};
+
+/// The runtime and the C library under Miri and the sanitizers.
+pub(crate) const SANITIZERS: [OptionalStep; 4] = [
+    OptionalStep {
+        name: "scalar code (Miri)",
+        env: &[
+            // Proptest asks for the directory that it runs in.
+            ("MIRIFLAGS", "-Zmiri-disable-isolation -Zmiri-deterministic-floats"),
+            ("PROPTEST_CASES", "8"),
+        ],
+        // Miri has the scalar code alone. These are the tests that take milliseconds elsewhere: Miri is a thousand times slower.
+        // Models of any kind reach every kernel, Winograd's and those for bytes included.
+        command: "cargo +nightly miri test -p hccr-runtime --lib --test any_model --test bytes --test kernels --test plan \
+                    --test sequence -- tests:: all_instruction_sets_agree any_convolution any_linear_layer poolings softmax \
+                    matrices_of_zeros few_shared_values values_of_two values_that_others a_flattened_row branches \
+                    sessions_repeat several_inputs a_saved_state vectors_and_steps --skip bounds_hold --skip every_form",
+        needs: &[
+            NIGHTLY,
+            Need {
+                what: "Miri",
+                probe: "cargo +nightly miri --version",
+                prints_path: false,
+                remedy: "rustup +nightly component add miri rust-src",
+            },
+        ],
+    },
+    OptionalStep {
+        name: "runtime (AddressSanitizer)",
+        env: &ADDRESS,
+        command: "cargo +nightly test --release --target x86_64-unknown-linux-gnu -p hccr-runtime --lib --tests",
+        needs: &[NIGHTLY, SANITIZED_TARGET],
+    },
+    OptionalStep {
+        name: "C border (AddressSanitizer)",
+        env: &ADDRESS,
+        command: "cargo +nightly test --release --target x86_64-unknown-linux-gnu -p hccr-c --lib",
+        needs: &[NIGHTLY, SANITIZED_TARGET],
+    },
+    OptionalStep {
+        name: "threads (ThreadSanitizer)",
+        env: &[
+            // The standard library is not built for it. Where that leads to false reports, they are suppressed by name.
+            ("RUSTFLAGS", "-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer"),
+            ("CARGO_TARGET_DIR", "target/sanitize/thread"),
+            ("TSAN_OPTIONS", "suppressions=../../xtask/tsan.supp"),
+        ],
+        command: "cargo +nightly test --release --target x86_64-unknown-linux-gnu -p hccr-runtime --test threads",
+        needs: &[NIGHTLY, SANITIZED_TARGET],
+    },
+];
+
+const ADDRESS: [(&str, &str); 3] = [
+    ("RUSTFLAGS", "-Zsanitizer=address"),
+    ("CARGO_TARGET_DIR", "target/sanitize/address"),
+    // Leaks are looked for through ptrace, which containers forbid.
+    ("ASAN_OPTIONS", "detect_leaks=0"),
+];
 
 /// All crates with the oldest compiler that the workspace promises to build with.
 pub(crate) const OLDEST_COMPILER: OptionalStep = OptionalStep {

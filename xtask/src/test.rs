@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 /// Runs all steps; `fast` leaves out the web, the release build and the smoke reproduction.
 pub(crate) fn run(root: &Path, fast: bool) -> Result<()> {
     let core_type = prepare()?;
-    let mut steps = Steps { root, core_type, done: Vec::new(), skipped: Vec::new() };
+    let mut steps = Steps::new(root, core_type);
     steps.cargo("formatting", &[], "fmt --all --check")?;
     steps.cargo("lints", &[], "clippy --workspace --all-targets -- -D warnings")?;
     steps.cargo("minimal example: formatting", &[], &format!("fmt {MINIMAL} --check"))?;
@@ -73,7 +73,7 @@ fn succeed(command: &mut Command) -> Result<()> {
 }
 
 /// The steps done so far, with their times.
-struct Steps<'a> {
+pub(crate) struct Steps<'a> {
     root: &'a Path,
     /// See [`prepare`].
     core_type: Option<&'static str>,
@@ -82,7 +82,11 @@ struct Steps<'a> {
     skipped: Vec<(&'static str, String)>,
 }
 
-impl Steps<'_> {
+impl<'a> Steps<'a> {
+    pub(crate) fn new(root: &'a Path, core_type: Option<&'static str>) -> Self {
+        Self { root, core_type, done: Vec::new(), skipped: Vec::new() }
+    }
+
     /// Runs cargo in the workspace with `arguments`, separated by blanks.
     fn cargo(&mut self, name: &'static str, env: &[(&str, &str)], arguments: &str) -> Result<()> {
         self.command(name, env, &format!("cargo {arguments}"))
@@ -99,7 +103,7 @@ impl Steps<'_> {
     }
 
     /// Runs a step, or notes what is missing for it.
-    fn optional(&mut self, step: &OptionalStep) -> Result<()> {
+    pub(crate) fn optional(&mut self, step: &OptionalStep) -> Result<()> {
         let Some(missing) = step.missing() else {
             return self.command(step.name, step.env, step.command);
         };
@@ -119,7 +123,7 @@ impl Steps<'_> {
         Ok(())
     }
 
-    fn summary(&self) {
+    pub(crate) fn summary(&self) {
         println!("\nAll passed:");
         for (name, time) in &self.done {
             println!("  {name:<30}{:>8.1} s", time.as_secs_f64());

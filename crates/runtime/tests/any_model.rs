@@ -13,13 +13,14 @@ use proptest::prelude::*;
 use std::collections::BTreeSet;
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn all_instruction_sets_agree(choices in prop::collection::vec(any::<u8>(), 4..150)) {
         check(&choices);
     }
 }
+
 /// The models above reach every kernel that this machine has.
 #[test]
 fn every_kernel_runs() {
