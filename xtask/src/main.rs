@@ -12,10 +12,12 @@ mod fuzz;
 mod npm;
 mod optional;
 mod prepare;
+mod release;
 mod reproduce;
 mod sanitize;
 mod size;
 mod skeletons;
+mod steps;
 mod strokes;
 mod test;
 mod tune;
@@ -90,6 +92,12 @@ enum Cli {
         #[arg(long)]
         test: bool,
     },
+    /// Check whether what is to be published is ready. Publishing is done by hand; the command ends with how.
+    Release {
+        /// Publish nothing.
+        #[arg(long, required = true)]
+        dry_run: bool,
+    },
     /// Rebuild the embedded data.
     #[command(subcommand)]
     Data(Data),
@@ -117,6 +125,7 @@ fn main() -> Result<()> {
         Cli::Fuzz { seconds, targets } => fuzz::run(root, seconds, &targets),
         Cli::Sanitize => sanitize::run(root),
         Cli::Web { test } => web::run(root, test),
+        Cli::Release { .. } => release::run(root),
         Cli::Data(Data::Strokes) => strokes::run(root),
         Cli::Data(Data::Fonts) => fonts::run(root),
     }

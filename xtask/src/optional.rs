@@ -132,29 +132,57 @@ const CARGO_DENY: Need = Need {
     remedy: "cargo install cargo-deny --locked",
 };
 
-/// The dependencies against deny.toml. Advisories stand apart, since their database comes from the network.
-pub(crate) const DEPENDENCIES: [OptionalStep; 2] = [
-    OptionalStep {
-        name: "dependencies",
-        env: &[],
-        command: "cargo deny check --hide-inclusion-graph bans licenses sources",
-        needs: &[CARGO_DENY],
-    },
-    OptionalStep {
-        name: "advisories",
-        env: &[],
-        command: "cargo deny check advisories",
-        needs: &[
-            CARGO_DENY,
-            Need {
-                what: "the database of advisories",
-                probe: "cargo deny fetch db",
-                prints_path: false,
-                remedy: "let this machine reach https://github.com/RustSec/advisory-db",
-            },
-        ],
-    },
+const ADVISORIES: Need = Need {
+    what: "the database of advisories",
+    probe: "cargo deny fetch db",
+    prints_path: false,
+    remedy: "let this machine reach https://github.com/RustSec/advisory-db",
+};
+
+/// A step that checks dependencies against deny.toml.
+const fn deny(name: &'static str, command: &'static str, needs: &'static [Need]) -> OptionalStep {
+    OptionalStep { name, env: &[], command, needs }
+}
+
+/// The dependencies of each workspace against deny.toml. Advisories stand apart, since their database comes from the network.
+pub(crate) const DEPENDENCIES: [OptionalStep; 6] = [
+    deny("dependencies", "cargo deny check --hide-inclusion-graph bans licenses sources", &[CARGO_DENY]),
+    deny(
+        "dependencies: web",
+        "cargo deny --manifest-path bindings/web/Cargo.toml check --hide-inclusion-graph bans licenses sources",
+        &[CARGO_DENY],
+    ),
+    deny(
+        "dependencies: fuzzing",
+        "cargo deny --manifest-path fuzz/Cargo.toml check --hide-inclusion-graph bans licenses sources",
+        &[CARGO_DENY],
+    ),
+    deny(
+        "dependencies: minimal example",
+        "cargo deny --manifest-path crates/runtime/examples/minimal/Cargo.toml check --hide-inclusion-graph \
+            bans licenses sources",
+        &[CARGO_DENY],
+    ),
+    deny("advisories", "cargo deny check advisories", &[CARGO_DENY, ADVISORIES]),
+    deny(
+        "advisories: web",
+        "cargo deny --manifest-path bindings/web/Cargo.toml check advisories",
+        &[CARGO_DENY, ADVISORIES],
+    ),
 ];
+
+/// The public interfaces against those of the last release.
+pub(crate) const SEMVER: OptionalStep = OptionalStep {
+    name: "semantic versions",
+    env: &[],
+    command: "cargo semver-checks -p hccr-runtime -p hccr",
+    needs: &[Need {
+        what: "cargo-semver-checks",
+        probe: "cargo semver-checks --version",
+        prints_path: false,
+        remedy: "cargo install cargo-semver-checks --locked",
+    }],
+};
 
 const MAKE: Need = Need { what: "make", probe: "make --version", prints_path: false, remedy: "apt-get install make" };
 
