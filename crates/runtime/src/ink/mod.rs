@@ -12,6 +12,7 @@ mod writing_box;
 
 pub use error::InkError;
 pub use normalizer::{FEATURES, InkNormalizer, Step};
+use strokes::check_finite;
+pub(crate) use strokes::{GrowingStrokes, bounds, is_written};
 pub use strokes::{Ink, Point};
-pub(crate) use strokes::{bounds, check_finite, check_length, is_written};
 pub use writing_box::WritingBox;

@@ -51,7 +51,7 @@ impl Ink {
     /// [`InkError::TooLong`] for more than [`Ink::MAX_POINTS`].
     pub fn new<S: AsRef<[Point]>>(strokes: &[S]) -> Result<Self, InkError> {
         let (mut points, mut ends) = (Vec::new(), Vec::new());
-        check_length(strokes.iter().map(|stroke| stroke.as_ref().len()))?;
+        check_length(strokes.iter().map(|stroke| counted(stroke.as_ref().len())))?;
         for (number, stroke) in strokes.iter().enumerate() {
             check_finite(stroke.as_ref(), number, 0)?;
             points.extend_from_slice(stroke.as_ref());
@@ -130,14 +130,62 @@ fn is_tap(stroke: &[Point]) -> bool {
     stroke.iter().all(|point| stroke.first() == Some(point))
 }
 
-/// Checks the number of points of an ink, from those of each stroke.
-pub(crate) fn check_length(strokes: impl Iterator<Item = usize>) -> Result<(), InkError> {
-    let points = strokes.map(|points| points.max(1)).fold(0, usize::saturating_add);
-    if points <= Ink::MAX_POINTS { Ok(()) } else { Err(InkError::TooLong { points }) }
+/// Strokes that grow, within the limits of an ink. The work of adding does not grow with them.
+#[derive(Debug, Default)]
+pub(crate) struct GrowingStrokes {
+    strokes: Vec<Vec<Point>>,
+    /// Points as [`Ink::MAX_POINTS`] counts them.
+    points: usize,
+}
+
+impl GrowingStrokes {
+    /// Begins a stroke, unless that is an error.
+    pub(crate) fn add_stroke(&mut self, points: &[Point]) -> Result<(), InkError> {
+        check_finite(points, self.strokes.len(), 0)?;
+        self.points = check_length([self.points, counted(points.len())])?;
+        self.strokes.push(points.to_vec());
+        Ok(())
+    }
+
+    /// Goes on with the last stroke, or begins the first, unless that is an error.
+    pub(crate) fn add_points(&mut self, points: &[Point]) -> Result<(), InkError> {
+        let Some((last, before)) = self.strokes.split_last_mut() else { return self.add_stroke(points) };
+        check_finite(points, before.len(), last.len())?;
+        let others = self.points - counted(last.len());
+        self.points = check_length([others, counted(last.len().saturating_add(points.len()))])?;
+        last.extend_from_slice(points);
+        Ok(())
+    }
+
+    /// Takes the last stroke back.
+    pub(crate) fn undo_stroke(&mut self) -> Option<Vec<Point>> {
+        let stroke = self.strokes.pop()?;
+        self.points -= counted(stroke.len());
+        Some(stroke)
+    }
+}
+
+impl core::ops::Deref for GrowingStrokes {
+    type Target = [Vec<Point>];
+
+    fn deref(&self) -> &[Vec<Point>] {
+        &self.strokes
+    }
+}
+
+/// As how many points a stroke of so many counts.
+fn counted(points: usize) -> usize {
+    points.max(1)
+}
+
+/// Adds numbers of points, and checks the sum.
+fn check_length(points: impl IntoIterator<Item = usize>) -> Result<usize, InkError> {
+    let points = points.into_iter().fold(0, usize::saturating_add);
+    if points <= Ink::MAX_POINTS { Ok(points) } else { Err(InkError::TooLong { points }) }
 }
 
 /// Checks points of stroke `stroke`, of which the first is its point `first`.
-pub(crate) fn check_finite(points: &[Point], stroke: usize, first: usize) -> Result<(), InkError> {
+pub(super) fn check_finite(points: &[Point], stroke: usize, first: usize) -> Result<(), InkError> {
     match points.iter().position(|p| !(p.x.is_finite() && p.y.is_finite())) {
         Some(point) => Err(InkError::NonFinitePoint { stroke, point: first + point }),
         None => Ok(()),

@@ -4,9 +4,7 @@ use super::answer::Answer;
 use super::fused::SecondOpinion;
 use super::{Candidate, FusedRecognizer, InkRecognizer, scores, sure};
 use crate::exec::{SequenceSession, SequenceState};
-use crate::ink::{
-    Ink, InkError, InkNormalizer, Point, Step, WritingBox, bounds, check_finite, check_length, is_written,
-};
+use crate::ink::{GrowingStrokes, Ink, InkError, InkNormalizer, Point, Step, WritingBox, bounds, is_written};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
@@ -49,7 +47,7 @@ pub struct InkSession {
     second: Option<Box<SecondOpinion>>,
     /// The caller's.
     writing_box: Option<WritingBox>,
-    strokes: Vec<Vec<Point>>,
+    strokes: GrowingStrokes,
     /// The reading of the ink, up to the stroke that is under way in it.
     normalizer: Option<InkNormalizer>,
     /// The network after the steps that are certain. The session itself may be ahead of it.
@@ -73,7 +71,7 @@ impl InkSession {
             answer: recognizer.classifier.answer.clone(),
             second: None,
             writing_box,
-            strokes: Vec::new(),
+            strokes: GrowingStrokes::default(),
             normalizer: None,
             certain: SequenceState::default(),
             begun: 0,
@@ -102,10 +100,7 @@ impl InkSession {
     /// [`InkError::NonFinitePoint`] for the first point that is NaN or infinite, [`InkError::TooLong`] for more than
     /// [`Ink::MAX_POINTS`](crate::ink::Ink::MAX_POINTS) in all; nothing has changed then.
     pub fn add_stroke(&mut self, points: &[Point]) -> Result<(), InkError> {
-        check_finite(points, self.strokes.len(), 0)?;
-        check_length(self.strokes.iter().map(Vec::len).chain([points.len()]))?;
-        self.strokes.push(points.to_vec());
-        Ok(())
+        self.strokes.add_stroke(points)
     }
 
     /// Goes on with the last stroke, or begins the first.
@@ -113,19 +108,12 @@ impl InkSession {
     /// # Errors
     /// As [`InkSession::add_stroke`].
     pub fn add_points(&mut self, points: &[Point]) -> Result<(), InkError> {
-        let Some(number) = self.strokes.len().checked_sub(1) else { return self.add_stroke(points) };
-        check_finite(points, number, self.strokes[number].len())?;
-        let lengths = self.strokes.iter().map(Vec::len);
-        check_length(
-            lengths.enumerate().map(|(i, len)| if i == number { len.saturating_add(points.len()) } else { len }),
-        )?;
-        self.strokes[number].extend_from_slice(points);
-        Ok(())
+        self.strokes.add_points(points)
     }
 
     /// Takes the last stroke back, and returns it. The one before can then go on.
     pub fn undo_stroke(&mut self) -> Option<Vec<Point>> {
-        let stroke = self.strokes.pop()?;
+        let stroke = self.strokes.undo_stroke()?;
         if self.begun > self.strokes.len() {
             match self.before.pop_back() {
                 Some((normalizer, state)) => {

@@ -2,7 +2,7 @@
 
 use super::segmentation::{Reading, Run, STROKES, Segmentation};
 use super::{Candidate, FusedRecognizer, InkRecognizer};
-use crate::ink::{Ink, InkError, Point, check_finite, check_length};
+use crate::ink::{GrowingStrokes, Ink, InkError, Point};
 use crate::kernels::f32::softmax::ln;
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -44,7 +44,7 @@ use core::ops::Range;
 #[derive(Debug)]
 pub struct LineSession {
     reader: Reader,
-    strokes: Vec<Vec<Point>>,
+    strokes: GrowingStrokes,
     /// Of the strokes with points, all or the first.
     segmentation: Segmentation,
     /// The number of each stroke there.
@@ -114,7 +114,7 @@ impl LineSession {
 
     fn with_reader(reader: Reader) -> Self {
         let segmentation = Segmentation::default();
-        Self { reader, strokes: Vec::new(), segmentation, numbers: Vec::new(), recognitions: 0 }
+        Self { reader, strokes: GrowingStrokes::default(), segmentation, numbers: Vec::new(), recognitions: 0 }
     }
 
     /// The ink so far.
@@ -128,13 +128,10 @@ impl LineSession {
     /// [`InkError::NonFinitePoint`] for the first point that is NaN or infinite, [`InkError::TooManyStrokes`] for more than
     /// [`LineSession::MAX_STROKES`], [`InkError::TooLong`] for more than [`Ink::MAX_POINTS`] in all; nothing has changed then.
     pub fn add_stroke(&mut self, points: &[Point]) -> Result<(), InkError> {
-        check_finite(points, self.strokes.len(), 0)?;
         if self.strokes.len() == Self::MAX_STROKES {
             return Err(InkError::TooManyStrokes);
         }
-        check_length(self.strokes.iter().map(Vec::len).chain([points.len()]))?;
-        self.strokes.push(points.to_vec());
-        Ok(())
+        self.strokes.add_stroke(points)
     }
 
     /// Goes on with the last stroke, or begins the first.
@@ -142,11 +139,8 @@ impl LineSession {
     /// # Errors
     /// As [`LineSession::add_stroke`].
     pub fn add_points(&mut self, points: &[Point]) -> Result<(), InkError> {
-        let Some((last, before)) = self.strokes.split_last_mut() else { return self.add_stroke(points) };
-        check_finite(points, before.len(), last.len())?;
-        check_length(before.iter().map(Vec::len).chain([last.len().saturating_add(points.len())]))?;
-        last.extend_from_slice(points);
-        let number = before.len();
+        self.strokes.add_points(points)?;
+        let number = self.strokes.len() - 1;
         if !points.is_empty() {
             self.forget_from(number);
         }
@@ -155,7 +149,7 @@ impl LineSession {
 
     /// Takes the last stroke back, and returns it. The one before can then go on.
     pub fn undo_stroke(&mut self) -> Option<Vec<Point>> {
-        let stroke = self.strokes.pop()?;
+        let stroke = self.strokes.undo_stroke()?;
         self.forget_from(self.strokes.len());
         Some(stroke)
     }
