@@ -9,6 +9,7 @@ mod cores;
 mod evaluate;
 mod fonts;
 mod fuzz;
+mod measure;
 mod npm;
 mod optional;
 mod prepare;
@@ -20,7 +21,6 @@ mod skeletons;
 mod steps;
 mod strokes;
 mod test;
-mod tune;
 mod web;
 
 use anyhow::Result;
@@ -70,6 +70,13 @@ enum Cli {
     /// Prints the constants `TUNING` of `crates/runtime/src/isa`, ready to paste, for each instruction set of this machine. Run
     /// nothing else meanwhile. The least time of many runs counts.
     Tune,
+    /// Read images, inks and lines of ink without a pause, make and drop recognizers and sessions, undo and go on. Fails if memory
+    /// grows; prints how long the slowest calls take beside the median.
+    Soak {
+        /// How long, unless ten million characters are recognized before.
+        #[arg(long, default_value_t = 30)]
+        minutes: u32,
+    },
     /// Time the runtime beside onnxruntime, OpenVINO and ncnn on the same networks.
     ///
     /// Makes a Python environment under target/bench-peers with the engines in it, and writes the networks as ONNX. All engines
@@ -120,7 +127,8 @@ fn main() -> Result<()> {
         Cli::Evaluate { args } => evaluate::run(root, &args),
         Cli::Bench { networks } if networks == ["size"] => size::run(root),
         Cli::Bench { networks } => bench::run(root, &networks),
-        Cli::Tune => tune::run(root),
+        Cli::Tune => measure::run(root, "tune", &[]),
+        Cli::Soak { minutes } => measure::run(root, "soak", &[minutes.to_string()]),
         Cli::BenchPeers(args) => bench_peers::run(root, &args),
         Cli::Fuzz { seconds, targets } => fuzz::run(root, seconds, &targets),
         Cli::Sanitize => sanitize::run(root),
