@@ -33,6 +33,7 @@ pub fn use_one_thread() -> Result<(), BlasError> {
     #[cfg(feature = "openblas")]
     {
         use std::ffi::c_int;
+        // SAFETY: the declarations are those of OpenBLAS's cblas.h, and neither function asks for anything.
         #[allow(unsafe_code)]
         unsafe extern "C" {
             safe fn openblas_set_num_threads(threads: c_int);

@@ -108,6 +108,7 @@ pub(crate) trait Isa: Copy {
             // SAFETY: the slice has `LANES` elements.
             return unsafe { self.load(values.as_ptr()) };
         }
+        const { assert!(Self::LANES <= MAX_LANES) };
         let mut lanes = [0.0; MAX_LANES];
         lanes[..values.len()].copy_from_slice(values);
         // SAFETY: `LANES` is at most `MAX_LANES`.
@@ -121,6 +122,7 @@ pub(crate) trait Isa: Copy {
             // SAFETY: the slice has `LANES` elements.
             return unsafe { self.store(out.as_mut_ptr(), v) };
         }
+        const { assert!(Self::LANES <= MAX_LANES) };
         let mut lanes = [0.0; MAX_LANES];
         // SAFETY: `LANES` is at most `MAX_LANES`.
         unsafe { self.store(lanes.as_mut_ptr(), v) };

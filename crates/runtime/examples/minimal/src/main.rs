@@ -40,6 +40,7 @@ extern "C" fn main() -> c_int {
     c_int::from(recognize().is_err())
 }
 
+// SAFETY: the declarations are those of C's stdlib.h and unistd.h.
 #[link(name = "c")]
 unsafe extern "C" {
     fn aligned_alloc(alignment: usize, size: usize) -> *mut c_void;

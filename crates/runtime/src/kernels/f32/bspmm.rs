@@ -89,8 +89,8 @@ impl FlatConv for BlockSparseConv {
     #[inline(always)]
     unsafe fn tile<I: Isa, const NV: usize>(&self, isa: I, src: *const f32, dst: *mut f32) {
         let mut start = 0;
-        for (group, &end) in self.ends.iter().enumerate() {
-            let (channel, end) = (group * MR, end as usize);
+        for (channel, &end) in (0..self.planes.dst_planes).step_by(MR).zip(&self.ends) {
+            let end = end as usize;
             let mut sums = tile::biases::<I, NV, MR>(isa, &self.epilogue, channel);
             for block in &self.blocks[start..end] {
                 // SAFETY: the caller vouches for `NV` vectors at each offset of the input.

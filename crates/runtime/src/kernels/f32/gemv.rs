@@ -186,6 +186,8 @@ impl<W: Store, const SEVERAL: bool> Body for Pass<'_, '_, W, SEVERAL> {
     fn run<I: Isa>(mut self, isa: I) {
         let weights = self.linear.weights.vectors();
         let panels = self.linear.out_features.div_ceil(MR);
+        // The unchecked reads rest on it.
+        assert!(weights.count() == panels * MR * self.linear.in_features, "other weights than planned");
         for i in 0..panels {
             let panel = if self.backwards { panels - 1 - i } else { i };
             // As many sums as there are registers for. Of one sample that is a whole panel with 8 lanes or 16: its weights are read

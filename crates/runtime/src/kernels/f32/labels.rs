@@ -23,6 +23,9 @@ pub(super) fn are_few(matrix: &Matrix<'_>) -> bool {
 
 /// Weights that are read a vector at a time.
 pub(crate) trait Vectors: Copy {
+    /// How many weights there are.
+    fn count(self) -> usize;
+
     /// The weights from `at` on.
     ///
     /// # Safety
@@ -31,6 +34,11 @@ pub(crate) trait Vectors: Copy {
 }
 
 impl Vectors for &[f32] {
+    #[inline(always)]
+    fn count(self) -> usize {
+        self.len()
+    }
+
     #[inline(always)]
     unsafe fn vector<I: Isa>(self, isa: I, at: usize) -> I::F32 {
         // SAFETY: the caller vouches for the elements.
@@ -46,6 +54,11 @@ pub(crate) struct Shared<'a> {
 }
 
 impl Vectors for Shared<'_> {
+    #[inline(always)]
+    fn count(self) -> usize {
+        self.labels.len()
+    }
+
     #[inline(always)]
     unsafe fn vector<I: Isa>(self, isa: I, at: usize) -> I::F32 {
         // SAFETY: the caller vouches for the labels.

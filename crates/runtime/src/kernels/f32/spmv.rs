@@ -127,11 +127,12 @@ impl Pass<'_> {
         let linear = self.linear;
         let src = &self.src[..linear.in_features];
         let dst = &mut self.dst[..linear.epilogue.bias.len()];
+        assert!(weights.count() == linear.indices.len(), "other weights than indices");
         for row in 0..dst.len() {
             let range = linear.indptr[row] as usize..linear.indptr[row + 1] as usize;
             let indices = &linear.indices[range.clone()];
-            // SAFETY: the constructor checked that every index lies within `in_features`, the length of `src`, and made as
-            // many weights as indices.
+            // SAFETY: the constructor checked that every index lies within `in_features`, the length of `src`, and there are
+            // as many weights as indices.
             let sum = unsafe { dot(isa, indices, weights, range.start, src) };
             let y = sum * linear.scale[row] + linear.epilogue.bias[row];
             dst[row] = if y > 0.0 { y } else { linear.epilogue.slope[row] * y };

@@ -73,7 +73,9 @@ impl FlatConv for ByteConv {
     #[inline(always)]
     unsafe fn tile<I: Isa, const NV: usize>(&self, isa: I, src: *const f32, dst: *mut f32) {
         let mut start = 0;
-        for (group, &end) in self.ends.iter().enumerate() {
+        // Planes of quads, or of single channels: of both, no more than there are.
+        let planes = (0..self.planes.dst_planes).step_by(if self.epilogue.makes_bytes() { 1 } else { MR });
+        for ((group, &end), plane) in self.ends.iter().enumerate().zip(planes) {
             let (channel, end) = (group * MR, end as usize);
             let mut sums = self.epilogue.starts_of_quad::<I, NV>(isa, channel);
             for block in &self.blocks[start..end] {
@@ -84,12 +86,11 @@ impl FlatConv for ByteConv {
             let outputs = self.epilogue.finish_quad::<I, NV>(isa, channel, sums);
             // SAFETY: the caller vouches for the vectors of every plane of the output.
             unsafe {
+                let to = dst.add(plane * self.planes.dst_plane);
                 if self.epilogue.makes_bytes() {
-                    let quads = pack_quads(isa, outputs);
-                    store_rows(isa, &[quads], 1, dst.add(group * self.planes.dst_plane), 0);
+                    store_rows(isa, &[pack_quads(isa, outputs)], 1, to, 0);
                 } else {
-                    let to = dst.add(channel * self.planes.dst_plane);
-                    store_rows(isa, &outputs, self.planes.dst_planes - channel, to, self.planes.dst_plane);
+                    store_rows(isa, &outputs, self.planes.dst_planes - plane, to, self.planes.dst_plane);
                 }
             }
         }

@@ -39,8 +39,8 @@ pub(crate) trait Store: Send + Sync + Sized + 'static {
 
     fn bytes(&self) -> usize;
 
-    /// Reads the weights from the first on.
-    fn vectors<I: Isa>(&self) -> impl Vectors;
+    /// Reads the weights from the first on, which are `count` vectors.
+    fn vectors<I: Isa>(&self, count: usize) -> impl Vectors;
 }
 
 /// All weights, zeros included.
@@ -71,7 +71,8 @@ impl Store for AllBytes {
     }
 
     #[inline(always)]
-    fn vectors<I: Isa>(&self) -> impl Vectors {
+    fn vectors<I: Isa>(&self, count: usize) -> impl Vectors {
+        assert!(count * I::LANES == self.0.len(), "other weights than planned");
         Dense(self.0.as_ptr().cast())
     }
 }
@@ -104,6 +105,8 @@ impl Store for Nonzeros {
             integers.pack(rows, &mut panel);
             token.enter(Compress { panel: &panel, masks: &mut masks, bytes: &mut bytes, start: &mut start });
         }
+        // What is read unchecked: the bytes of all masks, and for the last mask's a whole vector.
+        assert!(start + 4 * lanes <= bytes.len(), "no padding behind the weights");
         Self { masks, bytes }
     }
 
@@ -112,8 +115,9 @@ impl Store for Nonzeros {
     }
 
     #[inline(always)]
-    fn vectors<I: Isa>(&self) -> impl Vectors {
+    fn vectors<I: Isa>(&self, count: usize) -> impl Vectors {
         assert!(I::EXPANDS, "packed for another instruction set");
+        assert!(count == self.masks.len(), "other weights than planned");
         Expanded { masks: self.masks.as_ptr(), bytes: self.bytes.as_ptr() }
     }
 }
@@ -242,13 +246,14 @@ struct Pass<'a, 'b, W, const SEVERAL: bool> {
 impl<W: Store, const SEVERAL: bool> Body for Pass<'_, '_, W, SEVERAL> {
     #[inline(always)]
     fn run<I: Isa>(mut self, isa: I) {
-        let mut weights = self.linear.weights.vectors::<I>();
         let linear = self.linear;
+        let panels = linear.out_features.div_ceil(PANEL * I::LANES);
         // The unchecked accesses rest on these.
         assert_eq!(I::LANES, linear.lanes, "packed for another instruction set");
         let farthest = linear.offsets.iter().copied().max().unwrap_or(0) as usize;
         assert!(self.samples.iter().all(|sample| farthest < sample.src.len()), "input shorter than planned");
-        for panel in 0..linear.out_features.div_ceil(PANEL * I::LANES) {
+        let mut weights = linear.weights.vectors::<I>(panels * PANEL * linear.offsets.len());
+        for panel in 0..panels {
             // As many sums as there are registers for.
             let (behind, rest) = match I::TUNING.group_samples {
                 4 if SEVERAL => self.panel::<I, 4, _>(isa, weights, panel, 0),

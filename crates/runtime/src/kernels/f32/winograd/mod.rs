@@ -181,7 +181,13 @@ impl WinogradConv {
             + (self.tiles[1].div_ceil(lanes) - 1) * across;
         assert!(last + across + POINTS <= src.len(), "input planes shorter than planned");
         assert!(self.dst.elements().is_some_and(|n| n <= dst.len()), "output planes too short");
+        let covered = [0, 1].map(|d| self.tiles[d] * self.tile[d]);
+        assert!(covered == [self.dst.height, self.dst.width], "tiles of another output");
         assert!(self.scratch_len() <= scratch.len(), "working memory too short");
+        let outputs = self.dst.channels.next_multiple_of(lanes);
+        assert!(self.weights.len() == self.points() * self.src.channels * outputs, "other weights than planned");
+        let Epilogue { bias, slope } = &self.epilogue;
+        assert!(bias.len() == outputs && slope.len() == outputs, "another epilogue than planned");
     }
 }
 
