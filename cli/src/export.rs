@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 #[derive(Args, Debug)]
 #[command(group(ArgGroup::new("formats").required(true).multiple(true).args(["onnx", "safetensors"])))]
 #[command(after_help = "Example:\n  hccr export offline --onnx offline.onnx")]
-pub(crate) struct ExportArgs {
+pub struct ExportArgs {
     /// The model
     model: ModelSource,
     /// Write ONNX to this file
@@ -39,7 +39,7 @@ impl ExportArgs {
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    std::fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
+    hccr_files::replace(path, &[bytes]).with_context(|| format!("cannot write {}", path.display()))?;
     anstream::println!("{}: {} bytes", path.display(), bytes.len());
     Ok(())
 }

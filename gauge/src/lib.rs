@@ -64,6 +64,7 @@ impl Args {
 /// # Errors
 /// Where a model or the samples cannot be read, do not fit each other, or the results cannot be written.
 pub fn evaluate(args: &Args, program: &str) -> Result<()> {
+    let _lock = hccr_files::lock(&args.out)?;
     let samples = samples::load(args)?;
     let measured = measure::measure(args, &samples, program)?;
     print!("{}", measured.report.terminal());

@@ -42,6 +42,7 @@ pub(crate) struct RealismArgs {
 
 /// Compares, prints and writes the page.
 pub(crate) fn run(args: &RealismArgs) -> Result<()> {
+    let _lock = hccr_files::lock(&args.out)?;
     let skeletons = Skeletons::embedded()?;
     let known: Vec<char> = skeletons.chars().filter(|&c| hccr_data::gb2312::tag_of_char(c).is_some()).collect();
     let filter = CasiaFilter { classes: Some(known), ..CasiaFilter::default() };

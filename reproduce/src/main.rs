@@ -121,7 +121,7 @@ fn both(BothArgs { size, mut run, images, ink }: BothArgs, interrupt: &Interrupt
     let alone = has_images != has_ink;
     run.is_one_of_several = !alone;
     if !run.resume && !alone {
-        let _lock = pipeline::lock(&run.out("online"))?;
+        let _lock = hccr_files::lock(&run.out("online"))?;
         pipeline::set_state_aside(&run.out("online"))?;
     }
     let mut offline = None;

@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -90,6 +90,7 @@ impl Interrupt {
 /// The metrics file of a run: one JSON object per line.
 #[derive(Debug)]
 pub(crate) struct Metrics {
+    path: PathBuf,
     file: File,
     bytes: u64,
 }
@@ -104,21 +105,22 @@ impl Metrics {
             Ok::<_, std::io::Error>((file, bytes))
         };
         let (file, bytes) = open().with_context(|| format!("cannot write {}", path.display()))?;
-        Ok(Self { file, bytes })
+        Ok(Self { path: path.into(), file, bytes })
     }
 
     /// Appends a line.
     pub(crate) fn write(&mut self, line: &impl Serialize) -> Result<()> {
         let mut text = serde_json::to_string(line)?;
         text.push('\n');
-        self.file.write_all(text.as_bytes()).context("cannot write the metrics file")?;
+        self.file.write_all(text.as_bytes()).with_context(|| format!("cannot write {}", self.path.display()))?;
         self.bytes += text.len() as u64;
         Ok(())
     }
 
-    /// Bytes written so far.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.bytes
+    /// Makes what was written last, before a checkpoint counts on it; returns its bytes.
+    pub(crate) fn sync(&self) -> Result<u64> {
+        self.file.sync_data().with_context(|| format!("cannot write {}", self.path.display()))?;
+        Ok(self.bytes)
     }
 }
 
@@ -132,7 +134,7 @@ mod tests {
         let write = |bytes: u64, number: u32| {
             let mut metrics = Metrics::open(&path, bytes).unwrap();
             metrics.write(&number).unwrap();
-            metrics.bytes()
+            metrics.sync().unwrap()
         };
         assert_eq!(write(0, 1), 2);
         assert_eq!(write(2, 22), 5);

@@ -21,7 +21,7 @@ const BESIDE: [[&str; 2]; 1] = [["ink", "image"]];
 
 /// The crates of the workspace, from the ground up.
 const WORKSPACE: [&[&str]; 7] = [
-    &["hccr-runtime", "hccr-random"],
+    &["hccr-runtime", "hccr-random", "hccr-files"],
     &["hccr", "hccr-tensor", "hccr-graph-opt", "hccr-picture", "hccr-constraint"],
     &["hccr-data"],
     &["hccr-nn-train", "hccr-compress", "hccr-interchange", "hccr-evaluate", "xtask"],

@@ -221,10 +221,10 @@ mod tests {
         for end in 0..good.len() {
             assert!(Skeletons::parse(&good[..end]).is_err(), "cut at {end}");
         }
-        for at in 0..good.len() {
+        for (at, bit) in (0..good.len()).flat_map(|at| (0..8).map(move |bit| (at, bit))) {
             let mut bytes = good.clone();
-            bytes[at] ^= 1;
-            assert!(Skeletons::parse(&bytes).is_err(), "altered at {at}");
+            bytes[at] ^= 1 << bit;
+            assert!(Skeletons::parse(&bytes).is_err(), "bit {bit} of byte {at}");
         }
         let refused = |chars, body: &[u8], offset, why| {
             assert_eq!(Skeletons::parse(&file(chars, body)), Err(StrokesError::Invalid { offset }), "{why}");

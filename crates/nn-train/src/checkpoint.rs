@@ -1,12 +1,12 @@
 //! Checkpoints: any serializable state in a file that notices damage.
 //!
 //! A header of magic, version, length and CRC32 stands before the bincode bytes, so that a damaged file is refused
-//! before it is decoded. A file is written beside its target and renamed, so that a crash leaves the old one whole.
+//! before it is decoded.
 
 use serde::{Serialize, de::DeserializeOwned};
 use std::fmt;
 use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 const MAGIC: [u8; 8] = *b"HCCRCKPT";
@@ -84,15 +84,7 @@ pub fn save<S: Serialize>(path: &Path, state: &S) -> Result<(), CheckpointError>
     header.extend(VERSION.to_le_bytes());
     header.extend((body.len() as u64).to_le_bytes());
     header.extend(crc32fast::hash(&body).to_le_bytes());
-    let beside = path.with_extension("partial");
-    let write = || {
-        let mut file = fs::File::create(&beside)?;
-        file.write_all(&header)?;
-        file.write_all(&body)?;
-        file.sync_all()?;
-        fs::rename(&beside, path)
-    };
-    write().map_err(|source| CheckpointError::Io { path: path.into(), source })?;
+    hccr_files::replace(path, &[&header, &body]).map_err(|source| CheckpointError::Io { path: path.into(), source })?;
     tracing::debug!(path = %path.display(), bytes = HEADER_BYTES + body.len(), "saved");
     Ok(())
 }
@@ -141,10 +133,12 @@ mod tests {
         assert!(load::<Vec<String>>(&path).is_err(), "another kind of state");
         let bytes = fs::read(&path).unwrap();
         for at in 0..bytes.len() {
-            let mut damaged = bytes.clone();
-            damaged[at] ^= 1;
-            fs::write(&path, &damaged).unwrap();
-            assert!(load::<(Vec<f32>, String)>(&path).is_err(), "byte {at}");
+            for bit in 0..8 {
+                let mut damaged = bytes.clone();
+                damaged[at] ^= 1 << bit;
+                fs::write(&path, &damaged).unwrap();
+                assert!(load::<(Vec<f32>, String)>(&path).is_err(), "bit {bit} of byte {at}");
+            }
             fs::write(&path, &bytes[..at]).unwrap();
             assert!(load::<(Vec<f32>, String)>(&path).is_err(), "cut at {at}");
         }

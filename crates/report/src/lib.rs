@@ -16,7 +16,8 @@ mod picture;
 use anyhow::{Context, Result};
 use std::path::Path;
 
-/// Writes files of these names and contents into the directory `out`, which is made where it is missing, with those below it.
+/// Writes files of these names and contents into the directory `out`, which is made where it is missing, with those below it; each
+/// file whole or not at all.
 ///
 /// # Errors
 /// Where a directory cannot be made or a file cannot be written.
@@ -26,7 +27,7 @@ pub fn write_files(out: &Path, files: impl IntoIterator<Item = (String, String)>
         let directory = path.parent().unwrap_or(out);
         std::fs::create_dir_all(directory)
             .with_context(|| format!("cannot make the directory {}", directory.display()))?;
-        std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+        hccr_files::replace(&path, &[text.as_bytes()]).with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(())
 }

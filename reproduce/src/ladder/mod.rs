@@ -57,6 +57,7 @@ fn step<'a>(name: &'static str, engine: Engine, model: &'a Model, new_weights: b
 
 /// Climbs both ladders, prints their tables, and writes `ladder.json` and `ladder.svg` into the directory `out`.
 pub(crate) fn run(out: &Path) -> Result<()> {
+    let _lock = hccr_files::lock(out)?;
     let ladders = Ladders {
         machine: Machine::detect(),
         // The fastest, which plans take.

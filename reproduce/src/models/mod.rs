@@ -15,6 +15,7 @@ use crate::report::types::Config;
 use anyhow::{Context, Result};
 use args::{Kind, ModelsTier};
 use hccr_data::{SimulatorConfig, SimulatorError, Split};
+use hccr_files::lock;
 use hccr_models::Shipping;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -38,7 +39,7 @@ pub(crate) fn run(mut args: ModelsArgs, interrupt: &Interrupt) -> Result<()> {
     if !args.run.resume {
         for kind in args.kinds() {
             let name = args.model_name(kind);
-            let _lock = pipeline::lock(&args.run.out(&name))?;
+            let _lock = lock(&args.run.out(&name))?;
             pipeline::set_state_aside(&args.run.out(&name))?;
             remove(&out.join(name + ".hccr"))?;
         }
@@ -60,7 +61,7 @@ pub(crate) fn run(mut args: ModelsArgs, interrupt: &Interrupt) -> Result<()> {
             seed: run.seed,
         };
         let job = Job { args: &args, kind, name, run, shipping };
-        let _lock = pipeline::lock(&job.out())?;
+        let _lock = lock(&job.out())?;
         match kind {
             Kind::Offline => offline::make(&job, interrupt)?,
             Kind::Online => online::make(&job, interrupt)?,
@@ -147,11 +148,13 @@ impl Job<'_> {
         write(&results, &self.out())?;
         let copy = |name: &str, extension: &str| {
             let to = self.models().join(format!("{}.{extension}", self.name));
-            std::fs::copy(self.out().join(name), &to).with_context(|| format!("cannot write {}", to.display()))
+            let from = self.out().join(name);
+            let bytes = std::fs::read(&from).with_context(|| format!("cannot read {}", from.display()))?;
+            hccr_files::replace(&to, &[&bytes]).with_context(|| format!("cannot write {}", to.display()))
         };
         copy("report.json", "json")?;
         let card = self.models().join(format!("{}.md", self.name));
-        std::fs::write(&card, card::card(&self.name, &results.report, &[])?)
+        hccr_files::replace(&card, &[card::card(&self.name, &results.report, &[])?.as_bytes()])
             .with_context(|| format!("cannot write {}", card.display()))?;
         // Last: its file says that the model is made.
         copy(&format!("{}.hccr", results.last_stage()), "hccr")?;

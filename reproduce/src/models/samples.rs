@@ -38,7 +38,7 @@ fn spread(labels: &[u16], classes: &[char]) -> Vec<usize> {
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    std::fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))
+    hccr_files::replace(path, &[bytes]).with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// How many images of the files a model reads, and how many there are.

@@ -73,7 +73,7 @@ pub(crate) fn run(args: &OfflineArgs, interrupt: &Interrupt) -> Result<Vec<u8>> 
         recipe.common.adw.block = Plan::BLOCK.into();
     }
     let offline = Offline { args, recipe };
-    let _lock = pipeline::lock(&args.run.out(Offline::NAME))?;
+    let _lock = hccr_files::lock(&args.run.out(Offline::NAME))?;
     if !args.run.resume {
         pipeline::set_state_aside(&args.run.out(Offline::NAME))?;
     }

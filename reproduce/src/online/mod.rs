@@ -71,7 +71,7 @@ pub(crate) fn run(args: &OnlineArgs, offline: Option<&[u8]>, interrupt: &Interru
         recipe.dropout = 0.3;
     }
     let online = Online { args, recipe };
-    let _lock = pipeline::lock(&args.run.out(Online::NAME))?;
+    let _lock = hccr_files::lock(&args.run.out(Online::NAME))?;
     if !args.run.resume {
         pipeline::set_state_aside(&args.run.out(Online::NAME))?;
     }

@@ -2,14 +2,12 @@
 //! checkpoints, and report what its stages measured.
 
 mod curves;
-mod lock;
 mod measured;
 mod overlap;
 mod reproduction;
 mod results;
 mod writers;
 
-pub(crate) use lock::lock;
 pub(crate) use overlap::overlap;
 pub(crate) use reproduction::{Data, Reproduction};
 pub(crate) use results::{Results, collect};
@@ -35,7 +33,6 @@ pub(crate) fn run<'a, R: Reproduction>(
 ) -> Result<Pipeline<'a, R::Optimizer>> {
     let args = reproduction.run_args();
     let out = reproduction.out();
-    std::fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
     let checkpoint = checkpoint(&out);
     interrupt.set_saved(false);
     let (identity, stages) = (reproduction.command(), reproduction.stages());
@@ -78,7 +75,7 @@ pub(crate) fn run<'a, R: Reproduction>(
             bar.set_position(progress.done as u64);
             bar.set_message(progress.message + &rate);
             if interrupt.is_set() || saved.elapsed() > CHECKPOINT_EVERY {
-                pipeline.save(&checkpoint, metrics.bytes())?;
+                pipeline.save(&checkpoint, metrics.sync()?)?;
                 saved = Instant::now();
             }
             if interrupt.is_set() {
@@ -91,7 +88,7 @@ pub(crate) fn run<'a, R: Reproduction>(
             }
         }
     }
-    pipeline.save(&checkpoint, metrics.bytes())?;
+    pipeline.save(&checkpoint, metrics.sync()?)?;
     interrupt.set_saved(true);
     Ok(pipeline)
 }

@@ -72,7 +72,7 @@ impl Results {
         report::write(out, &self.report, &sheet)?;
         for (name, bytes) in &self.models {
             let path = out.join(format!("{name}.hccr"));
-            std::fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
+            hccr_files::replace(&path, &[bytes]).with_context(|| format!("cannot write {}", path.display()))?;
         }
         println!("{}", report::stages::terminal(&self.report));
         println!("report: {}", out.join("report.html").display());

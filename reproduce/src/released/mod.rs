@@ -63,7 +63,7 @@ fn names(paths: &[PathBuf], between: &str) -> String {
 
 /// Measures the network and writes the report.
 pub(crate) fn run(args: &ReleasedArgs) -> Result<()> {
-    std::fs::create_dir_all(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;
+    let _lock = hccr_files::lock(&args.out)?;
     let (file, model) = import(&args.released_model)?;
     let started = Instant::now();
     let set = characters(&args.gnt, model.labels())?;
@@ -85,7 +85,7 @@ pub(crate) fn run(args: &ReleasedArgs) -> Result<()> {
 
 fn write(out: &Path, name: &str, bytes: &[u8]) -> Result<()> {
     let path = out.join(name);
-    std::fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))
+    hccr_files::replace(&path, &[bytes]).with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// The release file and what it holds.
