@@ -6,11 +6,11 @@ mod toy;
 use hccr_compress::{Block, Phase, Progress, PruningRecord, Schedule, Trainer};
 use hccr_constraint::Constraint;
 use hccr_data::ImageSet;
-use hccr_models::NetworkTrainer;
 use hccr_models::pipeline::{
     Baseline, GraphOptimization, Measured, Output, Pipeline, PipelineError, Run, Stage, StageError, Stages,
 };
-use hccr_nn_train::{Optimizer, Sgd};
+use hccr_models::{NetworkTrainer, TrainerState};
+use hccr_nn_train::{Optimizer, Sgd, checkpoint};
 use hccr_random::Rng;
 use serde::{Deserialize, Serialize};
 
@@ -121,4 +121,13 @@ fn a_stage_from_outside_runs_in_the_pipeline_and_survives_interruption() {
     longer[0] = Box::new(Baseline::new(phase));
     let refused = Pipeline::resume(&path, "a".into(), longer, train, dev).err();
     assert!(matches!(refused, Some(PipelineError::OtherRecipe { .. })), "{refused:?}");
+}
+
+#[test]
+fn a_state_without_mini_batches_is_refused() {
+    let [train, ..] = toy::sets([1, 1, 1]);
+    for (batch_size, is_read) in [(0, false), (1, true)] {
+        let bytes = checkpoint::encode(&TrainerState { batch_size, ..toy::untrained(&train) }).expect("a state");
+        assert_eq!(checkpoint::decode::<TrainerState<Sgd>>(&bytes).is_ok(), is_read);
+    }
 }

@@ -9,8 +9,9 @@ use hccr_nn_train::{Evaluation, Layer, Network, NetworkError, Optimizer};
 use hccr_random::Rng;
 use hccr_runtime::shape::LinearParams;
 use hccr_runtime::{ModelError, Plan, PlanError, RunError};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 /// Random stream of the augmentation, beside those of the layers, which are small numbers.
@@ -25,10 +26,15 @@ pub struct TrainerState<O> {
     pub steps: u64,
     /// Seed of the order of samples, of their augmentation and of dropout.
     pub seed: u64,
-    /// Samples per mini-batch.
+    /// Samples per mini-batch, at least one.
+    #[serde(deserialize_with = "at_least_one")]
     pub batch_size: usize,
     /// The optimizer.
     pub optimizer: O,
+}
+
+fn at_least_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    NonZeroUsize::deserialize(deserializer).map(NonZeroUsize::get)
 }
 
 /// Trains a network on one data set and evaluates it on another, in this process unless another [`Engine`] is set.

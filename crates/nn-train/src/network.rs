@@ -5,6 +5,7 @@ use crate::layers::{Conv2d, Layer, Mode, Norm};
 use crate::loss::{StepStats, softmax_cross_entropy};
 use crate::optimizer::Optimizer;
 use crate::param::Param;
+use hccr_runtime::shape::elements;
 use hccr_tensor::Scalar;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -20,6 +21,11 @@ pub enum NetworkError {
         /// Shape given: channels, height, width.
         input: [usize; 3],
     },
+    /// A parameter, the mean image or a setting is not of the size that the layer needs.
+    Size {
+        /// Name of the layer.
+        layer: String,
+    },
     /// There is no such layer, or it is of another kind.
     NoSuchLayer {
         /// The name that was looked for.
@@ -33,6 +39,7 @@ impl fmt::Display for NetworkError {
             Self::Shape { layer, input: [c, h, w] } => {
                 write!(f, "layer '{layer}' does not take an input of {c}x{h}x{w}")
             }
+            Self::Size { layer } => write!(f, "layer '{layer}' does not fit its own sizes"),
             Self::NoSuchLayer { layer } => write!(f, "the network has no layer '{layer}' of the wanted kind"),
         }
     }
@@ -42,6 +49,7 @@ impl std::error::Error for NetworkError {}
 
 /// A chain of layers, over images of one size, with the mean image that is subtracted from each, or over sequences.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(try_from = "Unchecked<T>", bound(deserialize = "T: Scalar + Deserialize<'de>"))]
 pub struct Network<T> {
     /// Channels, height and width of the input; of sequences the features, 1 and 1.
     pub input: [usize; 3],
@@ -49,6 +57,35 @@ pub struct Network<T> {
     pub mean: Vec<f32>,
     sequences: bool,
     layers: Vec<Layer<T>>,
+}
+
+/// A network as it is read, which may hold anything.
+#[derive(Deserialize)]
+struct Unchecked<T> {
+    input: [usize; 3],
+    mean: Vec<f32>,
+    sequences: bool,
+    layers: Vec<Layer<T>>,
+}
+
+impl<T: Scalar> TryFrom<Unchecked<T>> for Network<T> {
+    type Error = NetworkError;
+
+    fn try_from(unchecked: Unchecked<T>) -> Result<Self, NetworkError> {
+        let Unchecked { input, mean, sequences, layers } = unchecked;
+        let means = if sequences { Some(0) } else { elements(&input) };
+        if elements(&input).is_none_or(|n| n == 0) || means != Some(mean.len()) {
+            return Err(NetworkError::Size { layer: "mean".into() });
+        }
+        let mut network = Self { input, mean, sequences, layers: Vec::new() };
+        for layer in layers {
+            if !layer.fits_itself() {
+                return Err(NetworkError::Size { layer: layer.name().into() });
+            }
+            network.push(layer)?;
+        }
+        Ok(network)
+    }
 }
 
 impl<T: Scalar> Network<T> {
@@ -74,23 +111,22 @@ impl<T: Scalar> Network<T> {
     pub fn push(&mut self, layer: Layer<T>) -> Result<(), NetworkError> {
         let input = self.shapes().last().copied().unwrap_or(self.input);
         let sequence = self.reads_sequence(self.layers.len());
-        let (name, fits) = match &layer {
+        let fits = match &layer {
             Layer::Conv2d(l) => {
-                let fits = input[0] == l.params.in_channels && l.params.output_size([input[1], input[2]]).is_some();
-                (l.name.as_str(), fits && !sequence)
+                input[0] == l.params.in_channels && l.params.output_size([input[1], input[2]]).is_some() && !sequence
             }
             Layer::Norm(l) => {
                 let pools = l.pool.is_none_or(|p| p.output_size([input[1], input[2]]).is_some());
-                (l.name.as_str(), l.channels() == input[0] && pools && !sequence)
+                l.channels() == input[0] && pools && !sequence
             }
-            Layer::Linear(l) => (l.name.as_str(), input == [l.params.in_features, 1, 1]),
-            Layer::Flatten(_) => ("flatten", !sequence),
-            Layer::Dropout(l) => (l.name.as_str(), true),
-            Layer::Lstm(l) => (l.name.as_str(), sequence && input[0] == 4 * l.hidden_size),
-            Layer::MeanOverTime(_) => ("mean_over_time", sequence),
+            Layer::Linear(l) => input == [l.params.in_features, 1, 1],
+            Layer::Flatten(_) => !sequence,
+            Layer::Dropout(_) => true,
+            Layer::Lstm(l) => sequence && input[0] == 4 * l.hidden_size,
+            Layer::MeanOverTime(_) => sequence,
         };
-        if !fits {
-            return Err(NetworkError::Shape { layer: name.into(), input });
+        if !fits || elements(&layer.output_shape(input)).is_none_or(|n| n == 0) {
+            return Err(NetworkError::Shape { layer: layer.name().into(), input });
         }
         self.layers.push(layer);
         Ok(())

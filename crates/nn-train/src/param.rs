@@ -2,6 +2,7 @@
 
 use hccr_constraint::Constraint;
 use hccr_random::Rng;
+use hccr_runtime::shape::elements;
 use hccr_tensor::Scalar;
 use serde::{Deserialize, Serialize};
 
@@ -57,6 +58,16 @@ impl<T: Scalar> Param<T> {
     pub(crate) fn new(name: String, shape: &[usize], value: Vec<T>) -> Self {
         let velocity = vec![T::zero(); value.len()];
         Self { name, shape: shape.to_vec(), value, velocity, ..Self::default() }
+    }
+
+    /// Whether it is of `shape`, and so are the optimizer's state and the constraint.
+    pub(crate) fn has_shape(&self, shape: &[usize]) -> bool {
+        let len = self.value.len();
+        self.shape == shape
+            && elements(shape) == Some(len)
+            && self.velocity.len() == len
+            && (self.squares.is_empty() || self.squares.len() == len)
+            && self.constraint.fits(len)
     }
 
     /// Name of the layer whose weight this is, or `None` for biases and the like.

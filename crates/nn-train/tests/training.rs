@@ -4,7 +4,7 @@ mod common;
 
 use hccr_constraint::Constraint;
 use hccr_nn_train::batch::Batch;
-use hccr_nn_train::layers::{Conv2d, Dropout, Flatten, Linear, NormPReluPool};
+use hccr_nn_train::layers::{Conv2d, Dropout, Flatten, Linear, MeanOverTime, NormPReluPool};
 use hccr_nn_train::{Layer, Network, Sgd, checkpoint};
 use hccr_random::Rng;
 use hccr_runtime::shape::{Conv2dParams, LinearParams, Pool2dParams};
@@ -89,4 +89,39 @@ fn results_do_not_depend_on_the_number_of_threads() {
         train(&mut n, 0, 10);
         values(&mut n)
     });
+}
+
+/// Sizes that disagree are an error; other numbers give another network at worst, of which a model is made or an error.
+#[test]
+fn an_altered_network_is_refused_or_whole() {
+    let mut rng = Rng::new(3, 0);
+    let mut images: Network<f32> = Network::new([1, 4, 4]);
+    images.push(Layer::Conv2d(Conv2d::new("conv", Conv2dParams::same(1, 2, [3, 3]), true, &mut rng))).unwrap();
+    let act = NormPReluPool::new("act", 2).with_norm(true).with_prelu().with_pool(Pool2dParams::THESIS);
+    images.push(Layer::Norm(act)).unwrap();
+    images.push(Layer::Flatten(Flatten::default())).unwrap();
+    images.push(Layer::Dropout(Dropout::new("dropout", 0.2))).unwrap();
+    let params = LinearParams { in_features: 8, out_features: 2 };
+    images.push(Layer::Linear(Linear::new("fc", params, &mut rng))).unwrap();
+    images.weight_mut("fc").unwrap().set_constraint(Constraint::Mask(vec![true; 16]));
+    let mut sequences: Network<f32> = Network::of_sequences(2);
+    for layer in Layer::lstm("lstm", 2, 1, &mut rng) {
+        sequences.push(layer).unwrap();
+    }
+    sequences.push(Layer::MeanOverTime(MeanOverTime::default())).unwrap();
+    for network in [images, sequences] {
+        let bytes = checkpoint::encode(&network).unwrap();
+        let mut refused = 0;
+        for at in 0..bytes.len() {
+            for value in [0, 1, 2, 3, 16, 250, 251, 252, 253, 255] {
+                let mut altered = bytes.clone();
+                altered[at] = value;
+                match checkpoint::decode::<Network<f32>>(&altered) {
+                    Ok(network) => _ = network.to_model(&[]),
+                    Err(_) => refused += 1,
+                }
+            }
+        }
+        assert!(refused > bytes.len(), "{refused} of {}", 10 * bytes.len());
+    }
 }

@@ -72,6 +72,18 @@ impl<T: Scalar> Lstm<T> {
         self.project.as_ref().map(|p| p.shape[0])
     }
 
+    /// Whether its parameters are as long as its sizes say.
+    pub(crate) fn fits_itself(&self) -> bool {
+        let rows = self.hidden_size.saturating_mul(4);
+        match &self.project {
+            None => self.recurrent.has_shape(&[rows, self.hidden_size]),
+            Some(project) => {
+                let rank = project.shape.first().copied().unwrap_or(0);
+                project.has_shape(&[rank, self.hidden_size]) && self.recurrent.has_shape(&[rows, rank])
+            }
+        }
+    }
+
     /// Replaces the recurrent weight by `u v`: `v` is `[rank, hidden_size]`, `u` `[4 * hidden_size, rank]`.
     pub(crate) fn factorize(&mut self, rank: usize, [v, u]: [Vec<T>; 2]) {
         let name = |suffix: &str| format!("{}_h_{suffix}.weight", self.name);

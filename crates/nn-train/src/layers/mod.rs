@@ -57,6 +57,36 @@ impl<T: Scalar> Layer<T> {
         [Self::Linear(input), Self::Lstm(Lstm::new(name, hidden_size, rng))]
     }
 
+    /// Its name.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Conv2d(l) => &l.name,
+            Self::Norm(l) => &l.name,
+            Self::Flatten(_) => "flatten",
+            Self::Linear(l) => &l.name,
+            Self::Dropout(l) => &l.name,
+            Self::Lstm(l) => &l.name,
+            Self::MeanOverTime(_) => "mean_over_time",
+        }
+    }
+
+    /// Whether its parameters are as long as its sizes say, and its settings possible: always but in a file that was altered.
+    pub(crate) fn fits_itself(&self) -> bool {
+        let vector = |param: &Option<Param<T>>, len: usize| param.as_ref().is_none_or(|p| p.has_shape(&[len]));
+        let fits = match self {
+            Self::Conv2d(l) => l.weight.has_shape(&l.params.weight_shape()) && vector(&l.bias, l.params.out_channels),
+            Self::Norm(l) => l.fits_itself(),
+            Self::Linear(l) => {
+                let LinearParams { in_features, out_features } = l.params;
+                l.weight.has_shape(&[out_features, in_features]) && vector(&l.bias, out_features)
+            }
+            Self::Lstm(l) => l.fits_itself(),
+            Self::Dropout(l) => (0.0..1.0).contains(&l.probability),
+            Self::Flatten(_) | Self::MeanOverTime(_) => true,
+        };
+        fits && self.weights().iter().all(|param| param.layer().is_some())
+    }
+
     /// Shape of the output for one image.
     pub fn output_shape(&self, input: [usize; 3]) -> [usize; 3] {
         match self {

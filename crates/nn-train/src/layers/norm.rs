@@ -54,6 +54,11 @@ struct Cache<T> {
     indices: Vec<Vec<u8>>,
 }
 
+/// Whether the place of an element of the window fits a byte.
+fn is_small(pool: &Pool2dParams) -> bool {
+    pool.kernel_size[0].saturating_mul(pool.kernel_size[1]) <= 256
+}
+
 impl<T: Scalar> NormPReluPool<T> {
     /// A layer that does nothing yet, for inputs of `channels` channels.
     pub fn new(name: &str, channels: usize) -> Self {
@@ -77,9 +82,18 @@ impl<T: Scalar> NormPReluPool<T> {
 
     /// With max pooling.
     pub fn with_pool(mut self, pool: Pool2dParams) -> Self {
-        assert!(pool.kernel_size[0] * pool.kernel_size[1] <= 256, "a pooling window of more than 256 elements");
+        assert!(is_small(&pool), "a pooling window of more than 256 elements");
         self.pool = Some(pool);
         self
+    }
+
+    /// Whether its parameters are as long as it has channels, and its windows small enough.
+    pub(crate) fn fits_itself(&self) -> bool {
+        let mut params = self.norm.iter().filter_map(|n| n.affine.as_ref()).flatten().chain(&self.prelu);
+        let statistics = self.norm.iter().flat_map(|n| [&n.running_mean, &n.running_var]);
+        params.all(|p| p.has_shape(&[self.channels]))
+            && statistics.map(Vec::len).all(|len| len == self.channels)
+            && self.pool.as_ref().is_none_or(is_small)
     }
 
     pub(crate) fn channels(&self) -> usize {
