@@ -18,7 +18,7 @@ const MIN_RUNS: usize = 20;
 /// The times are those of the network alone, without decoding and normalization. Of a model of pen strokes, they are those of a
 /// character of 46 time steps. Run nothing else meanwhile.
 #[derive(Args, Debug)]
-pub(crate) struct BenchArgs {
+pub struct BenchArgs {
     /// The model [default: both in the box]
     model: Option<ModelSource>,
     /// Use this instruction set, such as scalar, avx2 or avx512, or `all` of this machine [default: the fastest]

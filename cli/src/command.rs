@@ -13,7 +13,8 @@ use std::process::ExitCode;
 /// reads pictures, `online` the one that reads pen strokes, and anything else is the path of a model file (.hccr).
 #[derive(Parser, Debug)]
 #[command(name = "hccr", version, arg_required_else_help = true, after_help = EXAMPLES)]
-pub(crate) enum Command {
+#[expect(missing_docs, reason = "what is said of the arguments is the help")]
+pub enum Command {
     Read(read::ReadArgs),
     /// Measure how well a model reads labelled files
     ///
@@ -44,8 +45,12 @@ Examples:
   hccr describe offline          what a model consists of";
 
 impl Command {
-    /// Does what the command says.
-    pub(crate) fn run(self) -> Result<ExitCode> {
+    /// Does what the command says, and prints what comes of it.
+    ///
+    /// # Errors
+    /// Where a file cannot be read or written, or holds something else than the command needs. That some files of many could not
+    /// be read is no error, but an exit code.
+    pub fn run(self) -> Result<ExitCode> {
         match self {
             Self::Read(args) => return args.run(),
             Self::Evaluate(args) => hccr_gauge::evaluate(&args, "hccr evaluate")?,

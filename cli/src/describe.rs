@@ -11,7 +11,7 @@ use std::io::Write;
 /// The kernels are those of this machine. A MAC is one multiply and one add; of a model of pen strokes the figures are those of
 /// one time step.
 #[derive(Args, Debug)]
-pub(crate) struct DescribeArgs {
+pub struct DescribeArgs {
     /// The model [default: both in the box]
     model: Option<ModelSource>,
 }

@@ -1,21 +1,13 @@
-//! `hccr`: reads handwritten Chinese characters from pictures and pen strokes, and measures, describes and exports models.
+//! The program `hccr`.
 #![forbid(unsafe_code)]
 
-mod bench;
-mod command;
-mod describe;
-mod export;
-mod ink;
-mod man;
-mod read;
-mod serve;
-
 use clap::Parser;
+use hccr_cli::Command;
 use std::io;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    match command::Command::parse().run() {
+    match Command::parse().run() {
         Ok(code) => code,
         // Who reads the output, `head` for one, has seen enough.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,

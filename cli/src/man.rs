@@ -9,7 +9,7 @@ use std::path::PathBuf;
 /// `hccr.1` is about the whole, `hccr-read.1` and so on are about the commands.
 #[derive(Args, Debug)]
 #[command(after_help = "Example:\n  hccr man ~/.local/share/man/man1 && man hccr")]
-pub(crate) struct ManArgs {
+pub struct ManArgs {
     /// The folder; it is made where it is missing
     folder: PathBuf,
 }

@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The page reads what is drawn and what is dropped on it in the browser itself. It listens on 127.0.0.1 until Ctrl-C.
 #[derive(Args, Debug)]
 #[command(after_help = "Example, in a clone of the project:\n  cargo xtask web && hccr serve")]
-pub(crate) struct ServeArgs {
+pub struct ServeArgs {
     /// The folder of the page, as `cargo xtask web` writes it
     #[arg(default_value = "target/web/page")]
     folder: PathBuf,

@@ -28,7 +28,7 @@ const CHUNK: usize = 64;
 /// The exit code is 0 where everything was read, 1 where something could not be read, and 2 for a wrong command line.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(crate) struct ReadArgs {
+pub struct ReadArgs {
     /// Files, folders with all that is in them, or `-` for the standard input
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
