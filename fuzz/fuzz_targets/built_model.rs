@@ -1,5 +1,5 @@
-//! Models of every operation, with odd shapes and every form of weight: each instruction set and each kernel against the scalar
-//! code. The runtime's tests have the same generator.
+//! Models of every operation, with odd shapes and every form of weight: an instruction set and a kernel, which the first byte
+//! chooses, against the scalar code. The runtime's tests have the same generator, and try all of them.
 #![no_main]
 
 #[path = "../../crates/runtime/tests/common/any_model.rs"]
@@ -7,6 +7,15 @@ mod any_model;
 #[path = "../../crates/runtime/tests/common/mod.rs"]
 mod common;
 
+use any_model::{Case, ways};
+use hccr_runtime::IsaKind;
 use libfuzzer_sys::fuzz_target;
+use std::sync::LazyLock;
 
-fuzz_target!(|choices: &[u8]| any_model::check(choices));
+static WAYS: LazyLock<Vec<(IsaKind, Option<&str>)>> = LazyLock::new(|| ways().collect());
+
+fuzz_target!(|data: &[u8]| {
+    let Some((&way, choices)) = data.split_first() else { return };
+    let (isa, kernel) = WAYS[usize::from(way) % WAYS.len()];
+    Case::new(choices).check(isa, kernel);
+});

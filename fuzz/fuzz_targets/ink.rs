@@ -1,29 +1,15 @@
 //! A writing session: whatever is added and undone, it answers as the recognizer does for the same ink at once, bit for bit.
 #![no_main]
 
+mod tiny;
+
 use hccr_runtime::ink::{Ink, Point, WritingBox};
-use hccr_runtime::shape::{LinearParams, LstmParams, STEPS};
-use hccr_runtime::{InkRecognizer, InkSession, ModelBuilder, Op};
+use hccr_runtime::{InkRecognizer, InkSession};
 use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;
 
-/// Three labels, an LSTM of two cells.
-static RECOGNIZER: LazyLock<InkRecognizer> = LazyLock::new(|| {
-    let mut b = ModelBuilder::new(&[STEPS, 6]);
-    let mut linear = |b: &mut ModelBuilder, in_features: usize, out_features: usize| {
-        let values = (0..in_features * out_features).map(|i| (i * 7 % 11) as f32 / 5.0 - 1.0).collect();
-        let weight = b.dense("weight", &[out_features, in_features], values);
-        let params = LinearParams { in_features, out_features };
-        b.push("linear", Op::Linear { params, weight, scale: None, bias: None, prelu: None });
-    };
-    linear(&mut b, 6, 8);
-    let recurrent = b.dense("recurrent", &[8, 2], (0..16).map(|i| (i * 5 % 7) as f32 / 3.0 - 1.0).collect());
-    b.push("lstm", Op::Lstm { params: LstmParams { hidden_size: 2, rank: None }, project: None, recurrent });
-    b.push("mean", Op::MeanOverTime);
-    linear(&mut b, 2, 3);
-    b.set_labels(vec!['一', '丁', '七']);
-    InkRecognizer::new(b.finish().expect("a valid model")).expect("a model of ink")
-});
+static RECOGNIZER: LazyLock<InkRecognizer> =
+    LazyLock::new(|| InkRecognizer::new(tiny::online()).expect("a model of ink"));
 
 /// Points in an area that a byte chooses the size of, some of them no numbers.
 fn points(bytes: &[u8], size: u8) -> Vec<Point> {

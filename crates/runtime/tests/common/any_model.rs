@@ -318,23 +318,40 @@ fn assert_within(found: &[Vec<f32>], want: &[Vec<f32>], bounds: &[f32], what: &s
     }
 }
 
-/// Runs the model of these choices on every instruction set, with every kernel, and compares it with the scalar code.
-pub(crate) fn check(choices: &[u8]) {
-    let (model, input) = any_model(choices);
-    let file = model.to_bytes();
-    assert_eq!(Model::from_bytes(&file).unwrap(), model);
-    let want = outputs(Plan::with_isa(&model, IsaKind::Scalar).unwrap(), &input);
-    let bounds = error_bound(&model, &input);
-    for isa in IsaKind::available() {
-        let plan = Plan::with_isa(&model, isa).unwrap();
-        let table = plan.to_string();
-        assert_within(&outputs(plan, &input), &want, &bounds, &table);
-        for kernel in Plan::kernels() {
-            let plan = Plan::with_kernel(&model, isa, kernel).unwrap();
-            if runs(&plan, kernel) {
-                let table = plan.to_string();
-                assert_within(&outputs(plan, &input), &want, &bounds, &table);
-            }
+/// A model, an input, and what the scalar code makes of them.
+pub(crate) struct Case {
+    model: Model,
+    input: Vec<f32>,
+    want: Vec<Vec<f32>>,
+    bounds: Vec<f32>,
+}
+
+impl Case {
+    /// That of these choices.
+    pub(crate) fn new(choices: &[u8]) -> Self {
+        let (model, input) = any_model(choices);
+        assert_eq!(Model::from_bytes(&model.to_bytes()).unwrap(), model);
+        let want = outputs(Plan::with_isa(&model, IsaKind::Scalar).unwrap(), &input);
+        let bounds = error_bound(&model, &input);
+        Self { model, input, want, bounds }
+    }
+
+    /// Compares an instruction set with the scalar code: the kernels that the plan takes, or one wherever it fits.
+    pub(crate) fn check(&self, isa: IsaKind, kernel: Option<&str>) {
+        let plan = match kernel {
+            None => Plan::with_isa(&self.model, isa),
+            Some(kernel) => Plan::with_kernel(&self.model, isa, kernel),
+        };
+        let plan = plan.unwrap();
+        if kernel.is_none_or(|kernel| runs(&plan, kernel)) {
+            let table = plan.to_string();
+            assert_within(&outputs(plan, &self.input), &self.want, &self.bounds, &table);
         }
     }
+}
+
+/// Each instruction set, with the kernels that the plan takes and with each kernel.
+pub(crate) fn ways() -> impl Iterator<Item = (IsaKind, Option<&'static str>)> {
+    let kernels = || std::iter::once(None).chain(Plan::kernels().map(Some));
+    IsaKind::available().into_iter().flat_map(move |isa| kernels().map(move |kernel| (isa, kernel)))
 }
