@@ -1,6 +1,6 @@
 //! `cargo xtask fuzz`: every fuzz target for some time, each from its committed seeds and from what earlier runs found.
 
-use crate::optional::FUZZ;
+use crate::optional::{CXX, NIGHTLY, Need, OptionalStep};
 use anyhow::{Context, Result, ensure};
 use std::path::Path;
 use std::process::Command;
@@ -40,3 +40,11 @@ fn fuzz(folder: &Path) -> Command {
     command.args(words).current_dir(folder);
     command
 }
+
+/// The fuzz targets, in `fuzz/`.
+const FUZZ: OptionalStep = OptionalStep {
+    name: "fuzzing",
+    env: &[],
+    command: "cargo +nightly fuzz",
+    needs: &[NIGHTLY, Need::by_hand("cargo-fuzz", "cargo fuzz --version", "cargo install cargo-fuzz --locked"), CXX],
+};

@@ -6,6 +6,7 @@
 mod bench;
 mod bench_peers;
 mod cores;
+mod emulated;
 mod evaluate;
 mod fonts;
 mod fuzz;

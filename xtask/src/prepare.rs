@@ -1,8 +1,9 @@
-//! Prepares the machine: OpenBLAS, which the training crates link, Chromium, and packages in general.
+//! Prepares the machine: OpenBLAS, which the training crates link, and packages in general.
 
+use crate::optional::OptionalStep;
 use anyhow::{Context, Result, bail, ensure};
 use std::io::Write;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 /// Uses the C and LAPACK interfaces that the workspace links; prints the CPU that OpenBLAS takes this one for and exits
 /// with its kind of threads.
@@ -105,44 +106,82 @@ fn probe() -> Result<OpenBlas> {
     }
 }
 
-/// Installs Chromium, in which the page is tested, where that is possible without a question.
-pub(crate) fn chromium() {
-    let found = Command::new("chromium").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-    if !found.is_ok_and(|status| status.success())
-        && let Err(error) = install("Chromium", "chromium", "it")
+/// Installs the packages that steps need, where that is possible without a question. A step whose package is still missing is
+/// skipped.
+pub(crate) fn prepare_for<'a>(steps: impl Iterator<Item = &'a OptionalStep>) {
+    let mut packages: Vec<&str> = steps.flat_map(OptionalStep::missing_packages).collect();
+    packages.sort_unstable();
+    packages.dedup();
+    if !packages.is_empty()
+        && let Ok(apt) = Apt::find()
+        && let Err(error) = apt.install(&packages)
     {
-        println!("{error}"); // the step that needs it is skipped
+        println!("{error}");
     }
 }
 
 /// Installs a package with apt as root or through a sudo that does not ask; otherwise says what to run.
 ///
-/// `what` is what is missing, `apt` its package on Debian and Ubuntu, `others` what it is elsewhere.
-pub(crate) fn install(what: &str, apt: &str, others: &str) -> Result<()> {
-    let succeeds = |program: &str, args: &[&str]| {
-        let status = Command::new(program).args(args).stdout(Stdio::null()).stderr(Stdio::null()).status();
-        status.is_ok_and(|s| s.success())
-    };
-    ensure!(succeeds("apt-get", &["--version"]), "{what} is missing. Install {others}, then run this command again");
-    let user = Command::new("id").arg("-u").output().context("cannot start id")?;
-    let root = user.stdout.trim_ascii() == b"0";
-    ensure!(
-        root || succeeds("sudo", &["-n", "true"]),
-        "{what} is missing. Install it, then run this command again:\n\n    \
-         sudo apt-get update && sudo apt-get install --yes {apt}"
-    );
+/// `what` is what is missing, `package` its package on Debian and Ubuntu, `others` what it is elsewhere.
+pub(crate) fn install(what: &str, package: &str, others: &str) -> Result<()> {
+    match Apt::find() {
+        Ok(apt) => apt.install(&[package]),
+        Err(NoApt::Missing) => bail!("{what} is missing. Install {others}, then run this command again"),
+        Err(NoApt::Asks) => bail!(
+            "{what} is missing. Install it, then run this command again:\n\n    \
+             sudo apt-get update && sudo apt-get install --yes {package}"
+        ),
+    }
+}
 
-    println!("{what} is missing: installing {apt} with apt-get");
-    let apt_get = |args: &[&str]| {
-        let mut command = if root { Command::new("env") } else { Command::new("sudo") };
-        if !root {
-            command.args(["-n", "env"]);
+/// An apt-get that installs without a question.
+struct Apt {
+    /// The program that starts it, with its first arguments.
+    through: &'static [&'static str],
+}
+
+/// Why there is none.
+enum NoApt {
+    Missing,
+    Asks,
+}
+
+impl Apt {
+    fn find() -> Result<Self, NoApt> {
+        let output = |program: &str, args: &[&str]| {
+            let output = Command::new(program).args(args).output().ok()?;
+            output.status.success().then_some(output.stdout)
+        };
+        output("apt-get", &["--version"]).ok_or(NoApt::Missing)?;
+        if output("id", &["-u"]).is_some_and(|user| user.trim_ascii() == b"0") {
+            Ok(Self { through: &["env"] })
+        } else if output("sudo", &["-n", "true"]).is_some() {
+            Ok(Self { through: &["sudo", "-n", "env"] })
+        } else {
+            Err(NoApt::Asks)
         }
-        command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get"]).args(args).status().context("cannot start apt-get")
-    };
-    // One unreachable source of many fails the update, yet not the installation.
-    apt_get(&["update"])?;
-    let status = apt_get(&["install", "--yes", "--no-install-recommends", apt])?;
-    ensure!(status.success(), "apt-get could not install {apt}");
-    Ok(())
+    }
+
+    fn run(&self, args: &[&str]) -> Result<ExitStatus> {
+        let (program, first) = self.through.split_first().context("no program")?;
+        let mut command = Command::new(program);
+        command.args(first).args(["DEBIAN_FRONTEND=noninteractive", "apt-get"]).args(args);
+        command.status().context("cannot start apt-get")
+    }
+
+    /// Installs those of the packages that this system has.
+    fn install(&self, packages: &[&str]) -> Result<()> {
+        println!("Installing {} with apt-get", packages.join(" "));
+        // One unreachable source of many fails the update, yet not the installation.
+        self.run(&["update"])?;
+        let is_known = |package: &&str| {
+            let shown = Command::new("apt-cache").args(["show", package]).output();
+            shown.is_ok_and(|output| output.status.success())
+        };
+        let (known, unknown): (Vec<&str>, Vec<&str>) = packages.iter().copied().partition(is_known);
+        ensure!(unknown.is_empty() || !known.is_empty(), "apt-get knows no {}", unknown.join(", "));
+        let status = self.run(&[&["install", "--yes", "--no-install-recommends"], &known[..]].concat())?;
+        ensure!(status.success(), "apt-get could not install {}", known.join(", "));
+        Ok(())
+    }
 }

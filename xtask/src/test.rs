@@ -1,7 +1,8 @@
 //! `cargo xtask test`: everything that must hold before a change is merged. Stops at the first failure.
 
-use crate::optional::{C, DEPENDENCIES, EMULATED, OLDEST_COMPILER, PYTHON, WEB};
-use crate::prepare::{chromium, prepare};
+use crate::emulated::EMULATED;
+use crate::optional::{C, DEPENDENCIES, OLDEST_COMPILER, PYTHON, WEB};
+use crate::prepare::{prepare, prepare_for};
 use crate::release::PACKAGE;
 use crate::reproduce;
 use crate::steps::{Steps, output, succeed};
@@ -12,6 +13,8 @@ use std::process::Command;
 /// Runs all steps; `fast` leaves out the web, the release build and the smoke reproduction.
 pub(crate) fn run(root: &Path, fast: bool) -> Result<()> {
     let core_type = prepare()?;
+    let web = (!fast).then_some(&WEB);
+    prepare_for(EMULATED.iter().chain(&C).chain([&PYTHON]).chain(web));
     let mut steps = Steps::stopping(root, core_type);
     steps.cargo("formatting", &[], "fmt --all --check")?;
     steps.cargo("lints", &[], "clippy --workspace --all-targets -- -D warnings")?;
@@ -32,7 +35,6 @@ pub(crate) fn run(root: &Path, fast: bool) -> Result<()> {
     DEPENDENCIES.iter().try_for_each(|step| steps.optional(step))?;
     steps.optional(&OLDEST_COMPILER)?;
     if !fast {
-        chromium();
         steps.optional(&WEB)?;
         let out = reproduce::target(root).join("smoke");
         let rerun = format!("cargo xtask reproduce --tier smoke --out {}", out.display());
