@@ -103,6 +103,10 @@ pub enum CasiaReason {
     NestedBytes(u64),
     /// There are more wanted characters than allowed.
     Samples(usize),
+    /// This part of a packed set is damaged, or the file is no packed set.
+    PackDamaged(&'static str),
+    /// The packed set holds images where inks are wanted, or inks where images are.
+    PackKind,
 }
 
 /// Why there is no next record.
@@ -114,7 +118,7 @@ pub(crate) enum RecordError {
 
 impl RecordError {
     /// The error of a record in `file` at `offset`.
-    pub(super) fn at(self, file: &str, offset: u64) -> CasiaError {
+    pub(crate) fn at(self, file: &str, offset: u64) -> CasiaError {
         match self {
             Self::Malformed(reason) => CasiaError::Malformed { file: file.into(), offset, reason },
             Self::Io(error) => CasiaError::Io { file: file.into(), error },
@@ -187,6 +191,8 @@ impl fmt::Display for CasiaReason {
             Self::Samples(limit) => {
                 write!(f, "more than {limit} characters: raise the limit, or ask for fewer classes")
             }
+            Self::PackDamaged(part) => write!(f, "{part} is damaged, or this is no packed set"),
+            Self::PackKind => write!(f, "this packed set holds the other kind of records: images (GNT), or inks (POT)"),
         }
     }
 }

@@ -22,20 +22,42 @@ const NESTED_PER_BYTE: u64 = 16;
 /// Reads the next record of a file, `None` at its end. It allocates no more than about twice the bytes that it reads.
 type ReadRecord<T> = fn(&mut dyn Read) -> Result<Option<T>, RecordError>;
 
-/// Calls `each` with every record of the files in `paths` (files, folders, zip archives), and with the number of the file it
-/// is in: counted from 0 over all files, folders in the order of names, archives in their own. Hidden files inside folders
-/// and archives are passed over. Archives in archives are held in memory, within a limit.
+/// What a record was read from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Source<'a> {
+    /// The number of the file, counted from 0 over all files, folders in the order of names, archives in their own.
+    pub(crate) file: u32,
+    /// The path of the file, with that of the archive before it.
+    pub(crate) name: &'a str,
+}
+
+/// What is done with each record.
+type Each<'a, T> = dyn FnMut(Source<'_>, T) -> Result<(), RecordError> + 'a;
+
+/// Calls `each` with every record of the files in `paths` (files, folders, zip archives). Hidden files inside folders and archives are
+/// passed over. Archives in archives are held in memory, within a limit.
 ///
 /// # Errors
-/// [`CasiaError`] at the first file of which `read` refuses a record, or what `each` returns: a reason is completed with
-/// file and offset.
+/// [`CasiaError`] at the first file of which `read` refuses a record, or what `each` returns: both are completed with file and
+/// offset.
 pub(crate) fn visit<T>(
     paths: &[PathBuf],
     limits: &CasiaLimits,
     read: ReadRecord<T>,
-    each: &mut dyn FnMut(u32, T) -> Result<(), CasiaReason>,
+    each: &mut Each<'_, T>,
 ) -> Result<(), CasiaError> {
-    let mut walk = Walk { limits, left: limits.total_bytes, files: 0, read, each };
+    visit_from(0, paths, limits, read, each)
+}
+
+/// As [`visit`], without the records of the first `done` files.
+pub(crate) fn visit_from<T>(
+    done: u32,
+    paths: &[PathBuf],
+    limits: &CasiaLimits,
+    read: ReadRecord<T>,
+    each: &mut Each<'_, T>,
+) -> Result<(), CasiaError> {
+    let mut walk = Walk { limits, left: limits.total_bytes, files: 0, done, read, each };
     for path in paths {
         let before = walk.files;
         walk.path(path, 0)?;
@@ -75,8 +97,10 @@ struct Walk<'a, T> {
     /// The bytes that may still be unpacked.
     left: u64,
     files: u32,
+    /// Files whose records are passed over.
+    done: u32,
     read: ReadRecord<T>,
-    each: &'a mut dyn FnMut(u32, T) -> Result<(), CasiaReason>,
+    each: &'a mut Each<'a, T>,
 }
 
 impl<T> Walk<'_, T> {
@@ -153,6 +177,10 @@ impl<T> Walk<'_, T> {
     }
 
     fn records<R: Read>(&mut self, reader: R, name: &str, kind: Kind) -> Result<(), CasiaError> {
+        if self.files < self.done {
+            self.files += 1;
+            return Ok(());
+        }
         let mut reader = Counted { reader, read: 0 };
         loop {
             let offset = reader.read;
@@ -161,7 +189,9 @@ impl<T> Walk<'_, T> {
                 (_, error) => error,
             });
             match record.map_err(|error| error.at(name, offset))? {
-                Some(record) => (self.each)(self.files, record).map_err(|e| RecordError::from(e).at(name, offset))?,
+                Some(record) => {
+                    (self.each)(Source { file: self.files, name }, record).map_err(|e| e.at(name, offset))?
+                }
                 None if offset == 0 => return Err(RecordError::from(CasiaReason::NoRecords).at(name, 0)),
                 None => break,
             }

@@ -5,7 +5,6 @@ use crate::{
     IMAGE_SIZE, ImageSet,
     casia::{self, CasiaError, CasiaFilter, CasiaReason, Labeller},
 };
-use hccr_runtime::image::{Image, PixelFormat, normalize};
 use rayon::prelude::*;
 use std::path::PathBuf;
 
@@ -23,8 +22,8 @@ const BATCH_BYTES: usize = 8 << 20;
 pub fn load_gnt(paths: &[PathBuf], filter: &CasiaFilter, progress: &dyn Fn(usize)) -> Result<ImageSet, CasiaError> {
     let mut labeller = Labeller::new(filter)?;
     let mut loader = Loader::default();
-    casia::visit(paths, &filter.limits, read_record, &mut |writer, record| {
-        if !labeller.chooses(writer, record.tag)? {
+    casia::visit(paths, &filter.limits, read_record, &mut |source, record| {
+        if !labeller.chooses(source.file, record.known_tag()?)? {
             return Ok(());
         }
         loader.push(record);
@@ -51,10 +50,10 @@ pub fn load_gnt(paths: &[PathBuf], filter: &CasiaFilter, progress: &dyn Fn(usize
 fn name_blank(paths: &[PathBuf], filter: &CasiaFilter, blank: usize) -> Result<(), CasiaError> {
     let mut labeller = Labeller::new(filter)?;
     let mut chosen = 0;
-    casia::visit(paths, &filter.limits, read_record, &mut |writer, record| {
-        if labeller.chooses(writer, record.tag)? {
+    casia::visit(paths, &filter.limits, read_record, &mut |source, record| {
+        if labeller.chooses(source.file, record.known_tag()?)? {
             if chosen == blank {
-                return Err(CasiaReason::Blank);
+                return Err(CasiaReason::Blank.into());
             }
             chosen += 1;
         }
@@ -82,11 +81,8 @@ impl Loader {
         const LEN: usize = IMAGE_SIZE * IMAGE_SIZE;
         let start = self.pixels.len();
         self.pixels.resize(start + self.batch.len() * LEN, 0);
-        let normalized = self.pixels[start..].par_chunks_exact_mut(LEN).zip(&self.batch).map(|(out, record)| {
-            // Sides and bytes of a record agree, so only ink can be missing.
-            let image = Image::new(&record.pixels, record.width, record.height, PixelFormat::Gray);
-            image.and_then(|image| normalize(&image, IMAGE_SIZE, out)).is_ok()
-        });
+        let normalized = self.pixels[start..].par_chunks_exact_mut(LEN).zip(&self.batch);
+        let normalized = normalized.map(|(out, record)| record.normalize(out).is_ok());
         if let Some(first) = normalized.position_first(|is_normalized| !is_normalized) {
             self.blank.get_or_insert(start / LEN + first);
         }

@@ -10,6 +10,7 @@ mod record;
 mod write;
 
 pub use load::load_gnt;
+pub(crate) use record::Record;
 pub use write::gnt_archive;
 
 #[cfg(test)]

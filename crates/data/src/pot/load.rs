@@ -16,15 +16,15 @@ use std::path::PathBuf;
 pub fn load_pot(paths: &[PathBuf], filter: &CasiaFilter) -> Result<InkSet, CasiaError> {
     let mut labeller = Labeller::new(filter)?;
     let mut set = InkSet::default();
-    casia::visit(paths, &filter.limits, read_record, &mut |writer, record| {
-        if !labeller.chooses(writer, record.tag)? {
+    casia::visit(paths, &filter.limits, read_record, &mut |source, record| {
+        if !labeller.chooses(source.file, record.known_tag()?)? {
             return Ok(());
         }
-        if record.strokes.iter().all(Vec::is_empty) {
-            return Err(CasiaReason::Blank);
+        if record.is_blank() {
+            return Err(CasiaReason::Blank.into());
         }
         // Only all records together tell the classes.
-        set.push(&record.strokes, 0, writer);
+        set.push(&record.strokes, 0, source.file);
         Ok(())
     })?;
     let labels = labeller.finish();

@@ -10,6 +10,7 @@ mod record;
 mod write;
 
 pub use load::load_pot;
+pub(crate) use record::Record;
 pub use write::pot_archive;
 
 #[cfg(test)]
