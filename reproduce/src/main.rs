@@ -7,6 +7,7 @@ mod measure;
 mod models;
 mod offline;
 mod online;
+mod pack;
 mod pipeline;
 mod progress;
 mod released;
@@ -69,6 +70,9 @@ enum Command {
         #[arg(long, value_name = "DIR", default_value = "target/reproduce/ladder")]
         out: PathBuf,
     },
+    /// Pack GNT or POT files into one, of which training reads images in any order without holding them in memory. Records without ink
+    /// or with an unknown tag are left out and named; a run that was stopped goes on
+    Pack(pack::PackArgs),
     /// Print the card of a shipped model as Markdown: models/NAME.md
     Card {
         /// The report of the run that made it, models/NAME.json
@@ -90,7 +94,10 @@ fn main() -> Result<()> {
         .with_writer(std::io::stderr)
         .init();
     let cli = Cli::parse();
-    let multiplies = !matches!(cli.command, Some(Command::Released(_) | Command::Card { .. } | Command::Table { .. }));
+    let multiplies = !matches!(
+        cli.command,
+        Some(Command::Released(_) | Command::Pack(_) | Command::Card { .. } | Command::Table { .. })
+    );
     if multiplies {
         hccr_tensor::blas::use_one_thread()?;
     }
@@ -101,6 +108,7 @@ fn main() -> Result<()> {
         Some(Command::Models(args)) => models::run(args, &Interrupt::catch()?),
         Some(Command::Released(args)) => released::run(&args),
         Some(Command::Ladder { out }) => ladder::run(&out),
+        Some(Command::Pack(args)) => pack::run(&args),
         Some(Command::Card { report, evaluations }) => models::card::print(&report, &evaluations),
         Some(Command::Table { reports }) => {
             let read = |path: &PathBuf| {

@@ -57,7 +57,7 @@ pub(crate) fn stage(
 /// sequences, those of the mean length are timed.
 pub(crate) fn time(plan: &Arc<Plan>, set: &dyn SampleSet, mut each: impl FnMut(&[(String, f64)])) -> Result<[f64; 2]> {
     let mut session = Session::new(plan.clone());
-    let inputs = typical_inputs(set);
+    let inputs = typical_inputs(set)?;
     let (mut times, mut layers) = (Vec::new(), Vec::new());
     let begin = Instant::now();
     for (run, input) in (0..WARM_UP + TIMED_RUNS).zip(inputs.iter().cycle()) {
@@ -85,18 +85,18 @@ pub(crate) fn time(plan: &Arc<Plan>, set: &dyn SampleSet, mut each: impl FnMut(&
 }
 
 /// Some inputs of the length nearest to the mean: samples spread over the set.
-fn typical_inputs(set: &dyn SampleSet) -> Vec<Vec<f32>> {
+fn typical_inputs(set: &dyn SampleSet) -> Result<Vec<Vec<f32>>> {
     let samples = set.labels().len();
     let spread = samples.min(TIMED_RUNS);
     let mut inputs: Vec<Vec<f32>> = vec![Vec::new(); spread];
     for (i, input) in inputs.iter_mut().enumerate() {
-        set.fill_input(i * samples / spread, input);
+        set.fill_input(i * samples / spread, input)?;
     }
     let mean = inputs.iter().map(Vec::len).sum::<usize>() / spread;
     let off = |input: &Vec<f32>| input.len().abs_diff(mean);
     let least = inputs.iter().map(off).min().unwrap_or(0);
     inputs.retain(|input| off(input) == least);
-    inputs
+    Ok(inputs)
 }
 
 /// One row for each convolution, fully connected layer and LSTM of the model file `bytes`.

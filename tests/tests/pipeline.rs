@@ -167,7 +167,7 @@ fn a_network_is_trained_compressed_and_recognizes() {
     assert!((accuracy - codebook.accuracy).abs() <= 1.5 / test.len() as f32, "{accuracy}, {}", codebook.accuracy);
 
     let mut images = vec![Vec::new(); 40];
-    images.iter_mut().zip((0..train.len()).step_by(7)).for_each(|(image, i)| train.fill_input(i, image));
+    images.iter_mut().zip((0..train.len()).step_by(7)).for_each(|(image, i)| train.fill_input(i, image).unwrap());
     let quantized = quantize(&optimized, &images).expect("a network of images");
     let integers = quantized.to_bytes();
     let mut recognizer = Recognizer::from_bytes(&integers).expect("the bytes just written");

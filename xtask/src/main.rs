@@ -61,7 +61,7 @@ enum Cli {
         args: Vec<OsString>,
     },
     /// Time the runtime's layers on every instruction set, after comparing the answers with plain loops. With the single word
-    /// `size`: print the bytes of a recognizer's binary, and fail above 600,000 bytes without its model.
+    /// `size`: print the bytes of a recognizer's binary, and fail above 520,000 bytes without its model.
     Bench {
         /// Time only the networks whose names contain one of these words: baseline, low-rank, svd, compressed, blocks, int8.
         networks: Vec<String>,
@@ -106,7 +106,7 @@ enum Cli {
         #[arg(long, required = true)]
         dry_run: bool,
     },
-    /// Rebuild the embedded data.
+    /// Rebuild the embedded data, or pack data to train on.
     #[command(subcommand)]
     Data(Data),
 }
@@ -117,6 +117,13 @@ enum Data {
     Strokes,
     /// The skeletons in `datasets/skeletons`, from npm packages of handwriting fonts.
     Fonts,
+    /// Pack GNT or POT files into one for training; takes the flags of the binary, see `cargo xtask data pack --help`.
+    #[command(disable_help_flag = true)]
+    Pack {
+        /// Flags of the command.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
 }
 
 fn main() -> Result<()> {
@@ -137,5 +144,6 @@ fn main() -> Result<()> {
         Cli::Release { .. } => release::run(root),
         Cli::Data(Data::Strokes) => strokes::run(root),
         Cli::Data(Data::Fonts) => fonts::run(root),
+        Cli::Data(Data::Pack { args }) => reproduce::run(root, &[vec!["pack".into()], args].concat()),
     }
 }

@@ -31,7 +31,7 @@ pub use distort::{joined, shuffled};
 pub use gnt::{gnt_archive, load_gnt};
 pub use image_set::{IMAGE_SIZE, ImageSet};
 pub use ink_set::InkSet;
-pub use pack::{Packed, PackedImages, Unusable, pack_gnt, pack_pot};
+pub use pack::{Packed, PackedImages, Unusable, is_packed, pack_gnt, pack_pot};
 pub use pictures::{PictureError, load_pictures};
 pub use pot::{load_pot, pot_archive};
 pub use simulator::{Simulator, SimulatorConfig, SimulatorError, Split, SplitSize, Writer, simulate, simulate_ink};

@@ -1,8 +1,8 @@
 //! What a model answers on a labelled set, recognized in the runtime.
 
-use crate::SampleSet;
+use crate::{SampleSet, TrainError};
 use hccr_nn_train::Evaluation;
-use hccr_runtime::{Plan, RunError, Session};
+use hccr_runtime::{Plan, Session};
 use rayon::prelude::*;
 use std::sync::Arc;
 
@@ -20,10 +20,10 @@ pub struct Answer {
 /// Recognizes all of `set` on all threads, one session each, and calls `after_each` after each sample.
 ///
 /// # Errors
-/// As [`Session::run`], for a plan whose input is another.
-pub fn answers(plan: &Arc<Plan>, set: &dyn SampleSet, after_each: impl Fn() + Sync) -> Result<Vec<Answer>, RunError> {
+/// [`TrainError::Sample`] where a sample cannot be read, [`TrainError::Run`] for a plan whose input is another.
+pub fn answers(plan: &Arc<Plan>, set: &dyn SampleSet, after_each: impl Fn() + Sync) -> Result<Vec<Answer>, TrainError> {
     let recognize = |(session, input): &mut (Session, Vec<f32>), i: usize| {
-        set.fill_input(i, input);
+        set.fill_input(i, input)?;
         let logits = session.run(input)?;
         let mut count = Evaluation::default();
         count.count(logits, set.labels()[i].into());

@@ -1,6 +1,6 @@
 //! What trains the mini-batches: this process, or another engine.
 
-use crate::{Samples, TrainError};
+use crate::{SampleError, Samples, TrainError};
 use hccr_compress::TrainStats;
 use hccr_nn_train::{Network, Optimizer};
 use std::fmt;
@@ -27,7 +27,7 @@ pub struct Work<'a> {
     pub learning_rate: f32,
     pub(crate) seed: u64,
     /// Makes a mini-batch.
-    pub(crate) batch: &'a (dyn Fn(usize) -> MiniBatch + Sync),
+    pub(crate) batch: &'a (dyn Fn(usize) -> Result<MiniBatch, SampleError> + Sync),
 }
 
 /// The samples of one training step.
@@ -42,9 +42,12 @@ pub struct MiniBatch {
 impl Work<'_> {
     /// Makes mini-batch `step`, from 0 to below [`steps`](Self::steps). Threads may make them in any order.
     ///
+    /// # Errors
+    /// [`SampleError`] where a sample cannot be read from its file.
+    ///
     /// # Panics
     /// Where there is no such mini-batch.
-    pub fn batch(&self, step: usize) -> MiniBatch {
+    pub fn batch(&self, step: usize) -> Result<MiniBatch, SampleError> {
         (self.batch)(step)
     }
 
@@ -71,7 +74,7 @@ impl<O: Optimizer> Engine<O> for InProcess {
         let (mut loss, mut correct, mut samples) = (0.0, 0, 0);
         let mut next = None;
         for step in 0..steps {
-            let MiniBatch { samples: drawn, labels } = next.take().unwrap_or_else(|| work.batch(step));
+            let MiniBatch { samples: drawn, labels } = next.take().unwrap_or_else(|| work.batch(step))?;
             let batch = drawn.to_batch(&network.mean);
             // The next mini-batch is drawn while the network trains on this one.
             let stats = rayon::in_place_scope(|scope| {

@@ -21,7 +21,7 @@ mod trainer;
 pub use answers::{Answer, answers};
 pub use engine::{Engine, InProcess, MiniBatch, Work};
 pub use recipe::{Recipe, Tier};
-pub use samples::{SampleSet, Samples};
+pub use samples::{SampleError, SampleSet, Samples};
 pub use shipped::{CharacterSet, Shipping};
 pub use thesis::ThesisForm;
 pub use trainer::{NetworkTrainer, TrainError, TrainerState};

@@ -3,6 +3,7 @@
 use hccr_nn_train::Batch;
 use hccr_random::Rng;
 use hccr_runtime::ink::FEATURES;
+use std::error::Error;
 use std::fmt;
 
 /// Labelled samples of known characters.
@@ -18,15 +19,21 @@ pub trait SampleSet: fmt::Debug + Sync {
 
     /// The samples at `indices` to train on; `rng` decides on their augmentation, or on all of a sample but its class.
     ///
+    /// # Errors
+    /// [`SampleError`] where a sample cannot be read from its file.
+    ///
     /// # Panics
     /// Where an index is not below the number of samples.
-    fn draw(&self, indices: &[usize], rng: &mut Rng) -> Samples;
+    fn draw(&self, indices: &[usize], rng: &mut Rng) -> Result<Samples, SampleError>;
 
     /// Makes `input` sample `i` as a runtime session takes it.
     ///
+    /// # Errors
+    /// As of [`draw`](Self::draw).
+    ///
     /// # Panics
     /// Where `i` is not below the number of samples.
-    fn fill_input(&self, i: usize, input: &mut Vec<f32>);
+    fn fill_input(&self, i: usize, input: &mut Vec<f32>) -> Result<(), SampleError>;
 
     /// A checksum of classes, labels and samples, by which a checkpoint knows its data again. Of an endless set, of one sample per
     /// class.
@@ -35,6 +42,29 @@ pub trait SampleSet: fmt::Debug + Sync {
     /// The mean number of steps per sample; 1 for images.
     fn mean_steps(&self) -> f64 {
         1.0
+    }
+}
+
+/// A sample cannot be read from its file.
+#[derive(Debug)]
+pub struct SampleError(Box<dyn Error + Send + Sync>);
+
+impl SampleError {
+    /// With the reader's error.
+    pub fn new(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self(error.into())
+    }
+}
+
+impl fmt::Display for SampleError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot read a sample: {}", self.0)
+    }
+}
+
+impl Error for SampleError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.0)
     }
 }
 
@@ -91,17 +121,15 @@ pub(crate) fn fingerprint(
 }
 
 /// The bytes of a sample as a session takes it.
-pub(crate) fn input_bytes(set: &impl SampleSet, i: usize) -> Vec<u8> {
-    let mut input = Vec::new();
-    set.fill_input(i, &mut input);
+pub(crate) fn input_bytes(input: &[f32]) -> Vec<u8> {
     input.iter().flat_map(|v| v.to_le_bytes()).collect()
 }
 
-/// The fingerprint of an endless set.
-pub(crate) fn endless_fingerprint(set: &impl SampleSet) -> u32 {
+/// The fingerprint of an endless set, of which `input` gives a sample as a session takes it.
+pub(crate) fn endless_fingerprint(set: &impl SampleSet, input: impl Fn(usize) -> Vec<f32>) -> u32 {
     let per_class = set.labels().len() / set.classes().len();
     let firsts = (0..set.labels().len()).step_by(per_class);
-    fingerprint(set.classes(), set.labels(), firsts.map(|i| input_bytes(set, i)))
+    fingerprint(set.classes(), set.labels(), firsts.map(|i| input_bytes(&input(i))))
 }
 
 /// The labels of an endless set of `classes` classes: its passes are about as long as those over a set in memory.

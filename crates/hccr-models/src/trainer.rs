@@ -1,7 +1,7 @@
 //! Training of a network on a data set, as compression wants it.
 
 use crate::engine::{Engine, InProcess, MiniBatch, Work};
-use crate::{SampleSet, answers};
+use crate::{SampleError, SampleSet, answers};
 use hccr_compress::{LayerInfo, LayerKind, LowRankPair, TrainStats, Trainer};
 use hccr_constraint::Constraint;
 use hccr_nn_train::layers::Conv2d;
@@ -66,6 +66,8 @@ pub enum TrainError {
         /// Learning rate then.
         learning_rate: f32,
     },
+    /// A sample cannot be read from its file.
+    Sample(SampleError),
     /// The engine failed.
     Engine(Box<dyn std::error::Error + Send + Sync>),
     /// The network makes no valid model for evaluation.
@@ -84,6 +86,7 @@ impl fmt::Display for TrainError {
             Self::Diverged { step, learning_rate } => {
                 write!(f, "training diverged at step {step}, at learning rate {learning_rate}: try a lower one")
             }
+            Self::Sample(e) => write!(f, "{e}"),
             Self::Engine(e) => write!(f, "{e}"),
             Self::Model(e) => write!(f, "{e}"),
             Self::Plan(e) => write!(f, "{e}"),
@@ -97,6 +100,12 @@ impl std::error::Error for TrainError {}
 impl From<NetworkError> for TrainError {
     fn from(e: NetworkError) -> Self {
         Self::Network(e)
+    }
+}
+
+impl From<SampleError> for TrainError {
+    fn from(e: SampleError) -> Self {
+        Self::Sample(e)
     }
 }
 
@@ -262,7 +271,7 @@ impl<O: Optimizer> Trainer for NetworkTrainer<'_, O> {
         let batch = |step: usize| {
             let seed = seed ^ ((first_step + step as u64) << 20);
             let labels = samples[step].iter().map(|&i| train.labels()[i]).collect();
-            MiniBatch { samples: train.draw(&samples[step], &mut Rng::new(seed, AUGMENTATION)), labels }
+            Ok(MiniBatch { samples: train.draw(&samples[step], &mut Rng::new(seed, AUGMENTATION))?, labels })
         };
         let TrainerState { network, optimizer, .. } = &mut self.state;
         let work = Work { steps, first_step, learning_rate, seed, batch: &batch };

@@ -21,14 +21,14 @@ pub(crate) fn send(work: &Work<'_>, mut write: impl FnMut(&[u8]) -> Result<(), T
                 scope.spawn(move || {
                     let mut steps = (thread..work.steps).step_by(threads);
                     // Nobody receives any more once writing has failed.
-                    steps.try_for_each(|step| sender.send(frame(work.batch(step))).ok())
+                    steps.try_for_each(|step| sender.send(work.batch(step).map(frame)).ok())
                 });
                 receiver
             })
             .collect();
         for step in 0..work.steps {
             let Ok(frame) = receivers[step % threads].recv() else { break }; // a panic, which the scope passes on
-            write(&frame)?;
+            write(&frame?)?;
         }
         Ok(())
     })

@@ -23,7 +23,6 @@ struct OfflineModel<'a> {
 
 impl Reproduction for OfflineModel<'_> {
     type Set = ImageSet;
-    type TrainSet = EndlessImages;
     type Optimizer = Sgd;
     const NAME: &'static str = "offline";
 
@@ -39,7 +38,7 @@ impl Reproduction for OfflineModel<'_> {
         self.job.command()
     }
 
-    fn untrained(&self, data: &Data<ImageSet, EndlessImages>) -> Result<TrainerState<Sgd>> {
+    fn untrained(&self, data: &Data<ImageSet>) -> Result<TrainerState<Sgd>> {
         Ok(self.recipe.untrained(&data.dev, self.job.run.seed)?)
     }
 
@@ -53,7 +52,7 @@ pub(super) fn make(job: &Job<'_>, interrupt: &Interrupt) -> Result<()> {
     let model = OfflineModel { job, recipe: OfflineRecipe::shipped(&job.shipping) };
     let simulator = &model.recipe.common.data;
     let started = Instant::now();
-    let train = EndlessImages::new(Simulator::new(simulator)?);
+    let train = Box::new(EndlessImages::new(Simulator::new(simulator)?));
     let dev = job.simulated("dev set", |progress| simulate(simulator, Split::Dev, progress))?;
     let test = job.simulated("test set", |progress| simulate(simulator, Split::Test, progress))?;
     let data = Data { train, dev, test, description: job.description("handwriting", simulator) };

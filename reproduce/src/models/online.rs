@@ -29,7 +29,6 @@ struct OnlineModel<'a> {
 
 impl Reproduction for OnlineModel<'_> {
     type Set = SequenceSet;
-    type TrainSet = EndlessInks;
     type Optimizer = Clipped<Adam>;
     const NAME: &'static str = "online";
 
@@ -45,7 +44,7 @@ impl Reproduction for OnlineModel<'_> {
         self.job.command()
     }
 
-    fn untrained(&self, data: &Data<SequenceSet, EndlessInks>) -> Result<TrainerState<Clipped<Adam>>> {
+    fn untrained(&self, data: &Data<SequenceSet>) -> Result<TrainerState<Clipped<Adam>>> {
         Ok(self.recipe.untrained(data.train.classes().len(), self.job.run.seed)?)
     }
 
@@ -59,7 +58,7 @@ pub(super) fn make(job: &Job<'_>, interrupt: &Interrupt) -> Result<()> {
     let model = OnlineModel { job, recipe: OnlineRecipe::shipped(&job.shipping) };
     let (simulator, augmentation) = (&model.recipe.common.data, model.recipe.augmentation);
     let started = Instant::now();
-    let train = EndlessInks::new(Simulator::new(simulator)?, augmentation);
+    let train = Box::new(EndlessInks::new(Simulator::new(simulator)?, augmentation));
     let simulated = |name: &str, split| {
         let inks = job.simulated(name, |progress| simulate_ink(simulator, split, progress))?;
         SequenceSet::new(inks, augmentation).context("normalizing ink")
@@ -87,7 +86,7 @@ pub(super) fn make(job: &Job<'_>, interrupt: &Interrupt) -> Result<()> {
 }
 
 /// The model fused with the offline one of the same characters, if that is made.
-fn fused_with_offline(job: &Job<'_>, online: &[u8], data: &Data<SequenceSet, EndlessInks>) -> Result<Option<Fused>> {
+fn fused_with_offline(job: &Job<'_>, online: &[u8], data: &Data<SequenceSet>) -> Result<Option<Fused>> {
     let path = job.models().join(job.args.model_name(Kind::Offline) + ".hccr");
     if !path.exists() {
         eprintln!("not fused: there is no {}", path.display());

@@ -10,11 +10,11 @@ pub(crate) struct ImageArgs {
     /// Channel multiplier of the offline network: 1 is the thesis's width [default: 0.25, in the full tier 1]
     #[arg(long)]
     pub(super) width: Option<f32>,
-    /// Train the offline network on these GNT files, folders of them or zip archives of them (CASIA-HWDB 1.0, 1.1, 1.2)
-    /// instead of on simulated writing; a sixteenth of their writers (files) is set aside for development
+    /// Train the offline network on these GNT files, folders of them or zip archives of them (CASIA-HWDB 1.0, 1.1, 1.2), or on a
+    /// packed set of them (`cargo xtask data pack`), which is not held in memory, instead of on simulated writing; a sixteenth of their writers (files) is set aside for development
     #[arg(long, value_name = "PATH", num_args = 1.., requires = "gnt_test")]
     pub(super) gnt_train: Vec<PathBuf>,
-    /// Test the offline network on these GNT files, folders or zip archives. Without --gnt-train it is trained on simulated
+    /// Test the offline network on these GNT files, folders or zip archives, or on a packed set. Without --gnt-train it is trained on simulated
     /// writing of their classes
     #[arg(long, value_name = "PATH", num_args = 1..)]
     pub(super) gnt_test: Vec<PathBuf>,

@@ -1,19 +1,26 @@
 //! The three sets that a run works on.
 
 use super::args::OfflineArgs;
+use super::images::Images;
 use crate::args::file_names;
 use crate::pipeline::{DEV_SHARE, Data, held_out_writers, overlap};
 use crate::progress::{bar, counting, finish};
 use anyhow::{Context, Result, ensure};
-use hccr_data::{CasiaFilter, CasiaLimits, ImageSet, SimulatorConfig, Split, load_gnt, simulate};
+use hccr_data::{CasiaFilter, CasiaLimits, ImageSet, SimulatorConfig, Split, is_packed, load_gnt, simulate};
+use hccr_models::SampleSet;
+use rayon::prelude::*;
 use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
 
 /// More than HWDB1.0, 1.1 and 1.2 hold together.
 const MAX_IMAGES: usize = 1 << 22;
 
+/// The most images to develop on: each evaluation reads them all.
+const DEV_IMAGES: usize = 20_000;
+
 /// Simulates the sets, or reads them from the GNT files asked for.
-pub(super) fn load(args: &OfflineArgs, simulator: &SimulatorConfig) -> Result<Data<ImageSet>> {
+pub(super) fn load(args: &OfflineArgs, simulator: &SimulatorConfig) -> Result<Data<Images>> {
     match (args.images.gnt_train.is_empty(), args.images.gnt_test.is_empty()) {
         (true, true) => all_simulated(simulator),
         (true, false) => tested_on_gnt(args, simulator),
@@ -21,11 +28,12 @@ pub(super) fn load(args: &OfflineArgs, simulator: &SimulatorConfig) -> Result<Da
     }
 }
 
-fn all_simulated(simulator: &SimulatorConfig) -> Result<Data<ImageSet>> {
+fn all_simulated(simulator: &SimulatorConfig) -> Result<Data<Images>> {
     let (train, dev) = (simulated("train set", simulator, Split::Train)?, simulated("dev set", simulator, Split::Dev)?);
     let test = simulated("test set", simulator, Split::Test)?;
     let description = format!("simulated handwriting of {}", simulator_in_words(simulator));
-    Ok(Data { train, dev, test, description })
+    let (dev, test) = (Images::Memory(dev), Images::Memory(test));
+    Ok(Data { train: Box::new(train), dev, test, description })
 }
 
 fn simulated(name: &str, simulator: &SimulatorConfig, split: Split) -> Result<ImageSet> {
@@ -49,14 +57,14 @@ pub(crate) fn simulator_in_words(simulator: &SimulatorConfig) -> String {
 }
 
 /// Simulated writing of the classes of the test files; none of the files' characters is trained on.
-fn tested_on_gnt(args: &OfflineArgs, simulator: &SimulatorConfig) -> Result<Data<ImageSet>> {
+fn tested_on_gnt(args: &OfflineArgs, simulator: &SimulatorConfig) -> Result<Data<Images>> {
     let mut test = read("test set", &args.images.gnt_test, None)?;
-    keep_first_classes(&mut test, args.size.classes);
-    let simulator = SimulatorConfig { classes: test.classes.clone(), ..simulator.clone() };
+    test.keep_first_classes(args.size.classes);
+    let simulator = SimulatorConfig { classes: test.classes().to_vec(), ..simulator.clone() };
     let (train, dev) =
         (simulated("train set", &simulator, Split::Train)?, simulated("dev set", &simulator, Split::Dev)?);
     let description = trained_on_simulated(&simulator, "GNT files", &args.images.gnt_test);
-    Ok(Data { train, dev, test, description })
+    Ok(Data { train: Box::new(train), dev: Images::Memory(dev), test, description })
 }
 
 /// What a network was trained and tested on that has read no file's characters before its test.
@@ -71,17 +79,20 @@ pub(crate) fn trained_on_simulated(simulator: &SimulatorConfig, kind: &str, test
     )
 }
 
-fn read(name: &str, paths: &[PathBuf], classes: Option<Vec<char>>) -> Result<ImageSet> {
+/// The images of files, folders and archives in memory, or those of a packed file where they are.
+fn read(name: &str, paths: &[PathBuf], classes: Option<Vec<char>>) -> Result<Images> {
     let bar = bar(name, 0);
     let limits = CasiaLimits { samples: MAX_IMAGES, ..CasiaLimits::default() };
     let filter = CasiaFilter { classes, limits, ..CasiaFilter::default() };
-    let set = load_gnt(paths, &filter, &|done| bar.set_position(done as u64))?;
-    finish(
-        &bar,
-        name,
-        &format!("{} characters of {} classes{}", set.len(), set.classes.len(), others(set.passed_over)),
-    );
-    ensure!(!set.is_empty(), "{name}: no character of a wanted class in {paths:?}");
+    let packed = paths.iter().find(|path| is_packed(path));
+    ensure!(packed.is_none() || paths.len() == 1, "{name}: give a packed file alone, or pack all files into one");
+    let set = match packed {
+        Some(path) => Images::open(path, &filter)?,
+        None => Images::Memory(load_gnt(paths, &filter, &|done| bar.set_position(done as u64))?),
+    };
+    let (len, classes, others) = (set.len(), set.classes().len(), others(set.passed_over()));
+    finish(&bar, name, &format!("{len} characters of {classes} classes{others}"));
+    ensure!(len > 0, "{name}: no character of a wanted class in {paths:?}");
     Ok(set)
 }
 
@@ -90,27 +101,25 @@ pub(crate) fn others(passed_over: usize) -> String {
     if passed_over == 0 { String::new() } else { format!("; {passed_over} of other characters are passed over") }
 }
 
-/// Leaves out the characters of all classes but the first `most`.
-fn keep_first_classes(set: &mut ImageSet, most: Option<usize>) {
-    if let Some(most) = most.filter(|&most| most < set.classes.len()) {
-        let kept: Vec<usize> = (0..set.len()).filter(|&i| usize::from(set.labels[i]) < most).collect();
-        *set = set.subset(&kept);
-        set.classes.truncate(most);
-    }
+/// A number for each image, the same for the same image.
+fn hashes(set: &Images) -> Result<Vec<u64>> {
+    let hash = |i| {
+        let mut hasher = DefaultHasher::new();
+        set.image(i)?.hash(&mut hasher);
+        Ok(hasher.finish())
+    };
+    (0..set.len()).into_par_iter().map(hash).collect()
 }
 
-fn images(set: &ImageSet) -> impl Iterator<Item = &[u8]> {
-    (0..set.len()).map(|i| set.image(i))
-}
-
-fn from_gnt(args: &OfflineArgs) -> Result<Data<ImageSet>> {
+fn from_gnt(args: &OfflineArgs) -> Result<Data<Images>> {
     let mut all = read("train set", &args.images.gnt_train, None)?;
-    keep_first_classes(&mut all, args.size.classes);
-    let writers = all.writers.iter().collect::<BTreeSet<_>>().len();
-    let dev_writers = held_out_writers(&all.writers, DEV_SHARE)?;
-    let (dev, train) = all.split_by_writer(|w| dev_writers.contains(&w));
-    let test = read("test set", &args.images.gnt_test, Some(train.classes.clone()))?;
-    let overlap = overlap(images(&train).chain(images(&dev)), images(&test)).unwrap_or_default();
+    all.keep_first_classes(args.size.classes);
+    let writers = all.writers().iter().collect::<BTreeSet<_>>().len();
+    let dev_writers = held_out_writers(all.writers(), DEV_SHARE)?;
+    let (dev, train): (Vec<usize>, Vec<usize>) = (0..all.len()).partition(|&i| dev_writers.contains(&all.writers()[i]));
+    let (dev, train) = (all.subset(&some(&dev)).into_memory()?, all.subset(&train));
+    let test = read("test set", &args.images.gnt_test, Some(train.classes().to_vec()))?;
+    let overlap = overlap(hashes(&train)?.into_iter().chain(hashes(&dev)?), hashes(&test)?).unwrap_or_default();
     let description = format!(
         "GNT files: {} to train on ({} files, {} of them set aside for development), {} to test on{overlap}; {} classes. A subset: \
          its figures cannot be compared with published ones unless the files are the whole of HWDB1.0 and 1.1 and the \
@@ -119,7 +128,13 @@ fn from_gnt(args: &OfflineArgs) -> Result<Data<ImageSet>> {
         writers,
         dev_writers.len(),
         file_names(&args.images.gnt_test),
-        train.classes.len()
+        train.classes().len()
     );
-    Ok(Data { train, dev, test, description })
+    Ok(Data { train: Box::new(train), dev, test, description })
+}
+
+/// All of the numbers, or as many as evaluation has time for, spread over them.
+fn some(numbers: &[usize]) -> Vec<usize> {
+    let count = numbers.len().min(DEV_IMAGES);
+    (0..count).map(|i| numbers[i * numbers.len() / count]).collect()
 }

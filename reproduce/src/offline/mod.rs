@@ -2,6 +2,7 @@
 
 mod args;
 mod data;
+mod images;
 
 pub(crate) use args::{ImageArgs, OfflineArgs};
 pub(crate) use data::{others, simulator_in_words, trained_on_simulated};
@@ -14,12 +15,12 @@ use crate::report::thesis::Thesis;
 use crate::report::types::Config;
 use anyhow::{Result, ensure};
 use args::Zeros;
-use hccr_data::ImageSet;
 use hccr_models::TrainerState;
 use hccr_models::offline::OfflineRecipe;
 use hccr_models::pipeline::Stages;
 use hccr_nn_train::Sgd;
 use hccr_runtime::Plan;
+use images::Images;
 use std::time::Instant;
 
 /// The pipeline, as the flags configure it.
@@ -29,8 +30,7 @@ struct Offline<'a> {
 }
 
 impl Reproduction for Offline<'_> {
-    type Set = ImageSet;
-    type TrainSet = ImageSet;
+    type Set = Images;
     type Optimizer = Sgd;
     const NAME: &'static str = "offline";
 
@@ -51,8 +51,8 @@ impl Reproduction for Offline<'_> {
         self.args.run.command(Self::NAME, &flags)
     }
 
-    fn untrained(&self, data: &Data<ImageSet>) -> Result<TrainerState<Sgd>> {
-        Ok(self.recipe.untrained(&data.train, self.args.run.seed)?)
+    fn untrained(&self, data: &Data<Images>) -> Result<TrainerState<Sgd>> {
+        Ok(self.recipe.untrained(&*data.train, self.args.run.seed)?)
     }
 
     fn stages(&self) -> Stages<Sgd> {
@@ -84,10 +84,10 @@ pub(crate) fn run(args: &OfflineArgs, interrupt: &Interrupt) -> Result<Vec<u8>> 
 
     let config = Config {
         tier: args.size.tier_name(),
-        classes: data.train.classes.len(),
+        classes: data.train.classes().len(),
         width: Some(offline.recipe.width.into()),
         hidden_sizes: None,
-        train_samples: data.train.len(),
+        train_samples: data.train.labels().len(),
         dev_samples: data.dev.len(),
         command: offline.command(),
     };
@@ -99,6 +99,6 @@ pub(crate) fn run(args: &OfflineArgs, interrupt: &Interrupt) -> Result<Vec<u8>> 
     if !args.images.has_files() {
         notes.push("The characters are simulated: the accuracies cannot be compared with published ones.".into());
     }
-    results.write(&args.run.out(Offline::NAME), &data.test, |i| Ok(data.test.image(i).to_vec()))?;
+    results.write(&args.run.out(Offline::NAME), &data.test, |i| data.test.image(i))?;
     Ok(results.model("graph-opt").to_vec())
 }

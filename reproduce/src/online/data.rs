@@ -27,7 +27,7 @@ pub(super) fn load(args: &OnlineArgs, recipe: &OnlineRecipe) -> Result<Data<Sequ
         (false, _) => from_pot(args, simulator)?,
     };
     let sequences = |inks| SequenceSet::new(inks, recipe.augmentation).context("normalizing ink");
-    Ok(Data { train: sequences(train)?, dev: sequences(dev)?, test: sequences(test)?, description })
+    Ok(Data { train: Box::new(sequences(train)?), dev: sequences(dev)?, test: sequences(test)?, description })
 }
 
 fn all_simulated(simulator: &SimulatorConfig) -> Result<([InkSet; 3], String)> {

@@ -29,7 +29,6 @@ struct Online<'a> {
 
 impl Reproduction for Online<'_> {
     type Set = SequenceSet;
-    type TrainSet = SequenceSet;
     type Optimizer = Clipped<Adam>;
     const NAME: &'static str = "online";
 

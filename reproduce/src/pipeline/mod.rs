@@ -28,7 +28,7 @@ const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
 /// Runs the pipeline to its end, from the start or from a checkpoint.
 pub(crate) fn run<'a, R: Reproduction>(
     reproduction: &R,
-    data: &'a Data<R::Set, R::TrainSet>,
+    data: &'a Data<R::Set>,
     interrupt: &Interrupt,
 ) -> Result<Pipeline<'a, R::Optimizer>> {
     let args = reproduction.run_args();
@@ -37,7 +37,7 @@ pub(crate) fn run<'a, R: Reproduction>(
     interrupt.set_saved(false);
     let (identity, stages) = (reproduction.command(), reproduction.stages());
     let (mut pipeline, metrics_bytes) = if args.resume {
-        let resumed = Pipeline::resume(&checkpoint, identity, stages, &data.train, &data.dev);
+        let resumed = Pipeline::resume(&checkpoint, identity, stages, &*data.train, &data.dev);
         resumed.map_err(|error| match error {
             PipelineError::OtherRun { .. } => {
                 anyhow::Error::from(error).context("give the same flags, or another --out")
@@ -48,7 +48,7 @@ pub(crate) fn run<'a, R: Reproduction>(
             other => other.into(),
         })?
     } else {
-        let trainer = NetworkTrainer::new(reproduction.untrained(data)?, &data.train, &data.dev);
+        let trainer = NetworkTrainer::new(reproduction.untrained(data)?, &*data.train, &data.dev);
         (Pipeline::new(identity, stages, trainer), 0)
     };
     // A run that has trained elsewhere is measured on any machine.

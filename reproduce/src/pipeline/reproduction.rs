@@ -10,8 +10,8 @@ use std::path::PathBuf;
 
 /// Training, development and test set, by different writers, with the same classes.
 #[derive(Debug)]
-pub(crate) struct Data<S, T = S> {
-    pub(crate) train: T,
+pub(crate) struct Data<S> {
+    pub(crate) train: Box<dyn SampleSet>,
     pub(crate) dev: S,
     pub(crate) test: S,
     /// What the sets are, in words.
@@ -20,10 +20,8 @@ pub(crate) struct Data<S, T = S> {
 
 /// What differs between the offline and the online reproduction.
 pub(crate) trait Reproduction {
-    /// Its samples.
+    /// Its samples to evaluate on.
     type Set: SampleSet;
-    /// Its samples to train on.
-    type TrainSet: SampleSet;
     /// Its optimizer.
     type Optimizer: Optimizer + Clone + Serialize + DeserializeOwned + 'static;
     /// Its name.
@@ -41,7 +39,7 @@ pub(crate) trait Reproduction {
     fn command(&self) -> String;
 
     /// The network before training.
-    fn untrained(&self, data: &Data<Self::Set, Self::TrainSet>) -> Result<TrainerState<Self::Optimizer>>;
+    fn untrained(&self, data: &Data<Self::Set>) -> Result<TrainerState<Self::Optimizer>>;
 
     /// The stages, in order.
     fn stages(&self) -> Stages<Self::Optimizer>;

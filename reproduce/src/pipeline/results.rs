@@ -85,7 +85,7 @@ pub(crate) fn collect<R: Reproduction>(
     reproduction: &R,
     config: Config,
     thesis: Thesis,
-    data: &Data<R::Set, R::TrainSet>,
+    data: &Data<R::Set>,
     data_seconds: f64,
     pipeline: &Pipeline<'_, R::Optimizer>,
 ) -> Result<Results> {
@@ -149,7 +149,7 @@ fn sheet(model: &Model, test: &dyn SampleSet) -> Result<Vec<(usize, usize, f32)>
         .map(|s| {
             // A step that shares no factor with the samples per class, so that writers vary too.
             let i = (s * samples / count + s * 7) % samples;
-            test.fill_input(i, &mut input);
+            test.fill_input(i, &mut input)?;
             let logits = session.run(&input)?;
             let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
             let total: f32 = logits.iter().map(|l| (l - max).exp()).sum();

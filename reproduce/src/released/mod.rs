@@ -145,7 +145,8 @@ fn measure(args: &ReleasedArgs, file_bytes: usize, model: &Model, set: &ImageSet
     let (released, _, _) = measured("released", model, file_bytes, set, &mut times)?;
     let repacked = Repacked::new(model)?;
     let (stage, answers, plan) = measured("repacked", &repacked.model, repacked.file.len(), set, &mut times)?;
-    let quantized = quantized_for(&repacked.model, &simulated::simulated(repacked.model.labels())?, 0)?;
+    let quantized = quantized_for(&repacked.model, &simulated::simulated(repacked.model.labels())?, 0)
+        .map_err(anyhow::Error::from_boxed)?;
     let int8_file = quantized.to_bytes();
     let (integers, _, _) = measured("int8", &quantized, int8_file.len(), set, &mut times)?;
 

@@ -26,6 +26,6 @@ pub(crate) fn sets([train, dev, test]: [u32; 3]) -> [ImageSet; 3] {
 pub(crate) fn untrained(train: &ImageSet) -> TrainerState<Sgd> {
     blas::use_one_thread().expect("the pthread build of OpenBLAS");
     let mut network = cnn9(CLASSES, WIDTH, 0.2, &mut Rng::new(7, 1)).expect("a width that leaves channels");
-    network.mean = mean_image(train);
+    network.mean = mean_image(train).unwrap();
     TrainerState { network, steps: 0, seed: 7, batch_size: 32, optimizer: Sgd { momentum: 0.9, weight_decay: 5e-4 } }
 }

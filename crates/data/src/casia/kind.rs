@@ -16,7 +16,7 @@ pub(super) enum Kind {
 
 /// How these files begin. As the size of a first GNT record the signature of a zip archive would be far too large, and a first
 /// POT record would have a tag that is no GBK code. What is foreign is asked only once it is no record.
-const STARTS: [(&[u8], Kind); 15] = [
+const STARTS: [(&[u8], Kind); 16] = [
     (b"PK\x03\x04", Kind::Zip),
     (b"PK\x05\x06", Kind::Zip), // one without members
     (b"PK\x07\x08", Kind::Foreign("a part of a zip archive")),
@@ -31,6 +31,7 @@ const STARTS: [(&[u8], Kind); 15] = [
     (b"\x89PNG", Kind::Foreign("a PNG picture")),
     (b"\xFF\xD8\xFF", Kind::Foreign("a JPEG picture")),
     (b"%PDF", Kind::Foreign("a PDF file")),
+    (b"HCCRPACK", Kind::Foreign("a packed set, to be given alone")),
     (b"HCCR", Kind::Foreign("a model file")),
 ];
 

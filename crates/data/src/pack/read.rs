@@ -1,7 +1,7 @@
 //! Reads the records of a packed set in any order.
 
 use super::index::{Block, Entry, FOOTER_BYTES, index_start};
-use super::{HEADER_BYTES, PackRecord, header};
+use super::{HEADER_BYTES, MAGIC, PackRecord, header};
 use crate::casia::{CasiaError, CasiaFilter, CasiaReason, Labeller, RecordError};
 use crate::{IMAGE_SIZE, ImageSet, gnt};
 use rayon::prelude::*;
@@ -9,6 +9,12 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
+
+/// Whether the file begins as packed sets do; not where it cannot be read.
+pub fn is_packed(path: &Path) -> bool {
+    let mut start = [0; MAGIC.len()];
+    File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok() && start == *MAGIC
+}
 
 /// A packed set of images, of which only the index is in memory: 32 bytes per image.
 #[derive(Clone, Debug)]

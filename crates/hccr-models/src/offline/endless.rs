@@ -1,6 +1,6 @@
 //! Simulated images without end.
 
-use crate::samples::{SampleSet, Samples, endless_fingerprint, endless_labels, full_batches};
+use crate::samples::{SampleError, SampleSet, Samples, endless_fingerprint, endless_labels, full_batches};
 use hccr_data::{IMAGE_SIZE, Simulator};
 use hccr_random::Rng;
 use rayon::prelude::*;
@@ -20,6 +20,12 @@ impl EndlessImages {
     pub fn new(simulator: Simulator) -> Self {
         Self { labels: endless_labels(simulator.classes().len()), simulator }
     }
+
+    fn input(&self, i: usize) -> Vec<f32> {
+        let mut image = [0; PIXELS];
+        self.simulator.image(self.labels[i], &mut Rng::new(0, i as u64), &mut image);
+        image.map(f32::from).to_vec()
+    }
 }
 
 impl SampleSet for EndlessImages {
@@ -35,25 +41,23 @@ impl SampleSet for EndlessImages {
         full_batches(self.labels.len(), batch_size, rng)
     }
 
-    fn draw(&self, indices: &[usize], rng: &mut Rng) -> Samples {
+    fn draw(&self, indices: &[usize], rng: &mut Rng) -> Result<Samples, SampleError> {
         let seed = rng.next_u64();
         let mut pixels = vec![0; indices.len() * PIXELS];
         pixels.par_chunks_exact_mut(PIXELS).zip(indices).enumerate().for_each(|(i, (image, &sample))| {
             self.simulator.image(self.labels[sample], &mut Rng::new(seed, i as u64), image);
         });
-        Samples::Images { size: IMAGE_SIZE, pixels }
+        Ok(Samples::Images { size: IMAGE_SIZE, pixels })
     }
 
     /// The grey values of one image of the class of sample `i`, always the same.
-    fn fill_input(&self, i: usize, input: &mut Vec<f32>) {
-        let mut image = [0; PIXELS];
-        self.simulator.image(self.labels[i], &mut Rng::new(0, i as u64), &mut image);
-        input.clear();
-        input.extend(image.map(f32::from));
+    fn fill_input(&self, i: usize, input: &mut Vec<f32>) -> Result<(), SampleError> {
+        *input = self.input(i);
+        Ok(())
     }
 
     fn fingerprint(&self) -> u32 {
-        endless_fingerprint(self)
+        endless_fingerprint(self, |i| self.input(i))
     }
 }
 
@@ -71,7 +75,7 @@ mod tests {
         assert!(pass.len() > 900 && pass.iter().all(|batch| batch.len() == 64));
         let per_class = |class| set.labels().iter().filter(|&&label| label == class).count();
         assert!(per_class(0) == per_class(1) && per_class(1) == per_class(2));
-        let draw = |seed| match set.draw(&[0, 0, per_class(0)], &mut Rng::new(seed, 0)) {
+        let draw = |seed| match set.draw(&[0, 0, per_class(0)], &mut Rng::new(seed, 0)).unwrap() {
             Samples::Images { size, pixels } => {
                 pixels.chunks_exact(size * size).map(<[u8]>::to_vec).collect::<Vec<_>>()
             }
@@ -82,7 +86,7 @@ mod tests {
         assert!(first[0] != first[1] && first[0] != other[0], "two draws of one sample are the same writing");
         assert!(first.iter().all(|image| image.iter().any(|&v| v > 128)), "an image without ink");
         let mut input = [Vec::new(), Vec::new()];
-        input.iter_mut().for_each(|input| set.fill_input(5, input));
+        input.iter_mut().for_each(|input| set.fill_input(5, input).unwrap());
         assert_eq!((input[0].len(), &input[0]), (PIXELS, &input[1]));
     }
 }

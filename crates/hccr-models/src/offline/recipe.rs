@@ -1,15 +1,14 @@
 //! The configuration of the offline pipeline.
 
 use super::{cnn9, mean_image};
-use crate::TrainerState;
 use crate::pipeline::{
     Baseline, Comparison, Expansion, GraphOptimization, Integers, Pruning, PruningConfig, Reduction, Redundancy,
     Sharing, Stage, Stages, Thresholds,
 };
 use crate::recipe::{self, Recipe, Tier, phase, pruning, scaled, simulator};
+use crate::{SampleSet, TrainError, TrainerState};
 use hccr_compress::{Block, GslreConfig, Ranks};
-use hccr_data::ImageSet;
-use hccr_nn_train::{NetworkError, Sgd};
+use hccr_nn_train::Sgd;
 use hccr_random::Rng;
 use hccr_runtime::Plan;
 
@@ -76,11 +75,11 @@ impl OfflineRecipe {
     /// The network before training, with initial weights of `seed`; `sample` gives its classes and its mean image.
     ///
     /// # Errors
-    /// [`NetworkError`] where the width leaves a layer without channels.
-    pub fn untrained(&self, sample: &ImageSet, seed: u64) -> Result<TrainerState<Sgd>, NetworkError> {
+    /// [`TrainError::Network`] where the width leaves a layer without channels, [`TrainError::Sample`] where an image cannot be read.
+    pub fn untrained(&self, sample: &dyn SampleSet, seed: u64) -> Result<TrainerState<Sgd>, TrainError> {
         let rng = &mut Rng::new(seed, 0x11e7);
-        let mut network = cnn9(sample.classes.len(), self.width, self.dropout, rng)?;
-        network.mean = mean_image(sample);
+        let mut network = cnn9(sample.classes().len(), self.width, self.dropout, rng)?;
+        network.mean = mean_image(sample)?;
         let batch_size = self.common.batch_size;
         Ok(TrainerState { network, steps: 0, seed, batch_size, optimizer: self.optimizer })
     }

@@ -1,7 +1,7 @@
 //! Simulated inks without end.
 
 use super::sequences::Augmentation;
-use crate::samples::{SampleSet, Samples, endless_fingerprint, endless_labels};
+use crate::samples::{SampleError, SampleSet, Samples, endless_fingerprint, endless_labels};
 use hccr_data::Simulator;
 use hccr_nn_train::sequence::bucketed_batches;
 use hccr_random::Rng;
@@ -29,6 +29,11 @@ impl EndlessInks {
             |class| set.sequence(class, Augmentation::default(), &mut Rng::new(0, class.into())).len() / FEATURES;
         set.steps = classes.into_par_iter().map(steps).collect();
         set
+    }
+
+    /// One ink of the class of sample `i`, always the same.
+    fn input(&self, i: usize) -> Vec<f32> {
+        self.sequence(self.labels[i], Augmentation::default(), &mut Rng::new(0, i as u64))
     }
 
     /// The steps of an ink of `class`, row after row; `rng` chooses the writer, the sample and its augmentation.
@@ -62,21 +67,22 @@ impl SampleSet for EndlessInks {
         bucketed_batches(&lengths, batch_size, rng)
     }
 
-    fn draw(&self, indices: &[usize], rng: &mut Rng) -> Samples {
+    fn draw(&self, indices: &[usize], rng: &mut Rng) -> Result<Samples, SampleError> {
         let seed = rng.next_u64();
         let sequence = |(i, &sample): (usize, &usize)| {
             self.sequence(self.labels[sample], self.augmentation, &mut Rng::new(seed, i as u64))
         };
-        Samples::Sequences(indices.par_iter().enumerate().map(sequence).collect())
+        Ok(Samples::Sequences(indices.par_iter().enumerate().map(sequence).collect()))
     }
 
     /// The steps of one ink of the class of sample `i`, always the same, row after row.
-    fn fill_input(&self, i: usize, input: &mut Vec<f32>) {
-        *input = self.sequence(self.labels[i], Augmentation::default(), &mut Rng::new(0, i as u64));
+    fn fill_input(&self, i: usize, input: &mut Vec<f32>) -> Result<(), SampleError> {
+        *input = self.input(i);
+        Ok(())
     }
 
     fn fingerprint(&self) -> u32 {
-        endless_fingerprint(self)
+        endless_fingerprint(self, |i| self.input(i))
     }
 
     fn mean_steps(&self) -> f64 {
@@ -94,7 +100,7 @@ mod tests {
         let config = SimulatorConfig { classes: vec!['一', '阿'], ..SimulatorConfig::new(0, 1) };
         let simulator = Simulator::new(&config).expect("known characters");
         let set = EndlessInks::new(simulator, Augmentation { dropped_points: 0.3, lean: 0.0 });
-        let draw = |seed| match set.draw(&[0, 0, set.labels().len() - 1], &mut Rng::new(seed, 0)) {
+        let draw = |seed| match set.draw(&[0, 0, set.labels().len() - 1], &mut Rng::new(seed, 0)).unwrap() {
             Samples::Sequences(sequences) => sequences,
             Samples::Images { .. } => panic!("not inks"),
         };

@@ -1,6 +1,6 @@
 //! Inks as the network reads them.
 
-use crate::samples::{SampleSet, Samples, fingerprint, input_bytes};
+use crate::samples::{SampleError, SampleSet, Samples, fingerprint, input_bytes};
 use hccr_data::InkSet;
 use hccr_nn_train::sequence::bucketed_batches;
 use hccr_random::Rng;
@@ -90,19 +90,20 @@ impl SampleSet for SequenceSet {
         bucketed_batches(&lengths, batch_size, rng)
     }
 
-    fn draw(&self, indices: &[usize], rng: &mut Rng) -> Samples {
+    fn draw(&self, indices: &[usize], rng: &mut Rng) -> Result<Samples, SampleError> {
         let seed = rng.next_u64();
         let augmented = |(place, &i): (usize, &usize)| self.augmented(i, &mut Rng::new(seed, place as u64));
-        Samples::Sequences(indices.par_iter().enumerate().map(augmented).collect())
+        Ok(Samples::Sequences(indices.par_iter().enumerate().map(augmented).collect()))
     }
 
     /// The steps of the ink, row after row.
-    fn fill_input(&self, i: usize, input: &mut Vec<f32>) {
+    fn fill_input(&self, i: usize, input: &mut Vec<f32>) -> Result<(), SampleError> {
         input.clone_from(&self.sequences[i]);
+        Ok(())
     }
 
     fn fingerprint(&self) -> u32 {
-        fingerprint(self.classes(), self.labels(), (0..self.labels().len()).map(|i| input_bytes(self, i)))
+        fingerprint(self.classes(), self.labels(), self.sequences.iter().map(|sequence| input_bytes(sequence)))
     }
 
     fn mean_steps(&self) -> f64 {

@@ -5,7 +5,7 @@ use crate::pipeline::{Measured, Output, Run, Stage, StageError};
 use hccr_compress::Progress;
 use hccr_evaluate::calibration::fit_temperature;
 use hccr_nn_train::Optimizer;
-use hccr_runtime::{Model, Plan, RunError, Session};
+use hccr_runtime::{Model, Plan, Session};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -51,12 +51,12 @@ fn calibrated(model: &Model, set: &dyn SampleSet) -> Result<Model, StageError> {
     let classes = set.classes().len();
     let mut logits = vec![0.0; count * classes];
     let run = |(session, input): &mut (Session, Vec<f32>), (row, &i): (&mut [f32], &usize)| {
-        set.fill_input(i, input);
+        set.fill_input(i, input)?;
         row.copy_from_slice(session.run(input)?);
         Ok(())
     };
     let rows = logits.par_chunks_exact_mut(classes.max(1)).zip(&chosen);
-    rows.map_init(|| (Session::new(plan.clone()), Vec::new()), run).collect::<Result<(), RunError>>()?;
+    rows.map_init(|| (Session::new(plan.clone()), Vec::new()), run).collect::<Result<(), StageError>>()?;
     let labels: Vec<u16> = chosen.iter().map(|&i| set.labels()[i]).collect();
     let mut builder = model.clone().edit();
     builder.set_temperature(Some(fit_temperature(&logits, &labels)));

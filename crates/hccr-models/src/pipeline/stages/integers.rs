@@ -2,7 +2,7 @@
 
 use crate::SampleSet;
 use crate::pipeline::{Measured, Output, Run, Stage, StageError};
-use hccr_compress::{Progress, QuantizeError, quantize};
+use hccr_compress::{Progress, quantize};
 use hccr_nn_train::Optimizer;
 use hccr_random::Rng;
 use hccr_runtime::Model;
@@ -52,13 +52,13 @@ impl<O: Optimizer> Stage<O> for Integers {
 /// `model` quantized on samples of `set` that `seed` chooses: of a training set, never of the one that it is tested on.
 ///
 /// # Errors
-/// As [`quantize`], for a model that cannot be.
-pub fn quantized_for(model: &Model, set: &dyn SampleSet, seed: u64) -> Result<Model, QuantizeError> {
+/// As [`quantize`], for a model that cannot be, and [`SampleError`](crate::SampleError) where a sample cannot be read.
+pub fn quantized_for(model: &Model, set: &dyn SampleSet, seed: u64) -> Result<Model, StageError> {
     let mut chosen: Vec<usize> = (0..set.labels().len()).collect();
     Rng::new(seed, 0x1478).shuffle(&mut chosen);
     let mut inputs = vec![Vec::new(); chosen.len().min(SAMPLES)];
     for (input, &sample) in inputs.iter_mut().zip(&chosen) {
-        set.fill_input(sample, input);
+        set.fill_input(sample, input)?;
     }
-    quantize(model, &inputs)
+    Ok(quantize(model, &inputs)?)
 }
