@@ -5,4 +5,4 @@ mod lock;
 mod replace;
 
 pub use lock::lock;
-pub use replace::replace;
+pub use replace::{rename, replace};

@@ -20,13 +20,21 @@ pub fn replace(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
         Err(error) => return Err(error),
     };
     let beside = beside(&path);
-    let written = write_beside(&beside, parts).and_then(|()| fs::rename(&beside, &path));
+    let written = write_beside(&beside, parts).and_then(|()| rename(&beside, &path));
     if written.is_err() {
         // On a full disk it would only be in the way.
         let _ = fs::remove_file(&beside);
-        return written;
     }
-    sync_folder(&path)
+    written
+}
+
+/// Gives the synced file `from` the name `to`, in place of what was there, and makes that last.
+///
+/// # Errors
+/// The system's reason.
+pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to)?;
+    sync_folder(to)
 }
 
 fn beside(path: &Path) -> PathBuf {

@@ -238,7 +238,7 @@ impl<R: PackRecord> Packer<R> {
         self.data.write_all(&footer(start))?;
         self.data.flush()?;
         self.data.get_ref().sync_all()?;
-        fs::rename(&parts.data, out)?;
+        hccr_files::rename(&parts.data, out)?;
         fs::remove_file(&parts.index)?;
         Ok(self.packed)
     }

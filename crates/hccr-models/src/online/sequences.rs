@@ -128,8 +128,8 @@ mod tests {
     #[test]
     fn training_reads_what_is_recognized_but_for_augmentation() {
         let mut input = Vec::new();
-        let draw = |share, lean| set(share, lean).draw(&[1, 0], &mut Rng::new(1, 0));
-        set(0.3, 0.1).fill_input(1, &mut input);
+        let draw = |share, lean| set(share, lean).draw(&[1, 0], &mut Rng::new(1, 0)).unwrap();
+        set(0.3, 0.1).fill_input(1, &mut input).unwrap();
         assert_eq!(draw(0.0, 0.0), Samples::Sequences(vec![input.clone(), input.clone()]));
         assert_ne!(draw(0.3, 0.0), draw(0.0, 0.0));
         assert_ne!(draw(0.0, 0.1), draw(0.0, 0.0));
