@@ -3,14 +3,16 @@
 
 mod toy;
 
-use hccr_compress::{Block, Phase, Progress, PruningRecord, Schedule, Trainer};
+use hccr_compress::{Block, Phase, Progress, PruningRecord, Schedule, Targets, Trainer};
 use hccr_constraint::Constraint;
 use hccr_data::ImageSet;
 use hccr_models::pipeline::{
-    Baseline, GraphOptimization, Measured, Output, Pipeline, PipelineError, Run, Stage, StageError, Stages,
+    Baseline, Comparison, GraphOptimization, Measured, Output, Pipeline, PipelineError, PruningConfig, Run, Stage,
+    StageError, Stages, Thresholds,
 };
 use hccr_models::{NetworkTrainer, TrainerState};
-use hccr_nn_train::{Optimizer, Sgd, checkpoint};
+use hccr_nn_train::checkpoint::{self, CheckpointError};
+use hccr_nn_train::{Optimizer, Sgd};
 use hccr_random::Rng;
 use serde::{Deserialize, Serialize};
 
@@ -129,5 +131,41 @@ fn a_state_without_mini_batches_is_refused() {
     for (batch_size, is_read) in [(0, false), (1, true)] {
         let bytes = checkpoint::encode(&TrainerState { batch_size, ..toy::untrained(&train) }).expect("a state");
         assert_eq!(checkpoint::decode::<TrainerState<Sgd>>(&bytes).is_ok(), is_read);
+    }
+}
+
+/// A pipeline as it is saved, piece by piece.
+type File = (
+    (String, [u32; 2], u32, u64, usize),
+    Vec<(String, Vec<u8>, f64)>,
+    TrainerState<Sgd>,
+    Vec<(String, bool, Vec<u8>)>,
+    Option<(Targets, TrainerState<Sgd>)>,
+);
+
+#[test]
+fn a_checkpoint_with_other_stages_than_it_names_is_refused() {
+    let phase = || Phase::new(Schedule { peak: 0.05, warm_up: 0, steps: 1, floor: 0.0 }, 1, 0);
+    let config = || PruningConfig { phase: phase(), ramp_steps: 1, block: Block::SINGLE };
+    let comparison = |name| Comparison::new(name, Thresholds::Rising, config());
+    let stages = || -> Stages<Sgd> { vec![Box::new(Baseline::new(phase())), Box::new(comparison("one"))] };
+    let [train, dev, _] = &toy::sets([1, 1, 1]);
+    let pipeline = Pipeline::new("a".into(), stages(), NetworkTrainer::new(toy::untrained(train), train, dev));
+    let dir = tempfile::tempdir().expect("a folder for checkpoints");
+    let path = dir.path().join("checkpoint");
+    pipeline.save(&path, 0).expect("a checkpoint");
+    let file: File = checkpoint::load(&path).expect("the checkpoint just saved");
+    let resume_altered = |alter: &dyn Fn(&mut File)| {
+        let mut altered = file.clone();
+        alter(&mut altered);
+        checkpoint::save(&path, &altered).expect("a checkpoint");
+        Pipeline::resume(&path, "a".into(), stages(), train, dev).map(|_| ())
+    };
+    resume_altered(&|_| ()).expect("the same checkpoint");
+    let other_stage = |file: &mut File| file.1[1].1 = checkpoint::encode(&comparison("two")).expect("a state");
+    let other_model = |file: &mut File| file.3.push(("two".into(), true, Vec::new()));
+    for alter in [&other_stage as &dyn Fn(&mut File), &other_model] {
+        let refused = resume_altered(alter);
+        assert!(matches!(refused, Err(PipelineError::Checkpoint(CheckpointError::Invalid { .. }))), "{refused:?}");
     }
 }

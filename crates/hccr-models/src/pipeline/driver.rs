@@ -245,8 +245,16 @@ impl<'a, O: Optimizer + Clone + Serialize + DeserializeOwned> Pipeline<'a, O> {
         if file.fingerprints.recipe != fingerprints.recipe {
             return Err(PipelineError::OtherRecipe { path: path.into() });
         }
-        for (stage, (_, state, _)) in stages.iter_mut().zip(&file.stages) {
-            stage.restore(state).map_err(|reason| CheckpointError::Invalid { path: path.into(), reason })?;
+        let invalid = |reason| CheckpointError::Invalid { path: path.into(), reason };
+        for (stage, (name, state, _)) in stages.iter_mut().zip(&file.stages) {
+            stage.restore(state).map_err(invalid)?;
+            if stage.name() != name {
+                return Err(invalid(format!("it holds the state of another stage for {name}")).into());
+            }
+        }
+        let is_stage = |model: &StageModel| file.stages.iter().any(|(name, ..)| *name == model.stage);
+        if let Some(model) = file.kept.models.iter().find(|model| !is_stage(model)) {
+            return Err(invalid(format!("it holds a model of an unknown stage, {}", model.stage)).into());
         }
         let seconds = file.stages.iter().map(|(.., seconds)| *seconds).collect();
         let run = Run { trainer, kept: file.kept };
