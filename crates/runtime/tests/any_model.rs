@@ -18,6 +18,7 @@ proptest! {
     #[test]
     fn all_instruction_sets_agree(choices in prop::collection::vec(any::<u8>(), 4..150)) {
         let case = Case::new(&choices);
+        case.check_file();
         ways().for_each(|(isa, kernel)| case.check(isa, kernel));
     }
 }
