@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use clap::{Args, ValueEnum};
+use hccr_data::gb2312::gb2312_level1;
 use hccr_models::{Engine, InProcess, Tier};
 use hccr_nn_train::Optimizer;
 use hccr_torch::{Precision, Torch};
@@ -17,8 +18,8 @@ pub(crate) struct SizeArgs {
     #[arg(long, value_enum, default_value = "default")]
     tier: TierArg,
     /// Number of classes, which are the first characters of GB2312 level 1 [default: 100, in the full tier 3755]. With files,
-    /// the classes are those of the training files (of the test files, if there are no others), and this is the largest number
-    /// of them to take
+    /// the classes are those of the training files (of the test files, if there are no others), in the full tier only those of level 1,
+    /// and this is the largest number of them to take
     #[arg(long)]
     pub(crate) classes: Option<usize>,
 }
@@ -77,6 +78,11 @@ impl SizeArgs {
             TierArg::Default => Tier::Default,
             TierArg::Full => Tier::Full,
         }
+    }
+
+    /// What to take of files to train on: everything, or in the full tier the thesis's classes.
+    pub(crate) fn classes_of_files(&self) -> Option<Vec<char>> {
+        (self.tier == TierArg::Full).then(gb2312_level1)
     }
 
     pub(crate) fn tier_name(&self) -> String {

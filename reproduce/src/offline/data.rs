@@ -112,7 +112,7 @@ fn hashes(set: &Images) -> Result<Vec<u64>> {
 }
 
 fn from_gnt(args: &OfflineArgs) -> Result<Data<Images>> {
-    let mut all = read("train set", &args.images.gnt_train, None)?;
+    let mut all = read("train set", &args.images.gnt_train, args.size.classes_of_files())?;
     all.keep_first_classes(args.size.classes);
     let writers = all.writers().iter().collect::<BTreeSet<_>>().len();
     let dev_writers = held_out_writers(all.writers(), DEV_SHARE)?;

@@ -76,7 +76,7 @@ fn keep_first_classes(set: &mut InkSet, most: Option<usize>) {
 
 fn from_pot(args: &OnlineArgs, simulator: &SimulatorConfig) -> Result<([InkSet; 3], String)> {
     let InkArgs { pot, pot_test, with_simulated, .. } = &args.ink;
-    let mut all = read("ink", pot, None)?;
+    let mut all = read("ink", pot, args.size.classes_of_files())?;
     keep_first_classes(&mut all, args.size.classes);
     let (all, test) = if pot_test.is_empty() {
         let writers = held_out_writers(&all.writers, TEST_SHARE)?;
