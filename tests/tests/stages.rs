@@ -68,6 +68,32 @@ fn stages() -> Stages<Sgd> {
     ]
 }
 
+/// The file of each stage's model.
+fn models(pipeline: &Pipeline<Sgd>) -> Vec<(String, Vec<u8>)> {
+    pipeline.run().models().iter().map(|model| (model.stage.clone(), model.file.clone())).collect()
+}
+
+#[test]
+fn the_number_of_threads_changes_no_byte_and_no_figure() {
+    // What a run on so many threads writes and measures, from the simulated data on.
+    let run = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+        pool.install(|| {
+            let [train, dev, _] = &toy::sets([10, 4, 4]);
+            let trainer = NetworkTrainer::new(toy::untrained(train), train, dev);
+            let mut pipeline = Pipeline::new("a".into(), stages(), trainer);
+            while pipeline.current().is_some() {
+                pipeline.advance().expect("an interval");
+            }
+            let figures = ["baseline", "random"].map(|stage| format!("{:?}", pipeline.stage(stage).measured()));
+            (models(&pipeline), figures)
+        })
+    };
+    let alone = run(1);
+    assert_eq!(alone.0.len(), 3);
+    assert!([2, 3].into_iter().all(|threads| run(threads) == alone));
+}
+
 #[test]
 fn a_stage_from_outside_runs_in_the_pipeline_and_survives_interruption() {
     let [train, dev, _] = &toy::sets([10, 4, 4]);
@@ -76,9 +102,6 @@ fn a_stage_from_outside_runs_in_the_pipeline_and_survives_interruption() {
     while whole.current().is_some() {
         whole.advance().expect("an interval");
     }
-    let models = |pipeline: &Pipeline<Sgd>| -> Vec<(String, Vec<u8>)> {
-        pipeline.run().models().iter().map(|model| (model.stage.clone(), model.file.clone())).collect()
-    };
     let names: Vec<String> = models(&whole).into_iter().map(|(name, _)| name).collect();
     assert_eq!(names, ["baseline", "random", "graph-opt"]);
     let Measured::Pruning { layers, history, .. } = whole.stage("random").measured() else { panic!("a pruning") };
