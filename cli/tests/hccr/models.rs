@@ -48,6 +48,16 @@ fn a_model_is_evaluated() {
 }
 
 #[test]
+fn two_evaluations_do_not_write_into_one_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let lock = hccr_files::lock(&folder.path().join("out")).unwrap();
+    let run = hccr(folder.path(), &["evaluate", "--gnt", SAMPLES, "--out", "out"]);
+    assert!(run.code == Some(1) && run.stderr.contains("another run writes to out"), "{run:?}");
+    assert!(!folder.path().join("out/evaluation.json").exists());
+    drop(lock);
+}
+
+#[test]
 fn shells_and_readers_are_served() {
     let folder = tempfile::tempdir().unwrap();
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
