@@ -11,10 +11,12 @@ pub(crate) const EMULATED: [OptionalStep; 3] = [
             ("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER", "qemu-aarch64"),
             // Without shared libraries the emulator need not be told where they are.
             ("RUSTFLAGS", "-C target-feature=+crt-static"),
+            ("PROPTEST_CASES", "64"),
         ],
-        // Two tests of sequences would take the emulator longer than all others.
+        // These tests would take the emulator longer than all others.
         command: "cargo test -p hccr-runtime --target aarch64-unknown-linux-gnu --lib --test kernels --test bytes --test plan \
-                    --test batch --test sequence -- --skip a_long_sequence --skip the_bits_do_not_depend",
+                    --test batch --test sequence --test any_model --test format --test limits \
+                    -- --skip a_long_sequence --skip the_bits_do_not_depend --skip every_kernel_runs",
         needs: &[
             Need::by_hand(
                 "the Rust target aarch64-unknown-linux-gnu",
@@ -44,7 +46,7 @@ pub(crate) const EMULATED: [OptionalStep; 3] = [
         ],
         // The tests of every byte of a file and of Winograd's tiles would take the emulator longer than all others.
         command: "cargo test -p hccr-runtime --target s390x-unknown-linux-gnu --lib --test bytes --test format --test kernels \
-                    -- --skip every_altered_byte --skip winograd_s_tiles",
+                    --test any_model --test limits -- --skip every_altered_byte --skip winograd_s_tiles --skip every_kernel_runs",
         needs: &[
             Need::by_hand(
                 "the Rust target s390x-unknown-linux-gnu",
@@ -59,13 +61,13 @@ pub(crate) const EMULATED: [OptionalStep; 3] = [
         ],
     },
     OptionalStep {
-        name: "kernels with simd128 (node)",
+        name: "simd128, 32 bits (node)", // a `usize` of WebAssembly has 32 bits
         env: &[
             ("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", "node tests/run_wasm.mjs"),
             ("RUSTFLAGS", "-C target-feature=+simd128"),
         ],
         command: "cargo test -p hccr-runtime --target wasm32-unknown-unknown --lib --test kernels --test bytes --test plan \
-                    --test batch --test sequence",
+                    --test batch --test sequence --test any_model --test format --test limits",
         needs: &[WASM, NODE],
     },
 ];

@@ -2,6 +2,7 @@
 
 use hccr_runtime::shape::{Conv2dParams, LinearParams, LstmParams, Pool2dParams, STEPS};
 use hccr_runtime::{FormatError, Fusion, Model, ModelBuilder, Op, Pattern, Weight, WeightData};
+#[cfg(not(target_family = "wasm"))]
 use proptest::prelude::*;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -333,6 +334,7 @@ fn labels_of_a_smooth_image_are_predicted() {
     assert_eq!(Model::from_bytes(&file).unwrap(), model);
 }
 
+#[cfg(not(target_family = "wasm"))]
 fn any_weight() -> impl Strategy<Value = Weight> {
     let shape = prop::collection::vec(1usize..=12, 1..=4);
     let density = prop::sample::select(vec![0u32, 3, 50, 97, 100]);
@@ -364,6 +366,7 @@ fn any_weight() -> impl Strategy<Value = Weight> {
     })
 }
 
+#[cfg(not(target_family = "wasm"))]
 proptest! {
     #[test]
     fn any_weight_round_trips(weight in any_weight()) {
