@@ -222,7 +222,7 @@ fn remove_specks(ink: &mut [u8], width: usize) {
     let smallest = (ink.iter().map(|&v| usize::from(v)).sum::<usize>() / SPECK) as f64;
     let is_ink: Vec<bool> = ink.iter().map(|&v| v > 0).collect();
     let pieces = Pieces::new(&is_ink, width);
-    let sums = pieces.sums(|at| f64::from(ink[at]));
+    let sums = pieces.sums(&|at| f64::from(ink[at]));
     for (ink, &number) in ink.iter_mut().zip(&pieces.numbers) {
         if number != NONE && sums[number as usize] < smallest {
             *ink = 0;

@@ -77,7 +77,7 @@ impl Pieces {
     }
 
     /// The sum of `value` over the pixels of each piece.
-    pub(super) fn sums(&self, value: impl Fn(usize) -> f64) -> Vec<f64> {
+    pub(super) fn sums(&self, value: &dyn Fn(usize) -> f64) -> Vec<f64> {
         let mut sums = vec![0.0; self.pieces.len()];
         for (at, &number) in self.numbers.iter().enumerate().filter(|(_, number)| **number != NONE) {
             sums[number as usize] += value(at);
