@@ -46,7 +46,7 @@ pub(crate) const EMULATED: [OptionalStep; 3] = [
         ],
         // The tests of every byte of a file and of Winograd's tiles would take the emulator longer than all others.
         command: "cargo test -p hccr-runtime --target s390x-unknown-linux-gnu --lib --test bytes --test format --test kernels \
-                    --test any_model --test limits -- --skip every_altered_byte --skip winograd_s_tiles --skip every_kernel_runs",
+                    --test any_model -- --skip every_altered_byte --skip winograd_s_tiles --skip every_kernel_runs",
         needs: &[
             Need::by_hand(
                 "the Rust target s390x-unknown-linux-gnu",

@@ -35,7 +35,7 @@ use std::path::Path;
 enum Cli {
     /// Check everything: formatting, lints, tests, docs, packaging and a smoke reproduction.
     Test {
-        /// Leave out the web, the release build and the smoke reproduction.
+        /// Leave out the web and the smoke runs.
         #[arg(long)]
         fast: bool,
     },

@@ -4,13 +4,12 @@ use crate::emulated::EMULATED;
 use crate::optional::{C, DEPENDENCIES, OLDEST_COMPILER, PYTHON, WEB};
 use crate::prepare::{prepare, prepare_for};
 use crate::release::PACKAGE;
-use crate::reproduce;
-use crate::steps::{Steps, output, succeed};
+use crate::steps::{Steps, output};
 use anyhow::{Result, ensure};
 use std::path::Path;
 use std::process::Command;
 
-/// Runs all steps; `fast` leaves out the web, the release build and the smoke reproduction.
+/// Runs all steps; `fast` leaves out the web and the smoke runs.
 pub(crate) fn run(root: &Path, fast: bool) -> Result<()> {
     let core_type = prepare()?;
     let web = (!fast).then_some(&WEB);
@@ -36,22 +35,14 @@ pub(crate) fn run(root: &Path, fast: bool) -> Result<()> {
     steps.optional(&OLDEST_COMPILER)?;
     if !fast {
         steps.optional(&WEB)?;
-        let out = reproduce::target(root).join("smoke");
-        let rerun = format!("cargo xtask reproduce --tier smoke --out {}", out.display());
-        steps.run("release build", &rerun, || succeed(&mut reproduce::cargo(root, "build", core_type)))?;
-        steps.run("smoke reproduction", &rerun, || {
-            if out.exists() {
-                std::fs::remove_dir_all(&out)?;
+        let smoke = [("smoke reproduction", "", "target/smoke"), ("smoke models", "models ", "target/smoke-models")];
+        for (name, command, out) in smoke {
+            if root.join(out).exists() {
+                std::fs::remove_dir_all(root.join(out))?;
             }
-            succeed(reproduce::cargo(root, "run", core_type).args(["--", "--tier", "smoke", "--out"]).arg(&out))
-        })?;
-        let out = reproduce::target(root).join("smoke-models");
-        let rerun = format!("cargo xtask models --tier smoke --out {}", out.display());
-        steps.run("smoke models", &rerun, || {
-            succeed(
-                reproduce::cargo(root, "run", core_type).args(["--", "models", "--tier", "smoke", "--out"]).arg(&out),
-            )
-        })?;
+            // In the profile of the tests, which is optimized too: a release would take minutes to compile.
+            steps.cargo(name, &[], &format!("run -p hccr-reproduce -- {command}--tier smoke --out {out}"))?;
+        }
     }
     steps.summary()
 }
