@@ -35,14 +35,8 @@ pub(crate) fn run(root: &Path, fast: bool) -> Result<()> {
     steps.optional(&OLDEST_COMPILER)?;
     if !fast {
         steps.optional(&WEB)?;
-        let smoke = [("smoke reproduction", "", "target/smoke"), ("smoke models", "models ", "target/smoke-models")];
-        for (name, command, out) in smoke {
-            if root.join(out).exists() {
-                std::fs::remove_dir_all(root.join(out))?;
-            }
-            // In the profile of the tests, which is optimized too: a release would take minutes to compile.
-            steps.cargo(name, &[], &format!("run -p hccr-reproduce -- {command}--tier smoke --out {out}"))?;
-        }
+        // In the profile of the tests, which is optimized too: a release would take minutes to compile.
+        steps.cargo("smoke runs", &[], "test --workspace --test smoke -- --ignored --test-threads 1 --nocapture")?;
     }
     steps.summary()
 }

@@ -16,11 +16,14 @@ const GREYS: u8 = 16;
 /// Writes some images of the test set as GNT files.
 pub(super) fn write_images(test: &ImageSet, path: &Path) -> Result<()> {
     let mut set = test.subset(&spread(&test.labels, &test.classes));
-    let step = 255 / (GREYS - 1);
-    for value in &mut set.pixels {
-        *value = (*value + step / 2) / step * step;
-    }
+    set.pixels.iter_mut().for_each(|value| *value = nearest_grey(*value));
     write(path, &gnt_archive(&set)?)
+}
+
+/// The nearest of the levels.
+fn nearest_grey(value: u8) -> u8 {
+    let step = 255 / (GREYS - 1);
+    value.saturating_add(step / 2) / step * step
 }
 
 /// Writes some inks of the test set as POT files.
@@ -64,4 +67,18 @@ pub(super) fn inks_read(model: &[u8], path: &Path) -> Result<[usize; 2]> {
         right += usize::from(recognizer.recognize(&ink, 1)[0].character == set.classes[usize::from(label)]);
     }
     Ok([right, set.len()])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn greys_go_to_the_nearest_level() {
+        let levels: Vec<u8> = (0..GREYS).map(|level| level * 17).collect();
+        for value in 0..=255 {
+            let off = |level: &u8| level.abs_diff(value);
+            assert_eq!(off(&nearest_grey(value)), levels.iter().map(off).min().unwrap(), "{value}");
+        }
+    }
 }
