@@ -132,10 +132,14 @@ fn simulated_lines_are_cut_right() {
     let config = SimulatorConfig { test, variation: 0.5, ..SimulatorConfig::new(3755, 5) };
     let inks = simulate_ink(&config, Split::Test, &|_, _| ()).unwrap();
     let recognizer = fused();
-    for layout in [Layout::Beside, Layout::Over] {
+    let hold = |layout| {
         let figures = measure(&inks, &|| LineSession::fused(&recognizer), layout, 12);
         assert!(figures.right() >= 0.9, "{layout:?}: {:?} of lines of {LENGTHS:?} characters", figures.lines);
-    }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| hold(Layout::Beside));
+        hold(Layout::Over);
+    });
 }
 
 #[test]
