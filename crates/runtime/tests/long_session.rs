@@ -2,43 +2,14 @@
 //! session answers on. Memory is measured.
 
 mod common;
+#[path = "common/memory.rs"]
+mod memory;
 
 use common::ink::online_model;
 use hccr_runtime::ink::{Ink, InkError, Point, WritingBox};
 use hccr_runtime::{InkRecognizer, InkSession, LineSession};
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+use memory::measured;
 use std::time::Instant;
-
-thread_local! {
-    /// Bytes that this thread has, and the most that it had.
-    static BYTES: Cell<[isize; 2]> = const { Cell::new([0; 2]) };
-}
-
-struct Counting;
-
-fn count(bytes: isize) {
-    let [now, most] = BYTES.get();
-    BYTES.set([now + bytes, most.max(now + bytes)]);
-}
-
-// SAFETY: hands every request on to the system's allocator, unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size().cast_signed());
-        // SAFETY: the caller keeps to the contract of `alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, p: *mut u8, layout: Layout) {
-        count(-layout.size().cast_signed());
-        // SAFETY: the caller keeps to the contract of `dealloc`.
-        unsafe { System.dealloc(p, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 const POINTS: usize = 1_000_000;
 
@@ -70,11 +41,8 @@ fn write<S>(
 
 /// Holds what a session takes to [`MOST`].
 fn hold<T>(name: &str, work: impl FnOnce() -> T) -> T {
-    let [before, _] = BYTES.get();
-    BYTES.set([before; 2]);
     let start = Instant::now();
-    let result = work();
-    let most = (BYTES.get()[1] - before).cast_unsigned();
+    let (result, most) = measured(work);
     println!("{name}: {most} bytes, {:.1} s", start.elapsed().as_secs_f64());
     assert!(most <= MOST, "{name}: {most} bytes");
     result
