@@ -33,10 +33,10 @@ pub struct PackedImages {
 }
 
 impl PackedImages {
-    /// The images of the file `path` that `filter` chooses, as [`load_gnt`](crate::load_gnt) does; there is no limit to their number.
+    /// The images of the file `path` that `filter` chooses, as [`load_gnt`](crate::load_gnt) does; of its limits that of samples holds.
     ///
     /// # Errors
-    /// [`CasiaError`] where the file cannot be read, is no packed set of images, or is damaged.
+    /// [`CasiaError`] where the file cannot be read, is no packed set of images, or is damaged, and for more images than allowed.
     pub fn open(path: &Path, filter: &CasiaFilter) -> Result<Self, CasiaError> {
         let pack = Pack::open(path, gnt::Record::KIND)?;
         let mut labeller = Labeller::new(filter)?;

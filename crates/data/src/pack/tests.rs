@@ -93,6 +93,19 @@ fn a_stopped_run_goes_on_after_the_last_whole_file() {
 }
 
 #[test]
+fn two_runs_do_not_pack_into_one_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let [file, out, part] = ["a.gnt", "set.pack", "set.pack.part"].map(|name| folder.path().join(name));
+    fs::write(&file, record([0xD2, 0xBB], 0)).unwrap();
+    let other = fs::File::create(part).unwrap();
+    other.try_lock().unwrap();
+    let refused = pack_images(std::slice::from_ref(&file), &out).unwrap_err().to_string();
+    assert!(refused.contains("another run"), "{refused}");
+    drop(other);
+    assert_eq!(pack_images(&[file], &out).unwrap().records, 1);
+}
+
+#[test]
 fn every_flipped_bit_is_noticed() {
     let folder = tempfile::tempdir().unwrap();
     let [file, out] = ["a.gnt", "set.pack"].map(|name| folder.path().join(name));

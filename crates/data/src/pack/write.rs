@@ -5,7 +5,7 @@ use super::{HEADER_BYTES, PackRecord, header};
 use crate::casia::{self, CasiaError, CasiaLimits, CasiaReason, Source};
 use crate::{gnt, pot};
 use rayon::prelude::*;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
@@ -44,8 +44,8 @@ pub struct Unusable {
 ///
 /// # Errors
 /// [`CasiaError`] for data that is malformed, but for records without ink or of no known character: those are left out, and named in
-/// what was packed. [`CasiaError::Io`] where a file cannot be read or written, where `out` is there, or where what an earlier run has
-/// left was made from other paths.
+/// what was packed. [`CasiaError::Io`] where a file cannot be read or written, where `out` is there, where another run packs into it, or
+/// where what an earlier run has left was made from other paths.
 pub fn pack_gnt(
     paths: &[PathBuf],
     limits: &CasiaLimits,
@@ -138,7 +138,13 @@ impl<R: PackRecord> Packer<R> {
     /// Begins, or goes on after what an earlier run with the same `inputs` has left.
     fn open(parts: &Parts, inputs: String) -> io::Result<Self> {
         let open = |path| OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
-        let (mut data, mut index) = (open(&parts.data)?, open(&parts.index)?);
+        let mut data = open(&parts.data)?;
+        // Until the result is dropped or the process ends.
+        data.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => io::Error::new(io::ErrorKind::WouldBlock, "another run packs into it"),
+            TryLockError::Error(error) => error,
+        })?;
+        let mut index = open(&parts.index)?;
         let mut known = Vec::new();
         index.read_to_end(&mut known)?;
         let mut packed = Packed::default();
