@@ -8,7 +8,7 @@ mod recipe;
 mod shipped;
 mod thesis;
 
-pub use cnn9::cnn9;
+pub use cnn9::{Detail, cnn9};
 pub use endless::EndlessImages;
 pub use mean::mean_image;
 pub use recipe::OfflineRecipe;
