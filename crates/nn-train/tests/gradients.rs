@@ -92,17 +92,21 @@ fn conv2d() {
         ([1, 1], [1, 1], [0, 0]),
         ([5, 2], [2, 3], [3, 1]),
     ] {
-        for bias in [false, true] {
-            let params = Conv2dParams { in_channels: 2, out_channels: 3, kernel_size, stride, padding };
-            check(Layer::Conv2d(Conv2d::new("conv", params, bias, &mut rng)), [2, 7, 6]);
+        // Few channels and many have ways of their own.
+        for (in_channels, bias) in [(2, false), (2, true), (9, false)] {
+            let params = Conv2dParams { in_channels, out_channels: in_channels + 1, kernel_size, stride, padding };
+            check(Layer::Conv2d(Conv2d::new("conv", params, bias, &mut rng)), [in_channels, 7, 6]);
         }
     }
 }
 
 #[test]
 fn linear_and_flatten() {
-    let params = LinearParams { in_features: 10, out_features: 4 };
-    check(Layer::Linear(Linear::new("fc", params, &mut Rng::new(1, 0))), [10, 1, 1]);
+    // The second has more rows, and more columns, than one thread computes.
+    for [in_features, out_features] in [[10, 4], [130, 133]] {
+        let params = LinearParams { in_features, out_features };
+        check(Layer::Linear(Linear::new("fc", params, &mut Rng::new(1, 0))), [in_features, 1, 1]);
+    }
     check(Layer::Flatten(Flatten::default()), [3, 4, 5]);
 }
 

@@ -8,15 +8,18 @@
 //! Planes are `[channels, images, h, w]`, weights Oihw.
 
 use crate::im2col::{Window, col2im, im2col};
-use crate::lines::{Lines, Panels, correlate, multiply};
+use crate::lines::{Lines, Panels, multiply};
+use crate::matrix::{Transpose, gemm};
 use crate::scalar::Scalar;
 use std::ops::Range;
 
 /// Elements that the copy and the product of a strip have together: they should stay in the second-level cache.
 const STRIP_ELEMENTS: usize = 1 << 15;
-/// Elements of a channel's strip that a gradient by the weight is summed over: so many that the sum of the lanes at the end costs
-/// little.
+/// Elements of a channel's strip that a gradient by the weight is summed over: the strips of all channels should stay in the
+/// second-level cache.
 const STRIP_SUM: usize = 1 << 10;
+/// Channels from which on the gradient by the weight is a product for each element of the kernel; below it would be too narrow.
+const WIDE: usize = 8;
 
 /// A convolution of planes of one size.
 #[derive(Clone, Copy, Debug)]
@@ -73,11 +76,15 @@ impl Convolution {
 
     /// Adds the gradient by the weight to `dw`, given the one by the output.
     pub fn weight_gradient<T: Scalar>(&self, x: &[T], dy: &[T], images: usize, dw: &mut [T]) {
-        if self.is_same() {
-            return Strips::new(&self.window, images).correlate(x, self.in_channels, dy, dw);
+        if self.is_same() && self.in_channels >= WIDE {
+            return Strips::new(&self.window, images).correlate(x, [self.out_channels, self.in_channels], dy, dw);
         }
-        let [_, plane] = self.planes();
-        self.each_image(x, images, |image, lines| correlate(&dy[image * plane..], images * plane, lines, dw));
+        let ([_, plane], depth) = (self.planes(), self.in_channels * self.taps());
+        self.each_image(x, images, |image, lines| {
+            let dy = (&dy[image * plane..], images * plane, Transpose::No);
+            let columns = (lines.data, plane, Transpose::Yes);
+            gemm([self.out_channels, depth, plane], T::one(), dy, columns, T::one(), (dw, depth));
+        });
     }
 
     /// The gradient `dx` by the input, given the one by the output.
@@ -196,15 +203,26 @@ impl Strips {
         }
     }
 
-    fn correlate<T: Scalar>(&self, x: &[T], in_channels: usize, dy: &[T], dw: &mut [T]) {
+    fn correlate<T: Scalar>(&self, x: &[T], [out_channels, in_channels]: [usize; 2], dy: &[T], dw: &mut [T]) {
         let (mut copy, mut d_copy) = (Vec::new(), Vec::new());
+        let taps = self.kernel[0] * self.kernel[1];
+        // One matrix for each element of the kernel.
+        let mut parts = vec![T::zero(); dw.len()];
         for rows in self.strips(STRIP_SUM) {
             self.copy(x, &rows, &mut copy);
             self.copy(dy, &rows, &mut d_copy);
-            let starts = self.starts(in_channels, rows.len());
-            let lines = Lines { data: &copy, starts: &starts, columns: rows.len() * self.pitch() };
-            let first = self.border[0] * self.pitch() + self.border[1];
-            correlate(&d_copy[first..], self.channel_elements(rows.len()), lines, dw);
+            let (columns, channel) = (rows.len() * self.pitch(), self.channel_elements(rows.len()));
+            let d = &d_copy[self.border[0] * self.pitch() + self.border[1]..];
+            for (tap, part) in parts.chunks_exact_mut(out_channels * in_channels).enumerate() {
+                let x = &copy[tap / self.kernel[1] * self.pitch() + tap % self.kernel[1]..];
+                let (d, x) = ((d, channel, Transpose::No), (x, channel, Transpose::Yes));
+                gemm([out_channels, in_channels, columns], T::one(), d, x, T::one(), (part, in_channels));
+            }
+        }
+        for (tap, part) in parts.chunks_exact(out_channels * in_channels).enumerate() {
+            for (dw, &part) in dw[tap..].iter_mut().step_by(taps).zip(part) {
+                *dw += part;
+            }
         }
     }
 }

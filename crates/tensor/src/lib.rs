@@ -18,7 +18,7 @@ mod svd;
 
 pub use convolution::Convolution;
 pub use im2col::{Window, col2im, im2col};
-pub use lines::{Lines, Panels, correlate, multiply};
+pub use lines::{Lines, Panels, multiply};
 pub use matrix::{Transpose, gemm};
 pub use scalar::Scalar;
 pub use svd::{Svd, SvdError, svd};

@@ -12,12 +12,6 @@ const ROWS: usize = 4;
 const COLUMNS: [usize; 3] = if cfg!(target_feature = "avx512f") { [64, 32, 16] } else { [16, 8, 4] };
 /// Terms that a tile sums before the next tile has its turn: so many lines of a tile stay in the first-level cache.
 const DEPTH: usize = 256;
-/// Partial sums of a dot product, side by side.
-const LANES: usize = if cfg!(target_feature = "avx512f") { 16 } else { 8 };
-/// Lines of a tile of dot products.
-const LINES: usize = if cfg!(target_feature = "avx512f") { 6 } else { 3 };
-/// Columns that a tile of dot products sums before the next tile has its turn.
-const BLOCK: usize = 1024;
 
 /// A matrix as [`multiply`] reads it: `ROWS` rows side by side.
 #[derive(Clone, Debug)]
@@ -149,92 +143,6 @@ fn add_tile<T: Scalar, const N: usize>(panel: &[[T; ROWS]], data: &[T], starts: 
     *sums = tile;
 }
 
-/// Adds `d * lines^T` to `w`, the sum over all columns. Row `r` of `d` begins at `r * stride`; `w` has one row for each of
-/// them and one column for each line.
-///
-/// # Panics
-/// Where a line or a row of `d` does not fit into its slice.
-pub fn correlate<T: Scalar>(d: &[T], stride: usize, lines: Lines<'_, T>, w: &mut [T]) {
-    let depth = lines.starts.len();
-    let rows = w.len() / depth.max(1);
-    for first in (0..lines.columns).step_by(BLOCK) {
-        let columns = first..(first + BLOCK).min(lines.columns);
-        for row in (0..rows).step_by(ROWS) {
-            // Rows and lines that are too many are the last one again, and their sums are left out.
-            let d: [&[T]; ROWS] = std::array::from_fn(|r| &d[(row + r).min(rows - 1) * stride..][columns.clone()]);
-            for line in (0..depth).step_by(LINES) {
-                let start = |l: usize| lines.starts[(line + l).min(depth - 1)];
-                let x: [&[T]; LINES] = std::array::from_fn(|l| &lines.data[start(l)..][columns.clone()]);
-                let sums = dot_products(d, x);
-                for (r, sums) in sums.iter().enumerate().take(rows - row) {
-                    for (w, sum) in w[(row + r) * depth..(row + r + 1) * depth][line..].iter_mut().zip(sums) {
-                        *w += sum_lanes(sum);
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// The partial sums, in lanes, of the products of each row by each line, all of one length.
-#[inline(always)]
-fn dot_products<T: Scalar>(d: [&[T]; ROWS], x: [&[T]; LINES]) -> [[[T; LANES]; LINES]; ROWS] {
-    let mut sums = [[[T::zero(); LANES]; LINES]; ROWS];
-    let n = d[0].len();
-    let whole = n / LANES * LANES;
-    add_whole(std::array::from_fn(|r| &d[r][..whole]), std::array::from_fn(|l| &x[l][..whole]), &mut sums);
-    if whole < n {
-        add_rest(std::array::from_fn(|r| &d[r][whole..]), std::array::from_fn(|l| &x[l][whole..]), &mut sums);
-    }
-    sums
-}
-
-/// Adds the products of slices whose length is a multiple of [`LANES`].
-#[inline(never)]
-fn add_whole<T: Scalar>(d: [&[T]; ROWS], x: [&[T]; LINES], sums: &mut [[[T; LANES]; LINES]; ROWS]) {
-    let whole = d[0].len();
-    let d: [&[T]; ROWS] = std::array::from_fn(|r| &d[r][..whole]);
-    let x: [&[T]; LINES] = std::array::from_fn(|l| &x[l][..whole]);
-    let mut tile = *sums;
-    for p in (0..whole).step_by(LANES) {
-        let x: [[T; LANES]; LINES] = std::array::from_fn(|l| lanes(&x[l][p..]));
-        for r in 0..ROWS {
-            let d = lanes(&d[r][p..]);
-            for l in 0..LINES {
-                for i in 0..LANES {
-                    tile[r][l][i] = multiply_add(d[i], x[l][i], tile[r][l][i]);
-                }
-            }
-        }
-    }
-    *sums = tile;
-}
-
-/// Adds the products of slices that are shorter than [`LANES`].
-#[inline(never)]
-fn add_rest<T: Scalar>(d: [&[T]; ROWS], x: [&[T]; LINES], sums: &mut [[[T; LANES]; LINES]; ROWS]) {
-    for (sums, d) in sums.iter_mut().zip(d) {
-        for (sums, x) in sums.iter_mut().zip(x) {
-            for ((sum, &d), &x) in sums.iter_mut().zip(d).zip(x) {
-                *sum = multiply_add(d, x, *sum);
-            }
-        }
-    }
-}
-
-#[inline(always)]
-fn lanes<T: Scalar>(values: &[T]) -> [T; LANES] {
-    values[..LANES].try_into().expect("a slice of LANES elements")
-}
-
-// On its own, since several of these sums together are compiled to gathers.
-#[inline(never)]
-fn sum_lanes<T: Scalar>(lanes: &[T; LANES]) -> T {
-    let halves: [T; LANES / 2] = std::array::from_fn(|i| lanes[i] + lanes[i + LANES / 2]);
-    let quarters: [T; LANES / 4] = std::array::from_fn(|i| halves[i] + halves[i + LANES / 4]);
-    quarters.into_iter().sum()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -251,19 +159,12 @@ mod tests {
             let stride = columns + 3;
             let mut y = vec![9.0; rows * stride];
             multiply(&Panels::new(rows, depth, |r, k| w[r * depth + k]), lines, &mut y, stride);
-            let d: Vec<f64> = (0..rows * stride).map(|_| rng.normal().into()).collect();
-            let mut dw = vec![1.0; rows * depth];
-            correlate(&d, stride, lines, &mut dw);
             for r in 0..rows {
                 for p in 0..columns {
                     let want: f64 = (0..depth).map(|k| w[r * depth + k] * data[starts[k] + p]).sum();
                     assert!((y[r * stride + p] - want).abs() < 1e-9, "{rows} {columns} {depth}");
                 }
                 assert!(y[r * stride + columns..(r + 1) * stride].iter().all(|&v| v == 9.0), "wrote between the rows");
-                for k in 0..depth {
-                    let want: f64 = (0..columns).map(|p| d[r * stride + p] * data[starts[k] + p]).sum();
-                    assert!((dw[r * depth + k] - 1.0 - want).abs() < 1e-9, "{rows} {columns} {depth}");
-                }
             }
         }
     }

@@ -1,13 +1,14 @@
 //! Fully connected layer.
 
 use super::mode::Mode;
-use crate::batch::{Batch, Chunk, sum_in_order};
+use crate::batch::{Batch, Chunk};
 use crate::param::Param;
 use hccr_random::Rng;
 use hccr_runtime::shape::LinearParams;
 use hccr_tensor::{Scalar, Transpose, gemm};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// Fully connected layer, weight `[out_features, in_features]`; on sequences it works on each step.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -49,20 +50,24 @@ impl<T: Scalar> Linear<T> {
 
     pub(crate) fn forward(&mut self, x: Batch<T>, mode: Mode) -> Batch<T> {
         let LinearParams { in_features: k, out_features: m } = self.params;
-        let of_chunk = |x: &Chunk<T>| {
-            let n = x.images;
+        let this = &*self;
+        let of_group = |group: &[Chunk<T>]| {
+            let (x, n) = (joined(group), columns(group));
             let mut y = vec![T::zero(); m * n];
-            if let Some(bias) = &self.bias {
-                for (y, &b) in y.chunks_exact_mut(n).zip(&bias.value) {
-                    y.fill(b);
+            y.par_chunks_mut(ROWS * n).enumerate().for_each(|(piece, y)| {
+                let rows = y.len() / n;
+                if let Some(bias) = &this.bias {
+                    for (y, &b) in y.chunks_exact_mut(n).zip(&bias.value[piece * ROWS..]) {
+                        y.fill(b);
+                    }
                 }
-            }
-            let beta = if self.bias.is_some() { T::one() } else { T::zero() };
-            let weight = (&self.weight.value[..], k, Transpose::No);
-            gemm([m, n, k], T::one(), weight, (&x.data, n, Transpose::No), beta, (&mut y, n));
-            Chunk { images: n, data: y }
+                let beta = if this.bias.is_some() { T::one() } else { T::zero() };
+                let weight = (&this.weight.value[piece * ROWS * k..], k, Transpose::No);
+                gemm([rows, n, k], T::one(), weight, (&x, n, Transpose::No), beta, (y, n));
+            });
+            parted(y, group)
         };
-        let chunks = x.chunks.par_iter().map(of_chunk).collect();
+        let chunks = x.chunks.par_chunks(group_size(&x.chunks)).flat_map(of_group).collect();
         let y = Batch { shape: [m, 1, 1], chunks, packings: x.packings.clone() };
         if mode != Mode::Eval {
             self.input = x;
@@ -73,34 +78,81 @@ impl<T: Scalar> Linear<T> {
     pub(crate) fn backward(&mut self, dy: Batch<T>, wanted: bool) -> Batch<T> {
         let x = std::mem::take(&mut self.input);
         let LinearParams { in_features: k, out_features: m } = self.params;
-        let of_chunk = |(x, dy): (&Chunk<T>, &Chunk<T>)| {
-            let n = x.images;
-            let (mut dx, mut dw) = (vec![T::zero(); if wanted { k * n } else { 0 }], vec![T::zero(); m * k]);
-            let of_dy = (&dy.data[..], n, Transpose::No);
-            gemm([m, k, n], T::one(), of_dy, (&x.data, n, Transpose::Yes), T::zero(), (&mut dw, k));
-            if wanted {
-                let weight = (&self.weight.value[..], k, Transpose::Yes);
-                gemm([k, n, m], T::one(), weight, of_dy, T::zero(), (&mut dx, n));
+        let size = group_size(&x.chunks);
+        let groups: Vec<_> = x.chunks.chunks(size).zip(dy.chunks.chunks(size)).collect();
+        let groups: Vec<_> = groups.into_par_iter().map(|(x, dy)| (joined(x), joined(dy), columns(x), x)).collect();
+
+        let mut dw = std::mem::take(&mut self.weight.grad);
+        dw.resize(m * k, T::zero());
+        dw.par_chunks_mut(ROWS * k).enumerate().for_each(|(piece, dw)| {
+            for (i, (x, dy, n, _)) in groups.iter().enumerate() {
+                let dy = (&dy[piece * ROWS * n..], *n, Transpose::No);
+                let beta = if i == 0 { T::zero() } else { T::one() };
+                gemm([dw.len() / k, k, *n], T::one(), dy, (x, *n, Transpose::Yes), beta, (dw, k));
             }
-            let db = match self.bias {
-                Some(_) => dy.data.chunks_exact(n).map(super::plane::sum).collect(),
-                None => Vec::new(),
-            };
-            (Chunk { images: n, data: dx }, dw, db)
-        };
-        let parts: Vec<_> = x.chunks.par_iter().zip(&dy.chunks).map(of_chunk).collect();
-        let (mut chunks, mut weights, mut biases) = (Vec::new(), Vec::new(), Vec::new());
-        for (chunk, weight, bias) in parts {
-            chunks.push(chunk);
-            weights.push(weight);
-            biases.push(bias);
-        }
-        self.weight.grad = sum_in_order(weights);
+        });
+        self.weight.grad = dw;
         if let Some(bias) = &mut self.bias {
-            bias.grad = sum_in_order(biases);
+            let of_row = |row: usize| groups.iter().map(|(_, dy, n, _)| super::plane::sum(&dy[row * n..][..*n])).sum();
+            bias.grad = (0..m).map(of_row).collect();
         }
-        Batch { chunks, ..x }
+        let of_group = |(_, dy, n, chunks): &(Cow<'_, [T]>, Cow<'_, [T]>, usize, &[Chunk<T>])| {
+            let mut dx = vec![T::zero(); k * n];
+            dx.par_chunks_mut(ROWS * n).enumerate().for_each(|(piece, dx)| {
+                let weight = (&self.weight.value[piece * ROWS..], k, Transpose::Yes);
+                gemm([dx.len() / n, *n, m], T::one(), weight, (dy, *n, Transpose::No), T::zero(), (dx, *n));
+            });
+            parted(dx, chunks)
+        };
+        let chunks = if wanted { groups.par_iter().flat_map(of_group).collect() } else { Vec::new() };
+        Batch { shape: x.shape, chunks, packings: x.packings.clone() }
     }
+}
+
+/// Rows of a product that one thread computes.
+const ROWS: usize = 128;
+/// Columns that a product has at least, where the batch has as many: a chunk of images has only a few, for which the weight would be
+/// read from memory again and again.
+const COLUMNS: usize = 128;
+
+/// How many chunks are multiplied together.
+fn group_size<T>(chunks: &[Chunk<T>]) -> usize {
+    COLUMNS.div_ceil(chunks.first().map_or(1, |c| c.images.max(1)))
+}
+
+fn columns<T>(group: &[Chunk<T>]) -> usize {
+    group.iter().map(|c| c.images).sum()
+}
+
+/// The matrices of some chunks side by side.
+fn joined<T: Scalar>(group: &[Chunk<T>]) -> Cow<'_, [T]> {
+    if let [chunk] = group {
+        return Cow::Borrowed(&chunk.data);
+    }
+    let columns = columns(group);
+    let rows = group.iter().map(|c| c.data.len()).sum::<usize>() / columns.max(1);
+    let mut all = Vec::with_capacity(rows * columns);
+    for row in 0..rows {
+        for chunk in group {
+            all.extend_from_slice(&chunk.data[row * chunk.images..][..chunk.images]);
+        }
+    }
+    Cow::Owned(all)
+}
+
+/// The reverse of [`joined`].
+fn parted<T: Scalar>(all: Vec<T>, group: &[Chunk<T>]) -> Vec<Chunk<T>> {
+    if let [chunk] = group {
+        return vec![Chunk { images: chunk.images, data: all }];
+    }
+    let (columns, mut first) = (columns(group), 0);
+    let of_chunk = |chunk: &Chunk<T>| {
+        let rows = all.chunks_exact(columns);
+        let data = rows.flat_map(|row| &row[first..first + chunk.images]).copied().collect();
+        first += chunk.images;
+        Chunk { images: chunk.images, data }
+    };
+    group.iter().map(of_chunk).collect()
 }
 
 /// `[channels, height, width]` to a vector of `channels * height * width` features.
