@@ -169,6 +169,13 @@ fn quoted(word: &str) -> String {
     if !word.is_empty() && word.chars().all(plain) { word.into() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
+/// Refuses files that are not there, before a run trains for hours and reads them at its end.
+pub(crate) fn check_exist(paths: &[PathBuf]) -> Result<()> {
+    paths.iter().try_for_each(|path| {
+        std::fs::metadata(path).map(drop).with_context(|| format!("cannot read {}", path.display()))
+    })
+}
+
 /// The names of files, for a command that is repeated elsewhere: where they lie differs from machine to machine.
 pub(crate) fn file_names(paths: &[PathBuf]) -> String {
     let names: Vec<_> = paths.iter().map(|p| p.file_name().unwrap_or_default().to_string_lossy()).collect();

@@ -3,7 +3,7 @@
 use super::Job;
 use super::samples;
 use crate::args::RunArgs;
-use crate::pipeline::{self, Data, Reproduction};
+use crate::pipeline::{self, Data, Reproduction, Test};
 use crate::progress::Interrupt;
 use crate::report::thesis::Thesis;
 use crate::report::types::Config;
@@ -38,6 +38,11 @@ impl Reproduction for OfflineModel<'_> {
         self.job.command()
     }
 
+    fn test(&self, _: &Data<ImageSet>) -> Result<Test<ImageSet>> {
+        let simulator = &self.recipe.common.data;
+        Ok(Test::new(self.job.simulated("test set", |progress| simulate(simulator, Split::Test, progress))?))
+    }
+
     fn untrained(&self, data: &Data<ImageSet>) -> Result<TrainerState<Sgd>> {
         Ok(self.recipe.untrained(&data.dev, self.job.run.seed)?)
     }
@@ -54,8 +59,7 @@ pub(super) fn make(job: &Job<'_>, interrupt: &Interrupt) -> Result<()> {
     let started = Instant::now();
     let train = Box::new(EndlessImages::new(Simulator::new(simulator)?));
     let dev = job.simulated("dev set", |progress| simulate(simulator, Split::Dev, progress))?;
-    let test = job.simulated("test set", |progress| simulate(simulator, Split::Test, progress))?;
-    let data = Data { train, dev, test, description: job.description("handwriting", simulator) };
+    let data = Data { train, dev, description: job.description("handwriting", simulator) };
     let data_seconds = started.elapsed().as_secs_f64();
     let finished = pipeline::run(&model, &data, interrupt)?;
 
@@ -64,9 +68,9 @@ pub(super) fn make(job: &Job<'_>, interrupt: &Interrupt) -> Result<()> {
         width: Some(model.recipe.width.into()),
         ..job.config(simulator.classes.len(), trained.steps * trained.batch_size as u64, data.dev.len())
     };
-    let results = pipeline::collect(&model, config, Thesis::offline(), &data, data_seconds, &finished)?;
+    let (results, test) = pipeline::collect(&model, config, Thesis::offline(), &data, data_seconds, &finished)?;
     let archive = job.samples("gnt");
-    samples::write_images(&data.test, &archive)?;
+    samples::write_images(&test, &archive)?;
     let read = samples::images_read(results.last_model(), &archive)?;
-    job.finish(results, read, |results, out| results.write(out, &data.test, |i| Ok(data.test.image(i).to_vec())))
+    job.finish(results, read, |results, out| results.write(out, &test, |i| Ok(test.image(i).to_vec())))
 }

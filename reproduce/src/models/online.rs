@@ -4,7 +4,7 @@ use super::args::Kind;
 use super::{Job, samples};
 use crate::args::RunArgs;
 use crate::online::fused;
-use crate::pipeline::{self, Data, Reproduction};
+use crate::pipeline::{self, Data, Reproduction, Test};
 use crate::progress::Interrupt;
 use crate::report::thesis::Thesis;
 use crate::report::types::{Config, Fused};
@@ -27,6 +27,14 @@ struct OnlineModel<'a> {
     recipe: OnlineRecipe,
 }
 
+impl OnlineModel<'_> {
+    fn simulated(&self, name: &str, split: Split) -> Result<SequenceSet> {
+        let simulator = &self.recipe.common.data;
+        let inks = self.job.simulated(name, |progress| simulate_ink(simulator, split, progress))?;
+        SequenceSet::new(inks, self.recipe.augmentation).context("normalizing ink")
+    }
+}
+
 impl Reproduction for OnlineModel<'_> {
     type Set = SequenceSet;
     type Optimizer = Clipped<Adam>;
@@ -44,6 +52,10 @@ impl Reproduction for OnlineModel<'_> {
         self.job.command()
     }
 
+    fn test(&self, _: &Data<SequenceSet>) -> Result<Test<SequenceSet>> {
+        Ok(Test::new(self.simulated("test set", Split::Test)?))
+    }
+
     fn untrained(&self, data: &Data<SequenceSet>) -> Result<TrainerState<Clipped<Adam>>> {
         Ok(self.recipe.untrained(data.train.classes().len(), self.job.run.seed)?)
     }
@@ -59,12 +71,8 @@ pub(super) fn make(job: &Job<'_>, interrupt: &Interrupt) -> Result<()> {
     let (simulator, augmentation) = (&model.recipe.common.data, model.recipe.augmentation);
     let started = Instant::now();
     let train = Box::new(EndlessInks::new(Simulator::new(simulator)?, augmentation));
-    let simulated = |name: &str, split| {
-        let inks = job.simulated(name, |progress| simulate_ink(simulator, split, progress))?;
-        SequenceSet::new(inks, augmentation).context("normalizing ink")
-    };
-    let (dev, test) = (simulated("dev set", Split::Dev)?, simulated("test set", Split::Test)?);
-    let data = Data { train, dev, test, description: job.description("pen trajectories", simulator) };
+    let dev = model.simulated("dev set", Split::Dev)?;
+    let data = Data { train, dev, description: job.description("pen trajectories", simulator) };
     let data_seconds = started.elapsed().as_secs_f64();
     let finished = pipeline::run(&model, &data, interrupt)?;
 
@@ -73,28 +81,28 @@ pub(super) fn make(job: &Job<'_>, interrupt: &Interrupt) -> Result<()> {
         hidden_sizes: Some(model.recipe.hidden_sizes),
         ..job.config(simulator.classes.len(), trained.steps * trained.batch_size as u64, data.dev.labels().len())
     };
-    let mut results = pipeline::collect(&model, config, Thesis::online(), &data, data_seconds, &finished)?;
-    results.report.fused = fused_with_offline(job, results.last_model(), &data)?;
+    let (mut results, test_set) = pipeline::collect(&model, config, Thesis::online(), &data, data_seconds, &finished)?;
+    results.report.fused = fused_with_offline(job, results.last_model(), data.dev.inks(), test_set.inks())?;
     if let Some(fused) = &results.report.fused {
         let fusion = Fusion::new(fused.weight as f32, fused.temperature as f32);
         results.edit_last_model(|model| model.set_fusion(fusion))?;
     }
-    let (test, archive) = (data.test.inks(), job.samples("pot"));
+    let (test, archive) = (test_set.inks(), job.samples("pot"));
     samples::write_inks(test, &archive)?;
     let read = samples::inks_read(results.last_model(), &archive)?;
-    job.finish(results, read, |results, out| results.write(out, &data.test, |i| Ok(image_of_ink(test, i)?)))
+    job.finish(results, read, |results, out| results.write(out, &test_set, |i| Ok(image_of_ink(test, i)?)))
 }
 
 /// The model fused with the offline one of the same characters, if that is made.
-fn fused_with_offline(job: &Job<'_>, online: &[u8], data: &Data<SequenceSet>) -> Result<Option<Fused>> {
+fn fused_with_offline(job: &Job<'_>, online: &[u8], dev: &InkSet, test: &InkSet) -> Result<Option<Fused>> {
     let path = job.models().join(job.args.model_name(Kind::Offline) + ".hccr");
     if !path.exists() {
         eprintln!("not fused: there is no {}", path.display());
         return Ok(None);
     }
     let bytes = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let offline = fused::offline_recognizer(&bytes, data.train.classes())?;
-    let [dev, test] = [data.dev.inks(), data.test.inks()].map(some);
+    let offline = fused::offline_recognizer(&bytes, &dev.classes)?;
+    let [dev, test] = [dev, test].map(some);
     Ok(Some(fused::measure(online, &offline, &dev, &test, job.run.seed)?))
 }
 

@@ -1,9 +1,9 @@
-//! The three sets that a run works on.
+//! The sets that a run trains, develops and is tested on.
 
 use super::args::OfflineArgs;
 use super::images::Images;
-use crate::args::file_names;
-use crate::pipeline::{DEV_SHARE, Data, held_out_writers, overlap};
+use crate::args::{check_exist, file_names};
+use crate::pipeline::{DEV_SHARE, Data, Test, held_out_writers, overlap};
 use crate::progress::{bar, counting, finish};
 use anyhow::{Context, Result, ensure};
 use hccr_data::{CasiaFilter, CasiaLimits, ImageSet, SimulatorConfig, Split, is_packed, load_gnt, simulate};
@@ -19,8 +19,9 @@ const MAX_IMAGES: usize = 1 << 22;
 /// The most images to develop on: each evaluation reads them all.
 const DEV_IMAGES: usize = 20_000;
 
-/// Simulates the sets, or reads them from the GNT files asked for.
+/// Simulates the sets to train and develop on, or reads them from the GNT files asked for.
 pub(super) fn load(args: &OfflineArgs, simulator: &SimulatorConfig) -> Result<Data<Images>> {
+    check_exist(&args.images.gnt_test)?;
     match (args.images.gnt_train.is_empty(), args.images.gnt_test.is_empty()) {
         (true, true) => all_simulated(simulator),
         (true, false) => tested_on_gnt(args, simulator),
@@ -30,10 +31,22 @@ pub(super) fn load(args: &OfflineArgs, simulator: &SimulatorConfig) -> Result<Da
 
 fn all_simulated(simulator: &SimulatorConfig) -> Result<Data<Images>> {
     let (train, dev) = (simulated("train set", simulator, Split::Train)?, simulated("dev set", simulator, Split::Dev)?);
-    let test = simulated("test set", simulator, Split::Test)?;
     let description = format!("simulated handwriting of {}", simulator_in_words(simulator));
-    let (dev, test) = (Images::Memory(dev), Images::Memory(test));
-    Ok(Data { train: Box::new(train), dev, test, description })
+    Ok(Data { train: Box::new(train), dev: Images::Memory(dev), description })
+}
+
+/// Simulates the test set of a run on `data`, or reads it from the GNT files asked for.
+pub(super) fn test(args: &OfflineArgs, simulator: &SimulatorConfig, data: &Data<Images>) -> Result<Test<Images>> {
+    if args.images.gnt_test.is_empty() {
+        return Ok(Test::new(Images::Memory(simulated("test set", simulator, Split::Test)?)));
+    }
+    let set = read("test set", &args.images.gnt_test, Some(data.train.classes().to_vec()))?;
+    let mut note = String::new();
+    if !args.images.gnt_train.is_empty() {
+        let trained_on = hashes(&*data.train)?.into_iter().chain(hashes(&data.dev)?);
+        note = overlap(trained_on, hashes(&set)?).unwrap_or_default();
+    }
+    Ok(Test { set, note })
 }
 
 fn simulated(name: &str, simulator: &SimulatorConfig, split: Split) -> Result<ImageSet> {
@@ -58,13 +71,15 @@ pub(crate) fn simulator_in_words(simulator: &SimulatorConfig) -> String {
 
 /// Simulated writing of the classes of the test files; none of the files' characters is trained on.
 fn tested_on_gnt(args: &OfflineArgs, simulator: &SimulatorConfig) -> Result<Data<Images>> {
-    let mut test = read("test set", &args.images.gnt_test, None)?;
-    test.keep_first_classes(args.size.classes);
-    let simulator = SimulatorConfig { classes: test.classes().to_vec(), ..simulator.clone() };
+    // Their characters alone count before the test.
+    let mut known = read("test set", &args.images.gnt_test, None)?;
+    known.keep_first_classes(args.size.classes);
+    let simulator = SimulatorConfig { classes: known.classes().to_vec(), ..simulator.clone() };
+    drop(known);
     let (train, dev) =
         (simulated("train set", &simulator, Split::Train)?, simulated("dev set", &simulator, Split::Dev)?);
     let description = trained_on_simulated(&simulator, "GNT files", &args.images.gnt_test);
-    Ok(Data { train: Box::new(train), dev: Images::Memory(dev), test, description })
+    Ok(Data { train: Box::new(train), dev: Images::Memory(dev), description })
 }
 
 /// What a network was trained and tested on that has read no file's characters before its test.
@@ -102,13 +117,14 @@ pub(crate) fn others(passed_over: usize) -> String {
 }
 
 /// A number for each image, the same for the same image.
-fn hashes(set: &Images) -> Result<Vec<u64>> {
-    let hash = |i| {
+fn hashes(set: &dyn SampleSet) -> Result<Vec<u64>> {
+    let hash = |image: &mut Vec<f32>, i| {
+        set.fill_input(i, image)?;
         let mut hasher = DefaultHasher::new();
-        set.image(i)?.hash(&mut hasher);
+        image.iter().for_each(|v| v.to_bits().hash(&mut hasher));
         Ok(hasher.finish())
     };
-    (0..set.len()).into_par_iter().map(hash).collect()
+    (0..set.labels().len()).into_par_iter().map_init(Vec::new, hash).collect()
 }
 
 fn from_gnt(args: &OfflineArgs) -> Result<Data<Images>> {
@@ -118,10 +134,8 @@ fn from_gnt(args: &OfflineArgs) -> Result<Data<Images>> {
     let dev_writers = held_out_writers(all.writers(), DEV_SHARE)?;
     let (dev, train): (Vec<usize>, Vec<usize>) = (0..all.len()).partition(|&i| dev_writers.contains(&all.writers()[i]));
     let (dev, train) = (all.subset(&some(&dev)).into_memory()?, all.subset(&train));
-    let test = read("test set", &args.images.gnt_test, Some(train.classes().to_vec()))?;
-    let overlap = overlap(hashes(&train)?.into_iter().chain(hashes(&dev)?), hashes(&test)?).unwrap_or_default();
     let description = format!(
-        "GNT files: {} to train on ({} files, {} of them set aside for development), {} to test on{overlap}; {} classes. A subset: \
+        "GNT files: {} to train on ({} files, {} of them set aside for development), {} to test on; {} classes. A subset: \
          its figures cannot be compared with published ones unless the files are the whole of HWDB1.0 and 1.1 and the \
          ICDAR-2013 competition set",
         file_names(&args.images.gnt_train),
@@ -130,7 +144,7 @@ fn from_gnt(args: &OfflineArgs) -> Result<Data<Images>> {
         file_names(&args.images.gnt_test),
         train.classes().len()
     );
-    Ok(Data { train: Box::new(train), dev, test, description })
+    Ok(Data { train: Box::new(train), dev, description })
 }
 
 /// All of the numbers, or as many as evaluation has time for, spread over them.

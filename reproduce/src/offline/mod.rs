@@ -9,7 +9,7 @@ pub(crate) use data::{others, simulator_in_words, trained_on_simulated};
 
 use crate::args::{RunArgs, file_names};
 use crate::ladder;
-use crate::pipeline::{self, Data, Reproduction};
+use crate::pipeline::{self, Data, Reproduction, Test};
 use crate::progress::Interrupt;
 use crate::report::thesis::Thesis;
 use crate::report::types::Config;
@@ -49,6 +49,10 @@ impl Reproduction for Offline<'_> {
             [("gnt-train", gnt_train), ("gnt-test", gnt_test)].into_iter().filter(|(_, paths)| !paths.is_empty());
         flags.extend(files.map(|(name, paths)| (name, file_names(paths))));
         self.args.run.command(Self::NAME, &flags)
+    }
+
+    fn test(&self, data: &Data<Images>) -> Result<Test<Images>> {
+        data::test(self.args, &self.recipe.common.data, data)
     }
 
     fn untrained(&self, data: &Data<Images>) -> Result<TrainerState<Sgd>> {
@@ -91,7 +95,7 @@ pub(crate) fn run(args: &OfflineArgs, interrupt: &Interrupt) -> Result<Vec<u8>> 
         dev_samples: data.dev.len(),
         command: offline.command(),
     };
-    let mut results = pipeline::collect(&offline, config, Thesis::offline(), &data, data_seconds, &finished)?;
+    let (mut results, test) = pipeline::collect(&offline, config, Thesis::offline(), &data, data_seconds, &finished)?;
     eprintln!("climbing the ladder ...");
     results.report.ladder = Some(ladder::offline(*seed)?);
     let notes = &mut results.report.notes;
@@ -99,6 +103,6 @@ pub(crate) fn run(args: &OfflineArgs, interrupt: &Interrupt) -> Result<Vec<u8>> 
     if !args.images.has_files() {
         notes.push("The characters are simulated: the accuracies cannot be compared with published ones.".into());
     }
-    results.write(&args.run.out(Offline::NAME), &data.test, |i| data.test.image(i))?;
+    results.write(&args.run.out(Offline::NAME), &test, |i| test.image(i))?;
     Ok(results.model("graph-opt").to_vec())
 }

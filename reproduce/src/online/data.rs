@@ -1,13 +1,14 @@
-//! The three sets of ink that a run works on.
+//! The sets of ink that a run trains, develops and is tested on.
 
 use super::args::{InkArgs, OnlineArgs};
-use crate::args::file_names;
+use crate::args::{check_exist, file_names};
 use crate::offline::{others, simulator_in_words, trained_on_simulated};
-use crate::pipeline::{DEV_SHARE, Data, held_out_writers, overlap};
+use crate::pipeline::{DEV_SHARE, Data, Test, held_out_writers, overlap};
 use crate::progress::{bar, counting, finish};
 use anyhow::{Context, Result, ensure};
 use hccr_data::SplitSize;
 use hccr_data::{CasiaFilter, CasiaLimits, InkSet, SimulatorConfig, Split, load_pot, simulate_ink};
+use hccr_models::SampleSet;
 use hccr_models::online::{OnlineRecipe, SequenceSet};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -18,23 +19,45 @@ const TEST_SHARE: usize = 5;
 /// More than OLHWDB1.0, 1.1 and 1.2 hold together.
 const MAX_INKS: usize = 1 << 22;
 
-/// Simulates the sets, or reads them from the POT files asked for.
+/// Simulates the sets to train and develop on, or reads them from the POT files asked for.
 pub(super) fn load(args: &OnlineArgs, recipe: &OnlineRecipe) -> Result<Data<SequenceSet>> {
+    check_exist(&args.ink.pot_test)?;
     let simulator = &recipe.common.data;
-    let ([train, dev, test], description) = match (args.ink.pot.is_empty(), args.ink.pot_test.is_empty()) {
+    let ([train, dev], description) = match (args.ink.pot.is_empty(), args.ink.pot_test.is_empty()) {
         (true, true) => all_simulated(simulator)?,
         (true, false) => tested_on_pot(args, simulator)?,
         (false, _) => from_pot(args, simulator)?,
     };
-    let sequences = |inks| SequenceSet::new(inks, recipe.augmentation).context("normalizing ink");
-    Ok(Data { train: Box::new(sequences(train)?), dev: sequences(dev)?, test: sequences(test)?, description })
+    let sequences = |inks| sequences(inks, recipe);
+    Ok(Data { train: Box::new(sequences(train)?), dev: sequences(dev)?, description })
 }
 
-fn all_simulated(simulator: &SimulatorConfig) -> Result<([InkSet; 3], String)> {
-    let sets = [("train set", Split::Train), ("dev set", Split::Dev), ("test set", Split::Test)];
-    let [train, dev, test] = sets.map(|(name, split)| simulated(name, simulator, split));
+fn sequences(inks: InkSet, recipe: &OnlineRecipe) -> Result<SequenceSet> {
+    SequenceSet::new(inks, recipe.augmentation).context("normalizing ink")
+}
+
+/// Simulates the test set of a run on `data`, or reads it from the POT files asked for.
+pub(super) fn test(args: &OnlineArgs, recipe: &OnlineRecipe, data: &Data<SequenceSet>) -> Result<Test<SequenceSet>> {
+    let InkArgs { pot, pot_test, .. } = &args.ink;
+    let classes = || Some(data.dev.classes().to_vec());
+    let inks = match (pot.is_empty(), pot_test.is_empty()) {
+        (true, true) => simulated("test set", &recipe.common.data, Split::Test)?,
+        (false, true) => split_off_test(read("test set", pot, classes())?)?.1,
+        (_, false) => read("test set", pot_test, classes())?,
+    };
+    let mut note = String::new();
+    if !pot.is_empty() && !pot_test.is_empty() {
+        let trained_on = read("train set", pot, classes())?;
+        note = overlap(strokes(&trained_on), strokes(&inks)).unwrap_or_default();
+    }
+    Ok(Test { set: sequences(inks, recipe)?, note })
+}
+
+fn all_simulated(simulator: &SimulatorConfig) -> Result<([InkSet; 2], String)> {
+    let sets = [("train set", Split::Train), ("dev set", Split::Dev)];
+    let [train, dev] = sets.map(|(name, split)| simulated(name, simulator, split));
     let description = format!("simulated pen trajectories of {}", simulator_in_words(simulator));
-    Ok(([train?, dev?, test?], description))
+    Ok(([train?, dev?], description))
 }
 
 fn simulated(name: &str, simulator: &SimulatorConfig, split: Split) -> Result<InkSet> {
@@ -45,14 +68,15 @@ fn simulated(name: &str, simulator: &SimulatorConfig, split: Split) -> Result<In
 }
 
 /// Simulated ink of the classes of the test files; none of the files' inks is trained on.
-fn tested_on_pot(args: &OnlineArgs, simulator: &SimulatorConfig) -> Result<([InkSet; 3], String)> {
-    let mut test = read("test set", &args.ink.pot_test, None)?;
-    keep_first_classes(&mut test, args.size.classes);
-    let simulator = SimulatorConfig { classes: test.classes.clone(), ..simulator.clone() };
+fn tested_on_pot(args: &OnlineArgs, simulator: &SimulatorConfig) -> Result<([InkSet; 2], String)> {
+    // Their characters alone count before the test.
+    let mut known = read("test set", &args.ink.pot_test, None)?;
+    keep_first_classes(&mut known, args.size.classes);
+    let simulator = SimulatorConfig { classes: known.classes, ..simulator.clone() };
     let (train, dev) =
         (simulated("train set", &simulator, Split::Train)?, simulated("dev set", &simulator, Split::Dev)?);
     let description = trained_on_simulated(&simulator, "POT files", &args.ink.pot_test);
-    Ok(([train, dev, test], description))
+    Ok(([train, dev], description))
 }
 
 fn read(name: &str, paths: &[PathBuf], classes: Option<Vec<char>>) -> Result<InkSet> {
@@ -74,33 +98,24 @@ fn keep_first_classes(set: &mut InkSet, most: Option<usize>) {
     }
 }
 
-fn from_pot(args: &OnlineArgs, simulator: &SimulatorConfig) -> Result<([InkSet; 3], String)> {
+fn from_pot(args: &OnlineArgs, simulator: &SimulatorConfig) -> Result<([InkSet; 2], String)> {
     let InkArgs { pot, pot_test, with_simulated, .. } = &args.ink;
     let mut all = read("ink", pot, args.size.classes_of_files())?;
     keep_first_classes(&mut all, args.size.classes);
-    let (all, test) = if pot_test.is_empty() {
-        let writers = held_out_writers(&all.writers, TEST_SHARE)?;
-        let (test, others) = all.split_by_writer(|w| writers.contains(&w));
-        (others, test)
-    } else {
-        let test = read("test set", pot_test, Some(all.classes.clone()))?;
-        (all, test)
-    };
+    let mut tested_on = file_names(pot_test);
+    if pot_test.is_empty() {
+        let (others, test) = split_off_test(all)?;
+        (all, tested_on) = (others, format!("{} writers of the same files", writers(&test)));
+    }
     let dev_writers = held_out_writers(&all.writers, DEV_SHARE)?;
     let (dev, mut train) = all.split_by_writer(|w| dev_writers.contains(&w));
-    let writers = |set: &InkSet| set.writers.iter().collect::<BTreeSet<_>>().len();
     let mut description = format!(
-        "POT files: {} ({} writers to train on, {} for development, {} to test on); {} classes",
+        "POT files: {} ({} writers to train on, {} for development); tested on {tested_on}; {} classes",
         file_names(pot),
         writers(&train),
         writers(&dev),
-        writers(&test),
         train.classes.len()
     );
-    if !pot_test.is_empty() {
-        description += &format!("; tested on {}", file_names(pot_test));
-        description += &overlap(inks(&train).chain(inks(&dev)), inks(&test)).unwrap_or_default();
-    }
     if *with_simulated {
         let config = SimulatorConfig { classes: train.classes.clone(), ..simulator.clone() };
         let inks = simulated("simulated", &config, Split::Train)?;
@@ -112,11 +127,22 @@ fn from_pot(args: &OnlineArgs, simulator: &SimulatorConfig) -> Result<([InkSet; 
     }
     description += ". A subset: its figures cannot be compared with published ones unless the files are the whole of \
                     OLHWDB1.0 and 1.1 and the ICDAR-2013 competition set";
-    Ok(([train, dev, test], description))
+    Ok(([train, dev], description))
+}
+
+fn writers(set: &InkSet) -> usize {
+    set.writers.iter().collect::<BTreeSet<_>>().len()
+}
+
+/// All inks but those of the writers set aside for testing, and those.
+fn split_off_test(all: InkSet) -> Result<(InkSet, InkSet)> {
+    let writers = held_out_writers(&all.writers, TEST_SHARE)?;
+    let (test, others) = all.split_by_writer(|w| writers.contains(&w));
+    Ok((others, test))
 }
 
 /// The strokes of each ink.
-fn inks(set: &InkSet) -> impl Iterator<Item = Vec<&[[i16; 2]]>> {
+fn strokes(set: &InkSet) -> impl Iterator<Item = Vec<&[[i16; 2]]>> {
     (0..set.len()).map(|i| set.strokes(i).collect())
 }
 

@@ -8,7 +8,7 @@ pub(crate) use args::{InkArgs, OnlineArgs};
 
 use crate::args::{RunArgs, file_names};
 use crate::ladder;
-use crate::pipeline::{self, Data, Reproduction};
+use crate::pipeline::{self, Data, Reproduction, Test};
 use crate::progress::Interrupt;
 use crate::report::thesis::Thesis;
 use crate::report::types::Config;
@@ -45,6 +45,10 @@ impl Reproduction for Online<'_> {
             flags.push(("with-simulated", String::new()));
         }
         self.args.run.command(Self::NAME, &flags)
+    }
+
+    fn test(&self, data: &Data<SequenceSet>) -> Result<Test<SequenceSet>> {
+        data::test(self.args, &self.recipe, data)
     }
 
     fn untrained(&self, data: &Data<SequenceSet>) -> Result<TrainerState<Clipped<Adam>>> {
@@ -91,15 +95,15 @@ pub(crate) fn run(args: &OnlineArgs, offline: Option<&[u8]>, interrupt: &Interru
         dev_samples: data.dev.labels().len(),
         command: online.command(),
     };
-    let mut results = pipeline::collect(&online, config, Thesis::online(), &data, data_seconds, &finished)?;
+    let (mut results, test_set) = pipeline::collect(&online, config, Thesis::online(), &data, data_seconds, &finished)?;
     eprintln!("climbing the ladder ...");
     results.report.ladder = Some(ladder::online(*seed)?);
-    let (dev, test) = (data.dev.inks(), data.test.inks());
+    let (dev, test) = (data.dev.inks(), test_set.inks());
     let notes = &mut results.report.notes;
     notes.push(format!(
         "MACs are for a character of {:.1} steps, the test set's mean; a time is of one such character on one thread, \
          normalized already.",
-        data.test.mean_steps()
+        test_set.mean_steps()
     ));
     if !args.ink.has_files() {
         notes.push("The ink is simulated: the accuracies cannot be compared with published ones.".into());
@@ -111,5 +115,5 @@ pub(crate) fn run(args: &OnlineArgs, offline: Option<&[u8]>, interrupt: &Interru
         }
         None => notes.push("No offline network to fuse with: run both pipelines, or give --offline-model.".into()),
     }
-    results.write(&args.run.out(Online::NAME), &data.test, |i| Ok(image_of_ink(test, i)?))
+    results.write(&args.run.out(Online::NAME), &test_set, |i| Ok(image_of_ink(test, i)?))
 }

@@ -9,7 +9,7 @@ mod results;
 mod writers;
 
 pub(crate) use overlap::overlap;
-pub(crate) use reproduction::{Data, Reproduction};
+pub(crate) use reproduction::{Data, Reproduction, Test};
 pub(crate) use results::{Results, collect};
 pub(crate) use writers::{DEV_SHARE, held_out_writers};
 

@@ -8,14 +8,28 @@ use hccr_nn_train::Optimizer;
 use serde::{Serialize, de::DeserializeOwned};
 use std::path::PathBuf;
 
-/// Training, development and test set, by different writers, with the same classes.
+/// What a run trains and develops on: two sets by different writers, with the same classes. No stage is given the test set.
 #[derive(Debug)]
 pub(crate) struct Data<S> {
     pub(crate) train: Box<dyn SampleSet>,
     pub(crate) dev: S,
-    pub(crate) test: S,
-    /// What the sets are, in words.
+    /// What the sets are, the test set included, in words.
     pub(crate) description: String,
+}
+
+/// What a finished run is measured on, by other writers than all that it has seen.
+#[derive(Debug)]
+pub(crate) struct Test<S> {
+    pub(crate) set: S,
+    /// What to add to the description of the data, now that the set is read.
+    pub(crate) note: String,
+}
+
+impl<S> Test<S> {
+    /// A set of which there is nothing to add.
+    pub(crate) fn new(set: S) -> Self {
+        Self { set, note: String::new() }
+    }
 }
 
 /// What differs between the offline and the online reproduction.
@@ -37,6 +51,9 @@ pub(crate) trait Reproduction {
 
     /// The command that repeats the run.
     fn command(&self) -> String;
+
+    /// Reads the test set: once, when all is trained.
+    fn test(&self, data: &Data<Self::Set>) -> Result<Test<Self::Set>>;
 
     /// The network before training.
     fn untrained(&self, data: &Data<Self::Set>) -> Result<TrainerState<Self::Optimizer>>;

@@ -1,12 +1,12 @@
 //! From a pipeline at its end to the report.
 
 use super::curves::{compared, curves};
-use super::reproduction::{Data, Reproduction};
+use super::reproduction::{Data, Reproduction, Test};
 use crate::measure::{layers, stage_of_file};
 use crate::report;
 use crate::report::thesis::Thesis;
 use crate::report::types::{Config, Report, Threads, WallTime};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use hccr_compress::released_scheme_bytes;
 use hccr_models::SampleSet;
 use hccr_models::pipeline::{Pipeline, StageModel};
@@ -80,7 +80,7 @@ impl Results {
     }
 }
 
-/// Measures every stage's model and gathers the curves. `config` is what was asked for, `thesis` what stands beside it.
+/// Reads the test set, measures every stage's model on it and gathers the curves; gives the set as well. `config` is what was asked for, `thesis` what stands beside it.
 pub(crate) fn collect<R: Reproduction>(
     reproduction: &R,
     config: Config,
@@ -88,11 +88,13 @@ pub(crate) fn collect<R: Reproduction>(
     data: &Data<R::Set>,
     data_seconds: f64,
     pipeline: &Pipeline<'_, R::Optimizer>,
-) -> Result<Results> {
+) -> Result<(Results, R::Set)> {
+    ensure!(pipeline.current().is_none(), "the test set is read when all is trained, and not before");
+    let Test { set: test, note } = reproduction.test(data)?;
     eprintln!("measuring ...");
     let (built, comparisons): (Vec<&StageModel>, Vec<_>) =
         pipeline.run().models().iter().partition(|m| !m.is_comparison);
-    let rows = built.iter().map(|m| stage_of_file(&m.stage, &m.file, &data.test)).collect::<Result<_>>()?;
+    let rows = built.iter().map(|m| stage_of_file(&m.stage, &m.file, &test)).collect::<Result<_>>()?;
     let file = |stage: &str| {
         let found = built.iter().find(|model| model.stage == stage);
         found.map(|model| &model.file[..]).with_context(|| format!("stage {stage} left no model"))
@@ -102,10 +104,10 @@ pub(crate) fn collect<R: Reproduction>(
     let seconds = pipeline.stages().map(|(stage, seconds)| (stage.name(), seconds));
     let times = std::iter::once(("data", data_seconds)).chain(seconds);
     let measured = |model: &StageModel| pipeline.stage(&model.stage).measured();
-    let comparison = |&model: &&StageModel| compared(model, &measured(model), &data.test).transpose();
+    let comparison = |&model: &&StageModel| compared(model, &measured(model), &test).transpose();
     let report = Report {
         pipeline: R::NAME.into(),
-        data: data.description.clone(),
+        data: data.description.clone() + &note,
         machine: Machine::detect(),
         isa: Plan::new(&result)?.isa().name().into(),
         threads: Threads { training: rayon::current_num_threads(), timing: 1 },
@@ -114,7 +116,7 @@ pub(crate) fn collect<R: Reproduction>(
         versions: Versions::detect(),
         config,
         stages: rows,
-        layers: layers(last, &data.test)?,
+        layers: layers(last, &test)?,
         thesis,
         released_scheme_bytes: Some(released_bytes(&Model::from_bytes(file("codebook")?)?)),
         curves: curves(pipeline)?,
@@ -128,9 +130,9 @@ pub(crate) fn collect<R: Reproduction>(
             "Accuracy, cost, size and time of each stage are those of its model file, run by hccr-runtime.".to_owned(),
         ],
     };
-    let sheet = sheet(&result, &data.test)?;
+    let sheet = sheet(&result, &test)?;
     let models = built.into_iter().map(|model| (model.stage.clone(), model.file.clone())).collect();
-    Ok(Results { report, models, sheet })
+    Ok((Results { report, models, sheet }, test))
 }
 
 /// Bytes of the matrices in the released model's scheme.
@@ -157,4 +159,113 @@ fn sheet(model: &Model, test: &dyn SampleSet) -> Result<Vec<(usize, usize, f32)>
             Ok((i, guess, 1.0 / total))
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::RunArgs;
+    use crate::pipeline;
+    use crate::progress::Interrupt;
+    use clap::Parser;
+    use hccr_compress::Progress;
+    use hccr_data::ImageSet;
+    use hccr_models::offline::OfflineRecipe;
+    use hccr_models::pipeline::{Measured, Output, Run, Stage, StageError, Stages};
+    use hccr_models::{NetworkTrainer, Tier, TrainerState};
+    use hccr_nn_train::Sgd;
+    use serde::{Deserialize, Serialize};
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    static OPENED: AtomicBool = AtomicBool::new(false);
+
+    /// A stage that fails where the test set was opened before.
+    #[derive(Debug, Default, Serialize, Deserialize)]
+    struct Watch(bool);
+
+    impl Stage<Sgd> for Watch {
+        fn name(&self) -> &str {
+            "watch"
+        }
+
+        fn advance(&mut self, _: &mut Run<'_, Sgd>) -> Result<Progress, StageError> {
+            assert!(!OPENED.load(Ordering::Relaxed), "a stage runs after the test set was opened");
+            self.0 = true;
+            Ok(Progress { done: 1, total: 1, message: String::new() })
+        }
+
+        fn is_done(&self) -> bool {
+            self.0
+        }
+
+        fn output(&self, run: &Run<'_, Sgd>) -> Result<Output, StageError> {
+            Ok(Output::Model(run.network()?))
+        }
+
+        fn measured(&self) -> Measured<'_> {
+            Measured::Nothing
+        }
+    }
+
+    #[derive(Parser)]
+    struct Watched {
+        #[command(flatten)]
+        run: RunArgs,
+    }
+
+    impl Reproduction for Watched {
+        type Set = ImageSet;
+        type Optimizer = Sgd;
+        const NAME: &'static str = "watched";
+
+        fn run_args(&self) -> &RunArgs {
+            &self.run
+        }
+
+        fn command(&self) -> String {
+            "watch".into()
+        }
+
+        fn test(&self, data: &Data<ImageSet>) -> Result<Test<ImageSet>> {
+            OPENED.store(true, Ordering::Relaxed);
+            Ok(Test::new(data.dev.clone()))
+        }
+
+        fn untrained(&self, data: &Data<ImageSet>) -> Result<TrainerState<Sgd>> {
+            let recipe = OfflineRecipe::new(Tier::Smoke, None, None, 1.0, 1);
+            Ok(recipe.untrained(&*data.train, 1)?)
+        }
+
+        fn stages(&self) -> Stages<Sgd> {
+            vec![Box::new(Watch::default())]
+        }
+    }
+
+    #[test]
+    fn the_test_set_is_opened_after_the_last_stage() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().display().to_string();
+        let watched = Watched::parse_from(["watched", "--out", &out]);
+        let simulator = OfflineRecipe::new(Tier::Smoke, Some(2), None, 1.0, 1).common.data;
+        let set = hccr_data::simulate(&simulator, hccr_data::Split::Dev, &|_, _| {}).unwrap();
+        let data = Data { train: Box::new(set.clone()), dev: set, description: String::new() };
+        let config = || Config {
+            tier: String::new(),
+            classes: 2,
+            width: None,
+            hidden_sizes: None,
+            train_samples: 0,
+            dev_samples: 0,
+            command: String::new(),
+        };
+        let trainer = NetworkTrainer::new(watched.untrained(&data).unwrap(), &*data.train, &data.dev);
+        let begun = Pipeline::new("watch".into(), watched.stages(), trainer);
+        let refused = collect(&watched, config(), Thesis::offline(), &data, 0.0, &begun);
+        assert!(refused.is_err() && !OPENED.load(Ordering::Relaxed));
+
+        let finished = pipeline::run(&watched, &data, &Interrupt::default()).unwrap();
+        // A pipeline of one stage has no codebook to report on.
+        let error = collect(&watched, config(), Thesis::offline(), &data, 0.0, &finished).err().unwrap();
+        assert!(error.to_string().contains("codebook") && OPENED.load(Ordering::Relaxed), "{error}");
+    }
 }
