@@ -3,13 +3,13 @@
 //! Between any two intervals of training each layer's threshold rises a little, so that the share of dropped weights climbs
 //! to the layer's target; dropped weights stay zero, the others keep training (thesis). The shape of the climb is this
 //! project's choice, since the abstract leaves it open: cubic, fast while the dropped weights are small and slow near the
-//! target (Zhu and Gupta, arXiv 1710.01878). Two other strategies run through the same machine for comparison. Weights go
+//! target (Zhu and Gupta, arXiv 1710.01878). Other strategies run through the same machine for comparison. Weights go
 //! one by one, or in blocks, whose zeros a runtime can make better use of.
 
 use crate::error::{CompressError, InputError};
 use crate::layer::LayerInfo;
 use crate::layers::{check_block, check_names, find};
-use crate::magnitude::{Block, Blocks, sparsity_of};
+use crate::magnitude::{Block, Blocks, dropped_weights, sparsity_of};
 use crate::phase::{Phase, Progress, Record};
 use crate::trainer::Trainer;
 use hccr_constraint::Constraint;
@@ -22,6 +22,8 @@ pub enum Strategy {
     Adaptive,
     /// Each jumps at the start to where its layer's target is met.
     OneShot,
+    /// One threshold for all layers rises until the network has lost as many weights as the targets ask for in all.
+    Global,
     /// Each is fixed from the trained weights `w` of its layer: `alpha * mean |w| + beta * std(w) + lambda` (the rule
     /// before ADW). The targets play no part; what falls below the threshold while weights are
     /// dropped ([`AdwConfig::ramp_steps`]) goes as well.
@@ -152,17 +154,34 @@ impl Adw {
             Strategy::OneShot => 1.0,
             _ => 1.0 - (1.0 - end as f32 / self.config.ramp_steps as f32).max(0.0).powi(3),
         };
+        let mut weights = Vec::new();
+        for (name, _) in &self.config.targets {
+            weights.push(trainer.weight(name)?);
+        }
+        let global = (self.config.strategy == Strategy::Global).then(|| self.global_threshold(&weights, climbed));
         let mut sparsity = Vec::new();
-        for (i, (name, target)) in self.config.targets.iter().enumerate() {
-            let weight = trainer.weight(name)?;
-            let keep = match &self.thresholds {
-                Some(thresholds) => self.blocks[i].keep_above(&weight, thresholds[i]),
-                None => self.blocks[i].keep_largest(&weight, target * climbed),
+        for (i, ((name, target), weight)) in self.config.targets.iter().zip(&weights).enumerate() {
+            let threshold = global.or(self.thresholds.as_ref().map(|thresholds| thresholds[i]));
+            let keep = match threshold {
+                Some(threshold) => self.blocks[i].keep_above(weight, threshold),
+                None => self.blocks[i].keep_largest(weight, target * climbed),
             };
             sparsity.push(sparsity_of(&keep));
             trainer.set_constraint(name, Constraint::Mask(keep))?;
         }
         Ok(sparsity)
+    }
+
+    /// The magnitude up to which the share `climbed` of all that the targets ask for lies.
+    fn global_threshold(&self, weights: &[Vec<f32>], climbed: f32) -> f32 {
+        let targets = self.config.targets.iter().zip(weights);
+        let wanted: usize = targets.map(|((_, target), weight)| dropped_weights(weight.len(), target * climbed)).sum();
+        let of_layer = |(blocks, weight): (&Blocks, &Vec<f32>)| blocks.magnitudes(weight);
+        let mut magnitudes: Vec<f32> = self.blocks.iter().zip(weights).flat_map(of_layer).collect();
+        match wanted.checked_sub(1) {
+            Some(last) => *magnitudes.select_nth_unstable_by(last, f32::total_cmp).1,
+            None => 0.0,
+        }
     }
 }
 
@@ -275,6 +294,33 @@ mod tests {
     fn one_shot_is_at_the_target_from_the_start() {
         let (adw, _) = run(Strategy::OneShot, Block::SINGLE);
         assert!(adw.history().iter().all(|r| r.sparsity[0] == 0.8));
+    }
+
+    #[test]
+    fn one_threshold_takes_the_smallest_weights_of_all_layers() {
+        let weights = [vec![0.1, -0.2, 0.3, 0.4], vec![1.0, -2.0, 0.05, 4.0]];
+        let layer = |name: &str| LayerInfo {
+            name: name.into(),
+            kind: LayerKind::Linear(LinearParams { in_features: 4, out_features: 1 }),
+            output_size: [1, 1],
+        };
+        let phase = Phase::new(Schedule { peak: 0.1, warm_up: 0, steps: 2, floor: 0.0 }, 1, 0);
+        let targets = vec![("a".into(), 0.5), ("b".into(), 0.75)];
+        let config = AdwConfig {
+            strategy: Strategy::Global,
+            targets,
+            block: Block::SINGLE,
+            phase: phase.clone(),
+            ramp_steps: 2,
+        };
+        let adw = Adw::new(config.clone(), &[layer("a"), layer("b")]).unwrap();
+        // Five of eight in all, four of them in the layer of small weights.
+        assert_eq!(adw.global_threshold(&weights, 1.0), 0.4);
+        assert_eq!(adw.global_threshold(&weights, 0.0), 0.0);
+        // In blocks of a whole row the layers compete as wholes.
+        let rows = AdwConfig { block: Block { rows: 1, channels: 4 }, ..config };
+        let adw = Adw::new(rows, &[layer("a"), layer("b")]).unwrap();
+        assert_eq!(adw.global_threshold(&weights, 0.5), 0.25);
     }
 
     #[test]

@@ -2,6 +2,17 @@
 
 use crate::error::InputError;
 use crate::kmeans::{kmeans, nearest};
+use serde::{Deserialize, Serialize};
+
+/// How the centres of a codebook are chosen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Centres {
+    /// k-means: the least sum of squared errors.
+    #[default]
+    KMeans,
+    /// The middles of intervals of equal width between the smallest and the largest weight: uniform quantization.
+    Even,
+}
 
 /// Shared values of a layer's weights.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,13 +32,25 @@ impl Codebook {
     /// # Errors
     /// [`InputError::Config`] where a weight is not finite, or `bits` is not 1 to 8.
     pub fn new(weight: &[f32], bits: u8) -> Result<Self, InputError> {
+        Self::of(Centres::KMeans, weight, bits)
+    }
+
+    /// The same with centres chosen in another way.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn of(centres: Centres, weight: &[f32], bits: u8) -> Result<Self, InputError> {
         check_finite(weight)?;
         if !(1..=8).contains(&bits) {
             return Err(InputError::config("bits", format!("is {bits}, must be from 1 to 8")));
         }
         let nonzeros: Vec<f32> = weight.iter().copied().filter(|&w| w != 0.0).collect();
         let energy: f64 = nonzeros.iter().map(|&w| f64::from(w).powi(2)).sum();
-        let centres = kmeans(&nonzeros, (1 << bits) - 1);
+        let most = (1 << bits) - 1;
+        let centres = match centres {
+            Centres::KMeans => kmeans(&nonzeros, most),
+            Centres::Even => even(&nonzeros, most),
+        };
         let label = |&w: &f32| if w == 0.0 { 0 } else { nearest(&centres, w) as u8 + 1 };
         let labels: Vec<u8> = weight.iter().map(label).collect();
         let mut codebook = Self { centres, labels, relative_error: 0.0 };
@@ -40,6 +63,16 @@ impl Codebook {
     pub fn values(&self) -> impl Iterator<Item = f32> {
         self.labels.iter().map(|&l| if l == 0 { 0.0 } else { self.centres[usize::from(l) - 1] })
     }
+}
+
+/// The centres of [`Centres::Even`]; none where there are no values.
+fn even(values: &[f32], most: usize) -> Vec<f32> {
+    let low = values.iter().copied().fold(f32::INFINITY, f32::min);
+    let high = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    if low >= high {
+        return values.first().copied().into_iter().collect();
+    }
+    (0..most).map(|i| low + (high - low) * (i as f32 + 0.5) / most as f32).collect()
 }
 
 /// Bytes that the released model's scheme takes for `values`: for the size comparison only, nothing is stored this way.
@@ -88,6 +121,17 @@ mod tests {
     fn sparse_normals(n: usize, density: f32) -> Vec<f32> {
         let mut rng = Rng::new(9, 0);
         (0..n).map(|_| if rng.chance(density) { rng.normal() } else { 0.0 }).collect()
+    }
+
+    #[test]
+    fn even_centres_are_the_middles_of_equal_intervals() {
+        let codebook = Codebook::of(Centres::Even, &[-1.0, 0.0, 0.1, 2.0], 2).unwrap();
+        assert_eq!((codebook.centres, codebook.labels), (vec![-0.5, 0.5, 1.5], vec![1, 0, 2, 3]));
+        assert_eq!(Codebook::of(Centres::Even, &[3.0, 0.0, 3.0], 4).unwrap().centres, [3.0]);
+        assert_eq!(Codebook::of(Centres::Even, &[0.0], 4).unwrap().centres, []);
+        let weight = sparse_normals(2000, 0.5);
+        let error = |centres| Codebook::of(centres, &weight, 4).unwrap().relative_error;
+        assert!(error(Centres::KMeans) < error(Centres::Even));
     }
 
     #[test]

@@ -194,6 +194,19 @@ impl Cra {
         }
     }
 
+    /// The ratios at the smallest tolerance, common to all layers, that leaves the network at most `nonzeros` weights that are not
+    /// zero.
+    ///
+    /// # Errors
+    /// As [`targets_for_budget`](Self::targets_for_budget).
+    pub fn targets_for_weights(&self, layers: &[LayerInfo], nonzeros: u64) -> Result<Targets, InputError> {
+        let Some(tolerance) = smallest(0.0, |t| cost(layers, &self.ratios_at(t)).1 <= nonzeros) else {
+            let (nonzero_macs, nonzeros) = cost(layers, &self.ratios_at(1.0));
+            return Err(InputError::OverBudget { nonzero_macs, nonzeros });
+        };
+        Ok(Targets { conv_tolerance: tolerance, linear_tolerance: tolerance, ratios: self.ratios_at(tolerance) })
+    }
+
     fn progress(&self, message: String) -> Progress {
         let grid = self.config.grid.len();
         let total = self.curves.len() * grid;
@@ -312,6 +325,11 @@ mod tests {
         let fewer = targets(6000, Some(140));
         assert_eq!((fewer.conv_tolerance, &fewer.ratios[0]), (both.conv_tolerance, &both.ratios[0]));
         assert!(fewer.linear_tolerance > both.linear_tolerance);
+        // The weights alone: one tolerance for all again.
+        let few = cra.targets_for_weights(&layers, 140).unwrap();
+        assert_eq!((few.conv_tolerance, cost(&layers, &few.ratios).1 <= 140), (few.linear_tolerance, true));
+        assert!(cost(&layers, &cra.ratios_at(few.conv_tolerance - 1e-4)).1 > 140);
+        assert!(cra.targets_for_weights(&layers, 60).is_err());
         // What is met already costs nothing.
         let none = targets(11_010, None);
         assert_eq!((none.conv_tolerance, none.linear_tolerance), (0.0, 0.0));

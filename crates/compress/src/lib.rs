@@ -25,7 +25,7 @@ mod svd;
 mod trainer;
 
 pub use adw::{Adw, AdwConfig, PruningRecord, Strategy};
-pub use codebook::{Codebook, released_scheme_bytes};
+pub use codebook::{Centres, Codebook, released_scheme_bytes};
 pub use cra::{Budget, Cra, CraConfig, RedundancyCurve, Targets, cost};
 pub use error::{CompressError, InputError};
 pub use gslre::{Gslre, GslreConfig, GslreRecord, Ranks};

@@ -72,7 +72,12 @@ impl Blocks {
 
     /// Keeps the blocks of `weight` whose magnitude is above `threshold`.
     pub(crate) fn keep_above(self, weight: &[f32], threshold: f32) -> Vec<bool> {
-        self.keys(weight).into_iter().map(|key| magnitude(key) > threshold).collect()
+        self.magnitudes(weight).into_iter().map(|magnitude| magnitude > threshold).collect()
+    }
+
+    /// The magnitude of each weight's block.
+    pub(crate) fn magnitudes(self, weight: &[f32]) -> Vec<f32> {
+        self.keys(weight).into_iter().map(magnitude).collect()
     }
 
     /// For each weight the magnitude and the first place of its block, in one integer that sorts by both: the bits of a

@@ -1,6 +1,6 @@
 //! Weight sharing of a whole network: quantize every layer, then fine-tune the centres.
 
-use crate::codebook::Codebook;
+use crate::codebook::{Centres, Codebook};
 use crate::error::{CompressError, InputError};
 use crate::layer::LayerInfo;
 use crate::layers::check_names;
@@ -33,6 +33,7 @@ pub struct SharedLayer {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sharing {
     layers: Vec<(String, u8)>,
+    centres: Centres,
     shared: Vec<SharedLayer>,
     retraining: Retraining,
 }
@@ -45,7 +46,13 @@ impl Sharing {
     pub fn new(config: SharingConfig, layers: &[LayerInfo]) -> Result<Self, InputError> {
         let retraining = Retraining::new(config.phase)?;
         check_names(layers, config.layers.iter().map(|(name, _)| name))?;
-        Ok(Self { layers: config.layers, shared: Vec::new(), retraining })
+        Ok(Self { layers: config.layers, centres: Centres::default(), shared: Vec::new(), retraining })
+    }
+
+    /// The same with centres chosen in another way than by k-means.
+    #[must_use]
+    pub fn with_centres(self, centres: Centres) -> Self {
+        Self { centres, ..self }
     }
 
     /// The layers quantized so far.
@@ -76,7 +83,7 @@ impl Sharing {
         let message = if self.is_done() {
             "done".into()
         } else if let Some((name, bits)) = self.layers.get(self.shared.len()) {
-            let layer = share(trainer, name, *bits)?;
+            let layer = share(trainer, name, self.centres, *bits)?;
             let message = format!("{name}: {} centres", layer.centres);
             self.shared.push(layer);
             message
@@ -88,9 +95,14 @@ impl Sharing {
     }
 }
 
-fn share<T: Trainer>(trainer: &mut T, name: &str, bits: u8) -> Result<SharedLayer, CompressError<T::Error>> {
+fn share<T: Trainer>(
+    trainer: &mut T,
+    name: &str,
+    centres: Centres,
+    bits: u8,
+) -> Result<SharedLayer, CompressError<T::Error>> {
     let weight = trainer.weight(name).map_err(CompressError::Trainer)?;
-    let codebook = Codebook::new(&weight, bits).map_err(|e| InputError::layer(name, e.to_string()))?;
+    let codebook = Codebook::of(centres, &weight, bits).map_err(|e| InputError::layer(name, e.to_string()))?;
     let values: Vec<f32> = codebook.values().collect();
     trainer.set_weight(name, &values).map_err(CompressError::Trainer)?;
     let layer =

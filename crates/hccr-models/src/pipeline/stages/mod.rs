@@ -13,11 +13,11 @@ mod sharing;
 
 pub use baseline::Baseline;
 pub use calibration::Calibration;
-pub use comparison::{Comparison, Thresholds};
+pub use comparison::Comparison;
 pub use decomposition::Decomposition;
 pub use expansion::Expansion;
 pub use graph_optimization::GraphOptimization;
 pub use integers::{Integers, quantized_for};
-pub use pruning::{Pruning, PruningConfig};
+pub use pruning::{Pruning, PruningConfig, Thresholds};
 pub use redundancy::{Reduction, Redundancy};
 pub use sharing::Sharing;

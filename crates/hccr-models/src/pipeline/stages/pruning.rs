@@ -1,9 +1,23 @@
-//! The stage that prunes to the targets: ADW.
+//! The stage that prunes: ADW, or with thresholds that move in another way.
 
 use crate::pipeline::{Measured, Output, Run, Stage, StageError};
-use hccr_compress::{Adw, AdwConfig, Block, LayerInfo, Phase, Progress, Strategy, Targets, Trainer};
+use hccr_compress::{Adw, AdwConfig, Block, Phase, Progress, Strategy, Trainer};
 use hccr_nn_train::Optimizer;
 use serde::{Deserialize, Serialize};
+
+/// How the thresholds of a pruning move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Thresholds {
+    /// They rise until each layer's target is met.
+    Rising,
+    /// Each jumps at the start to where its layer's target is met.
+    OneShot,
+    /// One threshold for all layers rises until the network has lost as many weights as the targets ask for in all.
+    Global,
+    /// The rule before ADW: a multiple of each layer's mean magnitude, the same for all layers, such that the network loses as many
+    /// weights at the start as the targets ask for in all.
+    Fixed,
+}
 
 /// How a pruning trains, and which weights it drops together.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -17,10 +31,22 @@ pub struct PruningConfig {
 }
 
 impl PruningConfig {
-    /// The pruning of `layers` to `targets`.
-    pub(super) fn begin(&self, strategy: Strategy, targets: &Targets, layers: &[LayerInfo]) -> Result<Adw, StageError> {
+    /// The pruning of the trainer's network to `targets`: layers, each with the share of its weights to drop.
+    pub(super) fn begin<T: Trainer>(
+        &self,
+        thresholds: Thresholds,
+        targets: &[(String, f32)],
+        trainer: &T,
+    ) -> Result<Adw, StageError> {
+        let strategy = match thresholds {
+            Thresholds::Rising => Strategy::Adaptive,
+            Thresholds::OneShot => Strategy::OneShot,
+            Thresholds::Global => Strategy::Global,
+            Thresholds::Fixed => fixed_threshold(trainer, targets)?,
+        };
         let Self { phase, ramp_steps, block } = self.clone();
-        Ok(Adw::new(AdwConfig { strategy, targets: targets.ratios.clone(), block, phase, ramp_steps }, layers)?)
+        let config = AdwConfig { strategy, targets: targets.to_vec(), block, phase, ramp_steps };
+        Ok(Adw::new(config, &trainer.layers())?)
     }
 
     /// What `adw`, begun by it, has measured.
@@ -33,17 +59,31 @@ impl PruningConfig {
     }
 }
 
-/// Prunes to the targets with thresholds that rise ([`Adw`]).
+/// Prunes ([`Adw`]): to the targets that a stage before it set, with thresholds that rise, unless it is told otherwise.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Pruning {
     config: PruningConfig,
+    thresholds: Thresholds,
+    targets: Option<Vec<(String, f32)>>,
     work: Option<Adw>,
 }
 
 impl Pruning {
     /// A pruning as `config` has it.
     pub fn new(config: PruningConfig) -> Self {
-        Self { config, work: None }
+        Self { config, thresholds: Thresholds::Rising, targets: None, work: None }
+    }
+
+    /// The same with thresholds that move in another way.
+    #[must_use]
+    pub fn with_thresholds(self, thresholds: Thresholds) -> Self {
+        Self { thresholds, ..self }
+    }
+
+    /// The same to these targets: layers, each with the share of its weights to drop.
+    #[must_use]
+    pub fn to_targets(self, targets: Vec<(String, f32)>) -> Self {
+        Self { targets: Some(targets), ..self }
     }
 }
 
@@ -55,7 +95,10 @@ impl<O: Optimizer> Stage<O> for Pruning {
     fn advance(&mut self, run: &mut Run<'_, O>) -> Result<Progress, StageError> {
         let adw = match &mut self.work {
             Some(adw) => adw,
-            none => none.insert(self.config.begin(Strategy::Adaptive, run.targets()?, &run.trainer.layers())?),
+            none => {
+                let targets = self.targets.as_ref().map_or_else(|| run.targets().map(|t| &t.ratios), Ok)?;
+                none.insert(self.config.begin(self.thresholds, targets, &run.trainer)?)
+            }
         };
         Ok(adw.advance(&mut run.trainer)?)
     }
@@ -71,4 +114,25 @@ impl<O: Optimizer> Stage<O> for Pruning {
     fn measured(&self) -> Measured<'_> {
         self.config.measured(self.work.as_ref())
     }
+}
+
+/// The rule of [`Thresholds::Fixed`]: `alpha` by bisection, `beta` and `lambda` zero.
+fn fixed_threshold<T: Trainer>(trainer: &T, targets: &[(String, f32)]) -> Result<Strategy, T::Error> {
+    let mut layers = Vec::new();
+    let mut wanted = 0.0;
+    for (name, target) in targets {
+        let magnitudes: Vec<f32> = trainer.weight(name)?.iter().map(|w| w.abs()).collect();
+        let mean = magnitudes.iter().sum::<f32>() / magnitudes.len() as f32;
+        wanted += f64::from(*target) * magnitudes.len() as f64;
+        layers.push((magnitudes, mean));
+    }
+    let dropped = |alpha: f32| -> usize {
+        layers.iter().map(|(magnitudes, mean)| magnitudes.iter().filter(|&&m| m <= alpha * mean).count()).sum()
+    };
+    let (mut low, mut high) = (0.0, 16.0);
+    for _ in 0..30 {
+        let middle = 0.5 * (low + high);
+        if dropped(middle) as f64 > wanted { high = middle } else { low = middle }
+    }
+    Ok(Strategy::FixedThreshold { alpha: low, beta: 0.0, lambda: 0.0 })
 }

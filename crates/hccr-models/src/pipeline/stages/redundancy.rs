@@ -26,11 +26,18 @@ impl Reduction {
     }
 }
 
+/// What the targets have to meet.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+enum Goal {
+    Reduction(Reduction),
+    Weights(u64),
+}
+
 /// Measures each layer's redundancy ([`Cra`]) and sets the targets of pruning by it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Redundancy {
     config: CraConfig,
-    reduction: Reduction,
+    goal: Goal,
     work: Option<Cra>,
     targets: Option<Targets>,
 }
@@ -38,7 +45,12 @@ pub struct Redundancy {
 impl Redundancy {
     /// An analysis as `config` has it, of all layers where it lists none, that chooses the targets which meet `reduction`.
     pub fn new(config: CraConfig, reduction: Reduction) -> Self {
-        Self { config, reduction, work: None, targets: None }
+        Self { config, goal: Goal::Reduction(reduction), work: None, targets: None }
+    }
+
+    /// An analysis that chooses the targets at which so many non-zero weights are left, at one tolerance for all layers.
+    pub fn to_weights(config: CraConfig, nonzeros: u64) -> Self {
+        Self { config, goal: Goal::Weights(nonzeros), work: None, targets: None }
     }
 }
 
@@ -61,10 +73,14 @@ impl<O: Optimizer + Clone> Stage<O> for Redundancy {
         };
         let progress = cra.advance(&mut run.trainer)?;
         if cra.is_done() {
-            let first = run.models().first().ok_or("no stage before it left a model")?;
-            let steps = run.trainer.train_set().mean_steps().round();
-            let budget = self.reduction.budget(&Model::from_bytes(&first.file)?, steps);
-            let targets = cra.targets_for_budget(&layers, budget)?;
+            let targets = match self.goal {
+                Goal::Reduction(reduction) => {
+                    let first = run.models().first().ok_or("no stage before it left a model")?;
+                    let steps = run.trainer.train_set().mean_steps().round();
+                    cra.targets_for_budget(&layers, reduction.budget(&Model::from_bytes(&first.file)?, steps))?
+                }
+                Goal::Weights(nonzeros) => cra.targets_for_weights(&layers, nonzeros)?,
+            };
             self.targets = Some(targets.clone());
             run.set_targets(targets);
         }

@@ -1,7 +1,7 @@
 //! The stage that makes the weights of each layer share a few values.
 
 use crate::pipeline::{Measured, Output, Run, Stage, StageError};
-use hccr_compress::{LayerInfo, LayerKind, Phase, Progress, Sharing as Work, SharingConfig, Trainer};
+use hccr_compress::{Centres, LayerInfo, LayerKind, Phase, Progress, Sharing as Work, SharingConfig, Trainer};
 use hccr_nn_train::Optimizer;
 use serde::{Deserialize, Serialize};
 
@@ -11,13 +11,20 @@ pub struct Sharing {
     convolution: u8,
     matrix: u8,
     phase: Phase,
+    centres: Centres,
     work: Option<Work>,
 }
 
 impl Sharing {
     /// Labels of so many bits for each convolution and for each matrix; their values are trained in `phase` afterwards.
     pub fn new(convolution: u8, matrix: u8, phase: Phase) -> Self {
-        Self { convolution, matrix, phase, work: None }
+        Self { convolution, matrix, phase, centres: Centres::default(), work: None }
+    }
+
+    /// The same with centres chosen in another way than by k-means.
+    #[must_use]
+    pub fn with_centres(self, centres: Centres) -> Self {
+        Self { centres, ..self }
     }
 }
 
@@ -36,7 +43,8 @@ impl<O: Optimizer> Stage<O> for Sharing {
                 };
                 let layers = run.trainer.layers();
                 let named = layers.iter().map(|layer| (layer.name.clone(), bits(layer))).collect();
-                none.insert(Work::new(SharingConfig { layers: named, phase: self.phase.clone() }, &layers)?)
+                let config = SharingConfig { layers: named, phase: self.phase.clone() };
+                none.insert(Work::new(config, &layers)?.with_centres(self.centres))
             }
         };
         Ok(sharing.advance(&mut run.trainer)?)
