@@ -1,6 +1,7 @@
 //! The reproduction binary: trains, compresses, measures and reports. `cargo xtask reproduce` builds and starts it.
 #![forbid(unsafe_code)]
 
+mod ablate;
 mod args;
 mod ladder;
 mod measure;
@@ -13,6 +14,7 @@ mod progress;
 mod released;
 mod report;
 
+use ablate::AblateArgs;
 use anyhow::{Context, Result};
 use args::{RunArgs, SizeArgs};
 use clap::{Args, Parser, Subcommand};
@@ -58,6 +60,9 @@ enum Command {
     Offline(OfflineArgs),
     /// Run the online pipeline alone: pen trajectories
     Online(OnlineArgs),
+    /// Train methods of compression against each other, each for as many steps: accuracy against size, MACs and time, over several
+    /// seeds, and which claims of the thesis hold. Finished cells of the grid are kept; --resume trains the others
+    Ablate(AblateArgs),
     /// Make the models that the project ships, from nothing
     Models(ModelsArgs),
     /// Measure the thesis's released network on real characters: accuracy, bytes and milliseconds as released, repacked
@@ -105,6 +110,7 @@ fn main() -> Result<()> {
         None => both(cli.both, &Interrupt::catch()?),
         Some(Command::Offline(args)) => offline::run(&args, &Interrupt::catch()?).map(|_| ()),
         Some(Command::Online(args)) => online::run(&args, None, &Interrupt::catch()?),
+        Some(Command::Ablate(args)) => ablate::run(&args, &Interrupt::catch()?),
         Some(Command::Models(args)) => models::run(args, &Interrupt::catch()?),
         Some(Command::Released(args)) => released::run(&args),
         Some(Command::Ladder { out }) => ladder::run(&out),

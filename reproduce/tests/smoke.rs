@@ -6,12 +6,16 @@ use std::process::Command;
 /// Runs the program on the smoke tier, and checks that it leaves these files, none of them empty.
 fn leaves(command: &[&str], files: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
-    let mut program = Command::new(env!("CARGO_BIN_EXE_hccr-reproduce"));
-    let status = program.args(command).args(["--tier", "smoke", "--out"]).arg(folder.path()).status().unwrap();
-    assert!(status.success(), "{status}");
-    let is_there = |file: &&&str| Path::new(folder.path()).join(file).metadata().is_ok_and(|found| found.len() > 0);
+    run(command, folder.path());
+    let is_there = |file: &&&str| folder.path().join(file).metadata().is_ok_and(|found| found.len() > 0);
     let missing: Vec<_> = files.iter().filter(|file| !is_there(file)).collect();
     assert!(missing.is_empty(), "{missing:?} are missing");
+}
+
+fn run(command: &[&str], out: &Path) {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_hccr-reproduce"));
+    let status = program.args(command).args(["--tier", "smoke", "--out"]).arg(out).status().unwrap();
+    assert!(status.success(), "{status}");
 }
 
 #[test]
@@ -37,4 +41,20 @@ fn models_are_made_from_nothing() {
         &["models"],
         &["offline-3755.hccr", "online-3755.hccr", "offline-3755.md", "samples-3755.gnt.zip", "samples-3755.pot.zip"],
     );
+}
+
+#[test]
+#[ignore = "ten seconds"]
+fn methods_are_trained_against_each_other_and_a_stopped_grid_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let grid = ["ablate", "--seeds", "1", "--methods", "svd", "--speedups", "3"];
+    run(&grid, folder.path());
+    let read = |file: &str| std::fs::read(folder.path().join(file)).unwrap();
+    let cell = "cells/1-low-rank-svd-3";
+    let model = read(&format!("{cell}.hccr"));
+    std::fs::remove_file(folder.path().join(format!("{cell}.json"))).unwrap();
+
+    run(&[&grid[..], &["--resume"]].concat(), folder.path());
+    assert_eq!(read(&format!("{cell}.hccr")), model);
+    assert!(!read(&format!("{cell}.json")).is_empty() && !read("ablations.md").is_empty());
 }

@@ -1,6 +1,7 @@
 //! The flags of the offline pipeline.
 
-use crate::args::{RunArgs, SizeArgs};
+use crate::args::{RunArgs, SizeArgs, file_names};
+use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
@@ -9,7 +10,7 @@ use std::path::PathBuf;
 pub(crate) struct ImageArgs {
     /// Channel multiplier of the offline network: 1 is the thesis's width [default: 0.25, in the full tier 1]
     #[arg(long)]
-    pub(super) width: Option<f32>,
+    pub(crate) width: Option<f32>,
     /// Train the offline network on these GNT files, folders of them or zip archives of them (CASIA-HWDB 1.0, 1.1, 1.2), or on a
     /// packed set of them (`cargo xtask data pack`), which is not held in memory, instead of on simulated writing; a sixteenth of their writers (files) is set aside for development
     #[arg(long, value_name = "PATH", num_args = 1.., requires = "gnt_test")]
@@ -21,11 +22,11 @@ pub(crate) struct ImageArgs {
     /// Where pruning of the offline network puts zeros: `anywhere` keeps the most accuracy, `blocks` of output by input channels
     /// run fastest
     #[arg(long, value_enum, default_value = "anywhere")]
-    pub(super) zeros: Zeros,
+    zeros: Zeros,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(super) enum Zeros {
+enum Zeros {
     #[default]
     Anywhere,
     /// Those of [`hccr_runtime::Plan::BLOCK`].
@@ -36,6 +37,11 @@ impl ImageArgs {
     /// Whether files are given.
     pub(crate) fn has_files(&self) -> bool {
         !self.gnt_test.is_empty()
+    }
+
+    /// Whether pruning puts zeros in blocks.
+    pub(crate) fn has_blocks(&self) -> bool {
+        self.zeros == Zeros::Blocks
     }
 }
 
@@ -48,4 +54,30 @@ pub(crate) struct OfflineArgs {
     pub(crate) run: RunArgs,
     #[command(flatten)]
     pub(crate) images: ImageArgs,
+}
+
+impl OfflineArgs {
+    /// Refuses numbers out of range.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.size.check()?;
+        self.run.check()?;
+        if let Some(width) = self.images.width {
+            ensure!(width > 0.0 && width <= 4.0, "--width must be above 0 and at most 4");
+        }
+        Ok(())
+    }
+
+    /// The flags of size and images, as they are given to the command.
+    pub(crate) fn flags(&self) -> Vec<(&'static str, String)> {
+        let ImageArgs { width, gnt_train, gnt_test, zeros } = &self.images;
+        let mut flags = self.size.flags();
+        flags.extend(width.iter().map(|width| ("width", width.to_string())));
+        if *zeros == Zeros::Blocks {
+            flags.push(("zeros", "blocks".into()));
+        }
+        let files =
+            [("gnt-train", gnt_train), ("gnt-test", gnt_test)].into_iter().filter(|(_, paths)| !paths.is_empty());
+        flags.extend(files.map(|(name, paths)| (name, file_names(paths))));
+        flags
+    }
 }

@@ -20,7 +20,7 @@ const MAX_IMAGES: usize = 1 << 22;
 const DEV_IMAGES: usize = 20_000;
 
 /// Simulates the sets to train and develop on, or reads them from the GNT files asked for.
-pub(super) fn load(args: &OfflineArgs, simulator: &SimulatorConfig) -> Result<Data<Images>> {
+pub(crate) fn load(args: &OfflineArgs, simulator: &SimulatorConfig) -> Result<Data<Images>> {
     check_exist(&args.images.gnt_test)?;
     match (args.images.gnt_train.is_empty(), args.images.gnt_test.is_empty()) {
         (true, true) => all_simulated(simulator),
@@ -36,7 +36,7 @@ fn all_simulated(simulator: &SimulatorConfig) -> Result<Data<Images>> {
 }
 
 /// Simulates the test set of a run on `data`, or reads it from the GNT files asked for.
-pub(super) fn test(args: &OfflineArgs, simulator: &SimulatorConfig, data: &Data<Images>) -> Result<Test<Images>> {
+pub(crate) fn test(args: &OfflineArgs, simulator: &SimulatorConfig, data: &Data<Images>) -> Result<Test<Images>> {
     if args.images.gnt_test.is_empty() {
         return Ok(Test::new(Images::Memory(simulated("test set", simulator, Split::Test)?)));
     }

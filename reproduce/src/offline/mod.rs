@@ -5,22 +5,21 @@ mod data;
 mod images;
 
 pub(crate) use args::{ImageArgs, OfflineArgs};
-pub(crate) use data::{others, simulator_in_words, trained_on_simulated};
+pub(crate) use data::{load, others, simulator_in_words, test, trained_on_simulated};
+pub(crate) use images::Images;
 
-use crate::args::{RunArgs, file_names};
+use crate::args::RunArgs;
 use crate::ladder;
 use crate::pipeline::{self, Data, Reproduction, Test};
 use crate::progress::Interrupt;
 use crate::report::thesis::Thesis;
 use crate::report::types::Config;
-use anyhow::{Result, ensure};
-use args::Zeros;
+use anyhow::Result;
 use hccr_models::TrainerState;
 use hccr_models::offline::OfflineRecipe;
 use hccr_models::pipeline::Stages;
 use hccr_nn_train::Sgd;
 use hccr_runtime::Plan;
-use images::Images;
 use std::time::Instant;
 
 /// The pipeline, as the flags configure it.
@@ -39,16 +38,7 @@ impl Reproduction for Offline<'_> {
     }
 
     fn command(&self) -> String {
-        let ImageArgs { width, gnt_train, gnt_test, zeros } = &self.args.images;
-        let mut flags = self.args.size.flags();
-        flags.extend(width.iter().map(|width| ("width", width.to_string())));
-        if *zeros == Zeros::Blocks {
-            flags.push(("zeros", "blocks".into()));
-        }
-        let files =
-            [("gnt-train", gnt_train), ("gnt-test", gnt_test)].into_iter().filter(|(_, paths)| !paths.is_empty());
-        flags.extend(files.map(|(name, paths)| (name, file_names(paths))));
-        self.args.run.command(Self::NAME, &flags)
+        self.args.run.command(Self::NAME, &self.args.flags())
     }
 
     fn test(&self, data: &Data<Images>) -> Result<Test<Images>> {
@@ -66,14 +56,10 @@ impl Reproduction for Offline<'_> {
 
 /// Runs the pipeline, or goes on with it, and writes the report; gives the compressed network's file.
 pub(crate) fn run(args: &OfflineArgs, interrupt: &Interrupt) -> Result<Vec<u8>> {
-    args.size.check()?;
-    args.run.check()?;
-    if let Some(width) = args.images.width {
-        ensure!(width > 0.0 && width <= 4.0, "--width must be above 0 and at most 4");
-    }
+    args.check()?;
     let (tier, classes, RunArgs { effort, seed, .. }) = (args.size.tier(), args.size.classes, &args.run);
     let mut recipe = OfflineRecipe::new(tier, classes, args.images.width, *effort, *seed);
-    if args.images.zeros == Zeros::Blocks {
+    if args.images.has_blocks() {
         recipe.common.adw.block = Plan::BLOCK.into();
     }
     let offline = Offline { args, recipe };

@@ -1,0 +1,59 @@
+//! The flags of the ablation.
+
+use super::method::{Grid, Method};
+use crate::offline::OfflineArgs;
+use anyhow::{Result, ensure};
+use clap::{Args, ValueEnum};
+
+/// Flags of the ablation.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct AblateArgs {
+    /// --seed is that of the simulated writers here, and --classes 500 unless given.
+    #[command(flatten)]
+    pub(super) offline: OfflineArgs,
+    /// Seeds of the initial weights and of the order of samples: so many times is everything trained
+    #[arg(long, value_delimiter = ',', default_value = "1,2,3")]
+    seeds: Vec<u64>,
+    /// The methods to compare [default: all]
+    #[arg(long, value_delimiter = ',', value_enum)]
+    methods: Vec<Method>,
+    /// Speed-ups of the convolutions, by which the methods of low rank set their ranks
+    #[arg(long, value_delimiter = ',', default_value = "2,3,5")]
+    speedups: Vec<f64>,
+    /// Weights of the low-rank network over those that pruning leaves
+    #[arg(long, value_delimiter = ',', default_value = "4,8,16,32")]
+    ratios: Vec<f64>,
+    /// Bits of the labels of shared values
+    #[arg(long, value_delimiter = ',', default_value = "2,3,4")]
+    bits: Vec<u8>,
+}
+
+impl AblateArgs {
+    /// What to compare, once all numbers are in range.
+    pub(super) fn grid(&self) -> Result<Grid> {
+        let within = |values: &[f64], most: f64| values.iter().all(|&value| value > 1.0 && value <= most);
+        ensure!(within(&self.speedups, 20.0), "--speedups must be above 1 and at most 20");
+        ensure!(within(&self.ratios, 200.0), "--ratios must be above 1 and at most 200");
+        ensure!(self.bits.iter().all(|bits| (1..=8).contains(bits)), "--bits must be from 1 to 8");
+        let methods = if self.methods.is_empty() { Method::value_variants().to_vec() } else { self.methods.clone() };
+        let Self { seeds, speedups, ratios, bits, .. } = self.clone();
+        Ok(Grid { seeds, methods, speedups, ratios, bits })
+    }
+
+    /// The flags that say what is compared, as they are given to the command.
+    pub(super) fn flags(&self) -> Vec<(&'static str, String)> {
+        fn joined(values: impl IntoIterator<Item = impl ToString>) -> String {
+            values.into_iter().map(|value| value.to_string()).collect::<Vec<_>>().join(",")
+        }
+        let mut flags = vec![("seeds", joined(&self.seeds))];
+        if !self.methods.is_empty() {
+            flags.push(("methods", joined(&self.methods)));
+        }
+        flags.extend([
+            ("speedups", joined(&self.speedups)),
+            ("ratios", joined(&self.ratios)),
+            ("bits", joined(&self.bits)),
+        ]);
+        flags
+    }
+}

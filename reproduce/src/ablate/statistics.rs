@@ -1,0 +1,108 @@
+//! Whether two networks differ by more than chance, on the same samples.
+
+use serde::{Deserialize, Serialize};
+
+/// How much more one method reads than another.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Difference {
+    /// Mean difference of top-1 accuracy, in points.
+    pub(crate) points: f64,
+    /// The interval of 95 % around it, in points.
+    pub(crate) interval: [f64; 2],
+    /// Seeds of which both were trained.
+    pub(crate) seeds: usize,
+}
+
+/// What a difference says of a claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Verdict {
+    /// The whole interval is above zero.
+    Holds,
+    /// Zero is in the interval.
+    NoDifferenceSeen,
+    /// The whole interval is below zero.
+    DoesNotHold,
+}
+
+impl Difference {
+    /// Of pairs of networks, a pair for each seed: whether each test sample is read right, by the one and by the other.
+    ///
+    /// The variance is that of the samples (each one's difference, as a mean over the seeds: with one seed the interval is McNemar's) plus
+    /// that of the seeds. `None` without pairs.
+    ///
+    /// # Panics
+    /// Where the networks read different numbers of samples.
+    pub(crate) fn of(pairs: &[[&[bool]; 2]]) -> Option<Self> {
+        let seeds = pairs.len();
+        let samples = pairs.first()?[0].len();
+        assert!(pairs.iter().flatten().all(|right| right.len() == samples), "pairs on different samples");
+        let gain = |pair: &[&[bool]; 2], i: usize| f64::from(i8::from(pair[0][i]) - i8::from(pair[1][i]));
+        let of_sample = (0..samples).map(|i| pairs.iter().map(|pair| gain(pair, i)).sum::<f64>() / seeds as f64);
+        let of_seed = pairs.iter().map(|pair| (0..samples).map(|i| gain(pair, i)).sum::<f64>() / samples as f64);
+        let (mean, of_samples) = mean_and_its_variance(of_sample);
+        let (_, of_seeds) = mean_and_its_variance(of_seed);
+        let half = 1.96 * (of_samples + of_seeds).sqrt();
+        Some(Self { points: 100.0 * mean, interval: [mean - half, mean + half].map(|d| 100.0 * d), seeds })
+    }
+
+    pub(crate) fn verdict(&self) -> Verdict {
+        match self.interval {
+            [low, _] if low > 0.0 => Verdict::Holds,
+            [_, high] if high < 0.0 => Verdict::DoesNotHold,
+            _ => Verdict::NoDifferenceSeen,
+        }
+    }
+}
+
+/// The mean of the values, and the variance of that mean; 0 where there is one value.
+fn mean_and_its_variance(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
+    let n = values.clone().count() as f64;
+    let mean = values.clone().sum::<f64>() / n;
+    let squares: f64 = values.map(|value| (value - mean).powi(2)).sum();
+    (mean, if n > 1.0 { squares / (n - 1.0) / n } else { 0.0 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hccr_random::Rng;
+
+    #[test]
+    fn one_seed_gives_mcnemar_s_interval() {
+        // Of 1000 samples 30 are read by the first alone, 10 by the second alone.
+        let first: Vec<bool> = (0..1000).map(|i| i >= 10).collect();
+        let second: Vec<bool> = (0..1000).map(|i| i < 970).collect();
+        let difference = Difference::of(&[[&first, &second]]).unwrap();
+        let error = 1.96 * (40.0f64 - 400.0 / 1000.0).sqrt() / 1000.0;
+        assert!((difference.points - 2.0).abs() < 1e-9);
+        assert!((difference.interval[0] - 100.0 * (0.02 - error)).abs() < 1e-3, "{difference:?}");
+        assert_eq!(difference.verdict(), Verdict::Holds);
+        let other = Difference::of(&[[&second, &first]]).unwrap();
+        assert_eq!((other.points, other.verdict()), (-difference.points, Verdict::DoesNotHold));
+    }
+
+    #[test]
+    fn seeds_that_disagree_show_no_difference() {
+        let (all, most) = (vec![true; 1000], (0..1000).map(|i| i >= 50).collect::<Vec<_>>());
+        let agree = Difference::of(&[[&all, &most], [&all, &most]]).unwrap();
+        let disagree = Difference::of(&[[&all, &most], [&all, &most], [&most, &all]]).unwrap();
+        assert_eq!((agree.verdict(), disagree.verdict()), (Verdict::Holds, Verdict::NoDifferenceSeen));
+        assert_eq!(Difference::of(&[]), None);
+    }
+
+    /// The interval holds the true difference about 95 times in 100.
+    #[test]
+    fn intervals_cover() {
+        let mut rng = Rng::new(7, 0);
+        let mut draw = |share: f32| (0..400).map(|_| rng.chance(share)).collect::<Vec<_>>();
+        let mut covered = 0;
+        for _ in 0..400 {
+            let runs: Vec<_> = (0..3).map(|_| [draw(0.9), draw(0.85)]).collect();
+            let pairs: Vec<[&[bool]; 2]> = runs.iter().map(|[a, b]| [&a[..], &b[..]]).collect();
+            let [low, high] = Difference::of(&pairs).unwrap().interval;
+            covered += usize::from(low < 5.0 && 5.0 < high);
+        }
+        assert!((370..=400).contains(&covered), "{covered} of 400");
+    }
+}

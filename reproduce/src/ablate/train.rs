@@ -1,0 +1,189 @@
+//! Trains the cells of a grid, one after the other. A cell that is finished is a file, written whole.
+
+use super::args::AblateArgs;
+use super::method::{Cell, Family, Planned};
+use super::recipe::Recipe;
+use crate::args::resuming_command;
+use crate::offline::Images;
+use crate::pipeline::Data;
+use crate::progress::{Interrupt, bar};
+use anyhow::{Context, Result, bail, ensure};
+use hccr_compress::Trainer;
+use hccr_models::pipeline::Pipeline;
+use hccr_models::{NetworkTrainer, SampleSet, TrainerState};
+use hccr_nn_train::{Sgd, checkpoint};
+use hccr_report::number;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// Mini-batches by which the time of the whole is estimated.
+const TIMED_STEPS: usize = 4;
+
+/// A finished cell; its model is a file beside it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Trained {
+    pub(super) cell: Cell,
+    /// Mini-batches since the first one of its baseline.
+    pub(super) steps: u64,
+    /// Wall time of the cell alone.
+    pub(super) seconds: f64,
+    /// What it was trained on, and how long: cells of another setup are not compared with it.
+    setup: String,
+}
+
+/// Where the cells of a run are.
+pub(super) struct Folder(PathBuf);
+
+impl Folder {
+    /// Below the directory of the run.
+    pub(super) fn new(out: &Path) -> Self {
+        Self(out.join("cells"))
+    }
+
+    fn path(&self, cell: Cell, extension: &str) -> PathBuf {
+        self.0.join(format!("{}.{extension}", cell.name()))
+    }
+
+    /// The model file that the cell left.
+    pub(super) fn model(&self, cell: Cell) -> Result<Vec<u8>> {
+        let path = self.path(cell, "hccr");
+        std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))
+    }
+
+    /// The cell, if it is finished.
+    fn finished(&self, cell: Cell, setup: &str) -> Result<Option<Trained>> {
+        let path = self.path(cell, "json");
+        if !path.exists() {
+            return Ok(None);
+        }
+        let read = || -> Result<Trained> { Ok(serde_json::from_str(&std::fs::read_to_string(&path)?)?) };
+        let trained = read().with_context(|| format!("cannot read {}", path.display()))?;
+        ensure!(
+            trained.setup == setup,
+            "{} is of a run with another setup ({}): give the same flags, or another --out",
+            path.display(),
+            trained.setup
+        );
+        Ok(Some(trained))
+    }
+}
+
+/// Trains what is not trained yet; gives all cells of the plan, in its order.
+pub(super) fn all(
+    args: &AblateArgs,
+    recipe: &Recipe,
+    data: &Data<Images>,
+    plan: &[Planned],
+    folder: &Folder,
+    interrupt: &Interrupt,
+) -> Result<Vec<Trained>> {
+    let run = &args.offline.run;
+    ensure!(
+        run.resume || !folder.0.exists(),
+        "{} holds the cells of an earlier run: give --resume, or another --out",
+        folder.0.display()
+    );
+    std::fs::create_dir_all(&folder.0).with_context(|| format!("cannot make {}", folder.0.display()))?;
+    let setup = setup(args, recipe, data);
+    let mut finished =
+        plan.iter().map(|planned| folder.finished(planned.cell, &setup)).collect::<Result<Vec<Option<Trained>>>>()?;
+    if finished.iter().any(Option::is_none) {
+        announce(args, recipe, data, plan, &finished)?;
+    }
+    for (at, &Planned { cell, start }) in plan.iter().enumerate() {
+        if finished[at].is_some() {
+            continue;
+        }
+        let state = match start {
+            Some(start) => checkpoint::load(&folder.path(plan[start].cell, "state"))?,
+            None => recipe.offline.untrained(&data.dev, cell.seed)?,
+        };
+        let begun = Instant::now();
+        let title = format!("{} of {}: {}", at + 1, plan.len(), cell.name());
+        let (state, model) = train(args, recipe, data, cell, state, &title, interrupt)?;
+        // Its JSON is last: that it is there says that the cell is finished.
+        if plan.iter().any(|planned| planned.start == Some(at)) {
+            checkpoint::save(&folder.path(cell, "state"), &state)?;
+        }
+        let trained =
+            Trained { cell, steps: state.steps, seconds: begun.elapsed().as_secs_f64(), setup: setup.clone() };
+        let json = serde_json::to_string_pretty(&trained)? + "\n";
+        for (extension, bytes) in [("hccr", &model[..]), ("json", json.as_bytes())] {
+            let path = folder.path(cell, extension);
+            hccr_files::replace(&path, &[bytes]).with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        eprintln!("{title}, {}", number::duration(trained.seconds));
+        finished[at] = Some(trained);
+    }
+    Ok(finished.into_iter().flatten().collect())
+}
+
+/// All that cells of one grid have in common, in words.
+fn setup(args: &AblateArgs, recipe: &Recipe, data: &Data<Images>) -> String {
+    let [train, dev] = [&*data.train, &data.dev as &dyn SampleSet].map(SampleSet::fingerprint);
+    let steps = [Family::Baseline, Family::LowRank, Family::Pruning, Family::Sharing].map(|f| recipe.steps(f));
+    format!("{}; data {train:08x} {dev:08x}; steps {steps:?}", super::command(args, &[]))
+}
+
+/// Says how long the training will take.
+fn announce(
+    args: &AblateArgs,
+    recipe: &Recipe,
+    data: &Data<Images>,
+    plan: &[Planned],
+    finished: &[Option<Trained>],
+) -> Result<()> {
+    let state = recipe.offline.untrained(&data.dev, 1)?;
+    let mut trainer = NetworkTrainer::new(state, &*data.train, &data.dev).with_engine(args.offline.run.engine()?);
+    trainer.train(1, 1e-3)?;
+    let begun = Instant::now();
+    trainer.train(TIMED_STEPS, 1e-3)?;
+    let step = begun.elapsed().as_secs_f64() / TIMED_STEPS as f64;
+    let left: Vec<Family> = plan
+        .iter()
+        .zip(finished)
+        .filter(|(_, found)| found.is_none())
+        .map(|(planned, _)| planned.cell.family)
+        .collect();
+    let [baseline, low_rank, pruning, sharing] = [Family::Baseline, Family::LowRank, Family::Pruning, Family::Sharing]
+        .map(|family| number::duration(step * recipe.steps(family) as f64));
+    let total: f64 = left.iter().map(|&family| step * recipe.steps(family) as f64).sum();
+    eprintln!(
+        "{} of {} cells to train. Training takes about {baseline} for a baseline, {low_rank} for a cell of low rank, {pruning} of pruning, \
+         {sharing} of shared values: {} in all, without evaluation",
+        left.len(),
+        plan.len(),
+        number::duration(total)
+    );
+    Ok(())
+}
+
+/// Trains one cell; gives its network, and the file of its model.
+fn train(
+    args: &AblateArgs,
+    recipe: &Recipe,
+    data: &Data<Images>,
+    cell: Cell,
+    state: TrainerState<Sgd>,
+    title: &str,
+    interrupt: &Interrupt,
+) -> Result<(TrainerState<Sgd>, Vec<u8>)> {
+    let trainer = NetworkTrainer::new(state, &*data.train, &data.dev);
+    let stages = recipe.stages(cell, &trainer.layers())?;
+    let mut pipeline = Pipeline::new(cell.name(), stages, trainer).with_engine(args.offline.run.engine()?);
+    let bar = bar(title, 0);
+    while pipeline.current().is_some() {
+        let progress = pipeline.advance().with_context(|| format!("cell {}", cell.name()))?;
+        bar.set_length(progress.total as u64);
+        bar.set_position(progress.done as u64);
+        bar.set_message(progress.message);
+        if interrupt.is_set() {
+            bar.abandon();
+            bail!("stopped; go on with: {}", resuming_command(std::env::args_os().skip(1)));
+        }
+    }
+    bar.finish_and_clear();
+    let model = hccr_graph_opt::optimize(&pipeline.run().network()?).to_bytes();
+    Ok((pipeline.run().trainer.state().clone(), model))
+}
