@@ -53,6 +53,8 @@ pub struct Gslre {
     /// The phase under way, or their number at the end.
     current: usize,
     history: Vec<GslreRecord>,
+    /// Whether pairs are fitted to the outputs of their layer.
+    fits_outputs: bool,
 }
 
 impl Gslre {
@@ -76,7 +78,14 @@ impl Gslre {
         }
         let mut phases = vec![config.layer_phase; plan.len()];
         phases.push(config.joint_phase);
-        Ok(Self { plan, expanded: 0, phases, current: 0, history: Vec::new() })
+        Ok(Self { plan, expanded: 0, phases, current: 0, history: Vec::new(), fits_outputs: false })
+    }
+
+    /// The same, with each pair fitted to its layer's own outputs before it is trained: with a layer phase of no steps this is layer-wise
+    /// reconstruction, and no supervised expansion.
+    #[must_use]
+    pub fn fitting_outputs(self) -> Self {
+        Self { fits_outputs: true, ..self }
     }
 
     /// The layers to expand and their ranks, in order.
@@ -106,7 +115,13 @@ impl Gslre {
         if let Some((name, rank)) = layer.as_ref().filter(|_| self.expanded == self.current) {
             let kind = layers::find(&trainer.layers(), name)?.kind;
             let weight = trainer.weight(name).map_err(CompressError::Trainer)?;
-            let pair = LowRankPair::from_svd(&weight, &kind, *rank)?;
+            let mut pair = LowRankPair::from_svd(&weight, &kind, *rank)?;
+            if self.fits_outputs {
+                let products = trainer.input_products(name).map_err(CompressError::Trainer)?;
+                let products =
+                    products.ok_or_else(|| InputError::layer(name, "is of a trainer that knows no inputs"))?;
+                pair = pair.fitted(&weight, &kind, &products)?;
+            }
             trainer.expand(name, pair).map_err(CompressError::Trainer)?;
             self.expanded += 1;
             tracing::info!(layer = %name, rank, "expanded");

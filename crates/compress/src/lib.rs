@@ -19,6 +19,7 @@ mod lowrank;
 mod magnitude;
 mod phase;
 mod quantize;
+mod reconstruction;
 mod schedule;
 mod sharing;
 mod svd;

@@ -48,6 +48,16 @@ pub trait Trainer {
     /// Where there is no such layer, or the pair does not fit it.
     fn expand(&mut self, layer: &str, pair: LowRankPair) -> Result<(), Self::Error>;
 
+    /// The mean products of the values that an output of `layer` reads, in the order of a row of its weight, over some training samples:
+    /// `[row, row]`. `None` where the trainer cannot say; only layer-wise reconstruction asks for them.
+    ///
+    /// # Errors
+    /// Where there is no such layer, or the samples cannot be read.
+    fn input_products(&mut self, layer: &str) -> Result<Option<Vec<f32>>, Self::Error> {
+        let _ = layer;
+        Ok(None)
+    }
+
     /// Trains `steps` mini-batches at a fixed learning rate, on the labels, keeping the constraints.
     ///
     /// # Errors

@@ -17,6 +17,12 @@ use std::sync::Arc;
 /// Random stream of the augmentation, beside those of the layers, which are small numbers.
 const AUGMENTATION: u64 = 1 << 63;
 
+/// Random stream of the samples by which the inputs of layers are known.
+const INPUTS: u64 = AUGMENTATION + 1;
+
+/// The number of those samples: each gives a layer as many rows as its output has pixels.
+const INPUT_SAMPLES: usize = 256;
+
 /// What a [`NetworkTrainer`] is at one moment: all that a checkpoint needs to go on bit for bit.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TrainerState<O> {
@@ -262,6 +268,16 @@ impl<O: Optimizer> Trainer for NetworkTrainer<'_, O> {
             vec![v, h]
         })?;
         Ok(())
+    }
+
+    fn input_products(&mut self, layer: &str) -> Result<Option<Vec<f32>>, TrainError> {
+        let labels = self.train.labels().len();
+        let samples: Vec<usize> =
+            (0..INPUT_SAMPLES.min(labels)).map(|i| i * labels / INPUT_SAMPLES.min(labels)).collect();
+        let drawn = self.train.draw(&samples, &mut Rng::new(self.state.seed, INPUTS))?;
+        let network = &mut self.state.network;
+        let batch = drawn.to_batch(&network.mean);
+        Ok(Some(network.input_products(layer, batch)?))
     }
 
     fn train(&mut self, steps: usize, learning_rate: f32) -> Result<TrainStats, TrainError> {

@@ -235,6 +235,22 @@ impl<T: Scalar> Network<T> {
         x
     }
 
+    /// The mean products of the values that an output of the convolution `layer` reads, in the order of a row of its weight, over the
+    /// images of `x`: `[row, row]`.
+    ///
+    /// # Errors
+    /// Where there is no such convolution.
+    pub fn input_products(&mut self, layer: &str, x: Batch<T>) -> Result<Vec<T>, NetworkError> {
+        let is_it = |l: &Layer<T>| matches!(l, Layer::Conv2d(conv) if conv.name == layer);
+        let at = self.layers.iter().position(is_it);
+        let at = at.ok_or_else(|| NetworkError::NoSuchLayer { layer: layer.into() })?;
+        let before = self.layers[..at].iter_mut().fold(x, |x, layer| layer.forward(x, Mode::Eval));
+        match &self.layers[at] {
+            Layer::Conv2d(conv) => Ok(conv.input_products(&before)),
+            _ => unreachable!("found above"),
+        }
+    }
+
     /// Sets all gradients from the loss's gradient by the output of the last training pass.
     pub fn backward(&mut self, dy: Batch<T>) {
         let mut dy = dy;

@@ -125,3 +125,38 @@ fn an_altered_network_is_refused_or_whole() {
         assert!(refused > bytes.len(), "{refused} of {}", 10 * bytes.len());
     }
 }
+
+/// The products of what a convolution reads give the squares of what it answers.
+#[test]
+fn inputs_of_a_convolution_explain_its_outputs() {
+    let mut rng = Rng::new(4, 0);
+    let mut network = Network::<f32>::new([1, 9, 7]);
+    let first = Conv2dParams { stride: [2, 1], ..Conv2dParams::same(1, 3, [3, 3]) };
+    network.push(Layer::Conv2d(Conv2d::new("first", first, true, &mut rng))).unwrap();
+    network.push(Layer::Conv2d(Conv2d::new("second", Conv2dParams::same(3, 4, [3, 1]), false, &mut rng))).unwrap();
+    let images: Vec<Vec<u8>> = (0..19).map(|_| (0..63).map(|_| rng.below(256) as u8).collect()).collect();
+    let images: Vec<&[u8]> = images.iter().map(Vec::as_slice).collect();
+    let batch = || Batch::from_bytes(&images, [9, 7], &network.mean.clone());
+    let (batch, again) = (batch(), batch());
+    let products = network.input_products("second", batch).unwrap();
+    let weight = network.weight("second").unwrap().value.clone();
+    let explained: f32 =
+        weight.chunks(9).map(|row| (0..81).map(|at| row[at / 9] * products[at] * row[at % 9]).sum::<f32>()).sum();
+    let outputs = network.forward(again, hccr_nn_train::layers::Mode::Eval);
+    let values = outputs.chunks.iter().flat_map(|chunk| &chunk.data);
+    let mean = values.map(|v| v * v).sum::<f32>() / (19 * outputs.plane()) as f32;
+    assert!((explained - mean).abs() < 1e-3 * mean, "{explained} instead of {mean}");
+    assert!(network.input_products("third", Batch::default()).is_err());
+}
+
+/// A mini-batch is a few samples of all: its variance is divided by one less than their number.
+#[test]
+fn running_variance_is_estimated_without_bias() {
+    let mut network = Network::<f32>::new([1, 1, 1]);
+    network.push(Layer::Norm(NormPReluPool::new("norm", 1).with_norm(false))).unwrap();
+    let batch = Batch::from_bytes(&[&[2], &[4], &[4], &[6]], [1, 1], &[0.0]);
+    network.forward(batch, hccr_nn_train::layers::Mode::Train { seed: 0 });
+    let norm = network.norms_mut().next().unwrap();
+    let [mean, var] = [norm.running_mean[0], norm.running_var[0]];
+    assert!((mean - 0.1 * 4.0).abs() < 1e-6 && (var - (0.9 + 0.1 * 8.0 / 3.0)).abs() < 1e-6, "{mean} {var}");
+}

@@ -21,8 +21,9 @@ const fn claim(text: &'static str, method: Method, against: Method) -> Claim {
 }
 
 /// All claims, in the order of the stages.
-pub(super) const CLAIMS: [Claim; 8] = [
+pub(super) const CLAIMS: [Claim; 9] = [
     claim("GSLRE reads more than SVD of all layers at once", Method::Gslre, Method::Svd),
+    claim("GSLRE reads more than layer-wise reconstruction", Method::Gslre, Method::Reconstruction),
     claim("weights that are dropped gradually leave more than all at once", Method::GradualUniform, Method::OneShot),
     claim("ADW with CRA reads more than fixed thresholds", Method::AdwCra, Method::FixedThreshold),
     claim("CRA's ratios read more than one ratio for all layers", Method::AdwCra, Method::GradualUniform),

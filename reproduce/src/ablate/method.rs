@@ -28,6 +28,8 @@ pub(crate) enum Method {
     Svd,
     /// GSLRE: one convolution after the other, each time with training of the whole
     Gslre,
+    /// Each convolution fitted to its own outputs by least squares, then training of the whole
+    Reconstruction,
     /// The smallest weights of each layer at once, from each layer the same share
     OneShot,
     /// What falls below one multiple of each layer's mean magnitude, fixed at the start
@@ -89,7 +91,7 @@ impl Method {
     pub(crate) fn family(self) -> Option<Family> {
         match self {
             Self::Uncompressed => None,
-            Self::Svd | Self::Gslre => Some(Family::LowRank),
+            Self::Svd | Self::Gslre | Self::Reconstruction => Some(Family::LowRank),
             Self::OneShot
             | Self::FixedThreshold
             | Self::GradualUniform
@@ -225,9 +227,9 @@ mod tests {
     #[test]
     fn a_plan_has_each_cell_once_behind_its_start() {
         let plan = grid(Method::value_variants()).plan();
-        // Two seeds, each with four uncompressed networks, two methods at two speed-ups, six at two ratios, four at one width, and
+        // Two seeds, each with four uncompressed networks, three methods at two speed-ups, six at two ratios, four at one width, and
         // the pruned network that shares values, whose ratio is none of those.
-        assert_eq!(plan.len(), 2 * (4 + 2 * 2 + 6 * 2 + 4 + 1));
+        assert_eq!(plan.len(), 2 * (4 + 3 * 2 + 6 * 2 + 4 + 1));
         for (at, planned) in plan.iter().enumerate() {
             assert!(planned.start.is_none_or(|start| start < at && plan[start].cell.seed == planned.cell.seed));
             assert!(!plan[..at].iter().any(|before| before.cell == planned.cell));

@@ -91,16 +91,20 @@ impl Recipe {
         let shared =
             |centres, phase| -> Box<dyn Stage<O>> { Box::new(Sharing::new(bits, bits, phase).with_centres(centres)) };
         let untrained = || phase(0, rate, 0.01);
+        let at_once = || {
+            Expansion::new(GslreConfig {
+                ranks: Ranks::Speedup(cell.level),
+                layer_phase: untrained(),
+                joint_phase: train(),
+            })
+        };
         Ok(match cell.method {
             Method::Uncompressed if cell.family == Family::Baseline => {
                 vec![Box::new(Baseline::new(self.offline.common.baseline.clone()))]
             }
             Method::Uncompressed => vec![Box::new(Baseline::new(train()))],
-            Method::Svd => vec![Box::new(Expansion::new(GslreConfig {
-                ranks: Ranks::Speedup(cell.level),
-                layer_phase: untrained(),
-                joint_phase: train(),
-            }))],
+            Method::Svd => vec![Box::new(at_once())],
+            Method::Reconstruction => vec![Box::new(at_once().fitting_outputs())],
             Method::Gslre => {
                 let convolutions = layers.iter().filter(|layer| matches!(layer.kind, LayerKind::Conv2d(_)));
                 let in_layers = self.layer * (convolutions.count() - 1);

@@ -5,7 +5,7 @@ use crate::batch::{Batch, Chunk, Spare, sum_in_order};
 use crate::param::Param;
 use hccr_random::Rng;
 use hccr_runtime::shape::Conv2dParams;
-use hccr_tensor::{Convolution, Scalar, Window};
+use hccr_tensor::{Convolution, Scalar, Transpose, Window, gemm, im2col};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -66,6 +66,24 @@ impl<T: Scalar> Conv2d<T> {
             self.input = x;
         }
         Batch::new(shape, chunks)
+    }
+
+    /// The mean products of the values that an output reads: `[row, row]`, with `row` the length of a row of the weight.
+    pub(crate) fn input_products(&self, x: &Batch<T>) -> Vec<T> {
+        let Convolution { window, in_channels, .. } = self.convolution(x.shape);
+        let row = self.weight.value.len() / self.params.out_channels;
+        let outputs = window.output[0] * window.output[1];
+        let share = T::of(1.0 / (x.images() * outputs) as f64);
+        let mut products = vec![T::zero(); row * row];
+        for chunk in &x.chunks {
+            let columns = chunk.images * outputs;
+            let mut patches = vec![T::zero(); row * columns];
+            let stride = chunk.images * window.input[0] * window.input[1];
+            im2col(&window, &chunk.data, in_channels, stride, 0..chunk.images, &mut patches);
+            let factors = ((&patches[..], columns, Transpose::No), (&patches[..], columns, Transpose::Yes));
+            gemm([row, row, columns], share, factors.0, factors.1, T::one(), (&mut products, row));
+        }
+        products
     }
 
     pub(crate) fn backward(&mut self, dy: Batch<T>, wanted: bool) -> Batch<T> {

@@ -9,13 +9,20 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Expansion {
     config: GslreConfig,
+    fits_outputs: bool,
     work: Option<Gslre>,
 }
 
 impl Expansion {
     /// An expansion as `config` has it.
     pub fn new(config: GslreConfig) -> Self {
-        Self { config, work: None }
+        Self { config, fits_outputs: false, work: None }
+    }
+
+    /// The same with pairs that are fitted to the outputs of their layer ([`Gslre::fitting_outputs`]).
+    #[must_use]
+    pub fn fitting_outputs(self) -> Self {
+        Self { fits_outputs: true, ..self }
     }
 }
 
@@ -27,7 +34,10 @@ impl<O: Optimizer> Stage<O> for Expansion {
     fn advance(&mut self, run: &mut Run<'_, O>) -> Result<Progress, StageError> {
         let gslre = match &mut self.work {
             Some(gslre) => gslre,
-            none => none.insert(Gslre::new(self.config.clone(), &run.trainer.layers())?),
+            none => {
+                let gslre = Gslre::new(self.config.clone(), &run.trainer.layers())?;
+                none.insert(if self.fits_outputs { gslre.fitting_outputs() } else { gslre })
+            }
         };
         Ok(gslre.advance(&mut run.trainer)?)
     }
