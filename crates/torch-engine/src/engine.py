@@ -172,8 +172,9 @@ class Forward:
     def norm(self, x, layer, _):
         if layer["normalizes"]:
             gamma, beta = [self.param(index) for index in layer["affine"] or [None, None]]
+            values = x.numel() // x.shape[1]
             x, mean, inv_std = torch.native_batch_norm(x, gamma, beta, None, None, True, 0.0, EPSILON)
-            self.statistics += [mean.detach(), inv_std.detach().pow(-2) - EPSILON]
+            self.statistics += [mean.detach(), (inv_std.detach().pow(-2) - EPSILON) * (values / max(values - 1, 1))]
         if layer["slope"] is not None:
             x = F.prelu(x, self.param(layer["slope"]))
         pool = layer["pool"]

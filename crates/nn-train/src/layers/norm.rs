@@ -21,7 +21,7 @@ pub struct Norm<T> {
     pub affine: Option<[Param<T>; 2]>,
     /// Running mean a channel, used by [`Mode::Eval`].
     pub running_mean: Vec<f64>,
-    /// Running variance a channel.
+    /// Running variance per channel, each mini-batch's estimated without bias.
     pub running_var: Vec<f64>,
 }
 
@@ -141,9 +141,14 @@ impl<T: Scalar> NormPReluPool<T> {
             Some(norm) if !train => [norm.running_mean.clone(), norm.running_var.clone()],
             Some(norm) => {
                 let [mean, var] = batch_statistics(&x, self.channels);
-                for (running, now) in [(&mut norm.running_mean, &mean), (&mut norm.running_var, &var)] {
+                // The variance of all samples is estimated, of which the mini-batch is a few: without bias.
+                let values = (x.images() * x.plane()) as f64;
+                let unbiased = values / (values - 1.0).max(1.0);
+                for (running, now, factor) in
+                    [(&mut norm.running_mean, &mean, 1.0), (&mut norm.running_var, &var, unbiased)]
+                {
                     for (r, n) in running.iter_mut().zip(now) {
-                        *r = *r * RUNNING_DECAY + *n * (1.0 - RUNNING_DECAY);
+                        *r = *r * RUNNING_DECAY + *n * factor * (1.0 - RUNNING_DECAY);
                     }
                 }
                 [mean, var]
