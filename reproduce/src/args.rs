@@ -22,6 +22,10 @@ pub(crate) struct SizeArgs {
     /// and this is the largest number of them to take
     #[arg(long)]
     pub(crate) classes: Option<usize>,
+    /// Also train the baseline on for as many steps as compression takes, so that the report compares networks that have trained for as
+    /// long [default: only in the full tier]
+    #[arg(long)]
+    longer_baseline: bool,
 }
 
 /// Flags of every run.
@@ -80,6 +84,11 @@ impl SizeArgs {
         }
     }
 
+    /// Whether the baseline is to train on for as long as compression takes.
+    pub(crate) fn wants_longer_baseline(&self) -> bool {
+        self.longer_baseline || self.tier == TierArg::Full
+    }
+
     /// What to take of files to train on: everything, or in the full tier the thesis's classes.
     pub(crate) fn classes_of_files(&self) -> Option<Vec<char>> {
         (self.tier == TierArg::Full).then(gb2312_level1)
@@ -93,7 +102,8 @@ impl SizeArgs {
     pub(crate) fn flags(&self) -> Vec<(&'static str, String)> {
         let tier = (self.tier != TierArg::Default).then(|| ("tier", self.tier_name()));
         let classes = self.classes.map(|classes| ("classes", classes.to_string()));
-        tier.into_iter().chain(classes).collect()
+        let longer = self.longer_baseline.then(|| ("longer-baseline", String::new()));
+        tier.into_iter().chain(classes).chain(longer).collect()
     }
 }
 

@@ -50,6 +50,7 @@ pub(crate) fn stage(
         bytes: bytes as u64,
         min_ms,
         median_ms,
+        steps: None,
     })
 }
 

@@ -1,9 +1,12 @@
 //! How long and how hard the stages work that both pipelines have.
 
-use crate::pipeline::{PruningConfig, Reduction};
+use crate::pipeline::{LongerBaseline, PruningConfig, Reduction, Stage};
 use hccr_compress::{Block, CraConfig, Phase, Schedule};
 use hccr_data::gb2312::gb2312_level1;
 use hccr_data::{SimulatorConfig, SplitSize};
+use hccr_nn_train::Optimizer;
+use serde::{Serialize, de::DeserializeOwned};
+use std::fmt;
 
 /// How much work a reproduction is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +29,8 @@ pub struct Recipe {
     pub batch_size: usize,
     /// Training of the baseline.
     pub baseline: Phase,
+    /// Training of the baseline for as many steps more as compression takes, to compare with; `None` where nobody asked for it.
+    pub longer_baseline: Option<Phase>,
     /// Redundancy analysis, of all layers.
     pub cra: CraConfig,
     /// What pruning has to bring the network down to.
@@ -36,6 +41,17 @@ pub struct Recipe {
     pub label_bits: [u8; 2],
     /// Fine-tuning of the centres.
     pub sharing: Phase,
+}
+
+impl Recipe {
+    /// The stage of the longer baseline, where one is wanted.
+    pub(crate) fn longer_baseline<O>(&self) -> Option<Box<dyn Stage<O>>>
+    where
+        O: Optimizer + Clone + fmt::Debug + Serialize + DeserializeOwned + 'static,
+    {
+        let phase = self.longer_baseline.clone()?;
+        Some(Box::new(LongerBaseline::new(phase)))
+    }
 }
 
 /// Mini-batches between two looks at the clock, and between two changes of the learning rate.

@@ -59,6 +59,9 @@ pub(crate) fn run(args: &OfflineArgs, interrupt: &Interrupt) -> Result<Vec<u8>> 
     args.check()?;
     let (tier, classes, RunArgs { effort, seed, .. }) = (args.size.tier(), args.size.classes, &args.run);
     let mut recipe = OfflineRecipe::new(tier, classes, args.images.width, *effort, *seed);
+    if args.size.wants_longer_baseline() {
+        recipe = recipe.with_longer_baseline();
+    }
     if args.images.has_blocks() {
         recipe.common.adw.block = Plan::BLOCK.into();
     }

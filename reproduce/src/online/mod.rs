@@ -68,6 +68,9 @@ pub(crate) fn run(args: &OnlineArgs, offline: Option<&[u8]>, interrupt: &Interru
     let given = args.offline_model.as_ref().map(read).transpose()?;
     let (tier, classes, RunArgs { effort, seed, .. }) = (args.size.tier(), args.size.classes, &args.run);
     let mut recipe = OnlineRecipe::new(tier, classes, *effort, *seed);
+    if args.size.wants_longer_baseline() {
+        recipe = recipe.with_longer_baseline();
+    }
     if !args.ink.pot.is_empty() {
         // Files hold fewer inks, by fewer writers, than the simulator writes.
         recipe.augmentation.lean = 0.1;

@@ -5,11 +5,11 @@ use super::reproduction::{Data, Reproduction, Test};
 use crate::measure::{layers, stage_of_file};
 use crate::report;
 use crate::report::thesis::Thesis;
-use crate::report::types::{Config, Report, Threads, WallTime};
+use crate::report::types::{Config, Report, Stage, Threads, WallTime};
 use anyhow::{Context, Result, ensure};
 use hccr_compress::released_scheme_bytes;
 use hccr_models::SampleSet;
-use hccr_models::pipeline::{Pipeline, StageModel};
+use hccr_models::pipeline::{Measured, Pipeline, StageModel};
 use hccr_report::machine::{Machine, Versions, commit};
 use hccr_report::sheet::SheetItem;
 use hccr_runtime::{Model, ModelBuilder, Plan, Session};
@@ -94,7 +94,22 @@ pub(crate) fn collect<R: Reproduction>(
     eprintln!("measuring ...");
     let (built, comparisons): (Vec<&StageModel>, Vec<_>) =
         pipeline.run().models().iter().partition(|m| !m.is_comparison);
-    let rows = built.iter().map(|m| stage_of_file(&m.stage, &m.file, &test)).collect::<Result<_>>()?;
+    let mut rows = built.iter().map(|m| stage_of_file(&m.stage, &m.file, &test)).collect::<Result<Vec<_>>>()?;
+    let curves = curves(pipeline)?;
+    let mut steps = 0;
+    for row in &mut rows {
+        let last = curves.training.iter().rfind(|point| point.stage == row.name);
+        steps = last.map_or(steps, |point| point.step);
+        row.steps = Some(steps);
+    }
+    let longer_baseline = comparisons.iter().find_map(|model| match pipeline.stage(&model.stage).measured() {
+        Measured::Training(records) => Some((model, records.last().map_or(0, |record| record.step as u64))),
+        _ => None,
+    });
+    let longer_baseline = longer_baseline.map(|(model, more)| -> Result<Stage> {
+        let row = stage_of_file(&model.stage, &model.file, &test)?;
+        Ok(Stage { steps: rows[0].steps.map(|steps| steps + more), ..row })
+    });
     let file = |stage: &str| {
         let found = built.iter().find(|model| model.stage == stage);
         found.map(|model| &model.file[..]).with_context(|| format!("stage {stage} left no model"))
@@ -116,10 +131,11 @@ pub(crate) fn collect<R: Reproduction>(
         versions: Versions::detect(),
         config,
         stages: rows,
+        longer_baseline: longer_baseline.transpose()?,
         layers: layers(last, &test)?,
         thesis,
         released_scheme_bytes: Some(released_bytes(&Model::from_bytes(file("codebook")?)?)),
-        curves: curves(pipeline)?,
+        curves,
         pruning_comparison: comparisons.iter().filter_map(comparison).collect::<Result<_>>()?,
         ladder: None,
         released: None,
@@ -171,7 +187,7 @@ mod tests {
     use hccr_compress::Progress;
     use hccr_data::ImageSet;
     use hccr_models::offline::OfflineRecipe;
-    use hccr_models::pipeline::{Measured, Output, Run, Stage, StageError, Stages};
+    use hccr_models::pipeline::{self as stages, Output, Run, StageError, Stages};
     use hccr_models::{NetworkTrainer, Tier, TrainerState};
     use hccr_nn_train::Sgd;
     use serde::{Deserialize, Serialize};
@@ -183,7 +199,7 @@ mod tests {
     #[derive(Debug, Default, Serialize, Deserialize)]
     struct Watch(bool);
 
-    impl Stage<Sgd> for Watch {
+    impl stages::Stage<Sgd> for Watch {
         fn name(&self) -> &str {
             "watch"
         }

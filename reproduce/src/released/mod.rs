@@ -181,6 +181,7 @@ fn measure(args: &ReleasedArgs, file_bytes: usize, model: &Model, set: &ImageSet
             command: args.command(),
         },
         stages: vec![released, stage, integers],
+        longer_baseline: None,
         layers: layers(&int8_file, set)?,
         thesis,
         released_scheme_bytes: None,

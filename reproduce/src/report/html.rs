@@ -82,9 +82,14 @@ fn cards(report: &Report) -> String {
 fn stages(report: &Report) -> String {
     let Some(last) = report.stages.last() else { return String::new() };
     let mut html = figures_table(&stages::stages(report));
-    let against = match report.released {
-        Some(_) => "fewer and smaller are against the thesis's uncompressed network",
-        None => "fewer, smaller and drop are against the baseline",
+    let against = match (&report.released, &report.longer_baseline) {
+        (Some(_), _) => "fewer and smaller are against the thesis's uncompressed network",
+        (None, Some(_)) => {
+            "fewer and smaller are against the baseline, drop is against the baseline trained on for as many steps as the compressed network"
+        }
+        (None, None) => {
+            "fewer, smaller and drop are against the baseline, which trained for fewer steps than the compressed network: see the last column"
+        }
     };
     html += &paragraph(&format!("{} test samples; {against}.", number::thousands(last.test_samples as f64)));
     if let Some(released) = &report.released {

@@ -43,6 +43,7 @@ pub(crate) fn report() -> Report {
             stage("graph-opt", [0.9745, 0.9978], [520_000, 130_000], [10_000_000, 4_100_000], 119_000, [0.91, 0.95]),
             stage("int8", [0.9744, 0.9978], [520_000, 129_000], [10_000_000, 4_090_000], 118_000, [0.51, 0.55]),
         ],
+        longer_baseline: None,
         layers: ["conv1", "conv2_v", "conv2_h", "conv3_v", "conv3_h", "fc1", "fc2"].map(layer).into(),
         thesis: Thesis::offline(),
         released_scheme_bytes: Some(143_000),
@@ -120,6 +121,7 @@ fn stage(
         bytes,
         min_ms,
         median_ms,
+        steps: None,
     }
 }
 

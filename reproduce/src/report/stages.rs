@@ -19,6 +19,7 @@ pub(crate) struct Figures {
     pub(crate) bytes: Option<f64>,
     pub(crate) min_ms: Option<f64>,
     pub(crate) median_ms: Option<f64>,
+    pub(crate) steps: Option<f64>,
 }
 
 impl From<&Stage> for Figures {
@@ -33,6 +34,7 @@ impl From<&Stage> for Figures {
             bytes: Some(stage.bytes as f64),
             min_ms: Some(stage.min_ms),
             median_ms: Some(stage.median_ms),
+            steps: stage.steps.map(|steps| steps as f64),
         }
     }
 }
@@ -86,7 +88,7 @@ struct Column {
     text: fn(f64) -> String,
 }
 
-const COLUMNS: [Column; 12] = [
+const COLUMNS: [Column; 13] = [
     Column { head: "top-1 %", value: |row, _| row.top1, text: number::percent },
     Column { head: "drop pt", value: Figures::drop_points, text: number::points },
     Column { head: "top-5 %", value: |row, _| row.top5, text: number::percent },
@@ -99,6 +101,7 @@ const COLUMNS: [Column; 12] = [
     Column { head: "smaller", value: Figures::bytes_ratio, text: number::times },
     Column { head: "min ms", value: |row, _| row.min_ms, text: number::ms },
     Column { head: "median ms", value: |row, _| row.median_ms, text: number::ms },
+    Column { head: "steps", value: |row, _| row.steps, text: number::thousands },
 ];
 
 /// One row per name; each cell summarizes the figures of one or several runs, each beside its own baseline.
@@ -118,11 +121,16 @@ fn of_figures<'a>(rows: impl IntoIterator<Item = (String, &'a [(Figures, Figures
     table
 }
 
-/// The row with which drop, fewer, smaller and faster compare: the first stage. The released network comes without its baseline.
+/// The row with which drop, fewer, smaller and faster compare: the first stage, with the accuracy that it has after as many training
+/// steps as the last one, where that was measured. The released network comes without its baseline.
 /// The thesis says how large that was; accuracy and time of the thesis are from other data and machines.
 pub(crate) fn baseline(report: &Report) -> Option<Figures> {
     match report.released {
-        None => report.stages.first().map(Figures::from),
+        None => {
+            let first = report.stages.first().map(Figures::from)?;
+            let longer = report.longer_baseline.as_ref().map(|longer| longer.top1);
+            Some(Figures { top1: longer.or(first.top1), ..first })
+        }
         Some(_) => {
             let thesis = report.thesis.stages.first().map(Figures::from)?;
             Some(Figures { top1: None, median_ms: None, ..thesis })
@@ -201,6 +209,13 @@ fn with_thesis(reports: &[&Report]) -> Table {
         });
         rows.push((stage.name.clone(), runs.collect()));
     }
+    let longer = reports
+        .iter()
+        .map(|report| Some((Figures::from(report.longer_baseline.as_ref()?), baseline(report)?)))
+        .collect::<Option<Vec<_>>>();
+    if let (Some(longer), false) = (longer, rows.is_empty()) {
+        rows.insert(1, ("baseline, trained on".into(), longer));
+    }
     let thesis_baseline = first.thesis.stages.first().map(Figures::from).unwrap_or_default();
     for stage in &first.thesis.stages {
         rows.push((format!("thesis: {}", stage.name), vec![(Figures::from(stage), thesis_baseline)]));
@@ -256,6 +271,24 @@ mod tests {
         // The drop belongs to each seed: 97.55 % from each baseline.
         assert!(row("| gslre").starts_with("| gslre | 97.55 | 0.35 (-0.55 to 1.15) |"));
         assert_eq!(markdown(&[]), "| |  |\n|---|\n");
+    }
+
+    #[test]
+    fn drops_are_against_the_baseline_that_trained_for_as_long() {
+        let mut report = sample::report();
+        for (stage, steps) in report.stages.iter_mut().zip([1000, 1500, 2500, 3000, 3000, 3000]) {
+            stage.steps = Some(steps);
+        }
+        let longer = Stage { top1: 0.98, steps: Some(3000), ..report.stages[0].clone() };
+        report.longer_baseline = Some(longer);
+        let table = markdown(&[report]);
+        let row = |name: &str| table.lines().find(|line| line.starts_with(name)).unwrap().to_string();
+        assert!(
+            row("| baseline |").starts_with("| baseline | 97.60 | 0.40 |")
+                && row("| baseline |").ends_with("| 1,000 |")
+        );
+        assert!(row("| baseline, trained on").contains("| 98.00 | 0.00 |"), "{table}");
+        assert!(row("| gslre").starts_with("| gslre | 97.55 | 0.45 |") && row("| gslre").contains("| 1.3× |"));
     }
 
     #[test]

@@ -27,6 +27,9 @@ pub(crate) struct Report {
     pub(crate) versions: Versions,
     pub(crate) config: Config,
     pub(crate) stages: Vec<Stage>,
+    /// The baseline after as many training steps as the compressed network, which drops are then against; where it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) longer_baseline: Option<Stage>,
     /// Layers of the last stage.
     pub(crate) layers: Vec<Layer>,
     pub(crate) thesis: Thesis,
@@ -103,6 +106,9 @@ pub(crate) struct Stage {
     pub(crate) bytes: u64,
     pub(crate) min_ms: f64,
     pub(crate) median_ms: f64,
+    /// Training steps from the start of the run to the end of the stage; not in the first reports.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) steps: Option<u64>,
 }
 
 /// One convolution, fully connected layer or LSTM.

@@ -8,7 +8,7 @@ use hccr_runtime::shape::{Conv2dParams, LinearParams, Pool2dParams};
 use hccr_tensor::Scalar;
 
 /// Name, output channels at full width, and whether a max pooling follows.
-const CONVOLUTIONS: [(&str, usize, bool); 7] = [
+pub(super) const CONVOLUTIONS: [(&str, usize, bool); 7] = [
     ("conv1", 96, true),
     ("conv2", 128, true),
     ("conv3", 160, true),

@@ -16,6 +16,7 @@ impl OfflineRecipe {
                 data: shipping.simulator(),
                 batch_size: shipping.batch_size,
                 baseline: shipping.phase(8e6, peak, 0.0, 8),
+                longer_baseline: None,
                 cra: recipe::cra(0.1),
                 reduction: if shipping.smoke {
                     Reduction { macs_ratio: 4.0, weights_ratio: 4.0 }

@@ -43,6 +43,7 @@ impl OnlineRecipe {
                 data: simulator(tier, classes, seed),
                 batch_size,
                 baseline: recipe::baseline(baseline, 0.003),
+                longer_baseline: None,
                 cra: recipe::cra(0.15),
                 reduction: match tier {
                     Tier::Smoke => Reduction { macs_ratio: 6.0, weights_ratio: 4.0 },
@@ -61,6 +62,15 @@ impl OnlineRecipe {
         }
     }
 
+    /// The same, with the baseline trained on for as many steps as compression takes, to compare with.
+    #[must_use]
+    pub fn with_longer_baseline(mut self) -> Self {
+        let Recipe { adw, sharing, .. } = &self.common;
+        let steps = self.svd.phase.steps() + adw.phase.steps() + sharing.steps();
+        self.common.longer_baseline = Some(phase(steps, 0.002, 2));
+        self
+    }
+
     /// The network before training, with initial weights of `seed`.
     ///
     /// # Errors
@@ -74,13 +84,16 @@ impl OnlineRecipe {
     /// The stages of the pipeline, in order. Sequences have no quantized form.
     pub fn stages(&self) -> Stages<Clipped<Adam>> {
         let Recipe { baseline, cra, reduction, adw, label_bits: [convolution, matrix], sharing, .. } = &self.common;
-        vec![
-            Box::new(Baseline::new(baseline.clone())),
+        let mut stages: Stages<Clipped<Adam>> = vec![Box::new(Baseline::new(baseline.clone()))];
+        stages.extend(self.common.longer_baseline());
+        let compression: Stages<Clipped<Adam>> = vec![
             Box::new(Decomposition::new(self.svd.clone())),
             Box::new(Redundancy::new(cra.clone(), *reduction)),
             Box::new(Pruning::new(adw.clone())),
             Box::new(Sharing::new(*convolution, *matrix, sharing.clone())),
             Box::new(GraphOptimization::default()),
-        ]
+        ];
+        stages.extend(compression);
+        stages
     }
 }

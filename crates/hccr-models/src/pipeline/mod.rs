@@ -13,6 +13,6 @@ pub use driver::{Pipeline, PipelineError};
 pub use run::{Run, StageError, StageModel};
 pub use stage::{Measured, Output, Saved, Stage, Stages};
 pub use stages::{
-    Baseline, Calibration, Comparison, Decomposition, Expansion, GraphOptimization, Integers, Pruning, PruningConfig,
-    Reduction, Redundancy, Sharing, Thresholds, quantized_for,
+    Baseline, Calibration, Comparison, Decomposition, Expansion, GraphOptimization, Integers, LongerBaseline, Pruning,
+    PruningConfig, Reduction, Redundancy, Sharing, Thresholds, quantized_for,
 };
