@@ -2,7 +2,7 @@
 
 use crate::{SampleError, Samples, TrainError};
 use hccr_compress::TrainStats;
-use hccr_nn_train::{Network, Optimizer};
+use hccr_nn_train::{Batch, Distillation, Mode, Network, Optimizer, StepStats, distillation_loss};
 use std::fmt;
 
 /// Trains the networks of a [`NetworkTrainer`](crate::NetworkTrainer).
@@ -70,24 +70,60 @@ pub struct InProcess;
 
 impl<O: Optimizer> Engine<O> for InProcess {
     fn train(&mut self, network: &mut Network<f32>, optimizer: &O, work: &Work<'_>) -> Result<TrainStats, TrainError> {
-        let &Work { steps, first_step, learning_rate, .. } = work;
-        let (mut loss, mut correct, mut samples) = (0.0, 0, 0);
-        let mut next = None;
-        for step in 0..steps {
-            let MiniBatch { samples: drawn, labels } = next.take().unwrap_or_else(|| work.batch(step))?;
-            let batch = drawn.to_batch(&network.mean);
-            // The next mini-batch is drawn while the network trains on this one.
-            let stats = rayon::in_place_scope(|scope| {
-                scope.spawn(|_| next = (step + 1 < steps).then(|| work.batch(step + 1)));
-                network.train_step(batch, &labels, optimizer, learning_rate, work.seed(step))
-            });
-            if !stats.loss.is_finite() {
-                return Err(TrainError::Diverged { step: first_step + step as u64, learning_rate });
-            }
-            loss += stats.loss;
-            correct += stats.correct;
-            samples += stats.samples;
-        }
-        Ok(TrainStats { loss: (loss / steps.max(1) as f64) as f32, accuracy: correct as f32 / samples.max(1) as f32 })
+        train(network, work, |network, batch, labels, seed| {
+            network.train_step(batch, labels, optimizer, work.learning_rate, seed)
+        })
     }
+}
+
+/// Trains in this process as [`InProcess`] does, on the labels and on the answers of another network of the same classes.
+#[derive(Clone, Debug)]
+pub struct Distilling {
+    teacher: Network<f32>,
+    how: Distillation,
+}
+
+impl Distilling {
+    /// Learning from `teacher`, which stays as it is.
+    pub fn new(teacher: Network<f32>, how: Distillation) -> Self {
+        Self { teacher, how }
+    }
+}
+
+impl<O: Optimizer> Engine<O> for Distilling {
+    fn train(&mut self, network: &mut Network<f32>, optimizer: &O, work: &Work<'_>) -> Result<TrainStats, TrainError> {
+        let Self { teacher, how } = self;
+        train(network, work, |network, batch, labels, seed| {
+            let answers = teacher.forward(batch.clone(), Mode::Eval);
+            let loss = |logits: &Batch<f32>| distillation_loss(logits, labels, &answers, *how);
+            network.train_step_on(batch, loss, optimizer, work.learning_rate, seed)
+        })
+    }
+}
+
+/// Trains on the mini-batches of `work`, one `step` for each.
+fn train(
+    network: &mut Network<f32>,
+    work: &Work<'_>,
+    mut step: impl FnMut(&mut Network<f32>, Batch<f32>, &[u16], u64) -> StepStats,
+) -> Result<TrainStats, TrainError> {
+    let &Work { steps, first_step, learning_rate, .. } = work;
+    let (mut loss, mut correct, mut samples) = (0.0, 0, 0);
+    let mut next = None;
+    for at in 0..steps {
+        let MiniBatch { samples: drawn, labels } = next.take().unwrap_or_else(|| work.batch(at))?;
+        let batch = drawn.to_batch(&network.mean);
+        // The next mini-batch is drawn while the network trains on this one.
+        let stats = rayon::in_place_scope(|scope| {
+            scope.spawn(|_| next = (at + 1 < steps).then(|| work.batch(at + 1)));
+            step(network, batch, &labels, work.seed(at))
+        });
+        if !stats.loss.is_finite() {
+            return Err(TrainError::Diverged { step: first_step + at as u64, learning_rate });
+        }
+        loss += stats.loss;
+        correct += stats.correct;
+        samples += stats.samples;
+    }
+    Ok(TrainStats { loss: (loss / steps.max(1) as f64) as f32, accuracy: correct as f32 / samples.max(1) as f32 })
 }

@@ -19,7 +19,7 @@ mod thesis;
 mod trainer;
 
 pub use answers::{Answer, answers};
-pub use engine::{Engine, InProcess, MiniBatch, Work};
+pub use engine::{Distilling, Engine, InProcess, MiniBatch, Work};
 pub use recipe::{Recipe, Tier};
 pub use samples::{SampleError, SampleSet, Samples};
 pub use shipped::{CharacterSet, Shipping};

@@ -25,7 +25,7 @@ pub use adam::Adam;
 pub use batch::Batch;
 pub use evaluate::{Evaluation, evaluate, evaluate_sequences};
 pub use layers::{Layer, Mode};
-pub use loss::{StepStats, softmax_cross_entropy};
+pub use loss::{Distillation, StepStats, distillation_loss, softmax_cross_entropy};
 pub use network::{Network, NetworkError};
 pub use optimizer::{Clipped, Optimizer};
 pub use packing::Packing;

@@ -268,8 +268,20 @@ impl<T: Scalar> Network<T> {
         learning_rate: f32,
         seed: u64,
     ) -> StepStats {
+        self.train_step_on(x, |logits| softmax_cross_entropy(logits, labels), optimizer, learning_rate, seed)
+    }
+
+    /// The same with another loss of the logits, which comes with its gradient by them.
+    pub fn train_step_on(
+        &mut self,
+        x: Batch<T>,
+        loss: impl FnOnce(&Batch<T>) -> (StepStats, Batch<T>),
+        optimizer: &impl Optimizer,
+        learning_rate: f32,
+        seed: u64,
+    ) -> StepStats {
         let logits = self.forward(x, Mode::Train { seed });
-        let (stats, gradient) = softmax_cross_entropy(&logits, labels);
+        let (stats, gradient) = loss(&logits);
         self.backward(gradient);
         optimizer.step(&mut self.params_mut().collect::<Vec<_>>(), learning_rate);
         stats

@@ -21,15 +21,30 @@ const fn claim(text: &'static str, method: Method, against: Method) -> Claim {
 }
 
 /// All claims, in the order of the stages.
-pub(super) const CLAIMS: [Claim; 9] = [
+pub(super) const CLAIMS: [Claim; 12] = [
     claim("GSLRE reads more than SVD of all layers at once", Method::Gslre, Method::Svd),
     claim("GSLRE reads more than layer-wise reconstruction", Method::Gslre, Method::Reconstruction),
+    claim(
+        "GSLRE that learns from the baseline too reads more than from labels alone",
+        Method::GslreDistilled,
+        Method::Gslre,
+    ),
     claim("weights that are dropped gradually leave more than all at once", Method::GradualUniform, Method::OneShot),
     claim("ADW with CRA reads more than fixed thresholds", Method::AdwCra, Method::FixedThreshold),
     claim("CRA's ratios read more than one ratio for all layers", Method::AdwCra, Method::GradualUniform),
     claim("CRA's ratios read more than one threshold for all layers", Method::AdwCra, Method::GradualGlobal),
+    claim(
+        "ADW that learns from the baseline too reads more than from labels alone",
+        Method::AdwCraDistilled,
+        Method::AdwCra,
+    ),
     claim("single weights read more than blocks", Method::GradualUniform, Method::GradualBlocks),
     claim("trained centres read more than those of k-means alone", Method::KMeansTuned, Method::KMeans),
+    claim(
+        "centres that learn from the baseline too read more than from labels alone",
+        Method::KMeansDistilled,
+        Method::KMeansTuned,
+    ),
     claim("k-means reads more than evenly spaced centres", Method::KMeansTuned, Method::EvenTuned),
 ];
 

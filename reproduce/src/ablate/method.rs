@@ -28,6 +28,8 @@ pub(crate) enum Method {
     Svd,
     /// GSLRE: one convolution after the other, each time with training of the whole
     Gslre,
+    /// As gslre, and learning from the answers of the baseline too
+    GslreDistilled,
     /// Each convolution fitted to its own outputs by least squares, then training of the whole
     Reconstruction,
     /// The smallest weights of each layer at once, from each layer the same share
@@ -40,12 +42,16 @@ pub(crate) enum Method {
     GradualGlobal,
     /// Gradually (ADW), from each layer the share that CRA finds
     AdwCra,
+    /// As adw-cra, and learning from the answers of the baseline too
+    AdwCraDistilled,
     /// As gradual-uniform, in blocks of 4 by 4 weights
     GradualBlocks,
     /// k-means, without training of the centres: the pruned network trains on before
     KMeans,
     /// k-means, then training of the centres
     KMeansTuned,
+    /// As k-means-tuned, and learning from the answers of the baseline too
+    KMeansDistilled,
     /// Evenly spaced centres, without training of them: the pruned network trains on before
     Even,
     /// Evenly spaced centres, then training of them
@@ -91,15 +97,23 @@ impl Method {
     pub(crate) fn family(self) -> Option<Family> {
         match self {
             Self::Uncompressed => None,
-            Self::Svd | Self::Gslre | Self::Reconstruction => Some(Family::LowRank),
+            Self::Svd | Self::Gslre | Self::GslreDistilled | Self::Reconstruction => Some(Family::LowRank),
             Self::OneShot
             | Self::FixedThreshold
             | Self::GradualUniform
             | Self::GradualGlobal
             | Self::AdwCra
+            | Self::AdwCraDistilled
             | Self::GradualBlocks => Some(Family::Pruning),
-            Self::KMeans | Self::KMeansTuned | Self::Even | Self::EvenTuned => Some(Family::Sharing),
+            Self::KMeans | Self::KMeansTuned | Self::KMeansDistilled | Self::Even | Self::EvenTuned => {
+                Some(Family::Sharing)
+            }
         }
+    }
+
+    /// Whether it learns from the answers of the baseline.
+    pub(crate) fn is_distilled(self) -> bool {
+        matches!(self, Self::GslreDistilled | Self::AdwCraDistilled | Self::KMeansDistilled)
     }
 }
 
@@ -132,7 +146,7 @@ impl Cell {
         let uncompressed = |family| Self { family, method: Method::Uncompressed, level: 0.0, ..self };
         match (self.family, self.method) {
             (Family::Baseline, _) => None,
-            (Family::LowRank, _) => Some(uncompressed(Family::Baseline)),
+            (Family::LowRank, _) => Some(self.baseline()),
             (Family::Pruning, Method::Uncompressed) => Some(uncompressed(Family::LowRank)),
             (Family::Sharing, Method::Uncompressed) => Some(uncompressed(Family::Pruning)),
             (Family::Pruning, _) => {
@@ -142,6 +156,11 @@ impl Cell {
                 Some(Self { family: Family::Pruning, method: Method::AdwCra, level: SHARED_RATIO, ..self })
             }
         }
+    }
+
+    /// The baseline of its seed.
+    pub(crate) fn baseline(self) -> Self {
+        Self { family: Family::Baseline, method: Method::Uncompressed, level: 0.0, ..self }
     }
 
     /// The name of its files.
@@ -227,9 +246,9 @@ mod tests {
     #[test]
     fn a_plan_has_each_cell_once_behind_its_start() {
         let plan = grid(Method::value_variants()).plan();
-        // Two seeds, each with four uncompressed networks, three methods at two speed-ups, six at two ratios, four at one width, and
+        // Two seeds, each with four uncompressed networks, four methods at two speed-ups, seven at two ratios, five at one width, and
         // the pruned network that shares values, whose ratio is none of those.
-        assert_eq!(plan.len(), 2 * (4 + 3 * 2 + 6 * 2 + 4 + 1));
+        assert_eq!(plan.len(), 2 * (4 + 4 * 2 + 7 * 2 + 5 + 1));
         for (at, planned) in plan.iter().enumerate() {
             assert!(planned.start.is_none_or(|start| start < at && plan[start].cell.seed == planned.cell.seed));
             assert!(!plan[..at].iter().any(|before| before.cell == planned.cell));

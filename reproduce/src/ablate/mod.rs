@@ -36,6 +36,10 @@ pub(crate) fn run(args: &AblateArgs, interrupt: &Interrupt) -> Result<()> {
     offline.check()?;
     ensure!(!offline.images.has_blocks(), "--zeros is of no use here: blocks are among the methods");
     let grid = args.grid()?;
+    ensure!(
+        !offline.run.on_gpu() || !grid.methods.iter().any(|method| method.is_distilled()),
+        "distilled methods train in this process alone: with --engine torch, list the others by --methods"
+    );
     let plan = grid.plan();
     ensure!(!plan.is_empty(), "no method to compare, at no level or no seed");
     let recipe = Recipe::new(offline);

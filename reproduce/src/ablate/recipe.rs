@@ -10,7 +10,7 @@ use hccr_models::offline::OfflineRecipe;
 use hccr_models::pipeline::{
     Baseline, Expansion, Pruning, PruningConfig, Redundancy, Sharing, Stage, Stages, Thresholds,
 };
-use hccr_nn_train::Optimizer;
+use hccr_nn_train::{Distillation, Optimizer};
 use hccr_runtime::Plan;
 
 /// Classes, unless another number is given: enough that methods differ.
@@ -27,6 +27,9 @@ const INTERVAL: usize = 10;
 const LAYER_RATE: f32 = 0.01;
 const RATE: f32 = 0.02;
 const SHARING_RATE: f32 = 0.003;
+
+/// How a distilled method learns from the baseline. Chosen once, and not by results.
+pub(super) const DISTILLATION: Distillation = Distillation { weight: 0.5, temperature: 3.0 };
 
 /// What every cell has in common.
 #[derive(Clone, Debug)]
@@ -105,7 +108,7 @@ impl Recipe {
             Method::Uncompressed => vec![Box::new(Baseline::new(train()))],
             Method::Svd => vec![Box::new(at_once())],
             Method::Reconstruction => vec![Box::new(at_once().fitting_outputs())],
-            Method::Gslre => {
+            Method::Gslre | Method::GslreDistilled => {
                 let convolutions = layers.iter().filter(|layer| matches!(layer.kind, LayerKind::Conv2d(_)));
                 let in_layers = self.layer * (convolutions.count() - 1);
                 vec![Box::new(Expansion::new(GslreConfig {
@@ -119,7 +122,7 @@ impl Recipe {
             Method::GradualUniform => vec![pruned(Thresholds::Rising, Block::SINGLE)],
             Method::GradualGlobal => vec![pruned(Thresholds::Global, Block::SINGLE)],
             Method::GradualBlocks => vec![pruned(Thresholds::Rising, Plan::BLOCK.into())],
-            Method::AdwCra => {
+            Method::AdwCra | Method::AdwCraDistilled => {
                 let weights = |layers: &[LayerInfo]| layers.iter().map(LayerInfo::weights).sum::<usize>();
                 let first = weights(&layers[..1]);
                 let nonzeros = first as f64 + (weights(layers) - first) as f64 / cell.level;
@@ -134,7 +137,7 @@ impl Recipe {
                 vec![Box::new(Redundancy::to_weights(cra, nonzeros as u64)), Box::new(Pruning::new(config))]
             }
             Method::KMeans => vec![Box::new(Baseline::new(train())), shared(Centres::KMeans, untrained())],
-            Method::KMeansTuned => vec![shared(Centres::KMeans, train())],
+            Method::KMeansTuned | Method::KMeansDistilled => vec![shared(Centres::KMeans, train())],
             Method::Even => vec![Box::new(Baseline::new(train())), shared(Centres::Even, untrained())],
             Method::EvenTuned => vec![shared(Centres::Even, train())],
         })

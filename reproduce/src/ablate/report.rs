@@ -47,7 +47,8 @@ pub(super) fn write(out: &Path, ablation: &Ablation) -> Result<()> {
 const ABOUT: &str = "Each row trains from the same start for as many steps as the other rows of its table. The first row of a table is the \
                      uncompressed network, trained on for as many steps since its baseline: drops are against it. Low rank starts from the \
                      baseline, pruning from the low-rank network of GSLRE at a speed-up of 3, shared values from the pruned network of ADW with \
-                     CRA at a ratio of 8. The first convolution is not pruned.";
+                     CRA at a ratio of 8. The first convolution is not pruned. A distilled method learns, beside the labels, from the \
+                     answers of the baseline: half of the loss, at a temperature of 3.";
 
 const STATISTICS: &str = "Accuracy is on the test set, which is read once, when all is trained; the mean over the seeds, and in brackets the \
                           range. Differences are between networks of one seed on the same test samples. Their intervals are of 95 %: \

@@ -2,7 +2,7 @@
 
 use super::args::AblateArgs;
 use super::method::{Cell, Family, Planned};
-use super::recipe::Recipe;
+use super::recipe::{DISTILLATION, Recipe};
 use crate::args::resuming_command;
 use crate::offline::Images;
 use crate::pipeline::Data;
@@ -10,7 +10,7 @@ use crate::progress::{Interrupt, bar};
 use anyhow::{Context, Result, bail, ensure};
 use hccr_compress::Trainer;
 use hccr_models::pipeline::Pipeline;
-use hccr_models::{NetworkTrainer, SampleSet, TrainerState};
+use hccr_models::{Distilling, Engine, NetworkTrainer, SampleSet, TrainerState};
 use hccr_nn_train::{Sgd, checkpoint};
 use hccr_report::number;
 use serde::{Deserialize, Serialize};
@@ -101,7 +101,14 @@ pub(super) fn all(
         };
         let begun = Instant::now();
         let title = format!("{} of {}: {}", at + 1, plan.len(), cell.name());
-        let (state, model) = train(args, recipe, data, cell, state, &title, interrupt)?;
+        let engine: Box<dyn Engine<Sgd>> = if cell.method.is_distilled() {
+            let teacher: TrainerState<Sgd> = checkpoint::load(&folder.path(cell.baseline(), "state"))?;
+            Box::new(Distilling::new(teacher.network, DISTILLATION))
+        } else {
+            run.engine()?
+        };
+        let trainer = NetworkTrainer::new(state, &*data.train, &data.dev).with_engine(engine);
+        let (state, model) = train(recipe, cell, trainer, &title, interrupt)?;
         // Its JSON is last: that it is there says that the cell is finished.
         if plan.iter().any(|planned| planned.start == Some(at)) {
             checkpoint::save(&folder.path(cell, "state"), &state)?;
@@ -161,17 +168,14 @@ fn announce(
 
 /// Trains one cell; gives its network, and the file of its model.
 fn train(
-    args: &AblateArgs,
     recipe: &Recipe,
-    data: &Data<Images>,
     cell: Cell,
-    state: TrainerState<Sgd>,
+    trainer: NetworkTrainer<'_, Sgd>,
     title: &str,
     interrupt: &Interrupt,
 ) -> Result<(TrainerState<Sgd>, Vec<u8>)> {
-    let trainer = NetworkTrainer::new(state, &*data.train, &data.dev);
     let stages = recipe.stages(cell, &trainer.layers())?;
-    let mut pipeline = Pipeline::new(cell.name(), stages, trainer).with_engine(args.offline.run.engine()?);
+    let mut pipeline = Pipeline::new(cell.name(), stages, trainer);
     let bar = bar(title, 0);
     while pipeline.current().is_some() {
         let progress = pipeline.advance().with_context(|| format!("cell {}", cell.name()))?;
