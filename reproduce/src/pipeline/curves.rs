@@ -21,7 +21,7 @@ pub(super) fn curves<O: Optimizer>(pipeline: &Pipeline<'_, O>) -> Result<Curves>
         let first_step = curves.training.last().map_or(0, |point| point.step);
         let mut add = |records: &mut dyn Iterator<Item = &Record>| add(&mut curves.training, stage.name(), records);
         match stage.measured() {
-            Measured::Training(records) => add(&mut records.iter()),
+            Measured::Training(records) | Measured::Retraining { history: records, .. } => add(&mut records.iter()),
             Measured::Expansion(history) => add(&mut history.iter().map(|h| &h.record)),
             Measured::Pruning { layers, history, .. } => {
                 add(&mut history.iter().map(|h| &h.record));
@@ -98,7 +98,16 @@ pub(super) fn compared(
         test_accuracy: f64::from(accuracy(&plan, test)?.top1_accuracy()),
         bytes: Some(model.file.len() as u64),
         min_ms: Some(time(&plan, test, |_| ())?[0]),
+        final_mask_steps: Some(final_mask_steps(history)),
     }))
+}
+
+/// Training steps after the last weights were dropped.
+fn final_mask_steps(history: &[PruningRecord]) -> u64 {
+    let start = |i: usize| if i == 0 { 0 } else { history[i - 1].record.step };
+    let changed = (1..history.len()).rev().find(|&i| history[i].sparsity != history[i - 1].sparsity);
+    let steps = history.last().map_or(0, |last| last.record.step);
+    (steps - start(changed.unwrap_or(0))) as u64
 }
 
 /// Numbers of weights, zeros included.
@@ -126,5 +135,23 @@ impl Sizes {
     fn overall(&self, sparsity: &[f32]) -> f64 {
         let zeros: f64 = sparsity.iter().zip(&self.pruned).map(|(&s, &n)| f64::from(s) * n as f64).sum();
         zeros / self.all.max(1) as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_count_from_the_last_drop() {
+        let record = |(i, sparsity): (usize, &f32)| PruningRecord {
+            sparsity: vec![*sparsity],
+            record: Record { step: 10 * (i + 1), learning_rate: 0.1, loss: 1.0, accuracy: 0.5, dev_accuracy: None },
+        };
+        let steps = |sparsity: &[f32]| final_mask_steps(&sparsity.iter().enumerate().map(record).collect::<Vec<_>>());
+        assert_eq!(steps(&[0.5, 0.5, 0.5]), 30);
+        assert_eq!(steps(&[0.3, 0.5, 0.5]), 20);
+        assert_eq!(steps(&[0.3, 0.5, 0.6]), 10);
+        assert_eq!(steps(&[]), 0);
     }
 }

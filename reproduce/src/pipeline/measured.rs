@@ -8,6 +8,7 @@ use std::time::Duration;
 pub(super) fn metrics(name: &str, measured: &Measured<'_>, message: &str) -> Option<Value> {
     Some(match measured {
         Measured::Training(records) => json!({"stage": name, "record": records.last()}),
+        Measured::Retraining { before, history } => json!({"stage": name, "before": before, "record": history.last()}),
         Measured::Expansion(records) => json!({"stage": name, "record": records.last()}),
         Measured::Pruning { history, .. } => json!({"stage": name, "record": history.last()}),
         Measured::Redundancy(..) => json!({"stage": name, "point": message}),
@@ -18,7 +19,7 @@ pub(super) fn metrics(name: &str, measured: &Measured<'_>, message: &str) -> Opt
 /// The line for a stage that has ended, with the time that it took.
 pub(super) fn summary(measured: &Measured<'_>, time: Duration) -> String {
     let last = match measured {
-        Measured::Training(records) => records.last(),
+        Measured::Training(records) | Measured::Retraining { history: records, .. } => records.last(),
         Measured::Expansion(records) => records.last().map(|r| &r.record),
         Measured::Pruning { history, .. } => history.last().map(|r| &r.record),
         Measured::Redundancy(..) | Measured::Nothing => None,

@@ -10,7 +10,9 @@ use anyhow::{Context, Result, ensure};
 use hccr_compress::released_scheme_bytes;
 use hccr_models::SampleSet;
 use hccr_models::pipeline::{Measured, Pipeline, StageModel};
+use hccr_nn_train::Optimizer;
 use hccr_report::machine::{Machine, Versions, commit};
+use hccr_report::number;
 use hccr_report::sheet::SheetItem;
 use hccr_runtime::{Model, ModelBuilder, Plan, Session};
 use std::path::Path;
@@ -142,13 +144,29 @@ pub(crate) fn collect<R: Reproduction>(
         fused: None,
         samples: None,
         times: times.map(|(stage, seconds)| WallTime { stage: stage.into(), seconds }).collect(),
-        notes: vec![
-            "Accuracy, cost, size and time of each stage are those of its model file, run by hccr-runtime.".to_owned(),
-        ],
+        notes: notes(pipeline),
     };
     let sheet = sheet(&result, &test)?;
     let models = built.into_iter().map(|model| (model.stage.clone(), model.file.clone())).collect();
     Ok((Results { report, models, sheet }, test))
+}
+
+/// What is to say of every run.
+fn notes<O: Optimizer>(pipeline: &Pipeline<'_, O>) -> Vec<String> {
+    let mut notes = vec![
+        "Accuracy, cost, size and time of each stage are those of its model file, run by hccr-runtime.".to_owned(),
+    ];
+    for (stage, _) in pipeline.stages() {
+        if let Measured::Retraining { before: Some(before), history } = stage.measured() {
+            let after = history.last().and_then(|record| record.dev_accuracy).unwrap_or(before);
+            let [before, after] = [before, after].map(|accuracy| number::percent(accuracy.into()));
+            notes.push(format!(
+                "{}: {before} % of the development set before the stage trained, {after} % after.",
+                stage.name()
+            ));
+        }
+    }
+    notes
 }
 
 /// Bytes of the matrices in the released model's scheme.

@@ -84,12 +84,12 @@ mod tests {
         let mut report = sample::report();
         let mut json = serde_json::to_value(&report).unwrap();
         for run in json["pruning_comparison"].as_array_mut().unwrap() {
-            for field in ["block", "bytes", "min_ms"] {
+            for field in ["block", "bytes", "min_ms", "final_mask_steps"] {
                 run.as_object_mut().unwrap().remove(field).unwrap();
             }
         }
         for run in &mut report.pruning_comparison {
-            (run.block, run.bytes, run.min_ms) = (Block::SINGLE, None, None);
+            (run.block, run.bytes, run.min_ms, run.final_mask_steps) = (Block::SINGLE, None, None, None);
         }
         assert_eq!(serde_json::from_value::<types::Report>(json).unwrap(), report);
     }

@@ -194,6 +194,7 @@ fn pruning(strategy: &str, block: [usize; 2], end: f64, dip: f64) -> PruningRun 
         test_accuracy: end - 0.001,
         bytes: Some(790_000 / block[0] as u64),
         min_ms: Some(1.2),
+        final_mask_steps: Some(60),
     }
 }
 

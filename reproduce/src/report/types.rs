@@ -197,6 +197,9 @@ pub(crate) struct PruningRun {
     /// Of the model file as pruning leaves it, batch normalization not folded; not in the first reports.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) min_ms: Option<f64>,
+    /// Training steps after the last weights were dropped; not in the first reports.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) final_mask_steps: Option<u64>,
 }
 
 /// How much time each idea saves, from naive loops to compressed networks in the runtime, on networks of the thesis's size with

@@ -52,6 +52,13 @@ pub enum Output {
 pub enum Measured<'a> {
     /// One record per interval of training.
     Training(&'a [Record]),
+    /// Training after all layers were changed at once.
+    Retraining {
+        /// Share of the development set that was recognized between change and training, once measured.
+        before: Option<f32>,
+        /// One record per interval of training.
+        history: &'a [Record],
+    },
     /// The same, each with the layer that was expanded last.
     Expansion(&'a [GslreRecord]),
     /// A pruning.

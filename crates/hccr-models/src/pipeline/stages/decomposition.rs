@@ -41,6 +41,9 @@ impl<O: Optimizer> Stage<O> for Decomposition {
     }
 
     fn measured(&self) -> Measured<'_> {
-        Measured::Training(self.work.as_ref().map_or(&[], Svd::history))
+        Measured::Retraining {
+            before: self.work.as_ref().and_then(Svd::decomposed_accuracy),
+            history: self.work.as_ref().map_or(&[], Svd::history),
+        }
     }
 }

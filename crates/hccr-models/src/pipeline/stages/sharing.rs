@@ -59,6 +59,9 @@ impl<O: Optimizer> Stage<O> for Sharing {
     }
 
     fn measured(&self) -> Measured<'_> {
-        Measured::Training(self.work.as_ref().map_or(&[], Work::history))
+        Measured::Retraining {
+            before: self.work.as_ref().and_then(Work::quantized_accuracy),
+            history: self.work.as_ref().map_or(&[], Work::history),
+        }
     }
 }
