@@ -5,6 +5,7 @@
 
 mod bench;
 mod bench_peers;
+mod bench_train;
 mod cores;
 mod emulated;
 mod evaluate;
@@ -84,6 +85,11 @@ enum Cli {
     /// run in turns, pinned to one core, on one thread. Answers are compared with the runtime's, and threads are counted. A ratio
     /// is an engine's least time divided by that of the best other engine. Writes target/bench-peers/report.json.
     BenchPeers(bench_peers::PeersArgs),
+    /// Time training steps of four networks beside TensorFlow and PyTorch: the same networks, initial weights and mini-batch of 128.
+    ///
+    /// Makes a Python environment under target/bench-train with tensorflow-cpu in it. The engines train in turns, on all cores. Their first
+    /// losses must agree. Writes target/bench-train/report.json, with the rate of each of our layers beside the machine's peak.
+    BenchTrain(bench_train::TrainArgs),
     /// Give the readers and the runtime what a fuzzer makes up, with sanitizers; needs a nightly compiler and cargo-fuzz.
     Fuzz {
         /// How long each target runs.
@@ -138,6 +144,7 @@ fn main() -> Result<()> {
         Cli::Tune => measure::run(root, "tune", &[]),
         Cli::Soak { minutes } => measure::run(root, "soak", &[minutes.to_string()]),
         Cli::BenchPeers(args) => bench_peers::run(root, &args),
+        Cli::BenchTrain(args) => bench_train::run(root, &args),
         Cli::Fuzz { seconds, targets } => fuzz::run(root, seconds, &targets),
         Cli::Sanitize => sanitize::run(root),
         Cli::Web { test } => web::run(root, test),

@@ -2,8 +2,8 @@
 //!
 //! The networks and the runtime come from `benches/src/bin/peers.rs`, the other engines run in `benches/peers/peer.py`.
 
-mod engine;
-mod python;
+pub(crate) mod engine;
+pub(crate) mod python;
 
 use crate::{cores, prepare, reproduce};
 use anyhow::{Context, Result, bail, ensure};
@@ -258,7 +258,7 @@ fn report(network: &Value, engines: &[Engine], failed: &[Failure]) -> Value {
 }
 
 /// Short hash of the checkout's commit, `-dirty` where a tracked file differs; none outside a checkout.
-fn commit(root: &Path) -> Option<String> {
+pub(crate) fn commit(root: &Path) -> Option<String> {
     let output =
         Command::new("git").args(["describe", "--always", "--dirty", "--exclude=*"]).current_dir(root).output();
     let output = output.ok().filter(|output| output.status.success())?;
@@ -266,7 +266,7 @@ fn commit(root: &Path) -> Option<String> {
 }
 
 /// This machine, without anything that names a host or a user.
-fn machine() -> Value {
+pub(crate) fn machine() -> Value {
     let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let cpu = info
         .lines()
@@ -279,6 +279,6 @@ fn machine() -> Value {
     })
 }
 
-fn text(network: &Value, key: &str) -> Result<String> {
+pub(crate) fn text(network: &Value, key: &str) -> Result<String> {
     network[key].as_str().map(str::to_owned).with_context(|| format!("a network without its {key}"))
 }
