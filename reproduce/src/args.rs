@@ -26,6 +26,9 @@ pub(crate) struct SizeArgs {
     /// long [default: only in the full tier]
     #[arg(long)]
     longer_baseline: bool,
+    /// Read files' samples as they are, instead of distorting them anew each time that they are trained on
+    #[arg(long)]
+    pub(crate) no_augmentation: bool,
 }
 
 /// Flags of every run.
@@ -103,7 +106,8 @@ impl SizeArgs {
         let tier = (self.tier != TierArg::Default).then(|| ("tier", self.tier_name()));
         let classes = self.classes.map(|classes| ("classes", classes.to_string()));
         let longer = self.longer_baseline.then(|| ("longer-baseline", String::new()));
-        tier.into_iter().chain(classes).chain(longer).collect()
+        let plain = self.no_augmentation.then(|| ("no-augmentation", String::new()));
+        tier.into_iter().chain(classes).chain(longer).chain(plain).collect()
     }
 }
 

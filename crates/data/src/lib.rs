@@ -7,13 +7,16 @@
 //! - [`load_pictures`] reads PNG, JPEG, BMP and WebP files, whose characters their names or folders tell.
 //! - [`simulate`] and [`simulate_ink`] write both from the stroke skeletons of [`strokes`], and a [`Simulator`] writes without end;
 //!   [`render`] draws a pen's [`Trajectory`] as an image.
+//! - An [`ImageAugmentation`] writes an image in another way, and a [`Field`] bends an ink.
 //! - [`gb2312`] numbers the characters.
 //!
 //! Every image passes through [`hccr_runtime::image::normalize`], for training as for recognition.
 #![forbid(unsafe_code)]
 
+mod augmentation;
 mod casia;
 mod distort;
+mod field;
 pub mod gb2312;
 mod gnt;
 mod image_set;
@@ -26,8 +29,10 @@ mod simulator;
 pub mod strokes;
 mod trajectory;
 
+pub use augmentation::ImageAugmentation;
 pub use casia::{CasiaError, CasiaFilter, CasiaLimits, CasiaReason, OtherTags};
 pub use distort::{joined, shuffled};
+pub use field::Field;
 pub use gnt::{gnt_archive, load_gnt};
 pub use image_set::{IMAGE_SIZE, ImageSet};
 pub use ink_set::InkSet;

@@ -45,7 +45,11 @@ fn inks() -> Option<(OsString, TrainerState<Clipped<Adam>>, EndlessInks)> {
     let network = lstm2(CLASSES, [16, 24], 0.0, &mut Rng::new(3, 0)).expect("a valid network");
     let optimizer = Clipped { optimizer: Adam { weight_decay: 0.1, ..Adam::default() }, max_norm: 0.5 };
     let state = TrainerState { network, steps: 0, seed: 1, batch_size: 20, optimizer };
-    Some((python()?, state, EndlessInks::new(simulator(), Augmentation { dropped_points: 0.3, lean: 0.1 })))
+    Some((
+        python()?,
+        state,
+        EndlessInks::new(simulator(), Augmentation { dropped_points: 0.3, lean: 0.1, elastic: 0.0 }),
+    ))
 }
 
 /// A mask of about half of the weights of each layer.

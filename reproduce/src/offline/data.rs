@@ -6,8 +6,11 @@ use crate::args::{check_exist, file_names};
 use crate::pipeline::{DEV_SHARE, Data, Test, held_out_writers, overlap};
 use crate::progress::{bar, counting, finish};
 use anyhow::{Context, Result, ensure};
-use hccr_data::{CasiaFilter, CasiaLimits, ImageSet, SimulatorConfig, Split, is_packed, load_gnt, simulate};
+use hccr_data::{
+    CasiaFilter, CasiaLimits, ImageAugmentation, ImageSet, SimulatorConfig, Split, is_packed, load_gnt, simulate,
+};
 use hccr_models::SampleSet;
+use hccr_models::offline::AugmentedImages;
 use rayon::prelude::*;
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -144,7 +147,12 @@ fn from_gnt(args: &OfflineArgs) -> Result<Data<Images>> {
         file_names(&args.images.gnt_test),
         train.classes().len()
     );
-    Ok(Data { train: Box::new(train), dev, description })
+    let train: Box<dyn SampleSet> = if args.size.no_augmentation {
+        Box::new(train)
+    } else {
+        Box::new(AugmentedImages::new(train, ImageAugmentation::default()))
+    };
+    Ok(Data { train, dev, description })
 }
 
 /// All of the numbers, or as many as evaluation has time for, spread over them.

@@ -14,7 +14,7 @@ use crate::report::thesis::Thesis;
 use crate::report::types::Config;
 use anyhow::{Context, Result};
 use hccr_evaluate::image_of_ink;
-use hccr_models::online::{OnlineRecipe, SequenceSet};
+use hccr_models::online::{Augmentation, OnlineRecipe, SequenceSet};
 use hccr_models::pipeline::Stages;
 use hccr_models::{SampleSet, TrainerState};
 use hccr_nn_train::{Adam, Clipped};
@@ -72,8 +72,7 @@ pub(crate) fn run(args: &OnlineArgs, offline: Option<&[u8]>, interrupt: &Interru
         recipe = recipe.with_longer_baseline();
     }
     if !args.ink.pot.is_empty() {
-        // Files hold fewer inks, by fewer writers, than the simulator writes.
-        recipe.augmentation.lean = 0.1;
+        recipe.augmentation = if args.size.no_augmentation { Augmentation::default() } else { Augmentation::OF_FILES };
         recipe.dropout = 0.3;
     }
     let online = Online { args, recipe };

@@ -1,5 +1,6 @@
 //! Offline recognition: images of characters.
 
+mod augmented;
 mod cnn9;
 mod endless;
 mod images;
@@ -8,6 +9,7 @@ mod recipe;
 mod shipped;
 mod thesis;
 
+pub use augmented::AugmentedImages;
 pub use cnn9::{Detail, cnn9};
 pub use endless::EndlessImages;
 pub use mean::mean_image;

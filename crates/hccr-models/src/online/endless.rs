@@ -99,7 +99,7 @@ mod tests {
     fn each_draw_is_new_and_repeats_by_its_seed() {
         let config = SimulatorConfig { classes: vec!['一', '阿'], ..SimulatorConfig::new(0, 1) };
         let simulator = Simulator::new(&config).expect("known characters");
-        let set = EndlessInks::new(simulator, Augmentation { dropped_points: 0.3, lean: 0.0 });
+        let set = EndlessInks::new(simulator, Augmentation { dropped_points: 0.3, lean: 0.0, elastic: 0.0 });
         let draw = |seed| match set.draw(&[0, 0, set.labels().len() - 1], &mut Rng::new(seed, 0)).unwrap() {
             Samples::Sequences(sequences) => sequences,
             Samples::Images { .. } => panic!("not inks"),

@@ -56,7 +56,7 @@ impl OnlineRecipe {
             hidden_sizes,
             dropout: if tier == Tier::Full { 0.3 } else { 0.0 },
             // The simulator's writers lean by themselves.
-            augmentation: Augmentation { dropped_points: 0.3, lean: 0.0 },
+            augmentation: Augmentation { dropped_points: 0.3, lean: 0.0, elastic: 0.0 },
             optimizer: Clipped { optimizer: Adam::default(), max_norm: 1.0 },
             svd: SvdConfig { ranks: MatrixRanks::PerLayer(ranks), phase: phase(svd, 0.001, 2) },
         }

@@ -1,7 +1,7 @@
 //! Inks as the network reads them.
 
 use crate::samples::{SampleError, SampleSet, Samples, fingerprint, input_bytes};
-use hccr_data::InkSet;
+use hccr_data::{Field, InkSet};
 use hccr_nn_train::sequence::bucketed_batches;
 use hccr_random::Rng;
 use hccr_runtime::ink::{FEATURES, Ink, InkError, Point};
@@ -15,12 +15,23 @@ pub struct Augmentation {
     /// How much more, or less, the ink leans and is stretched than it was written: the standard deviation of the slopes of
     /// rows and columns, and of the logarithm of width over height.
     pub lean: f32,
+    /// How much strokes are bent: the size of an elastic displacement, as a share of the longer side of the ink.
+    pub elastic: f32,
 }
 
+/// Cells of the elastic field along a side.
+const CELLS: usize = 5;
+
 impl Augmentation {
+    /// That of inks from files, which hold fewer inks, by fewer writers, than the simulator writes.
+    pub const OF_FILES: Self = Self { dropped_points: 0.3, lean: 0.1, elastic: 0.04 };
+
     /// Changes an ink at random; none of its strokes loses all of its points.
     pub(super) fn change(self, ink: &mut [Vec<Point>], rng: &mut Rng) {
-        let Self { dropped_points, lean } = self;
+        let Self { dropped_points, lean, elastic } = self;
+        if elastic > 0.0 {
+            bend(ink, elastic, rng);
+        }
         let [slope, slant, aspect] = [(); 3].map(|()| lean * rng.normal());
         let stretch = libm::expf(0.5 * aspect);
         for stroke in ink {
@@ -62,6 +73,18 @@ impl SequenceSet {
         let mut ink = self.inks.ink(i);
         self.augmentation.change(&mut ink, rng);
         Ink::new(&ink).expect("no stroke lost all of its points").steps().concat()
+    }
+}
+
+/// Moves the points by a smooth field over the square about the ink.
+fn bend(ink: &mut [Vec<Point>], elastic: f32, rng: &mut Rng) {
+    let points = || ink.iter().flatten();
+    let [left, top] = [|p: &Point| p.x, |p: &Point| p.y].map(|of| points().map(of).fold(f32::INFINITY, f32::min));
+    let side = points().map(|p| (p.x - left).max(p.y - top)).fold(0.0, f32::max).max(1.0);
+    let field = Field::new(CELLS, elastic * side, rng);
+    for point in ink.iter_mut().flatten() {
+        let [x, y] = field.at([(point.x - left) / side, (point.y - top) / side]);
+        (point.x, point.y) = (point.x + x, point.y + y);
     }
 }
 
@@ -116,24 +139,25 @@ impl SampleSet for SequenceSet {
 mod tests {
     use super::*;
 
-    fn set(dropped_points: f32, lean: f32) -> SequenceSet {
+    fn set(dropped_points: f32, lean: f32, elastic: f32) -> SequenceSet {
         let mut inks = InkSet::new(vec!['一', '乙']);
         let line: Vec<[i16; 2]> = (0..50).map(|x| [20 * x, (x % 7) * 9]).collect();
         for label in [0, 1] {
             inks.push([&line[..], &[[500, 300]], &line[10..20]], label, 3);
         }
-        SequenceSet::new(inks, Augmentation { dropped_points, lean }).expect("inks with points")
+        SequenceSet::new(inks, Augmentation { dropped_points, lean, elastic }).expect("inks with points")
     }
 
     #[test]
     fn training_reads_what_is_recognized_but_for_augmentation() {
         let mut input = Vec::new();
-        let draw = |share, lean| set(share, lean).draw(&[1, 0], &mut Rng::new(1, 0)).unwrap();
-        set(0.3, 0.1).fill_input(1, &mut input).unwrap();
-        assert_eq!(draw(0.0, 0.0), Samples::Sequences(vec![input.clone(), input.clone()]));
-        assert_ne!(draw(0.3, 0.0), draw(0.0, 0.0));
-        assert_ne!(draw(0.0, 0.1), draw(0.0, 0.0));
-        assert!((set(0.3, 0.1).mean_steps() - (input.len() / FEATURES) as f64).abs() < 1e-9);
+        let draw = |share, lean, elastic| set(share, lean, elastic).draw(&[1, 0], &mut Rng::new(1, 0)).unwrap();
+        set(0.3, 0.1, 0.04).fill_input(1, &mut input).unwrap();
+        assert_eq!(draw(0.0, 0.0, 0.0), Samples::Sequences(vec![input.clone(), input.clone()]));
+        assert_ne!(draw(0.3, 0.0, 0.0), draw(0.0, 0.0, 0.0));
+        assert_ne!(draw(0.0, 0.0, 0.04), draw(0.0, 0.0, 0.0));
+        assert_ne!(draw(0.0, 0.1, 0.0), draw(0.0, 0.0, 0.0));
+        assert!((set(0.3, 0.1, 0.04).mean_steps() - (input.len() / FEATURES) as f64).abs() < 1e-9);
     }
 
     #[test]

@@ -32,7 +32,7 @@ impl OnlineRecipe {
             },
             hidden_sizes,
             dropout: if shipping.smoke { 0.0 } else { 0.2 },
-            augmentation: Augmentation { dropped_points: 0.3, lean: 0.0 },
+            augmentation: Augmentation { dropped_points: 0.3, lean: 0.0, elastic: 0.0 },
             optimizer: Clipped { optimizer: Adam::default(), max_norm: 1.0 },
             svd: SvdConfig { ranks: MatrixRanks::PerLayer(ranks), phase: shipping.phase(3e6, 0.3 * peak, 0.01, 3) },
         }
