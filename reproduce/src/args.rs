@@ -29,6 +29,12 @@ pub(crate) struct SizeArgs {
     /// Read files' samples as they are, instead of distorting them anew each time that they are trained on
     #[arg(long)]
     pub(crate) no_augmentation: bool,
+    /// Train the baseline for so many passes over the training set, and the other stages as much longer or shorter
+    #[arg(long, value_name = "PASSES", conflicts_with = "effort")]
+    pub(crate) epochs: Option<f64>,
+    /// End the baseline after so many passes in a row that do not read the development set better; the best state is taken
+    #[arg(long, value_name = "PASSES", requires = "epochs")]
+    pub(crate) patience: Option<usize>,
 }
 
 /// Flags of every run.
@@ -76,6 +82,10 @@ impl SizeArgs {
         if let Some(classes) = self.classes {
             ensure!((2..=3755).contains(&classes), "--classes must be from 2 to 3755");
         }
+        if let Some(epochs) = self.epochs {
+            ensure!(epochs > 0.0 && epochs <= 1000.0, "--epochs must be above 0 and at most 1000");
+        }
+        ensure!(self.patience != Some(0), "--patience must be at least 1");
         Ok(())
     }
 
@@ -107,7 +117,9 @@ impl SizeArgs {
         let classes = self.classes.map(|classes| ("classes", classes.to_string()));
         let longer = self.longer_baseline.then(|| ("longer-baseline", String::new()));
         let plain = self.no_augmentation.then(|| ("no-augmentation", String::new()));
-        tier.into_iter().chain(classes).chain(longer).chain(plain).collect()
+        let epochs = self.epochs.map(|epochs| ("epochs", epochs.to_string()));
+        let patience = self.patience.map(|patience| ("patience", patience.to_string()));
+        tier.into_iter().chain(classes).chain(longer).chain(plain).chain(epochs).chain(patience).collect()
     }
 }
 

@@ -192,3 +192,32 @@ fn a_checkpoint_with_other_stages_than_it_names_is_refused() {
         assert!(matches!(refused, Err(PipelineError::Checkpoint(CheckpointError::Invalid { .. }))), "{refused:?}");
     }
 }
+
+#[test]
+fn an_impatient_baseline_ends_early_and_gives_its_best() {
+    let [train, dev, _] = &toy::sets([10, 4, 4]);
+    let phase = || Phase::new(Schedule { peak: 0.05, warm_up: 0, steps: 60, floor: 0.0 }, 2, 2);
+    let trainer = || NetworkTrainer::new(toy::untrained(train), train, dev);
+    let stages = || -> Stages<Sgd> { vec![Box::new(Baseline::new(phase()).with_patience(Some(2)))] };
+    let mut pipeline = Pipeline::new("run".into(), stages(), trainer());
+    let dir = tempfile::tempdir().expect("a folder for checkpoints");
+    let path = dir.path().join("checkpoint");
+    while pipeline.current().is_some() {
+        pipeline.advance().unwrap();
+        pipeline.save(&path, 0).unwrap();
+        (pipeline, _) = Pipeline::resume(&path, "run".into(), stages(), train, dev).unwrap();
+    }
+    let Measured::Training(history) = pipeline.stage("baseline").measured() else { panic!("no training") };
+    let accuracy: Vec<f32> = history.iter().map(|record| record.dev_accuracy.unwrap()).collect();
+    let best = accuracy.iter().copied().fold(0.0, f32::max);
+    let at = accuracy.iter().position(|&a| a == best).unwrap();
+    assert!(history.len() < 30, "it did not end early: {accuracy:?}");
+    assert_eq!(history.len(), at + 3, "two evaluations after the best: {accuracy:?}");
+
+    let (mut whole, mut trainer) = (phase(), trainer());
+    for _ in 0..=at {
+        whole.advance(&mut trainer).unwrap();
+    }
+    let model = trainer.state().network.to_model(&train.classes).unwrap();
+    assert_eq!(models(&pipeline), [("baseline".to_owned(), model.to_bytes())]);
+}

@@ -61,6 +61,17 @@ impl Phase {
         self.schedule.steps
     }
 
+    /// The same phase with another number of mini-batches between two evaluations.
+    #[must_use]
+    pub fn evaluated_every(self, evaluate_every: usize) -> Self {
+        Self { evaluate_every, ..self }
+    }
+
+    /// Evaluations in all.
+    pub fn evaluations(&self) -> usize {
+        self.schedule.steps.checked_div(self.evaluate_every).unwrap_or(0).max(1)
+    }
+
     /// Mini-batches done.
     pub fn step(&self) -> usize {
         self.history.last().map_or(0, |record| record.step)

@@ -17,6 +17,7 @@ mod samples;
 mod shipped;
 mod thesis;
 mod trainer;
+mod workload;
 
 pub use answers::{Answer, answers};
 pub use engine::{Distilling, Engine, InProcess, MiniBatch, Work};
@@ -25,3 +26,4 @@ pub use samples::{SampleError, SampleSet, Samples};
 pub use shipped::{CharacterSet, Shipping};
 pub use thesis::ThesisForm;
 pub use trainer::{NetworkTrainer, TrainError, TrainerState};
+pub use workload::{StageLoad, Workload};

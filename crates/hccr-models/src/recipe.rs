@@ -1,5 +1,6 @@
 //! How long and how hard the stages work that both pipelines have.
 
+use crate::StageLoad;
 use crate::pipeline::{LongerBaseline, PruningConfig, Reduction, Stage};
 use hccr_compress::{Block, CraConfig, Phase, Schedule};
 use hccr_data::gb2312::gb2312_level1;
@@ -31,6 +32,8 @@ pub struct Recipe {
     pub baseline: Phase,
     /// Training of the baseline for as many steps more as compression takes, to compare with; `None` where nobody asked for it.
     pub longer_baseline: Option<Phase>,
+    /// The baseline ends after so many evaluations in a row without a new best, if any.
+    pub patience: Option<usize>,
     /// Redundancy analysis, of all layers.
     pub cra: CraConfig,
     /// What pruning has to bring the network down to.
@@ -51,6 +54,18 @@ impl Recipe {
     {
         let phase = self.longer_baseline.clone()?;
         Some(Box::new(LongerBaseline::new(phase)))
+    }
+
+    /// The work of the longer baseline, where one is wanted.
+    pub(crate) fn longer_load(&self) -> Option<StageLoad> {
+        self.longer_baseline.as_ref().map(|phase| StageLoad::of("longer-baseline", phase, 1, false))
+    }
+
+    /// Evaluates the baseline after each pass over the training set, of so many mini-batches; with a `patience`, so many passes in a row
+    /// without a new best end it.
+    pub fn evaluate_each_pass(&mut self, mini_batches: usize, patience: Option<usize>) {
+        self.baseline = self.baseline.clone().evaluated_every(mini_batches);
+        self.patience = patience;
     }
 }
 

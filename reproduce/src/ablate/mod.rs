@@ -35,6 +35,7 @@ pub(crate) fn run(args: &AblateArgs, interrupt: &Interrupt) -> Result<()> {
     let offline = &args.offline;
     offline.check()?;
     ensure!(!offline.images.has_blocks(), "--zeros is of no use here: blocks are among the methods");
+    ensure!(offline.size.epochs.is_none(), "--epochs is of no use here: --effort gives the length of all methods");
     let grid = args.grid()?;
     ensure!(
         !offline.run.on_gpu() || !grid.methods.iter().any(|method| method.is_distilled()),

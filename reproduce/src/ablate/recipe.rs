@@ -10,7 +10,7 @@ use hccr_models::offline::OfflineRecipe;
 use hccr_models::pipeline::{
     Baseline, Expansion, Pruning, PruningConfig, Redundancy, Sharing, Stage, Stages, Thresholds,
 };
-use hccr_nn_train::{Distillation, Optimizer};
+use hccr_nn_train::{Distillation, Sgd};
 use hccr_runtime::Plan;
 
 /// Classes, unless another number is given: enough that methods differ.
@@ -80,19 +80,19 @@ impl Recipe {
     }
 
     /// The stages of a cell, whose network has `layers` at the start.
-    pub(super) fn stages<O: Optimizer + Clone>(&self, cell: Cell, layers: &[LayerInfo]) -> Result<Stages<O>> {
+    pub(super) fn stages(&self, cell: Cell, layers: &[LayerInfo]) -> Result<Stages<Sgd>> {
         let steps = self.steps(cell.family);
         let rate = if cell.family == Family::Sharing { SHARING_RATE } else { RATE };
         let train = || phase(steps, rate, 0.01);
         let share = 1.0 - 1.0 / cell.level as f32;
         let uniform = || layers.iter().skip(1).map(|layer| (layer.name.clone(), share)).collect::<Vec<_>>();
-        let pruned = |thresholds, block| -> Box<dyn Stage<O>> {
+        let pruned = |thresholds, block| -> Box<dyn Stage<Sgd>> {
             let config = PruningConfig { phase: train(), ramp_steps: (steps / 2).max(1), block };
             Box::new(Pruning::new(config).with_thresholds(thresholds).to_targets(uniform()))
         };
         let bits = cell.level as u8;
         let shared =
-            |centres, phase| -> Box<dyn Stage<O>> { Box::new(Sharing::new(bits, bits, phase).with_centres(centres)) };
+            |centres, phase| -> Box<dyn Stage<Sgd>> { Box::new(Sharing::new(bits, bits, phase).with_centres(centres)) };
         let untrained = || phase(0, rate, 0.01);
         let at_once = || {
             Expansion::new(GslreConfig {

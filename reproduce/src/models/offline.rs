@@ -8,10 +8,11 @@ use crate::progress::Interrupt;
 use crate::report::thesis::Thesis;
 use crate::report::types::Config;
 use anyhow::Result;
+use hccr_compress::LayerInfo;
 use hccr_data::{ImageSet, Simulator, Split, simulate};
-use hccr_models::TrainerState;
 use hccr_models::offline::{EndlessImages, OfflineRecipe};
 use hccr_models::pipeline::Stages;
+use hccr_models::{TrainerState, Workload};
 use hccr_nn_train::Sgd;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -45,6 +46,10 @@ impl Reproduction for OfflineModel<'_> {
 
     fn untrained(&self, data: &Data<ImageSet>) -> Result<TrainerState<Sgd>> {
         Ok(self.recipe.untrained(&data.dev, self.job.run.seed)?)
+    }
+
+    fn workload(&self, layers: &[LayerInfo]) -> Result<Workload> {
+        Ok(self.recipe.shipped_workload(layers)?)
     }
 
     fn stages(&self) -> Stages<Sgd> {

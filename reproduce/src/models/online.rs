@@ -9,11 +9,12 @@ use crate::progress::Interrupt;
 use crate::report::thesis::Thesis;
 use crate::report::types::{Config, Fused};
 use anyhow::{Context, Result};
+use hccr_compress::LayerInfo;
 use hccr_data::{InkSet, Simulator, Split, simulate_ink};
 use hccr_evaluate::image_of_ink;
 use hccr_models::online::{EndlessInks, OnlineRecipe, SequenceSet};
 use hccr_models::pipeline::Stages;
-use hccr_models::{SampleSet, TrainerState};
+use hccr_models::{SampleSet, TrainerState, Workload};
 use hccr_nn_train::{Adam, Clipped};
 use hccr_runtime::Fusion;
 use std::path::PathBuf;
@@ -58,6 +59,10 @@ impl Reproduction for OnlineModel<'_> {
 
     fn untrained(&self, data: &Data<SequenceSet>) -> Result<TrainerState<Clipped<Adam>>> {
         Ok(self.recipe.untrained(data.train.classes().len(), self.job.run.seed)?)
+    }
+
+    fn workload(&self, layers: &[LayerInfo]) -> Result<Workload> {
+        Ok(self.recipe.workload(layers))
     }
 
     fn stages(&self) -> Stages<Clipped<Adam>> {

@@ -10,14 +10,15 @@ pub(crate) use images::Images;
 
 use crate::args::RunArgs;
 use crate::ladder;
-use crate::pipeline::{self, Data, Reproduction, Test};
+use crate::pipeline::{self, Data, Length, Reproduction, Test};
 use crate::progress::Interrupt;
 use crate::report::thesis::Thesis;
 use crate::report::types::Config;
 use anyhow::Result;
-use hccr_models::TrainerState;
+use hccr_compress::LayerInfo;
 use hccr_models::offline::OfflineRecipe;
 use hccr_models::pipeline::Stages;
+use hccr_models::{TrainerState, Workload};
 use hccr_nn_train::Sgd;
 use hccr_runtime::Plan;
 use std::time::Instant;
@@ -49,6 +50,10 @@ impl Reproduction for Offline<'_> {
         Ok(self.recipe.untrained(&*data.train, self.args.run.seed)?)
     }
 
+    fn workload(&self, layers: &[LayerInfo]) -> Result<Workload> {
+        Ok(self.recipe.workload(layers)?)
+    }
+
     fn stages(&self) -> Stages<Sgd> {
         self.recipe.stages(self.args.run.seed)
     }
@@ -58,14 +63,17 @@ impl Reproduction for Offline<'_> {
 pub(crate) fn run(args: &OfflineArgs, interrupt: &Interrupt) -> Result<Vec<u8>> {
     args.check()?;
     let (tier, classes, RunArgs { effort, seed, .. }) = (args.size.tier(), args.size.classes, &args.run);
-    let mut recipe = OfflineRecipe::new(tier, classes, args.images.width, *effort, *seed);
-    if args.size.wants_longer_baseline() {
-        recipe = recipe.with_longer_baseline();
-    }
-    if args.images.has_blocks() {
-        recipe.common.adw.block = Plan::BLOCK.into();
-    }
-    let offline = Offline { args, recipe };
+    let recipe = |effort| {
+        let mut recipe = OfflineRecipe::new(tier, classes, args.images.width, effort, *seed);
+        if args.size.wants_longer_baseline() {
+            recipe = recipe.with_longer_baseline();
+        }
+        if args.images.has_blocks() {
+            recipe.common.adw.block = Plan::BLOCK.into();
+        }
+        recipe
+    };
+    let mut offline = Offline { args, recipe: recipe(*effort) };
     let _lock = hccr_files::lock(&args.run.out(Offline::NAME))?;
     if !args.run.resume {
         pipeline::set_state_aside(&args.run.out(Offline::NAME))?;
@@ -73,6 +81,10 @@ pub(crate) fn run(args: &OfflineArgs, interrupt: &Interrupt) -> Result<Vec<u8>> 
     let started = Instant::now();
     let data = data::load(args, &offline.recipe.common.data)?;
     let data_seconds = started.elapsed().as_secs_f64();
+    if let Some(length) = Length::of(&args.size, &offline.recipe.common, &*data.train) {
+        offline.recipe = recipe(length.effort);
+        offline.recipe.common.evaluate_each_pass(length.pass, args.size.patience);
+    }
     let finished = pipeline::run(&offline, &data, interrupt)?;
 
     let config = Config {

@@ -8,15 +8,16 @@ pub(crate) use args::{InkArgs, OnlineArgs};
 
 use crate::args::{RunArgs, file_names};
 use crate::ladder;
-use crate::pipeline::{self, Data, Reproduction, Test};
+use crate::pipeline::{self, Data, Length, Reproduction, Test};
 use crate::progress::Interrupt;
 use crate::report::thesis::Thesis;
 use crate::report::types::Config;
 use anyhow::{Context, Result};
+use hccr_compress::LayerInfo;
 use hccr_evaluate::image_of_ink;
 use hccr_models::online::{Augmentation, OnlineRecipe, SequenceSet};
 use hccr_models::pipeline::Stages;
-use hccr_models::{SampleSet, TrainerState};
+use hccr_models::{SampleSet, TrainerState, Workload};
 use hccr_nn_train::{Adam, Clipped};
 use std::path::PathBuf;
 use std::time::Instant;
@@ -55,6 +56,10 @@ impl Reproduction for Online<'_> {
         Ok(self.recipe.untrained(data.train.classes().len(), self.args.run.seed)?)
     }
 
+    fn workload(&self, layers: &[LayerInfo]) -> Result<Workload> {
+        Ok(self.recipe.workload(layers))
+    }
+
     fn stages(&self) -> Stages<Clipped<Adam>> {
         self.recipe.stages()
     }
@@ -67,15 +72,19 @@ pub(crate) fn run(args: &OnlineArgs, offline: Option<&[u8]>, interrupt: &Interru
     let read = |path: &PathBuf| std::fs::read(path).with_context(|| format!("cannot read {}", path.display()));
     let given = args.offline_model.as_ref().map(read).transpose()?;
     let (tier, classes, RunArgs { effort, seed, .. }) = (args.size.tier(), args.size.classes, &args.run);
-    let mut recipe = OnlineRecipe::new(tier, classes, *effort, *seed);
-    if args.size.wants_longer_baseline() {
-        recipe = recipe.with_longer_baseline();
-    }
-    if !args.ink.pot.is_empty() {
-        recipe.augmentation = if args.size.no_augmentation { Augmentation::default() } else { Augmentation::OF_FILES };
-        recipe.dropout = 0.3;
-    }
-    let online = Online { args, recipe };
+    let recipe = |effort| {
+        let mut recipe = OnlineRecipe::new(tier, classes, effort, *seed);
+        if args.size.wants_longer_baseline() {
+            recipe = recipe.with_longer_baseline();
+        }
+        if !args.ink.pot.is_empty() {
+            recipe.augmentation =
+                if args.size.no_augmentation { Augmentation::default() } else { Augmentation::OF_FILES };
+            recipe.dropout = 0.3;
+        }
+        recipe
+    };
+    let mut online = Online { args, recipe: recipe(*effort) };
     let _lock = hccr_files::lock(&args.run.out(Online::NAME))?;
     if !args.run.resume {
         pipeline::set_state_aside(&args.run.out(Online::NAME))?;
@@ -86,6 +95,10 @@ pub(crate) fn run(args: &OnlineArgs, offline: Option<&[u8]>, interrupt: &Interru
     let offline = given.as_deref().or(offline);
     let offline = offline.map(|bytes| fused::offline_recognizer(bytes, data.train.classes())).transpose()?;
     let data_seconds = started.elapsed().as_secs_f64();
+    if let Some(length) = Length::of(&args.size, &online.recipe.common, &*data.train) {
+        online.recipe = recipe(length.effort);
+        online.recipe.common.evaluate_each_pass(length.pass, args.size.patience);
+    }
     let finished = pipeline::run(&online, &data, interrupt)?;
 
     let config = Config {

@@ -2,12 +2,15 @@
 //! checkpoints, and report what its stages measured.
 
 mod curves;
+mod estimate;
+mod length;
 mod measured;
 mod overlap;
 mod reproduction;
 mod results;
 mod writers;
 
+pub(crate) use length::Length;
 pub(crate) use overlap::overlap;
 pub(crate) use reproduction::{Data, Reproduction, Test};
 pub(crate) use results::{Results, collect};
@@ -16,6 +19,7 @@ pub(crate) use writers::{DEV_SHARE, held_out_writers};
 use crate::args::resuming_command;
 use crate::progress::{Interrupt, Metrics, bar, finish};
 use anyhow::{Context, Result, bail};
+use estimate::Estimate;
 use hccr_models::NetworkTrainer;
 use hccr_models::pipeline::{Pipeline, PipelineError};
 use std::io::ErrorKind;
@@ -25,7 +29,7 @@ use std::time::{Duration, Instant};
 /// Time between two checkpoints.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
 
-/// Runs the pipeline to its end, from the start or from a checkpoint.
+/// Runs the pipeline to its end, from the start or from a checkpoint. A run that starts says first what it will take.
 pub(crate) fn run<'a, R: Reproduction>(
     reproduction: &R,
     data: &'a Data<R::Set>,
@@ -48,7 +52,11 @@ pub(crate) fn run<'a, R: Reproduction>(
             other => other.into(),
         })?
     } else {
-        let trainer = NetworkTrainer::new(reproduction.untrained(data)?, &*data.train, &data.dev);
+        let state = reproduction.untrained(data)?;
+        let estimate = Estimate::measure(reproduction, &state, data)?;
+        eprintln!("will take about {estimate}");
+        estimate.save(&out)?;
+        let trainer = NetworkTrainer::new(state, &*data.train, &data.dev);
         (Pipeline::new(identity, stages, trainer), 0)
     };
     // A run that has trained elsewhere is measured on any machine.

@@ -2,8 +2,9 @@
 
 use crate::args::RunArgs;
 use anyhow::Result;
+use hccr_compress::LayerInfo;
 use hccr_models::pipeline::Stages;
-use hccr_models::{SampleSet, TrainerState};
+use hccr_models::{SampleSet, TrainerState, Workload};
 use hccr_nn_train::Optimizer;
 use serde::{Serialize, de::DeserializeOwned};
 use std::path::PathBuf;
@@ -57,6 +58,9 @@ pub(crate) trait Reproduction {
 
     /// The network before training.
     fn untrained(&self, data: &Data<Self::Set>) -> Result<TrainerState<Self::Optimizer>>;
+
+    /// The work of the stages on a network of these layers.
+    fn workload(&self, layers: &[LayerInfo]) -> Result<Workload>;
 
     /// The stages, in order.
     fn stages(&self) -> Stages<Self::Optimizer>;

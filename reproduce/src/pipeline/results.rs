@@ -1,6 +1,7 @@
 //! From a pipeline at its end to the report.
 
 use super::curves::{compared, curves};
+use super::estimate::Estimate;
 use super::reproduction::{Data, Reproduction, Test};
 use crate::measure::{layers, stage_of_file};
 use crate::report;
@@ -122,7 +123,7 @@ pub(crate) fn collect<R: Reproduction>(
     let times = std::iter::once(("data", data_seconds)).chain(seconds);
     let measured = |model: &StageModel| pipeline.stage(&model.stage).measured();
     let comparison = |&model: &&StageModel| compared(model, &measured(model), &test).transpose();
-    let report = Report {
+    let mut report = Report {
         pipeline: R::NAME.into(),
         data: data.description.clone() + &note,
         machine: Machine::detect(),
@@ -146,6 +147,8 @@ pub(crate) fn collect<R: Reproduction>(
         times: times.map(|(stage, seconds)| WallTime { stage: stage.into(), seconds }).collect(),
         notes: notes(pipeline),
     };
+    let expected = Estimate::load(&reproduction.out());
+    report.notes.extend(expected.map(|estimate| format!("Before it began, the run was expected to take {estimate}.")));
     let sheet = sheet(&result, &test)?;
     let models = built.into_iter().map(|model| (model.stage.clone(), model.file.clone())).collect();
     Ok((Results { report, models, sheet }, test))
@@ -202,11 +205,11 @@ mod tests {
     use crate::pipeline;
     use crate::progress::Interrupt;
     use clap::Parser;
-    use hccr_compress::Progress;
+    use hccr_compress::{LayerInfo, Progress};
     use hccr_data::ImageSet;
     use hccr_models::offline::OfflineRecipe;
     use hccr_models::pipeline::{self as stages, Output, Run, StageError, Stages};
-    use hccr_models::{NetworkTrainer, Tier, TrainerState};
+    use hccr_models::{NetworkTrainer, Tier, TrainerState, Workload};
     use hccr_nn_train::Sgd;
     use serde::{Deserialize, Serialize};
     use std::sync::atomic::{AtomicBool, Ordering};
@@ -268,6 +271,10 @@ mod tests {
         fn untrained(&self, data: &Data<ImageSet>) -> Result<TrainerState<Sgd>> {
             let recipe = OfflineRecipe::new(Tier::Smoke, None, None, 1.0, 1);
             Ok(recipe.untrained(&*data.train, 1)?)
+        }
+
+        fn workload(&self, _: &[LayerInfo]) -> Result<Workload> {
+            Ok(Workload { stages: Vec::new(), ranks: Vec::new() })
         }
 
         fn stages(&self) -> Stages<Sgd> {

@@ -7,11 +7,14 @@ use crate::pipeline::{
     Sharing, Stage, Stages, Thresholds,
 };
 use crate::recipe::{self, Recipe, Tier, phase, pruning, scaled, simulator};
-use crate::{SampleSet, TrainError, TrainerState};
-use hccr_compress::{Block, GslreConfig, Ranks};
+use crate::{SampleSet, StageLoad, TrainError, TrainerState, Workload};
+use hccr_compress::{Block, Gslre, GslreConfig, InputError, LayerInfo, Phase, Ranks};
 use hccr_nn_train::Sgd;
 use hccr_random::Rng;
 use hccr_runtime::Plan;
+
+/// The prunings that [`OfflineRecipe::stages`] compares.
+const COMPARISONS: usize = 5;
 
 /// The configuration of every stage of the offline pipeline. Where the thesis leaves a number open it is this project's own
 /// choice.
@@ -51,6 +54,7 @@ impl OfflineRecipe {
                 batch_size,
                 baseline: recipe::baseline(baseline, peak),
                 longer_baseline: None,
+                patience: None,
                 // The first convolution too, which the thesis left alone: on a narrow network it is half of what low rank
                 // and pruning leave.
                 cra: recipe::cra(0.1),
@@ -118,10 +122,41 @@ impl OfflineRecipe {
         stages
     }
 
+    /// The work of the [`stages`](Self::stages) on a network of these layers.
+    ///
+    /// # Errors
+    /// [`InputError`] where the ranks do not fit the layers.
+    pub fn workload(&self, layers: &[LayerInfo]) -> Result<Workload, InputError> {
+        let mut workload = self.compression_workload(layers)?;
+        workload.stages.push(StageLoad::of("comparisons", &self.comparison.phase, COMPARISONS, true));
+        Ok(workload)
+    }
+
+    /// The work of the stages up to the smallest model.
+    pub(super) fn compression_workload(&self, layers: &[LayerInfo]) -> Result<Workload, InputError> {
+        let Recipe { baseline, cra, adw, sharing, .. } = &self.common;
+        let ranks = Gslre::new(self.gslre.clone(), layers)?.plan().to_vec();
+        let one = |phase: &Phase, times, is_low_rank| StageLoad::of("gslre", phase, times, is_low_rank);
+        let analysed = layers.len() + ranks.len();
+        let mut stages = vec![StageLoad::of("baseline", baseline, 1, false)];
+        stages.extend(self.common.longer_load());
+        stages.extend([
+            // Layer by layer: half of the time more of them are whole, half of it fewer.
+            one(&self.gslre.layer_phase, ranks.len().div_ceil(2), false),
+            one(&self.gslre.layer_phase, ranks.len() / 2, true),
+            one(&self.gslre.joint_phase, 1, true),
+            StageLoad { stage: "cra", steps: 0, evaluations: analysed * cra.grid.len(), is_low_rank: true },
+            StageLoad::of("adw", &adw.phase, 1, true),
+            StageLoad::of("codebook", sharing, 1, true),
+        ]);
+        Ok(Workload { stages, ranks })
+    }
+
     /// The stages up to the smallest model, without comparisons; `seed` as of [`stages`](Self::stages).
     pub(super) fn compression(&self, seed: u64) -> Stages<Sgd> {
-        let Recipe { baseline, cra, reduction, adw, label_bits: [convolution, matrix], sharing, .. } = &self.common;
-        let mut stages: Stages<Sgd> = vec![Box::new(Baseline::new(baseline.clone()))];
+        let Recipe { baseline, patience, cra, reduction, adw, label_bits: [convolution, matrix], sharing, .. } =
+            &self.common;
+        let mut stages: Stages<Sgd> = vec![Box::new(Baseline::new(baseline.clone()).with_patience(*patience))];
         stages.extend(self.common.longer_baseline());
         let compression: Stages<Sgd> = vec![
             Box::new(Expansion::new(self.gslre.clone())),

@@ -1,10 +1,11 @@
 //! The recipe of the shipped offline models.
 
 use super::{Detail, OfflineRecipe};
+use crate::Workload;
 use crate::pipeline::{Calibration, Reduction, Stages};
 use crate::recipe::{self, Recipe};
 use crate::shipped::Shipping;
-use hccr_compress::{GslreConfig, Ranks};
+use hccr_compress::{GslreConfig, InputError, LayerInfo, Ranks};
 use hccr_nn_train::Sgd;
 
 impl OfflineRecipe {
@@ -17,6 +18,7 @@ impl OfflineRecipe {
                 batch_size: shipping.batch_size,
                 baseline: shipping.phase(8e6, peak, 0.0, 8),
                 longer_baseline: None,
+                patience: None,
                 cra: recipe::cra(0.1),
                 reduction: if shipping.smoke {
                     Reduction { macs_ratio: 4.0, weights_ratio: 4.0 }
@@ -39,6 +41,14 @@ impl OfflineRecipe {
             },
             comparison: shipping.pruning(1e5, 0.3 * peak, 1),
         }
+    }
+
+    /// The work of the [`shipped_stages`](Self::shipped_stages) on a network of these layers.
+    ///
+    /// # Errors
+    /// [`InputError`] where the ranks do not fit the layers.
+    pub fn shipped_workload(&self, layers: &[LayerInfo]) -> Result<Workload, InputError> {
+        self.compression_workload(layers)
     }
 
     /// The stages of a shipped model, in order; `seed` chooses the samples that the integers' ranges are measured on.

@@ -1,10 +1,10 @@
 //! The configuration of the online pipeline.
 
 use super::{Augmentation, lstm2};
-use crate::TrainerState;
 use crate::pipeline::{Baseline, Decomposition, GraphOptimization, Pruning, Reduction, Redundancy, Sharing, Stages};
 use crate::recipe::{self, Recipe, Tier, phase, pruning, scaled, simulator};
-use hccr_compress::{MatrixRanks, SvdConfig};
+use crate::{StageLoad, TrainerState, Workload};
+use hccr_compress::{LayerInfo, MatrixRanks, SvdConfig};
 use hccr_nn_train::{Adam, Clipped, NetworkError};
 use hccr_random::Rng;
 
@@ -44,6 +44,7 @@ impl OnlineRecipe {
                 batch_size,
                 baseline: recipe::baseline(baseline, 0.003),
                 longer_baseline: None,
+                patience: None,
                 cra: recipe::cra(0.15),
                 reduction: match tier {
                     Tier::Smoke => Reduction { macs_ratio: 6.0, weights_ratio: 4.0 },
@@ -81,10 +82,32 @@ impl OnlineRecipe {
         Ok(TrainerState { network, steps: 0, seed, batch_size, optimizer: self.optimizer })
     }
 
+    /// The work of the [`stages`](Self::stages) on a network of these layers.
+    pub fn workload(&self, layers: &[LayerInfo]) -> Workload {
+        let Recipe { baseline, cra, adw, sharing, .. } = &self.common;
+        let ranks = match &self.svd.ranks {
+            MatrixRanks::PerLayer(ranks) => ranks.clone(),
+            // Known once the baseline is trained.
+            MatrixRanks::Energy { .. } => Vec::new(),
+        };
+        let evaluations = (layers.len() + ranks.len()) * cra.grid.len();
+        let mut stages = vec![StageLoad::of("baseline", baseline, 1, false)];
+        stages.extend(self.common.longer_load());
+        stages.extend([
+            StageLoad::of("svd", &self.svd.phase, 1, true),
+            StageLoad { stage: "cra", steps: 0, evaluations, is_low_rank: true },
+            StageLoad::of("adw", &adw.phase, 1, true),
+            StageLoad::of("codebook", sharing, 1, true),
+        ]);
+        Workload { stages, ranks }
+    }
+
     /// The stages of the pipeline, in order. Sequences have no quantized form.
     pub fn stages(&self) -> Stages<Clipped<Adam>> {
-        let Recipe { baseline, cra, reduction, adw, label_bits: [convolution, matrix], sharing, .. } = &self.common;
-        let mut stages: Stages<Clipped<Adam>> = vec![Box::new(Baseline::new(baseline.clone()))];
+        let Recipe { baseline, patience, cra, reduction, adw, label_bits: [convolution, matrix], sharing, .. } =
+            &self.common;
+        let mut stages: Stages<Clipped<Adam>> =
+            vec![Box::new(Baseline::new(baseline.clone()).with_patience(*patience))];
         stages.extend(self.common.longer_baseline());
         let compression: Stages<Clipped<Adam>> = vec![
             Box::new(Decomposition::new(self.svd.clone())),

@@ -1,0 +1,51 @@
+//! How much work a run is, before it is done.
+
+use crate::{NetworkTrainer, TrainError};
+use hccr_compress::{LowRankPair, Phase, Trainer};
+use hccr_nn_train::Optimizer;
+
+/// The work of all stages.
+#[derive(Clone, Debug)]
+pub struct Workload {
+    /// The stages that train or evaluate, in order.
+    pub stages: Vec<StageLoad>,
+    /// The layers that become low-rank, and their ranks.
+    pub ranks: Vec<(String, usize)>,
+}
+
+/// The work of a stage.
+#[derive(Clone, Debug)]
+pub struct StageLoad {
+    /// Its name.
+    pub stage: &'static str,
+    /// Mini-batches.
+    pub steps: usize,
+    /// Evaluations on the development set, at most.
+    pub evaluations: usize,
+    /// Whether the network is low-rank by then.
+    pub is_low_rank: bool,
+}
+
+impl StageLoad {
+    /// So many repetitions of `phase`.
+    pub(crate) fn of(stage: &'static str, phase: &Phase, times: usize, is_low_rank: bool) -> Self {
+        Self { stage, steps: times * phase.steps(), evaluations: times * phase.evaluations(), is_low_rank }
+    }
+}
+
+impl Workload {
+    /// Makes the trainer's network low-rank as the run will, with zeros for weights: it takes as long to train, and learns nothing.
+    ///
+    /// # Errors
+    /// [`TrainError`] where the network has not these layers.
+    pub fn make_low_rank<O: Optimizer>(&self, trainer: &mut NetworkTrainer<'_, O>) -> Result<(), TrainError> {
+        let layers = trainer.layers();
+        for (name, rank) in &self.ranks {
+            let Some(layer) = layers.iter().find(|layer| layer.name == *name) else { continue };
+            let [out, of, height, width] = layer.kind.weight_shape();
+            let [first, second] = [rank * of * height, out * rank * width].map(|len| vec![0.0; len]);
+            trainer.expand(name, LowRankPair { rank: *rank, first, second })?;
+        }
+        Ok(())
+    }
+}
