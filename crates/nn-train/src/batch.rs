@@ -1,8 +1,11 @@
 //! Activations of a mini-batch.
 
+use crate::layers::COLUMNS;
 use crate::packing::Packing;
+use crate::share::{Share, World};
 use hccr_tensor::Scalar;
 use rayon::prelude::*;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Images per chunk. Chunks, not threads, divide the work, so that results do not depend on the number of threads.
@@ -26,6 +29,8 @@ pub struct Batch<T> {
     pub chunks: Vec<Chunk<T>>,
     /// For sequences, the order of the columns of each chunk; empty otherwise.
     pub packings: Arc<[Packing]>,
+    /// Which part of the mini-batch this is.
+    pub share: Share,
 }
 
 /// Some images of a [`Batch`].
@@ -63,14 +68,20 @@ impl<T: Scalar> Spare<T> {
 
 impl<T> Default for Batch<T> {
     fn default() -> Self {
-        Self { shape: [0; 3], chunks: Vec::new(), packings: Arc::default() }
+        Self { shape: [0; 3], chunks: Vec::new(), packings: Arc::default(), share: Share::default() }
     }
 }
 
 impl<T: Scalar> Batch<T> {
-    /// A batch of images or vectors.
+    /// A batch of images or vectors, which is a whole mini-batch.
     pub fn new(shape: [usize; 3], chunks: Vec<Chunk<T>>) -> Self {
-        Self { shape, chunks, packings: Arc::default() }
+        Self { shape, chunks, ..Self::default() }
+    }
+
+    /// The batch as a part of a mini-batch.
+    #[must_use]
+    pub fn with_share(self, share: Share) -> Self {
+        Self { share, ..self }
     }
 
     /// A batch of one-channel images given as bytes, minus the `mean` image.
@@ -95,6 +106,25 @@ impl<T: Scalar> Batch<T> {
         Self::new([1, size[0], size[1]], chunks)
     }
 
+    /// The part of a mini-batch that falls to this process, and which of its samples these are. `None` where the mini-batch cannot be
+    /// [shared](Share): each process then trains on all of it, which gives the same.
+    pub fn part_of(&self, world: &Arc<dyn World>) -> Option<(Self, Range<usize>)> {
+        let (size, count) = (world.size(), self.chunks.len() / world.size());
+        let samples = |chunk: usize| self.packings.get(chunk).map_or(self.chunks[chunk].images, |p| p.order().len());
+        let even = count.is_power_of_two() && count * size == self.chunks.len();
+        if !even || (1..self.chunks.len()).any(|c| samples(c) != samples(0)) || count * samples(0) < COLUMNS {
+            return None;
+        }
+        let chunks = world.rank() * count..(world.rank() + 1) * count;
+        let part = Self {
+            shape: self.shape,
+            chunks: self.chunks[chunks.clone()].to_vec(),
+            packings: self.packings.get(chunks.clone()).unwrap_or_default().into(),
+            share: Share::of(world.clone()),
+        };
+        Some((part, chunks.start * samples(0)..chunks.end * samples(0)))
+    }
+
     /// Number of images, or of columns.
     pub fn images(&self) -> usize {
         self.chunks.iter().map(|c| c.images).sum()
@@ -111,19 +141,4 @@ impl<T: Scalar> Batch<T> {
         let of = |c: &Chunk<T>, i: usize| (0..features).map(|f| c.data[f * c.images + i]).collect();
         self.chunks.iter().flat_map(|c| (0..c.images).map(move |i| of(c, i))).collect()
     }
-}
-
-/// Sums the gradients of the chunks, in their order.
-pub(crate) fn sum_in_order<T: Scalar>(parts: impl IntoIterator<Item = Vec<T>>) -> Vec<T> {
-    let mut parts = parts.into_iter();
-    let mut sum = parts.next().expect("a batch has at least one chunk");
-    let parts: Vec<Vec<T>> = parts.collect();
-    sum.par_chunks_mut(PIECE).enumerate().for_each(|(i, sum)| {
-        for part in &parts {
-            for (s, &p) in sum.iter_mut().zip(&part[i * PIECE..]) {
-                *s += p;
-            }
-        }
-    });
-    sum
 }

@@ -20,6 +20,7 @@ mod param;
 mod params_serde;
 pub mod sequence;
 mod sgd;
+mod share;
 
 pub use adam::Adam;
 pub use batch::Batch;
@@ -31,3 +32,4 @@ pub use optimizer::{Clipped, Optimizer};
 pub use packing::Packing;
 pub use param::Param;
 pub use sgd::Sgd;
+pub use share::{Share, World};

@@ -15,13 +15,14 @@ pub struct StepStats {
     pub samples: usize,
 }
 
-/// Mean softmax cross-entropy of `logits` (`[classes]` an image) against `labels`, and its gradient by the logits.
+/// Mean softmax cross-entropy of `logits` (`[classes]` an image) against `labels`, and its gradient by the logits. Of a share of a
+/// mini-batch: the mean over the whole mini-batch.
 ///
 /// # Panics
 /// Where there is not one label per image, or a label is no class.
 pub fn softmax_cross_entropy<T: Scalar>(logits: &Batch<T>, labels: &[u16]) -> (StepStats, Batch<T>) {
-    let (classes, samples) = (logits.shape[0], logits.images());
-    assert_eq!(labels.len(), samples, "one label an image");
+    let (classes, samples) = (logits.shape[0], logits.share.size() * logits.images());
+    assert_eq!(labels.len(), logits.images(), "one label an image");
     let mut rest = labels;
     let labels_of = |chunk: &Chunk<T>| rest.split_off(..chunk.images).expect("one label an image");
     let labels: Vec<&[u16]> = logits.chunks.iter().map(labels_of).collect();
@@ -44,11 +45,15 @@ pub fn softmax_cross_entropy<T: Scalar>(logits: &Batch<T>, labels: &[u16]) -> (S
     };
     let parts: Vec<_> = logits.chunks.par_iter().zip(labels).map(of_chunk).collect();
     let mut stats = StepStats { samples, ..StepStats::default() };
-    let mut gradient = Batch::new(logits.shape, Vec::with_capacity(parts.len()));
+    let mut gradient = Batch::new(logits.shape, Vec::with_capacity(parts.len())).with_share(logits.share.clone());
+    let mut figures = Vec::with_capacity(2 * parts.len());
     for (loss, correct, chunk) in parts {
-        stats.loss += loss;
-        stats.correct += correct;
+        figures.extend([loss, correct as f64]);
         gradient.chunks.push(chunk);
+    }
+    for figures in logits.share.all(figures).chunks_exact(2) {
+        stats.loss += figures[0];
+        stats.correct += figures[1] as usize;
     }
     (stats, gradient)
 }

@@ -2,6 +2,7 @@
 
 use crate::batch::{Batch, Chunk};
 use crate::packing::Packing;
+use crate::share::Share;
 use hccr_random::Rng;
 use hccr_tensor::Scalar;
 use rayon::prelude::*;
@@ -36,7 +37,7 @@ impl<T: Scalar> Batch<T> {
             (Chunk { images: columns, data }, packing)
         };
         let (chunks, packings): (_, Vec<Packing>) = sequences.par_chunks(CHUNK_SEQUENCES).map(pack).unzip();
-        Self { shape: [features, 1, 1], chunks, packings: packings.into() }
+        Self { shape: [features, 1, 1], chunks, packings: packings.into(), share: Share::default() }
     }
 }
 

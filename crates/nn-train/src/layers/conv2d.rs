@@ -1,7 +1,7 @@
 //! Convolution.
 
 use super::mode::Mode;
-use crate::batch::{Batch, Chunk, Spare, sum_in_order};
+use crate::batch::{Batch, Chunk, Spare};
 use crate::param::Param;
 use hccr_random::Rng;
 use hccr_runtime::shape::Conv2dParams;
@@ -62,10 +62,11 @@ impl<T: Scalar> Conv2d<T> {
             Chunk { images: x.images, data: y }
         };
         let chunks = x.chunks.par_iter().zip(buffers).map(of_chunk).collect();
+        let share = x.share.clone();
         if mode != Mode::Eval {
             self.input = x;
         }
-        Batch::new(shape, chunks)
+        Batch::new(shape, chunks).with_share(share)
     }
 
     /// The mean products of the values that an output reads: `[row, row]`, with `row` the length of a row of the weight.
@@ -106,9 +107,9 @@ impl<T: Scalar> Conv2d<T> {
         };
         let parts: Vec<_> = x.chunks.par_iter_mut().zip(&dy.chunks).map(of_chunk).collect();
         let (weights, biases): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
-        self.weight.grad = sum_in_order(weights);
+        self.weight.grad = dy.share.sum(weights);
         if let Some(bias) = &mut self.bias {
-            bias.grad = sum_in_order(biases);
+            bias.grad = dy.share.sum(biases);
         }
         self.spare.keep(dy);
         x

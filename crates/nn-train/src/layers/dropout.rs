@@ -27,12 +27,13 @@ impl Dropout {
 
     pub(crate) fn forward<T: Scalar>(&mut self, mut x: Batch<T>, mode: Mode) -> Batch<T> {
         if let Mode::Train { seed } = mode {
+            let first = x.share.rank() * x.chunks.len();
             self.kept = x
                 .chunks
                 .iter()
                 .enumerate()
                 .map(|(i, chunk)| {
-                    let mut rng = Rng::new(seed, i as u64);
+                    let mut rng = Rng::new(seed, (first + i) as u64);
                     chunk.data.iter().map(|_| !rng.chance(self.probability)).collect()
                 })
                 .collect();

@@ -67,8 +67,8 @@ impl<T: Scalar> Linear<T> {
             });
             parted(y, group)
         };
-        let chunks = x.chunks.par_chunks(group_size(&x.chunks)).flat_map(of_group).collect();
-        let y = Batch { shape: [m, 1, 1], chunks, packings: x.packings.clone() };
+        let chunks = x.chunks.par_chunks(group_size(&x)).flat_map(of_group).collect();
+        let y = Batch { shape: [m, 1, 1], chunks, packings: x.packings.clone(), share: x.share.clone() };
         if mode != Mode::Eval {
             self.input = x;
         }
@@ -78,23 +78,24 @@ impl<T: Scalar> Linear<T> {
     pub(crate) fn backward(&mut self, dy: Batch<T>, wanted: bool) -> Batch<T> {
         let x = std::mem::take(&mut self.input);
         let LinearParams { in_features: k, out_features: m } = self.params;
-        let size = group_size(&x.chunks);
+        let size = group_size(&x);
         let groups: Vec<_> = x.chunks.chunks(size).zip(dy.chunks.chunks(size)).collect();
         let groups: Vec<_> = groups.into_par_iter().map(|(x, dy)| (joined(x), joined(dy), columns(x), x)).collect();
 
-        let mut dw = std::mem::take(&mut self.weight.grad);
-        dw.resize(m * k, T::zero());
-        dw.par_chunks_mut(ROWS * k).enumerate().for_each(|(piece, dw)| {
-            for (i, (x, dy, n, _)) in groups.iter().enumerate() {
+        let gradients = |(x, dy, n, _): &(Cow<'_, [T]>, Cow<'_, [T]>, usize, &[Chunk<T>])| {
+            let mut dw = vec![T::zero(); m * k];
+            dw.par_chunks_mut(ROWS * k).enumerate().for_each(|(piece, dw)| {
                 let dy = (&dy[piece * ROWS * n..], *n, Transpose::No);
-                let beta = if i == 0 { T::zero() } else { T::one() };
-                gemm([dw.len() / k, k, *n], T::one(), dy, (x, *n, Transpose::Yes), beta, (dw, k));
-            }
-        });
-        self.weight.grad = dw;
+                gemm([dw.len() / k, k, *n], T::one(), dy, (x, *n, Transpose::Yes), T::zero(), (dw, k));
+            });
+            let db =
+                if self.bias.is_some() { dy.chunks_exact(*n).map(super::plane::sum).collect() } else { Vec::new() };
+            (dw, db)
+        };
+        let (weights, biases) = groups.par_iter().map(gradients).unzip();
+        self.weight.grad = dy.share.sum(weights);
         if let Some(bias) = &mut self.bias {
-            let of_row = |row: usize| groups.iter().map(|(_, dy, n, _)| super::plane::sum(&dy[row * n..][..*n])).sum();
-            bias.grad = (0..m).map(of_row).collect();
+            bias.grad = dy.share.sum(biases);
         }
         let of_group = |(_, dy, n, chunks): &(Cow<'_, [T]>, Cow<'_, [T]>, usize, &[Chunk<T>])| {
             let mut dx = vec![T::zero(); k * n];
@@ -105,7 +106,7 @@ impl<T: Scalar> Linear<T> {
             parted(dx, chunks)
         };
         let chunks = if wanted { groups.par_iter().flat_map(of_group).collect() } else { Vec::new() };
-        Batch { shape: x.shape, chunks, packings: x.packings.clone() }
+        Batch { shape: x.shape, chunks, packings: x.packings.clone(), share: dy.share.clone() }
     }
 }
 
@@ -113,11 +114,12 @@ impl<T: Scalar> Linear<T> {
 const ROWS: usize = 128;
 /// Columns that a product has at least, where the batch has as many: a chunk of images has only a few, for which the weight would be
 /// read from memory again and again.
-const COLUMNS: usize = 128;
+pub(crate) const COLUMNS: usize = 32;
 
-/// How many chunks are multiplied together.
-fn group_size<T>(chunks: &[Chunk<T>]) -> usize {
-    COLUMNS.div_ceil(chunks.first().map_or(1, |c| c.images.max(1)))
+/// How many chunks are multiplied together: those of sequences are large enough.
+fn group_size<T>(x: &Batch<T>) -> usize {
+    let images = x.chunks.first().map_or(1, |c| c.images.max(1));
+    if x.packings.is_empty() { COLUMNS.div_ceil(images) } else { 1 }
 }
 
 fn columns<T>(group: &[Chunk<T>]) -> usize {
@@ -166,12 +168,12 @@ impl Flatten {
     pub(crate) fn forward<T: Scalar>(&mut self, x: Batch<T>) -> Batch<T> {
         self.shape = x.shape;
         let (channels, plane) = (x.shape[0], x.plane());
-        Batch::new([channels * plane, 1, 1], swap(x.chunks, channels, |c| [c.images, plane]))
+        Batch::new([channels * plane, 1, 1], swap(x.chunks, channels, |c| [c.images, plane])).with_share(x.share)
     }
 
     pub(crate) fn backward<T: Scalar>(&mut self, dy: Batch<T>) -> Batch<T> {
         let [channels, h, w] = self.shape;
-        Batch::new(self.shape, swap(dy.chunks, channels, |c| [h * w, c.images]))
+        Batch::new(self.shape, swap(dy.chunks, channels, |c| [h * w, c.images])).with_share(dy.share)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The recurrent part of an LSTM layer.
 
 use super::mode::Mode;
-use crate::batch::{Batch, Chunk, sum_in_order};
+use crate::batch::{Batch, Chunk};
 use crate::packing::Packing;
 use crate::param::Param;
 use hccr_random::Rng;
@@ -92,7 +92,7 @@ impl<T: Scalar> Lstm<T> {
     }
 
     pub(crate) fn forward(&mut self, x: Batch<T>, mode: Mode) -> Batch<T> {
-        let Batch { chunks, packings, .. } = x;
+        let Batch { chunks, packings, share, .. } = x;
         assert_eq!(chunks.len(), packings.len(), "an LSTM reads sequences");
         let (this, panels) = (&*self, self.forward_panels());
         let of_chunk = |(chunk, packing): (Chunk<T>, &Packing)| this.forward_chunk(packing, &panels, chunk.data);
@@ -103,11 +103,11 @@ impl<T: Scalar> Lstm<T> {
         let shape = [self.hidden_size, 1, 1];
         if mode == Mode::Eval {
             let chunks = images.zip(states.into_iter().map(|s| s.hidden)).map(chunk).collect();
-            return Batch { shape, chunks, packings };
+            return Batch { shape, chunks, packings, share };
         }
         let chunks = images.zip(states.iter().map(|s| s.hidden.clone())).map(chunk).collect();
         self.cache = Cache { packings: packings.clone(), chunks: states };
-        Batch { shape, chunks, packings }
+        Batch { shape, chunks, packings, share }
     }
 
     /// The factors of the recurrent weight, in the order in which they are applied.
@@ -179,11 +179,11 @@ impl<T: Scalar> Lstm<T> {
         let parts = chunks.into_par_iter().zip(dy.chunks).zip(&packings[..]).map(of_chunk);
         let (chunks, weights): (Vec<_>, Vec<_>) = parts.collect::<Vec<_>>().into_iter().unzip();
         let (project, recurrent): (Vec<_>, Vec<_>) = weights.into_iter().unzip();
-        self.recurrent.grad = sum_in_order(recurrent);
+        self.recurrent.grad = dy.share.sum(recurrent);
         if let Some(param) = &mut self.project {
-            param.grad = sum_in_order(project);
+            param.grad = dy.share.sum(project);
         }
-        Batch { shape: [4 * self.hidden_size, 1, 1], chunks, packings }
+        Batch { shape: [4 * self.hidden_size, 1, 1], chunks, packings, share: dy.share }
     }
 
     /// Gradients by the input and by the weights (`project`, empty where there is none, and `recurrent`), given those by

@@ -39,7 +39,7 @@ impl MeanOverTime {
         if mode != Mode::Eval {
             self.packings = x.packings;
         }
-        Batch::new(x.shape, chunks)
+        Batch::new(x.shape, chunks).with_share(x.share)
     }
 
     pub(crate) fn backward<T: Scalar>(&mut self, dy: Batch<T>) -> Batch<T> {
@@ -60,7 +60,7 @@ impl MeanOverTime {
             Chunk { images: columns, data }
         };
         let chunks = dy.chunks.iter().zip(&packings[..]).map(of_chunk).collect();
-        Batch { shape: dy.shape, chunks, packings }
+        Batch { shape: dy.shape, chunks, packings, share: dy.share }
     }
 }
 

@@ -11,6 +11,7 @@ mod plane;
 
 pub use conv2d::Conv2d;
 pub use dropout::Dropout;
+pub(crate) use linear::COLUMNS;
 pub use linear::{Flatten, Linear};
 pub use lstm::Lstm;
 pub use mean_over_time::MeanOverTime;

@@ -161,10 +161,11 @@ impl<T: Scalar> NormPReluPool<T> {
         let of_chunk = |(chunk, buffer)| this.forward_chunk(x.shape, &channels, chunk, train, buffer);
         let outputs: Vec<(Chunk<T>, Vec<u8>)> = x.chunks.par_iter().zip(buffers).map(of_chunk).collect();
         let (chunks, indices) = outputs.into_iter().unzip();
+        let share = x.share.clone();
         if train {
             self.cache = Some(Cache { input: x, channels, indices });
         }
-        Batch::new(shape, chunks)
+        Batch::new(shape, chunks).with_share(share)
     }
 
     fn forward_chunk(
@@ -231,11 +232,9 @@ impl<T: Scalar> NormPReluPool<T> {
         };
         let parts: Vec<Vec<[f64; 3]>> = input.chunks.par_iter().zip(&dy.chunks).zip(&indices).map(of_chunk).collect();
         let mut sums = vec![[0.0; 3]; n];
-        for part in parts {
-            for (sum, part) in sums.iter_mut().zip(part) {
-                for (s, p) in sum.iter_mut().zip(part) {
-                    *s += p;
-                }
+        for part in dy.share.all(parts.into_iter().flatten().flatten().collect()).chunks_exact(3 * n) {
+            for (sum, part) in sums.iter_mut().flatten().zip(part) {
+                *sum += part;
             }
         }
         let column = |k: usize| sums.iter().map(|s| T::of(s[k])).collect::<Vec<T>>();
@@ -247,7 +246,7 @@ impl<T: Scalar> NormPReluPool<T> {
         }
 
         // Second pass: inputs become gradients, in place.
-        let count = if self.norm.is_some() { (images * planes) as f64 } else { f64::INFINITY };
+        let count = if self.norm.is_some() { (dy.share.size() * images * planes) as f64 } else { f64::INFINITY };
         let of_chunk = |((x, dy), index): ((&mut Chunk<T>, &Chunk<T>), &Vec<u8>)| {
             let mut dz = vec![T::zero(); if pooling.is_some() { planes } else { 0 }];
             for i in 0..n * x.images {
@@ -279,10 +278,11 @@ fn batch_statistics<T: Scalar>(x: &Batch<T>, channels: usize) -> [Vec<f64>; 2] {
     let plane = x.plane();
     let parts: Vec<Vec<[f64; 2]>> =
         x.chunks.par_iter().map(|c| c.data.chunks_exact(c.images * plane).map(moments).collect()).collect();
-    let count = (x.images() * plane) as f64;
+    let parts = x.share.all(parts.into_iter().flatten().flatten().collect());
+    let count = (x.share.size() * x.images() * plane) as f64;
     (0..channels)
         .map(|c| {
-            let sum = |k: usize| parts.iter().map(|p| p[c][k]).sum::<f64>() / count;
+            let sum = |k: usize| parts.chunks_exact(2 * channels).map(|p| p[2 * c + k]).sum::<f64>() / count;
             let mean = sum(0);
             (mean, (sum(1) - mean * mean).max(0.0))
         })

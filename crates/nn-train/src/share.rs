@@ -1,0 +1,114 @@
+//! Processes that train one network together.
+
+use hccr_tensor::Scalar;
+use rayon::prelude::*;
+use std::fmt;
+use std::sync::Arc;
+
+/// Values of a parameter that one thread sums at a time.
+const PIECE: usize = 1 << 14;
+
+/// The processes that train one network together, each on its part of every mini-batch.
+///
+/// All of them call the functions below in the same order, with as many values.
+pub trait World: fmt::Debug + Send + Sync {
+    /// The number of this process, from 0.
+    fn rank(&self) -> usize;
+
+    /// The number of processes.
+    fn size(&self) -> usize;
+
+    /// The values that the processes give, in the order of their ranks.
+    fn gather(&self, values: &[f32]) -> Vec<f32>;
+
+    /// The same.
+    fn gather_f64(&self, values: &[f64]) -> Vec<f64>;
+}
+
+/// Which part of a mini-batch a batch is: all of it, or a process's share.
+///
+/// What a share computes has the bits that one process would compute: sums over the chunks of a mini-batch are sums of two, of two such
+/// sums, and so on, of which each process makes its own. So shares must be equal, and their number of chunks a power of two.
+#[derive(Clone, Debug, Default)]
+pub struct Share(Option<Arc<dyn World>>);
+
+impl PartialEq for Share {
+    fn eq(&self, other: &Self) -> bool {
+        (self.rank(), self.size()) == (other.rank(), other.size())
+    }
+}
+
+impl Share {
+    /// The part of this process.
+    pub fn of(world: Arc<dyn World>) -> Self {
+        Self(Some(world))
+    }
+
+    /// The number of shares.
+    pub fn size(&self) -> usize {
+        self.0.as_ref().map_or(1, |world| world.size())
+    }
+
+    /// The number of this share, from 0.
+    pub fn rank(&self) -> usize {
+        self.0.as_ref().map_or(0, |world| world.rank())
+    }
+
+    /// The values that all shares give, in their order.
+    pub(crate) fn all(&self, values: Vec<f64>) -> Vec<f64> {
+        match &self.0 {
+            Some(world) => world.gather_f64(&values),
+            None => values,
+        }
+    }
+
+    /// The sum over the parts of all shares; each has as many.
+    pub(crate) fn sum<T: Scalar>(&self, parts: Vec<Vec<T>>) -> Vec<T> {
+        let sum = sum_in_pairs(parts);
+        match &self.0 {
+            Some(world) if !sum.is_empty() => {
+                // Networks train in f32.
+                let values: Vec<f32> = sum.iter().map(|v| v.as_f64() as f32).collect();
+                let sums = world.gather(&values);
+                let sums = sums.chunks_exact(sum.len()).map(|s| s.iter().map(|&v| T::of(v.into())).collect());
+                sum_in_pairs(sums.collect())
+            }
+            _ => sum,
+        }
+    }
+}
+
+/// Sums neighbours, then neighbouring sums, until one is left.
+fn sum_in_pairs<T: Scalar>(mut parts: Vec<Vec<T>>) -> Vec<T> {
+    while parts.len() > 1 {
+        let mut rest = parts.into_iter();
+        let mut sums = Vec::new();
+        while let Some(mut sum) = rest.next() {
+            if let Some(other) = rest.next() {
+                sum.par_chunks_mut(PIECE).zip(other.par_chunks(PIECE)).for_each(|(sum, other)| {
+                    for (s, &o) in sum.iter_mut().zip(other) {
+                        *s += o;
+                    }
+                });
+            }
+            sums.push(sum);
+        }
+        parts = sums;
+    }
+    parts.pop().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_in_pairs() {
+        let parts = |n: usize| (0..n).map(|i| vec![i as f64, 1.0]).collect();
+        for n in 1..9 {
+            assert_eq!(sum_in_pairs::<f64>(parts(n)), [(n * (n - 1) / 2) as f64, n as f64]);
+        }
+        // The order matters: (1e8 + 1) + (1 + -1e8) in f32.
+        assert_eq!(sum_in_pairs(vec![vec![1e8f32], vec![1.0], vec![1.0], vec![-1e8]]), [0.0]);
+    }
+}
