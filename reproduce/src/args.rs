@@ -1,5 +1,6 @@
 //! Flags that several commands have.
 
+use crate::cluster;
 use anyhow::{Context, Result, ensure};
 use clap::{Args, ValueEnum};
 use hccr_data::gb2312::gb2312_level1;
@@ -138,7 +139,7 @@ impl RunArgs {
     /// The engine asked for, started.
     pub(crate) fn engine<O: Optimizer + Serialize + 'static>(&self) -> Result<Box<dyn Engine<O>>> {
         if !self.on_gpu() {
-            return Ok(Box::new(InProcess));
+            return Ok(Box::new(InProcess { world: cluster::world() }));
         }
         let python = std::env::var_os("HCCR_PYTHON").unwrap_or_else(|| "python3".into());
         let torch = Torch::start(&python, Precision::Mixed).context("--engine torch needs a Python with PyTorch")?;
@@ -148,6 +149,9 @@ impl RunArgs {
 
     /// The output directory of the network `name`.
     pub(crate) fn out(&self, name: &str) -> PathBuf {
+        if let Some(folder) = cluster::folder() {
+            return folder.join(name);
+        }
         match &self.out {
             Some(out) if self.is_one_of_several => out.join(name),
             Some(out) => out.clone(),

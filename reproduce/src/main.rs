@@ -3,6 +3,7 @@
 
 mod ablate;
 mod args;
+mod cluster;
 mod ladder;
 mod measure;
 mod models;
@@ -106,6 +107,20 @@ fn main() -> Result<()> {
     if multiplies {
         hccr_tensor::blas::use_one_thread()?;
     }
+    // Lives until the end.
+    let _cluster = cluster::join()?;
+    let result = run(cli);
+    if let (Err(error), true) = (&result, cluster::world().is_some()) {
+        eprintln!("Error: {error:?}");
+        cluster::abort();
+    }
+    result
+}
+
+fn run(cli: Cli) -> Result<()> {
+    if !matches!(cli.command, None | Some(Command::Offline(_) | Command::Online(_))) {
+        cluster::refuse()?;
+    }
     match cli.command {
         None => both(cli.both, &Interrupt::catch()?),
         Some(Command::Offline(args)) => offline::run(&args, &Interrupt::catch()?).map(|_| ()),
@@ -140,11 +155,11 @@ fn both(BothArgs { size, mut run, images, ink }: BothArgs, interrupt: &Interrupt
     }
     let mut offline = None;
     if has_images || !alone {
-        offline = Some(offline::run(&OfflineArgs { size: size.clone(), run: run.clone(), images }, interrupt)?);
+        offline = offline::run(&OfflineArgs { size: size.clone(), run: run.clone(), images }, interrupt)?;
     }
     if has_ink || !alone {
         // A run that was stopped in the offline pipeline has not begun this one.
-        run.resume &= alone || pipeline::checkpoint(&run.out("online")).exists();
+        run.resume &= alone || cluster::first(pipeline::checkpoint(&run.out("online")).exists());
         // Networks trained on different files know different characters.
         let offline = offline.as_deref().filter(|_| !has_ink);
         online::run(&OnlineArgs { size, run, ink, offline_model: None }, offline, interrupt)?;

@@ -1,8 +1,9 @@
 //! Progress bars and the metrics file of a long run, and the user's request to stop it.
 
 use crate::args::resuming_command;
+use crate::cluster;
 use anyhow::{Context, Result};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -17,7 +18,9 @@ pub(crate) fn bar(name: &str, total: usize) -> ProgressBar {
     let style = ProgressStyle::with_template("{prefix:>10} [{bar:30}] {pos}/{len}, {eta} left  {msg}");
     bar.set_style(style.expect("the template is valid").progress_chars("=> "));
     bar.set_prefix(name.to_owned());
-    if bar.is_hidden() {
+    if !cluster::is_first() {
+        bar.set_draw_target(ProgressDrawTarget::hidden());
+    } else if bar.is_hidden() {
         eprintln!("{name} ...");
     }
     bar
@@ -26,7 +29,9 @@ pub(crate) fn bar(name: &str, total: usize) -> ProgressBar {
 /// Ends a bar with a line that stays.
 pub(crate) fn finish(bar: &ProgressBar, name: &str, text: &str) {
     bar.finish_and_clear();
-    eprintln!("{name:>10}  {text}");
+    if cluster::is_first() {
+        eprintln!("{name:>10}  {text}");
+    }
 }
 
 /// Shows on the bar how much of how much is done, as the simulator reports it.

@@ -6,6 +6,7 @@
 mod bench;
 mod bench_peers;
 mod bench_train;
+mod cluster;
 mod cores;
 mod emulated;
 mod evaluate;
@@ -59,6 +60,16 @@ enum Cli {
     Evaluate {
         /// Flags of the measuring binary.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
+    /// Train in several processes, on one machine or on many: `cargo xtask cluster -n 2 -- offline --tier smoke`. Before `--` stand
+    /// flags of `mpirun`, after it those of `cargo xtask reproduce`. docs/cluster.md says more.
+    Cluster {
+        /// Flags of mpirun.
+        #[arg(allow_hyphen_values = true)]
+        mpirun: Vec<OsString>,
+        /// Flags of the reproduction.
+        #[arg(last = true)]
         args: Vec<OsString>,
     },
     /// Time the runtime's layers on every instruction set, after comparing the answers with plain loops. With the single word
@@ -137,6 +148,7 @@ fn main() -> Result<()> {
     match Cli::parse() {
         Cli::Test { fast } => test::run(root, fast),
         Cli::Reproduce { args } => reproduce::run(root, &args),
+        Cli::Cluster { mpirun, args } => cluster::run(root, &mpirun, &args),
         Cli::Models { args } => reproduce::run(root, &[vec!["models".into()], args].concat()),
         Cli::Evaluate { args } => evaluate::run(root, &args),
         Cli::Bench { networks } if networks == ["size"] => size::run(root),

@@ -4,6 +4,7 @@ use crate::{SampleSet, TrainError};
 use hccr_nn_train::Evaluation;
 use hccr_runtime::{Plan, Session};
 use rayon::prelude::*;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// What was recognized in one sample.
@@ -22,6 +23,16 @@ pub struct Answer {
 /// # Errors
 /// [`TrainError::Sample`] where a sample cannot be read, [`TrainError::Run`] for a plan whose input is another.
 pub fn answers(plan: &Arc<Plan>, set: &dyn SampleSet, after_each: impl Fn() + Sync) -> Result<Vec<Answer>, TrainError> {
+    answers_to(0..set.labels().len(), plan, set, after_each)
+}
+
+/// The same for some of the samples.
+pub(crate) fn answers_to(
+    samples: Range<usize>,
+    plan: &Arc<Plan>,
+    set: &dyn SampleSet,
+    after_each: impl Fn() + Sync,
+) -> Result<Vec<Answer>, TrainError> {
     let recognize = |(session, input): &mut (Session, Vec<f32>), i: usize| {
         set.fill_input(i, input)?;
         let logits = session.run(input)?;
@@ -33,5 +44,5 @@ pub fn answers(plan: &Arc<Plan>, set: &dyn SampleSet, after_each: impl Fn() + Sy
         after_each();
         Ok(Answer { guess, probability: 1.0 / total, count })
     };
-    (0..set.labels().len()).into_par_iter().map_init(|| (Session::new(plan.clone()), Vec::new()), recognize).collect()
+    samples.into_par_iter().map_init(|| (Session::new(plan.clone()), Vec::new()), recognize).collect()
 }

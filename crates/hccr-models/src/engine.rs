@@ -2,8 +2,9 @@
 
 use crate::{SampleError, Samples, TrainError};
 use hccr_compress::TrainStats;
-use hccr_nn_train::{Batch, Distillation, Mode, Network, Optimizer, StepStats, distillation_loss};
+use hccr_nn_train::{Batch, Distillation, Mode, Network, Optimizer, StepStats, World, distillation_loss};
 use std::fmt;
+use std::sync::Arc;
 
 /// Trains the networks of a [`NetworkTrainer`](crate::NetworkTrainer).
 ///
@@ -15,6 +16,11 @@ pub trait Engine<O>: fmt::Debug {
     /// # Errors
     /// [`TrainError::Diverged`] where the loss is no longer a number, [`TrainError::Engine`] where the engine fails.
     fn train(&mut self, network: &mut Network<f32>, optimizer: &O, work: &Work<'_>) -> Result<TrainStats, TrainError>;
+
+    /// The processes that train together, where there are several: they evaluate together, too.
+    fn world(&self) -> Option<&Arc<dyn World>> {
+        None
+    }
 }
 
 /// What an [`Engine`] is to train.
@@ -65,13 +71,23 @@ impl fmt::Debug for Work<'_> {
 }
 
 /// Trains in this process, on all cores, with `hccr-nn-train`: bit for bit the same for any number of threads.
-#[derive(Clone, Copy, Debug)]
-pub struct InProcess;
+#[derive(Clone, Debug, Default)]
+pub struct InProcess {
+    /// Processes that train together, where there are several: bit for bit the same for any number of them.
+    pub world: Option<Arc<dyn World>>,
+}
 
 impl<O: Optimizer> Engine<O> for InProcess {
+    fn world(&self) -> Option<&Arc<dyn World>> {
+        self.world.as_ref()
+    }
+
     fn train(&mut self, network: &mut Network<f32>, optimizer: &O, work: &Work<'_>) -> Result<TrainStats, TrainError> {
+        let world = self.world.as_ref();
         train(network, work, |network, batch, labels, seed| {
-            network.train_step(batch, labels, optimizer, work.learning_rate, seed)
+            let part = world.and_then(|world| batch.part_of(world));
+            let (part, own) = part.unwrap_or((batch, 0..labels.len()));
+            network.train_step(part, &labels[own], optimizer, work.learning_rate, seed)
         })
     }
 }

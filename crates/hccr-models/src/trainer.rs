@@ -1,7 +1,8 @@
 //! Training of a network on a data set, as compression wants it.
 
+use crate::answers::answers_to;
 use crate::engine::{Engine, InProcess, MiniBatch, Work};
-use crate::{SampleError, SampleSet, answers};
+use crate::{SampleError, SampleSet};
 use hccr_compress::{LayerInfo, LayerKind, LowRankPair, TrainStats, Trainer};
 use hccr_constraint::Constraint;
 use hccr_nn_train::layers::Conv2d;
@@ -140,7 +141,7 @@ impl<'a, O: Optimizer> NetworkTrainer<'a, O> {
     /// Where the training set or a mini-batch is empty.
     pub fn new(state: TrainerState<O>, train: &'a dyn SampleSet, dev: &'a dyn SampleSet) -> Self {
         assert!(!train.labels().is_empty() && state.batch_size > 0, "training on no samples");
-        let mut trainer = Self { state, train, dev, pass: (0, Vec::new()), engine: Box::new(InProcess) };
+        let mut trainer = Self { state, train, dev, pass: (0, Vec::new()), engine: Box::new(InProcess::default()) };
         trainer.pass.1 = trainer.batches_of(0);
         trainer
     }
@@ -301,7 +302,14 @@ impl<O: Optimizer> Trainer for NetworkTrainer<'_, O> {
         // training.
         let model = hccr_graph_opt::optimize(&self.state.network.to_model(self.dev.classes())?);
         let plan = Arc::new(Plan::new(&model)?);
-        let counts: Evaluation = answers(&plan, self.dev, || ())?.iter().map(|answer| answer.count).sum();
-        Ok(counts.top1_accuracy())
+        let samples = self.dev.labels().len();
+        let (rank, size) = self.engine.world().map_or((0, 1), |world| (world.rank(), world.size()));
+        let own = samples * rank / size..samples * (rank + 1) / size;
+        let counts: Evaluation = answers_to(own, &plan, self.dev, || ())?.iter().map(|answer| answer.count).sum();
+        let top1 = match self.engine.world() {
+            Some(world) => world.gather_f64(&[counts.top1 as f64]).iter().sum::<f64>() as usize,
+            None => counts.top1,
+        };
+        Ok(Evaluation { samples, top1, ..counts }.top1_accuracy())
     }
 }

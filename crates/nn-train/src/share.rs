@@ -23,6 +23,9 @@ pub trait World: fmt::Debug + Send + Sync {
 
     /// The same.
     fn gather_f64(&self, values: &[f64]) -> Vec<f64>;
+
+    /// What the first process gives; the others may give anything.
+    fn broadcast(&self, bytes: &[u8]) -> Vec<u8>;
 }
 
 /// Which part of a mini-batch a batch is: all of it, or a process's share.
@@ -79,7 +82,7 @@ impl Share {
 }
 
 /// Sums neighbours, then neighbouring sums, until one is left.
-fn sum_in_pairs<T: Scalar>(mut parts: Vec<Vec<T>>) -> Vec<T> {
+pub(crate) fn sum_in_pairs<T: Scalar>(mut parts: Vec<Vec<T>>) -> Vec<T> {
     while parts.len() > 1 {
         let mut rest = parts.into_iter();
         let mut sums = Vec::new();

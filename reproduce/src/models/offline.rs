@@ -66,7 +66,7 @@ pub(super) fn make(job: &Job<'_>, interrupt: &Interrupt) -> Result<()> {
     let dev = job.simulated("dev set", |progress| simulate(simulator, Split::Dev, progress))?;
     let data = Data { train, dev, description: job.description("handwriting", simulator) };
     let data_seconds = started.elapsed().as_secs_f64();
-    let finished = pipeline::run(&model, &data, interrupt)?;
+    let Some(finished) = pipeline::run(&model, &data, interrupt)? else { return Ok(()) };
 
     let trained = finished.run().trainer.state();
     let config = Config {

@@ -59,8 +59,8 @@ impl Reproduction for Offline<'_> {
     }
 }
 
-/// Runs the pipeline, or goes on with it, and writes the report; gives the compressed network's file.
-pub(crate) fn run(args: &OfflineArgs, interrupt: &Interrupt) -> Result<Vec<u8>> {
+/// Runs the pipeline, or goes on with it, and writes the report; gives the compressed network's file where this process has it.
+pub(crate) fn run(args: &OfflineArgs, interrupt: &Interrupt) -> Result<Option<Vec<u8>>> {
     args.check()?;
     let (tier, classes, RunArgs { effort, seed, .. }) = (args.size.tier(), args.size.classes, &args.run);
     let recipe = |effort| {
@@ -85,7 +85,7 @@ pub(crate) fn run(args: &OfflineArgs, interrupt: &Interrupt) -> Result<Vec<u8>> 
         offline.recipe = recipe(length.effort);
         offline.recipe.common.evaluate_each_pass(length.pass, args.size.patience);
     }
-    let finished = pipeline::run(&offline, &data, interrupt)?;
+    let Some(finished) = pipeline::run(&offline, &data, interrupt)? else { return Ok(None) };
 
     let config = Config {
         tier: args.size.tier_name(),
@@ -105,5 +105,5 @@ pub(crate) fn run(args: &OfflineArgs, interrupt: &Interrupt) -> Result<Vec<u8>> 
         notes.push("The characters are simulated: the accuracies cannot be compared with published ones.".into());
     }
     results.write(&args.run.out(Offline::NAME), &test, |i| test.image(i))?;
-    Ok(results.model("graph-opt").to_vec())
+    Ok(Some(results.model("graph-opt").to_vec()))
 }

@@ -99,7 +99,7 @@ pub(crate) fn run(args: &OnlineArgs, offline: Option<&[u8]>, interrupt: &Interru
         online.recipe = recipe(length.effort);
         online.recipe.common.evaluate_each_pass(length.pass, args.size.patience);
     }
-    let finished = pipeline::run(&online, &data, interrupt)?;
+    let Some(finished) = pipeline::run(&online, &data, interrupt)? else { return Ok(()) };
 
     let config = Config {
         tier: args.size.tier_name(),

@@ -17,6 +17,7 @@ pub(crate) use results::{Results, collect};
 pub(crate) use writers::{DEV_SHARE, held_out_writers};
 
 use crate::args::resuming_command;
+use crate::cluster;
 use crate::progress::{Interrupt, Metrics, bar, finish};
 use anyhow::{Context, Result, bail};
 use estimate::Estimate;
@@ -29,18 +30,20 @@ use std::time::{Duration, Instant};
 /// Time between two checkpoints.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
 
-/// Runs the pipeline to its end, from the start or from a checkpoint. A run that starts says first what it will take.
+/// Runs the pipeline to its end, from the start or from a checkpoint. A run that starts says first what it will take. `None` where
+/// another process of the cluster has the results.
 pub(crate) fn run<'a, R: Reproduction>(
     reproduction: &R,
     data: &'a Data<R::Set>,
     interrupt: &Interrupt,
-) -> Result<Pipeline<'a, R::Optimizer>> {
+) -> Result<Option<Pipeline<'a, R::Optimizer>>> {
     let args = reproduction.run_args();
     let out = reproduction.out();
     let checkpoint = checkpoint(&out);
     interrupt.set_saved(false);
     let (identity, stages) = (reproduction.command(), reproduction.stages());
     let (mut pipeline, metrics_bytes) = if args.resume {
+        cluster::copy(&checkpoint)?;
         let resumed = Pipeline::resume(&checkpoint, identity, stages, &*data.train, &data.dev);
         resumed.map_err(|error| match error {
             PipelineError::OtherRun { .. } => {
@@ -82,11 +85,12 @@ pub(crate) fn run<'a, R: Reproduction>(
             bar.set_length(progress.total as u64);
             bar.set_position(progress.done as u64);
             bar.set_message(progress.message + &rate);
-            if interrupt.is_set() || saved.elapsed() > CHECKPOINT_EVERY {
+            let stopped = cluster::any(interrupt.is_set());
+            if cluster::is_first() && (stopped || saved.elapsed() > CHECKPOINT_EVERY) {
                 pipeline.save(&checkpoint, metrics.sync()?)?;
                 saved = Instant::now();
             }
-            if interrupt.is_set() {
+            if stopped {
                 bar.abandon();
                 bail!("stopped; go on with: {}", resuming_command(std::env::args_os().skip(1)));
             }
@@ -96,9 +100,12 @@ pub(crate) fn run<'a, R: Reproduction>(
             }
         }
     }
+    if !cluster::is_first() {
+        return Ok(None);
+    }
     pipeline.save(&checkpoint, metrics.sync()?)?;
     interrupt.set_saved(true);
-    Ok(pipeline)
+    Ok(Some(pipeline))
 }
 
 /// Where a run in the directory `out` saves its state.

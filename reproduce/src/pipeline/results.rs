@@ -304,7 +304,7 @@ mod tests {
         let refused = collect(&watched, config(), Thesis::offline(), &data, 0.0, &begun);
         assert!(refused.is_err() && !OPENED.load(Ordering::Relaxed));
 
-        let finished = pipeline::run(&watched, &data, &Interrupt::default()).unwrap();
+        let finished = pipeline::run(&watched, &data, &Interrupt::default()).unwrap().unwrap();
         // A pipeline of one stage has no codebook to report on.
         let error = collect(&watched, config(), Thesis::offline(), &data, 0.0, &finished).err().unwrap();
         assert!(error.to_string().contains("codebook") && OPENED.load(Ordering::Relaxed), "{error}");

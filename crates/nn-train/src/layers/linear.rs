@@ -3,6 +3,7 @@
 use super::mode::Mode;
 use crate::batch::{Batch, Chunk};
 use crate::param::Param;
+use crate::share::sum_in_pairs;
 use hccr_random::Rng;
 use hccr_runtime::shape::LinearParams;
 use hccr_tensor::{Scalar, Transpose, gemm};
@@ -80,24 +81,26 @@ impl<T: Scalar> Linear<T> {
         let LinearParams { in_features: k, out_features: m } = self.params;
         let size = group_size(&x);
         let groups: Vec<_> = x.chunks.chunks(size).zip(dy.chunks.chunks(size)).collect();
-        let groups: Vec<_> = groups.into_par_iter().map(|(x, dy)| (joined(x), joined(dy), columns(x), x)).collect();
+        let groups: Vec<Group<'_, T>> =
+            groups.into_par_iter().map(|(x, dy)| (joined(x), joined(dy), columns(x), x)).collect();
 
-        let gradients = |(x, dy, n, _): &(Cow<'_, [T]>, Cow<'_, [T]>, usize, &[Chunk<T>])| {
-            let mut dw = vec![T::zero(); m * k];
-            dw.par_chunks_mut(ROWS * k).enumerate().for_each(|(piece, dw)| {
+        let mut dw = std::mem::take(&mut self.weight.grad);
+        dw.resize(m * k, T::zero());
+        dw.par_chunks_mut(ROWS * k).enumerate().for_each(|(piece, dw)| {
+            let of_group = |(x, dy, n, _): &Group<'_, T>| {
+                let mut part = vec![T::zero(); dw.len()];
                 let dy = (&dy[piece * ROWS * n..], *n, Transpose::No);
-                gemm([dw.len() / k, k, *n], T::one(), dy, (x, *n, Transpose::Yes), T::zero(), (dw, k));
-            });
-            let db =
-                if self.bias.is_some() { dy.chunks_exact(*n).map(super::plane::sum).collect() } else { Vec::new() };
-            (dw, db)
-        };
-        let (weights, biases) = groups.par_iter().map(gradients).unzip();
-        self.weight.grad = dy.share.sum(weights);
+                gemm([dw.len() / k, k, *n], T::one(), dy, (x, *n, Transpose::Yes), T::zero(), (&mut part, k));
+                part
+            };
+            dw.copy_from_slice(&sum_in_pairs(groups.par_iter().map(of_group).collect()));
+        });
+        self.weight.grad = dy.share.sum(vec![dw]);
         if let Some(bias) = &mut self.bias {
-            bias.grad = dy.share.sum(biases);
+            let of_group = |(_, dy, n, _): &Group<'_, T>| dy.chunks_exact(*n).map(super::plane::sum).collect();
+            bias.grad = dy.share.sum(groups.iter().map(of_group).collect());
         }
-        let of_group = |(_, dy, n, chunks): &(Cow<'_, [T]>, Cow<'_, [T]>, usize, &[Chunk<T>])| {
+        let of_group = |(_, dy, n, chunks): &Group<'_, T>| {
             let mut dx = vec![T::zero(); k * n];
             dx.par_chunks_mut(ROWS * n).enumerate().for_each(|(piece, dx)| {
                 let weight = (&self.weight.value[piece * ROWS..], k, Transpose::Yes);
@@ -110,11 +113,14 @@ impl<T: Scalar> Linear<T> {
     }
 }
 
+/// Some chunks that are multiplied together: their inputs and gradients side by side, the number of columns, and the chunks.
+type Group<'a, T> = (Cow<'a, [T]>, Cow<'a, [T]>, usize, &'a [Chunk<T>]);
+
 /// Rows of a product that one thread computes.
 const ROWS: usize = 128;
 /// Columns that a product has at least, where the batch has as many: a chunk of images has only a few, for which the weight would be
 /// read from memory again and again.
-pub(crate) const COLUMNS: usize = 32;
+pub(crate) const COLUMNS: usize = 16;
 
 /// How many chunks are multiplied together: those of sequences are large enough.
 fn group_size<T>(x: &Batch<T>) -> usize {
