@@ -15,7 +15,11 @@ fn start(processes: usize, out: &Path, flags: &[&str]) -> Child {
     }
     command.args(["--tier", "smoke", "--out"]).arg(out).args(flags);
     // For containers, whose only user is root.
-    command.envs([("OMPI_ALLOW_RUN_AS_ROOT", "1"), ("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1"), ("RAYON_NUM_THREADS", "1")]);
+    command.envs([
+        ("OMPI_ALLOW_RUN_AS_ROOT", "1"),
+        ("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1"),
+        ("RAYON_NUM_THREADS", "1"),
+    ]);
     command.stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap()
 }
 

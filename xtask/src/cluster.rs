@@ -18,7 +18,10 @@ pub(crate) fn run(root: &Path, mpirun: &[OsString], args: &[OsString]) -> Result
             install("an MPI library", package, "Open MPI with its development files, and libclang")?;
         }
     }
-    let status = reproduce::cargo(root, "build", core_type).args(["--features", "mpi"]).status().context("cannot start cargo")?;
+    let status = reproduce::cargo(root, "build", core_type)
+        .args(["--features", "mpi"])
+        .status()
+        .context("cannot start cargo")?;
     ensure!(status.success(), "the program cannot be built with MPI: {status}");
     let mut command = Command::new("mpirun");
     command.args(mpirun).arg(reproduce::target(root).join("native/release/hccr-reproduce")).args(args);

@@ -49,12 +49,12 @@ impl World for Thread {
     }
 }
 
-/// The weights after some steps on the batches that `batch` makes, and the loss of the last one.
+/// The weights after some steps on the batches that `batch` makes, the running statistics, and the loss of the last step.
 fn trained(
     mut network: Network<f32>,
     batch: impl Fn(u64) -> (Batch<f32>, Vec<u16>),
     world: Option<Arc<dyn World>>,
-) -> (Vec<Vec<f32>>, f64) {
+) -> (Vec<Vec<f32>>, Vec<f64>, f64) {
     let mut loss = 0.0;
     for step in 0..STEPS {
         let (batch, labels) = batch(step);
@@ -70,7 +70,8 @@ fn trained(
         assert_eq!(stats.samples, labels.len());
         loss = stats.loss;
     }
-    (network.params_mut().map(|p| p.value.clone()).collect(), loss)
+    let statistics = network.norms_mut().flat_map(|n| n.running_mean.iter().chain(&n.running_var).copied()).collect();
+    (network.params_mut().map(|p| p.value.clone()).collect(), statistics, loss)
 }
 
 fn check(network: Network<f32>, batch: impl Fn(u64) -> (Batch<f32>, Vec<u16>) + Sync) {
@@ -89,7 +90,7 @@ fn check(network: Network<f32>, batch: impl Fn(u64) -> (Batch<f32>, Vec<u16>) + 
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
         for result in results {
-            assert!(result == alone, "{size} shares, loss {} instead of {}", result.1, alone.1);
+            assert!(result == alone, "{size} shares, loss {} instead of {}", result.2, alone.2);
         }
     }
 }

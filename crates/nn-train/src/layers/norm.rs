@@ -142,7 +142,7 @@ impl<T: Scalar> NormPReluPool<T> {
             Some(norm) => {
                 let [mean, var] = batch_statistics(&x, self.channels);
                 // The variance of all samples is estimated, of which the mini-batch is a few: without bias.
-                let values = (x.images() * x.plane()) as f64;
+                let values = (x.share.size() * x.images() * x.plane()) as f64;
                 let unbiased = values / (values - 1.0).max(1.0);
                 for (running, now, factor) in
                     [(&mut norm.running_mean, &mean, 1.0), (&mut norm.running_var, &var, unbiased)]
