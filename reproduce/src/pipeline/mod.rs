@@ -57,7 +57,9 @@ pub(crate) fn run<'a, R: Reproduction>(
     } else {
         let state = reproduction.untrained(data)?;
         let estimate = Estimate::measure(reproduction, &state, data)?;
-        eprintln!("will take about {estimate}");
+        if cluster::is_first() {
+            eprintln!("will take about {estimate}");
+        }
         estimate.save(&out)?;
         let trainer = NetworkTrainer::new(state, &*data.train, &data.dev);
         (Pipeline::new(identity, stages, trainer), 0)
