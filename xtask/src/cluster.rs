@@ -18,7 +18,7 @@ pub(crate) fn run(root: &Path, mpirun: &[OsString], args: &[OsString]) -> Result
             install("an MPI library", package, "Open MPI with its development files, and libclang")?;
         }
     }
-    let status = reproduce::cargo(root, "build", core_type)
+    let status = reproduce::cargo(root, ["build", "hccr-reproduce"], core_type)
         .args(["--features", "mpi"])
         .status()
         .context("cannot start cargo")?;
