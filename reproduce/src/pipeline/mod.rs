@@ -13,7 +13,7 @@ mod writers;
 pub(crate) use length::Length;
 pub(crate) use overlap::overlap;
 pub(crate) use reproduction::{Data, Reproduction, Test};
-pub(crate) use results::{Results, collect};
+pub(crate) use results::{Results, asked, collect};
 pub(crate) use writers::{DEV_SHARE, held_out_writers};
 
 use crate::args::resuming_command;

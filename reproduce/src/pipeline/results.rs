@@ -10,7 +10,7 @@ use crate::report::types::{Config, Report, Stage, Threads, WallTime};
 use anyhow::{Context, Result, ensure};
 use hccr_compress::released_scheme_bytes;
 use hccr_models::SampleSet;
-use hccr_models::pipeline::{Measured, Pipeline, StageModel};
+use hccr_models::pipeline::{Measured, Pipeline, Reduction, StageModel};
 use hccr_nn_train::Optimizer;
 use hccr_report::machine::{Machine, Versions, commit};
 use hccr_report::number;
@@ -152,6 +152,14 @@ pub(crate) fn collect<R: Reproduction>(
     let sheet = sheet(&result, &test)?;
     let models = built.into_iter().map(|model| (model.stage.clone(), model.file.clone())).collect();
     Ok((Results { report, models, sheet }, test))
+}
+
+/// What pruning was told to reach: a reader may take it for a result.
+pub(crate) fn asked(Reduction { macs_ratio, weights_ratio }: Reduction) -> String {
+    format!(
+        "Two ratios are given, and no results: pruning has to leave at most 1/{macs_ratio} of the baseline's MACs and 1/{weights_ratio} of its \
+         weights."
+    )
 }
 
 /// What is to say of every run.
