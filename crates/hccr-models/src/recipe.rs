@@ -40,6 +40,8 @@ pub struct Recipe {
     pub reduction: Reduction,
     /// Adaptive drop-weight.
     pub adw: PruningConfig,
+    /// Whether the first layer is neither pruned nor shared.
+    pub spares_first: bool,
     /// Bits of a label of a convolution and of a matrix.
     pub label_bits: [u8; 2],
     /// Fine-tuning of the centres.

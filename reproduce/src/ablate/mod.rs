@@ -36,6 +36,7 @@ pub(crate) fn run(args: &AblateArgs, interrupt: &Interrupt) -> Result<()> {
     offline.check()?;
     ensure!(!offline.images.has_blocks(), "--zeros is of no use here: blocks are among the methods");
     ensure!(offline.size.epochs.is_none(), "--epochs is of no use here: --effort gives the length of all methods");
+    ensure!(!offline.images.is_as_in_thesis(), "--recipe is of no use here: each method has its own numbers");
     let grid = args.grid()?;
     ensure!(
         !offline.run.on_gpu() || !grid.methods.iter().any(|method| method.is_distilled()),

@@ -23,6 +23,17 @@ pub(crate) struct ImageArgs {
     /// run fastest
     #[arg(long, value_enum, default_value = "anywhere")]
     zeros: Zeros,
+    /// `thesis` compresses the offline network by what is known of the thesis's own recipe: labels of 6 and 5 bits, ranks of a speed-up of 4,
+    /// dropout, and a first convolution that stays as it is
+    #[arg(long, value_enum, default_value = "own")]
+    recipe: RecipeArg,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum RecipeArg {
+    #[default]
+    Own,
+    Thesis,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -37,6 +48,11 @@ impl ImageArgs {
     /// Whether files are given.
     pub(crate) fn has_files(&self) -> bool {
         !self.gnt_test.is_empty()
+    }
+
+    /// Whether to compress by the thesis's recipe.
+    pub(crate) fn is_as_in_thesis(&self) -> bool {
+        self.recipe == RecipeArg::Thesis
     }
 
     /// Whether pruning puts zeros in blocks.
@@ -69,11 +85,14 @@ impl OfflineArgs {
 
     /// The flags of size and images, as they are given to the command.
     pub(crate) fn flags(&self) -> Vec<(&'static str, String)> {
-        let ImageArgs { width, gnt_train, gnt_test, zeros } = &self.images;
+        let ImageArgs { width, gnt_train, gnt_test, zeros, recipe } = &self.images;
         let mut flags = self.size.flags();
         flags.extend(width.iter().map(|width| ("width", width.to_string())));
         if *zeros == Zeros::Blocks {
             flags.push(("zeros", "blocks".into()));
+        }
+        if *recipe == RecipeArg::Thesis {
+            flags.push(("recipe", "thesis".into()));
         }
         let files =
             [("gnt-train", gnt_train), ("gnt-test", gnt_test)].into_iter().filter(|(_, paths)| !paths.is_empty());

@@ -65,6 +65,9 @@ pub(crate) fn run(args: &OfflineArgs, interrupt: &Interrupt) -> Result<Option<Ve
     let (tier, classes, RunArgs { effort, seed, .. }) = (args.size.tier(), args.size.classes, &args.run);
     let recipe = |effort| {
         let mut recipe = OfflineRecipe::new(tier, classes, args.images.width, effort, *seed);
+        if args.images.is_as_in_thesis() {
+            recipe = recipe.as_in_thesis();
+        }
         if args.size.wants_longer_baseline() {
             recipe = recipe.with_longer_baseline();
         }

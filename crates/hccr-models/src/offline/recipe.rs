@@ -63,6 +63,7 @@ impl OfflineRecipe {
                     _ => Reduction { macs_ratio: 9.2, weights_ratio: 6.2 },
                 },
                 adw: pruning(adw, 0.02, 8),
+                spares_first: false,
                 label_bits: [5, 4],
                 sharing: phase(sharing, 0.003, 2),
             },
@@ -89,6 +90,17 @@ impl OfflineRecipe {
         let low_rank = (CONVOLUTIONS.len() - 1) * layer_phase.steps() + joint_phase.steps();
         let steps = low_rank + self.common.adw.phase.steps() + self.common.sharing.steps();
         self.common.longer_baseline = Some(phase(steps, 0.02, 2));
+        self
+    }
+
+    /// The same with what is known of the thesis's recipe: the ranks of a speed-up of 4, dropout of 0.5, labels of 6 bits in convolutions and
+    /// of 5 in fully connected layers, and a first convolution that is neither pruned nor shared. What is not known stays.
+    #[must_use]
+    pub fn as_in_thesis(mut self) -> Self {
+        self.gslre.ranks = Ranks::Speedup(4.0);
+        self.dropout = 0.5;
+        self.common.label_bits = [6, 5];
+        self.common.spares_first = true;
         self
     }
 
@@ -154,15 +166,20 @@ impl OfflineRecipe {
 
     /// The stages up to the smallest model, without comparisons; `seed` as of [`stages`](Self::stages).
     pub(super) fn compression(&self, seed: u64) -> Stages<Sgd> {
-        let Recipe { baseline, patience, cra, reduction, adw, label_bits: [convolution, matrix], sharing, .. } =
-            &self.common;
+        let Recipe { baseline, patience, cra, reduction, adw, spares_first, sharing, .. } = &self.common;
+        let [convolution, matrix] = self.common.label_bits;
+        let mut analysis = Redundancy::new(cra.clone(), *reduction);
+        let mut values = Sharing::new(convolution, matrix, sharing.clone());
+        if *spares_first {
+            (analysis, values) = (analysis.sparing_first(), values.sparing_first());
+        }
         let mut stages: Stages<Sgd> = vec![Box::new(Baseline::new(baseline.clone()).with_patience(*patience))];
         stages.extend(self.common.longer_baseline());
         let compression: Stages<Sgd> = vec![
             Box::new(Expansion::new(self.gslre.clone())),
-            Box::new(Redundancy::new(cra.clone(), *reduction)),
+            Box::new(analysis),
             Box::new(Pruning::new(adw.clone())),
-            Box::new(Sharing::new(*convolution, *matrix, sharing.clone())),
+            Box::new(values),
             Box::new(GraphOptimization::default()),
             Box::new(Integers::new(seed)),
         ];

@@ -26,6 +26,7 @@ impl OfflineRecipe {
                     Reduction { macs_ratio: 9.2, weights_ratio: 6.2 }
                 },
                 adw: shipping.pruning(5e6, 0.3 * peak, 6),
+                spares_first: false,
                 label_bits: [5, 4],
                 sharing: shipping.phase(5e5, 0.04 * peak, 0.01, 2),
             },

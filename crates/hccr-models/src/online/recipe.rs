@@ -51,6 +51,7 @@ impl OnlineRecipe {
                     _ => Reduction { macs_ratio: 31.5, weights_ratio: 20.0 },
                 },
                 adw: pruning(adw, 0.002, 8),
+                spares_first: false,
                 label_bits: [5, 4],
                 sharing: phase(sharing, 3e-4, 2),
             },

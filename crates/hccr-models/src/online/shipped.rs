@@ -28,6 +28,7 @@ impl OnlineRecipe {
                     Reduction { macs_ratio: 31.5, weights_ratio: 8.2 }
                 },
                 adw: shipping.pruning(8e6, 0.6 * peak, 6),
+                spares_first: false,
                 label_bits: [5, 4],
                 sharing: shipping.phase(1e6, 0.1 * peak, 0.01, 2),
             },

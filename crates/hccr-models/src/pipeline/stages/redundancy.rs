@@ -38,6 +38,7 @@ enum Goal {
 pub struct Redundancy {
     config: CraConfig,
     goal: Goal,
+    spares_first: bool,
     work: Option<Cra>,
     targets: Option<Targets>,
 }
@@ -45,12 +46,18 @@ pub struct Redundancy {
 impl Redundancy {
     /// An analysis as `config` has it, of all layers where it lists none, that chooses the targets which meet `reduction`.
     pub fn new(config: CraConfig, reduction: Reduction) -> Self {
-        Self { config, goal: Goal::Reduction(reduction), work: None, targets: None }
+        Self { config, goal: Goal::Reduction(reduction), spares_first: false, work: None, targets: None }
+    }
+
+    /// The same without the first layer, where the configuration lists none.
+    #[must_use]
+    pub fn sparing_first(self) -> Self {
+        Self { spares_first: true, ..self }
     }
 
     /// An analysis that chooses the targets at which so many non-zero weights are left, at one tolerance for all layers.
     pub fn to_weights(config: CraConfig, nonzeros: u64) -> Self {
-        Self { config, goal: Goal::Weights(nonzeros), work: None, targets: None }
+        Self { config, goal: Goal::Weights(nonzeros), spares_first: false, work: None, targets: None }
     }
 }
 
@@ -66,7 +73,8 @@ impl<O: Optimizer + Clone> Stage<O> for Redundancy {
             none => {
                 let mut config = self.config.clone();
                 if config.layers.is_empty() {
-                    config.layers = layers.iter().map(|l| l.name.clone()).collect();
+                    config.layers =
+                        layers.iter().skip(usize::from(self.spares_first)).map(|l| l.name.clone()).collect();
                 }
                 none.insert(Cra::new(config, &layers)?)
             }

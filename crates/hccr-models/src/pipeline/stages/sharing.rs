@@ -5,20 +5,27 @@ use hccr_compress::{Centres, LayerInfo, LayerKind, Phase, Progress, Sharing as W
 use hccr_nn_train::Optimizer;
 use serde::{Deserialize, Serialize};
 
-/// Makes the weights of all layers share values ([`hccr_compress::Sharing`]).
+/// Makes the weights of all layers, or of all but the first, share values ([`hccr_compress::Sharing`]).
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Sharing {
     convolution: u8,
     matrix: u8,
     phase: Phase,
     centres: Centres,
+    spares_first: bool,
     work: Option<Work>,
 }
 
 impl Sharing {
     /// Labels of so many bits for each convolution and for each matrix; their values are trained in `phase` afterwards.
     pub fn new(convolution: u8, matrix: u8, phase: Phase) -> Self {
-        Self { convolution, matrix, phase, centres: Centres::default(), work: None }
+        Self { convolution, matrix, phase, centres: Centres::default(), spares_first: false, work: None }
+    }
+
+    /// The same without the first layer.
+    #[must_use]
+    pub fn sparing_first(self) -> Self {
+        Self { spares_first: true, ..self }
     }
 
     /// The same with centres chosen in another way than by k-means.
@@ -42,7 +49,8 @@ impl<O: Optimizer> Stage<O> for Sharing {
                     LayerKind::Linear(_) => self.matrix,
                 };
                 let layers = run.trainer.layers();
-                let named = layers.iter().map(|layer| (layer.name.clone(), bits(layer))).collect();
+                let shared = layers.iter().skip(usize::from(self.spares_first));
+                let named = shared.map(|layer| (layer.name.clone(), bits(layer))).collect();
                 let config = SharingConfig { layers: named, phase: self.phase.clone() };
                 none.insert(Work::new(config, &layers)?.with_centres(self.centres))
             }
