@@ -22,7 +22,10 @@ pub(super) fn curves<O: Optimizer>(pipeline: &Pipeline<'_, O>) -> Result<Curves>
         let mut add = |records: &mut dyn Iterator<Item = &Record>| add(&mut curves.training, stage.name(), records);
         match stage.measured() {
             Measured::Training(records) | Measured::Retraining { history: records, .. } => add(&mut records.iter()),
-            Measured::Expansion(history) => add(&mut history.iter().map(|h| &h.record)),
+            Measured::Expansion(history) => {
+                let phases = history.chunk_by(|a, b| a.layer == b.layer);
+                phases.for_each(|phase| add(&mut phase.iter().map(|h| &h.record)));
+            }
             Measured::Pruning { layers, history, .. } => {
                 add(&mut history.iter().map(|h| &h.record));
                 let sizes = model.map(|model| Sizes::of(&model.file, &layers)).transpose()?.unwrap_or_default();
@@ -37,22 +40,16 @@ pub(super) fn curves<O: Optimizer>(pipeline: &Pipeline<'_, O>) -> Result<Curves>
     Ok(curves)
 }
 
-/// Appends the records of a stage. They count steps from the start of their phase; a phase ends where the count falls back.
+/// Appends the records of a phase, which count steps from its start.
 fn add(training: &mut Vec<TrainingPoint>, stage: &str, records: &mut dyn Iterator<Item = &Record>) {
-    let (mut base, mut last) = (training.last().map_or(0, |point| point.step), 0);
-    for record in records {
-        if record.step <= last {
-            base += last as u64;
-        }
-        last = record.step;
-        training.push(TrainingPoint {
-            stage: stage.into(),
-            step: base + record.step as u64,
-            loss: record.loss.into(),
-            train_accuracy: record.accuracy.into(),
-            dev_accuracy: record.dev_accuracy.map(f64::from),
-        });
-    }
+    let base = training.last().map_or(0, |point| point.step);
+    training.extend(records.map(|record| TrainingPoint {
+        stage: stage.into(),
+        step: base + record.step as u64,
+        loss: record.loss.into(),
+        train_accuracy: record.accuracy.into(),
+        dev_accuracy: record.dev_accuracy.map(f64::from),
+    }));
 }
 
 fn redundancy(analysis: &Cra, targets: Option<&Targets>) -> Vec<CraCurve> {
