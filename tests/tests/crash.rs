@@ -34,6 +34,7 @@ fn stages() -> Stages<Sgd> {
 #[test]
 fn run() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };
+    hccr_tensor::blas::use_one_thread().unwrap();
     let left: usize = std::env::var(INTERVALS).map_or(usize::MAX, |n| n.parse().unwrap());
     let checkpoint = Path::new(&folder).join("checkpoint");
     let [train, dev, _] = &toy::sets([10, 4, 4]);
