@@ -35,7 +35,11 @@ pub(crate) fn run(args: &AblateArgs, interrupt: &Interrupt) -> Result<()> {
     let offline = &args.offline;
     offline.check()?;
     ensure!(!offline.images.has_blocks(), "--zeros is of no use here: blocks are among the methods");
-    ensure!(offline.size.epochs.is_none(), "--epochs is of no use here: --effort gives the length of all methods");
+    let size = &offline.size;
+    ensure!(
+        size.epochs.is_none() && size.patience.is_none(),
+        "--epochs and --patience are of no use here: all methods train for as long, and --effort says how long"
+    );
     ensure!(!offline.images.is_as_in_thesis(), "--recipe is of no use here: each method has its own numbers");
     let grid = args.grid()?;
     ensure!(
