@@ -61,6 +61,33 @@ impl Work<'_> {
     pub fn seed(&self, step: usize) -> u64 {
         self.seed ^ ((self.first_step + step as u64) << 20)
     }
+
+    /// Passes each mini-batch with its [seed](Self::seed) to `train`, in order; the next one is drawn meanwhile, on other threads.
+    ///
+    /// # Errors
+    /// That of `train`, [`TrainError::Sample`], or [`TrainError::Diverged`] at the first loss that is no number.
+    pub fn train_each(
+        &self,
+        mut train: impl FnMut(MiniBatch, u64) -> Result<StepStats, TrainError>,
+    ) -> Result<TrainStats, TrainError> {
+        let &Self { steps, first_step, learning_rate, .. } = self;
+        let (mut loss, mut correct, mut samples) = (0.0, 0, 0);
+        let mut next = None;
+        for step in 0..steps {
+            let batch = next.take().unwrap_or_else(|| self.batch(step))?;
+            let stats = rayon::in_place_scope(|scope| {
+                scope.spawn(|_| next = (step + 1 < steps).then(|| self.batch(step + 1)));
+                train(batch, self.seed(step))
+            })?;
+            if !stats.loss.is_finite() {
+                return Err(TrainError::Diverged { step: first_step + step as u64, learning_rate });
+            }
+            loss += stats.loss;
+            correct += stats.correct;
+            samples += stats.samples;
+        }
+        Ok(TrainStats { loss: (loss / steps.max(1) as f64) as f32, accuracy: correct as f32 / samples.max(1) as f32 })
+    }
 }
 
 impl fmt::Debug for Work<'_> {
@@ -84,10 +111,11 @@ impl<O: Optimizer> Engine<O> for InProcess {
 
     fn train(&mut self, network: &mut Network<f32>, optimizer: &O, work: &Work<'_>) -> Result<TrainStats, TrainError> {
         let world = self.world.as_ref();
-        train(network, work, |network, batch, labels, seed| {
+        work.train_each(|MiniBatch { samples, labels }, seed| {
+            let batch = samples.to_batch(&network.mean);
             let part = world.and_then(|world| batch.part_of(world));
             let (part, own) = part.unwrap_or((batch, 0..labels.len()));
-            network.train_step(part, &labels[own], optimizer, work.learning_rate, seed)
+            Ok(network.train_step(part, &labels[own], optimizer, work.learning_rate, seed))
         })
     }
 }
@@ -109,37 +137,11 @@ impl Distilling {
 impl<O: Optimizer> Engine<O> for Distilling {
     fn train(&mut self, network: &mut Network<f32>, optimizer: &O, work: &Work<'_>) -> Result<TrainStats, TrainError> {
         let Self { teacher, how } = self;
-        train(network, work, |network, batch, labels, seed| {
+        work.train_each(|MiniBatch { samples, labels }, seed| {
+            let batch = samples.to_batch(&network.mean);
             let answers = teacher.forward(batch.clone(), Mode::Eval);
-            let loss = |logits: &Batch<f32>| distillation_loss(logits, labels, &answers, *how);
-            network.train_step_on(batch, loss, optimizer, work.learning_rate, seed)
+            let loss = |logits: &Batch<f32>| distillation_loss(logits, &labels, &answers, *how);
+            Ok(network.train_step_on(batch, loss, optimizer, work.learning_rate, seed))
         })
     }
-}
-
-/// Trains on the mini-batches of `work`, one `step` for each.
-fn train(
-    network: &mut Network<f32>,
-    work: &Work<'_>,
-    mut step: impl FnMut(&mut Network<f32>, Batch<f32>, &[u16], u64) -> StepStats,
-) -> Result<TrainStats, TrainError> {
-    let &Work { steps, first_step, learning_rate, .. } = work;
-    let (mut loss, mut correct, mut samples) = (0.0, 0, 0);
-    let mut next = None;
-    for at in 0..steps {
-        let MiniBatch { samples: drawn, labels } = next.take().unwrap_or_else(|| work.batch(at))?;
-        let batch = drawn.to_batch(&network.mean);
-        // The next mini-batch is drawn while the network trains on this one.
-        let stats = rayon::in_place_scope(|scope| {
-            scope.spawn(|_| next = (at + 1 < steps).then(|| work.batch(at + 1)));
-            step(network, batch, &labels, work.seed(at))
-        });
-        if !stats.loss.is_finite() {
-            return Err(TrainError::Diverged { step: first_step + at as u64, learning_rate });
-        }
-        loss += stats.loss;
-        correct += stats.correct;
-        samples += stats.samples;
-    }
-    Ok(TrainStats { loss: (loss / steps.max(1) as f64) as f32, accuracy: correct as f32 / samples.max(1) as f32 })
 }

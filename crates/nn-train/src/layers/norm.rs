@@ -9,8 +9,6 @@ use hccr_tensor::Scalar;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// Added to the variance before its root is taken.
-const EPSILON: f64 = 1e-5;
 /// Share of the old running statistics that one step keeps.
 const RUNNING_DECAY: f64 = 0.9;
 
@@ -23,6 +21,22 @@ pub struct Norm<T> {
     pub running_mean: Vec<f64>,
     /// Running variance per channel, each mini-batch's estimated without bias.
     pub running_var: Vec<f64>,
+}
+
+impl<T> Norm<T> {
+    /// Added to the variance before its root is taken.
+    pub const EPSILON: f64 = 1e-5;
+
+    /// Lets the running statistics follow a mini-batch: the mean and the variance of `values` values per channel.
+    pub fn follow(&mut self, mean: &[f64], var: &[f64], values: usize) {
+        // The variance of all samples is estimated, of which the mini-batch is a few: without bias.
+        let unbiased = values as f64 / (values as f64 - 1.0).max(1.0);
+        for (running, now, factor) in [(&mut self.running_mean, mean, 1.0), (&mut self.running_var, var, unbiased)] {
+            for (r, n) in running.iter_mut().zip(now) {
+                *r = *r * RUNNING_DECAY + *n * factor * (1.0 - RUNNING_DECAY);
+            }
+        }
+    }
 }
 
 /// Batch normalization, PRelu and max pooling, in this order, each of them optional.
@@ -137,20 +151,11 @@ impl<T: Scalar> NormPReluPool<T> {
     pub(crate) fn forward(&mut self, x: Batch<T>, mode: Mode) -> Batch<T> {
         let train = mode != Mode::Eval;
         let [mean, var] = match &mut self.norm {
-            None => [vec![0.0; self.channels], vec![1.0 - EPSILON; self.channels]],
+            None => [vec![0.0; self.channels], vec![1.0 - Norm::<T>::EPSILON; self.channels]],
             Some(norm) if !train => [norm.running_mean.clone(), norm.running_var.clone()],
             Some(norm) => {
                 let [mean, var] = batch_statistics(&x, self.channels);
-                // The variance of all samples is estimated, of which the mini-batch is a few: without bias.
-                let values = (x.share.size() * x.images() * x.plane()) as f64;
-                let unbiased = values / (values - 1.0).max(1.0);
-                for (running, now, factor) in
-                    [(&mut norm.running_mean, &mean, 1.0), (&mut norm.running_var, &var, unbiased)]
-                {
-                    for (r, n) in running.iter_mut().zip(now) {
-                        *r = *r * RUNNING_DECAY + *n * factor * (1.0 - RUNNING_DECAY);
-                    }
-                }
+                norm.follow(&mean, &var, x.share.size() * x.images() * x.plane());
                 [mean, var]
             }
         };
@@ -270,7 +275,7 @@ impl<T: Scalar> NormPReluPool<T> {
 }
 
 fn inv_std(var: f64) -> f64 {
-    1.0 / (var + EPSILON).sqrt()
+    1.0 / (var + Norm::<f64>::EPSILON).sqrt()
 }
 
 /// Mean and (biased) variance of each channel over the batch.
