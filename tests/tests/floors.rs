@@ -26,7 +26,7 @@ const WORKSPACE: [&[&str]; 7] = [
     &["hccr-data"],
     &["hccr-nn-train", "hccr-compress", "hccr-interchange", "hccr-evaluate", "xtask"],
     &["hccr-models", "hccr-report"],
-    &["hccr-torch", "hccr-gauge"],
+    &["hccr-torch", "hccr-burn-engine", "hccr-gauge"],
     &[
         "hccr-reproduce",
         "hccr-cli",

@@ -6,6 +6,7 @@
 mod bench;
 mod bench_peers;
 mod bench_train;
+mod burn;
 mod cluster;
 mod cores;
 mod emulated;
@@ -111,6 +112,8 @@ enum Cli {
     },
     /// Test the runtime and the C library under Miri, AddressSanitizer and ThreadSanitizer; needs a nightly compiler.
     Sanitize,
+    /// Test the engine that trains with burn: its losses, and a toy that it trains and compresses; needs Rust 1.95.
+    Burn,
     /// Make the npm package and the page of `bindings/web`, in target/web/package and target/web/page.
     Web {
         /// Read with both, in Node and in Chromium.
@@ -159,6 +162,7 @@ fn main() -> Result<()> {
         Cli::BenchTrain(args) => bench_train::run(root, &args),
         Cli::Fuzz { seconds, targets } => fuzz::run(root, seconds, &targets),
         Cli::Sanitize => sanitize::run(root),
+        Cli::Burn => burn::run(root),
         Cli::Web { test } => web::run(root, test),
         Cli::Release { .. } => release::run(root),
         Cli::Data(Data::Strokes) => strokes::run(root),
