@@ -3,20 +3,16 @@
 use super::reproduction::{Data, Reproduction};
 use anyhow::{Context, Result};
 use hccr_compress::Trainer;
-use hccr_models::{NetworkTrainer, SampleSet, TrainerState};
-use hccr_nn_train::checkpoint;
-use hccr_runtime::{Plan, Session};
+use hccr_models::{NetworkTrainer, TrainerState};
+use hccr_nn_train::{Optimizer, checkpoint};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Instant;
 
-/// Training steps that are timed, after one that is not; the median counts.
+/// Training steps that are timed, after one that is not.
 const STEPS: usize = 5;
-/// Samples that are recognized for a time; the least counts.
-const SAMPLES: usize = 5;
 /// Copies of the state in memory at most: the network before pruning, and what a checkpoint is made from. On disk: the state and
 /// the network before pruning, in the checkpoint and in the one that takes its place.
 const COPIES: u64 = 4;
@@ -44,7 +40,7 @@ struct Pace {
 }
 
 impl Estimate {
-    /// Trains copies of the untrained network for a few steps, as it is and of low rank. They are measured with the engine of the run.
+    /// Trains copies of the untrained network for a few steps and evaluates them once, as it is and of low rank, with the engine of the run.
     pub(super) fn measure<R: Reproduction>(
         reproduction: &R,
         state: &TrainerState<R::Optimizer>,
@@ -53,11 +49,11 @@ impl Estimate {
         let engine = reproduction.run_args().engine()?;
         let mut trainer = NetworkTrainer::new(state.clone(), &*data.train, &data.dev).with_engine(engine);
         let workload = reproduction.workload(&trainer.layers())?;
-        let whole = Pace::of(&mut trainer, &data.dev)?;
+        let whole = Pace::of(&mut trainer)?;
         let state_bytes = checkpoint::encode(trainer.state()).map_err(anyhow::Error::msg)?.len() as u64;
         let memory_bytes = memory_in_use().map(|bytes| bytes + COPIES * state_bytes);
         workload.make_low_rank(&mut trainer)?;
-        let low_rank = Pace::of(&mut trainer, &data.dev)?;
+        let low_rank = Pace::of(&mut trainer)?;
         let mut stages: Vec<(String, f64)> = Vec::new();
         for stage in &workload.stages {
             let pace = if stage.is_low_rank { &low_rank } else { &whole };
@@ -85,23 +81,16 @@ impl Estimate {
 }
 
 impl Pace {
-    fn of<O: hccr_nn_train::Optimizer>(trainer: &mut NetworkTrainer<'_, O>, dev: &dyn SampleSet) -> Result<Self> {
+    fn of<O: Optimizer>(trainer: &mut NetworkTrainer<'_, O>) -> Result<Self> {
         // A rate of 0 trains nothing, so that nothing diverges.
         trainer.train(1, 0.0)?;
         let start = Instant::now();
         trainer.train(STEPS, 0.0)?;
         let step = start.elapsed().as_secs_f64() / STEPS as f64;
 
-        let model = hccr_graph_opt::optimize(&trainer.state().network.to_model(dev.classes())?);
-        let mut session = Session::new(Arc::new(Plan::new(&model)?));
-        let (mut input, mut least) = (Vec::new(), f64::INFINITY);
-        for i in 0..SAMPLES.min(dev.labels().len()) {
-            dev.fill_input(i, &mut input)?;
-            let start = Instant::now();
-            session.run(&input)?;
-            least = least.min(start.elapsed().as_secs_f64());
-        }
-        let evaluation = least * dev.labels().len() as f64 / rayon::current_num_threads() as f64;
+        let start = Instant::now();
+        trainer.evaluate()?;
+        let evaluation = start.elapsed().as_secs_f64();
         Ok(Self { step, evaluation })
     }
 }
