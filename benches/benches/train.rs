@@ -4,7 +4,7 @@
 //!
 //! `cargo bench -p hccr-benches --bench train [-- PART_OF_A_NAME]`
 
-use hccr_models::offline::{Detail, cnn9};
+use hccr_models::offline::cnn9;
 use hccr_nn_train::layers::{Conv2d, Linear, MeanOverTime};
 use hccr_nn_train::sequence::bucketed_batches;
 use hccr_nn_train::{Adam, Batch, Clipped, Layer, Network, Sgd, StepStats};
@@ -37,7 +37,7 @@ fn main() {
 
 fn images(name: &str, width: f32, low_rank: bool, batch: usize) {
     let mut rng = Rng::new(1, 0);
-    let mut network = cnn9::<f32>(CLASSES, width, Detail::Full, 0.0, &mut rng).expect("the architecture is sound");
+    let mut network = cnn9::<f32>(CLASSES, width, 0.0, &mut rng).expect("the architecture is sound");
     if low_rank {
         for layer in ["conv2", "conv3", "conv4_1", "conv4_2", "conv5_1", "conv5_2"] {
             network.replace_conv2d(layer, |conv| halves(conv, &mut rng)).expect("the pair fits");

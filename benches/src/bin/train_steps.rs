@@ -10,7 +10,7 @@
 use anyhow::{Context, Result, bail, ensure};
 use hccr_benches::{SEED, SEQUENCE_LENGTH};
 use hccr_models::ThesisForm;
-use hccr_models::offline::{Detail, cnn9, thesis_network};
+use hccr_models::offline::{cnn9, thesis_network};
 use hccr_models::online::lstm2;
 use hccr_nn_train::layers::Conv2d;
 use hccr_nn_train::{Adam, Batch, Clipped, Layer, Mode, Network, Sgd, softmax_cross_entropy};
@@ -67,8 +67,8 @@ impl Task {
         let mut rng = Rng::new(SEED, 0);
         let (classes, width) = if name == "cnn9-quarter" { (CLASSES[1], 0.25) } else { (CLASSES[0], 1.0) };
         let network = match name {
-            "cnn9" | "cnn9-quarter" => cnn9(classes, width, Detail::Full, 0.0, &mut rng)?,
-            "cnn9-lowrank" => low_rank(cnn9(classes, width, Detail::Full, 0.0, &mut rng)?, &mut rng)?,
+            "cnn9" | "cnn9-quarter" => cnn9(classes, width, 0.0, &mut rng)?,
+            "cnn9-lowrank" => low_rank(cnn9(classes, width, 0.0, &mut rng)?, &mut rng)?,
             "lstm" => lstm2(classes, [100, 512], 0.0, &mut rng)?,
             _ => bail!("no network is called {name}; there are {}", NETWORKS.join(", ")),
         };

@@ -3,7 +3,7 @@
 use hccr_compress::{LowRankPair, TrainStats, Trainer};
 use hccr_constraint::Constraint;
 use hccr_data::{Simulator, SimulatorConfig};
-use hccr_models::offline::{Detail, EndlessImages, cnn9};
+use hccr_models::offline::{EndlessImages, cnn9};
 use hccr_models::online::{Augmentation, EndlessInks, lstm2};
 use hccr_models::{NetworkTrainer, SampleSet, TrainError, TrainerState};
 use hccr_nn_train::{Adam, Clipped, Layer, Network, Optimizer, Sgd};
@@ -33,7 +33,7 @@ fn simulator() -> Simulator {
 }
 
 fn images() -> Option<(OsString, TrainerState<Sgd>, EndlessImages)> {
-    let mut network = cnn9(CLASSES, 0.1, Detail::Full, 0.0, &mut Rng::new(3, 0)).expect("a valid network");
+    let mut network = cnn9(CLASSES, 0.1, 0.0, &mut Rng::new(3, 0)).expect("a valid network");
     let mut rng = Rng::new(2, 0);
     network.mean.fill_with(|| rng.range(0.0, 50.0));
     let optimizer = Sgd { momentum: 0.9, weight_decay: 5e-3 };

@@ -68,7 +68,7 @@ fn pipeline<'a>(
     dev: &'a ImageSet,
 ) -> Result<Pipeline<'a, Sgd>, Box<dyn Error>> {
     blas::use_one_thread()?;
-    let mut network = cnn9(CLASSES, recipe.width, recipe.detail, recipe.dropout, &mut Rng::new(SEED, 0))?;
+    let mut network = cnn9(CLASSES, recipe.width, recipe.dropout, &mut Rng::new(SEED, 0))?;
     network.mean = mean_image(train)?;
     let (batch_size, optimizer) = (recipe.common.batch_size, recipe.optimizer);
     let state = TrainerState { network, steps: 0, seed: SEED, batch_size, optimizer };

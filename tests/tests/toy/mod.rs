@@ -3,7 +3,7 @@
 use hccr_data::SplitSize;
 use hccr_data::{ImageSet, SimulatorConfig, Split, simulate};
 use hccr_models::TrainerState;
-use hccr_models::offline::{Detail, cnn9, mean_image};
+use hccr_models::offline::{cnn9, mean_image};
 use hccr_nn_train::Sgd;
 use hccr_random::Rng;
 use hccr_tensor::blas;
@@ -25,8 +25,7 @@ pub(crate) fn sets([train, dev, test]: [u32; 3]) -> [ImageSet; 3] {
 /// The untrained network.
 pub(crate) fn untrained(train: &ImageSet) -> TrainerState<Sgd> {
     blas::use_one_thread().expect("the pthread build of OpenBLAS");
-    let mut network =
-        cnn9(CLASSES, WIDTH, Detail::Full, 0.2, &mut Rng::new(7, 1)).expect("a width that leaves channels");
+    let mut network = cnn9(CLASSES, WIDTH, 0.2, &mut Rng::new(7, 1)).expect("a width that leaves channels");
     network.mean = mean_image(train).unwrap();
     TrainerState { network, steps: 0, seed: 7, batch_size: 32, optimizer: Sgd { momentum: 0.9, weight_decay: 5e-4 } }
 }

@@ -20,43 +20,21 @@ pub(super) const CONVOLUTIONS: [(&str, usize, bool); 7] = [
 /// Features of the first fully connected layer at full width.
 const FC1_FEATURES: usize = 1024;
 
-/// How finely a network looks at an image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Detail {
-    /// As the thesis's.
-    Full,
-    /// The first convolution is 5x5 with a stride of 2, and the last pooling is left out, so that all planes but the last are half as
-    /// wide and high: about a quarter of the work.
-    Half,
-}
-
 /// HCCR-CNN9Layer with every layer's width multiplied by `width` (1 is the thesis's) and rounded to multiples of 8.
 ///
-/// Input 1 x 96 x 96. Every convolution is 3x3, stride 1, padding 1 (but the first of [`Detail::Half`]), then batch normalization without
-/// affine parameters, PRelu with one slope per channel, and in five places the thesis's pooling. The convolutions have no bias: the mean
+/// Input 1 x 96 x 96. Every convolution is 3x3, stride 1, padding 1, then batch normalization without affine parameters,
+/// PRelu with one slope per channel, and in five places the thesis's pooling. The convolutions have no bias: the mean
 /// that batch normalization subtracts would cancel it.
 ///
 /// # Errors
 /// Where `width` leaves a layer without channels.
-pub fn cnn9<T: Scalar>(
-    classes: usize,
-    width: f32,
-    detail: Detail,
-    dropout: f32,
-    rng: &mut Rng,
-) -> Result<Network<T>, NetworkError> {
+pub fn cnn9<T: Scalar>(classes: usize, width: f32, dropout: f32, rng: &mut Rng) -> Result<Network<T>, NetworkError> {
     let scaled = |channels: usize| ((channels as f32 * width / 8.0).round() as usize).max(1) * 8;
     let mut network = Network::new([1, IMAGE_SIZE, IMAGE_SIZE]);
     let mut in_channels = 1;
     for (name, channels, pool) in CONVOLUTIONS {
         let out_channels = scaled(channels);
-        let params = match (detail, name) {
-            (Detail::Half, "conv1") => {
-                Conv2dParams { stride: [2, 2], ..Conv2dParams::same(in_channels, out_channels, [5, 5]) }
-            }
-            _ => Conv2dParams::same(in_channels, out_channels, [3, 3]),
-        };
-        let pool = pool && !(detail == Detail::Half && name == "conv5_2");
+        let params = Conv2dParams::same(in_channels, out_channels, [3, 3]);
         network.push(Layer::Conv2d(Conv2d::new(name, params, false, rng)))?;
         let norm = NormPReluPool::new(&format!("{name}.act"), out_channels).with_norm(false).with_prelu();
         network.push(Layer::Norm(if pool { norm.with_pool(Pool2dParams::THESIS) } else { norm }))?;

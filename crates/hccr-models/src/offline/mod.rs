@@ -10,7 +10,7 @@ mod shipped;
 mod thesis;
 
 pub use augmented::AugmentedImages;
-pub use cnn9::{Detail, cnn9};
+pub use cnn9::cnn9;
 pub use endless::EndlessImages;
 pub use mean::mean_image;
 pub use recipe::OfflineRecipe;

@@ -1,7 +1,7 @@
 //! The configuration of the offline pipeline.
 
 use super::cnn9::CONVOLUTIONS;
-use super::{Detail, cnn9, mean_image};
+use super::{cnn9, mean_image};
 use crate::pipeline::{
     Baseline, Comparison, Expansion, GraphOptimization, Integers, Pruning, PruningConfig, Reduction, Redundancy,
     Sharing, Stage, Stages, Thresholds,
@@ -24,8 +24,6 @@ pub struct OfflineRecipe {
     pub common: Recipe,
     /// Channel multiplier of the network; 1 is the thesis's.
     pub width: f32,
-    /// How finely the network looks at an image.
-    pub detail: Detail,
     /// Dropout before the last layer.
     pub dropout: f32,
     /// The optimizer.
@@ -69,7 +67,6 @@ impl OfflineRecipe {
             },
             comparison: pruning(comparison, 0.02, 6),
             width: width.unwrap_or(default_width),
-            detail: Detail::Full,
             // Short trainings of narrow networks do not overfit.
             dropout: if tier == Tier::Full { 0.5 } else { 0.0 },
             optimizer: Sgd { momentum: 0.9, weight_decay: 5e-4 },
@@ -110,7 +107,7 @@ impl OfflineRecipe {
     /// [`TrainError::Network`] where the width leaves a layer without channels, [`TrainError::Sample`] where an image cannot be read.
     pub fn untrained(&self, sample: &dyn SampleSet, seed: u64) -> Result<TrainerState<Sgd>, TrainError> {
         let rng = &mut Rng::new(seed, 0x11e7);
-        let mut network = cnn9(sample.classes().len(), self.width, self.detail, self.dropout, rng)?;
+        let mut network = cnn9(sample.classes().len(), self.width, self.dropout, rng)?;
         network.mean = mean_image(sample)?;
         let batch_size = self.common.batch_size;
         Ok(TrainerState { network, steps: 0, seed, batch_size, optimizer: self.optimizer })

@@ -1,6 +1,6 @@
 //! The recipe of the shipped offline models.
 
-use super::{Detail, OfflineRecipe};
+use super::OfflineRecipe;
 use crate::Workload;
 use crate::pipeline::{Calibration, Reduction, Stages};
 use crate::recipe::{self, Recipe};
@@ -31,7 +31,6 @@ impl OfflineRecipe {
                 sharing: shipping.phase(5e5, 0.04 * peak, 0.01, 2),
             },
             width: if shipping.smoke { 0.084 } else { 0.5 },
-            detail: Detail::Half,
             // No sample comes twice, so there is little to overfit but the simulator itself.
             dropout: if shipping.smoke { 0.0 } else { 0.1 },
             optimizer: Sgd { momentum: 0.9, weight_decay: 1e-4 },
