@@ -131,9 +131,14 @@ struct Dot {
     darkness: f32,
 }
 
+/// Pixels are darkened so many at a time.
+const LANES: usize = 8;
+
 /// The darkness of each pixel.
 struct Canvas {
+    /// In rows of `stride`: `width` pixels, and room for those that complete the last lanes.
     ink: Vec<f32>,
+    stride: usize,
     width: usize,
     height: usize,
     softness: f32,
@@ -141,30 +146,41 @@ struct Canvas {
 
 impl Canvas {
     fn new(width: usize, height: usize, softness: f32) -> Self {
-        Self { ink: vec![0.0; width * height], width, height, softness }
+        let stride = width + LANES;
+        Self { ink: vec![0.0; stride * height], stride, width, height, softness }
+    }
+
+    fn rows(&self) -> impl Iterator<Item = &[f32]> {
+        self.ink.chunks_exact(self.stride).map(|row| &row[..self.width])
     }
 
     /// The hull of two discs.
     fn line(&mut self, from: Dot, to: Dot) {
         let reach = from.radius.max(to.radius) + 0.5 * self.softness;
         let span = |a: f32, b: f32, limit: usize| {
-            let first = (a.min(b) - reach - 0.5).max(0.0) as usize;
-            first..((a.max(b) + reach + 0.5).max(0.0) as usize + 1).min(limit)
+            let first = ((a.min(b) - reach - 0.5).max(0.0) as usize).min(limit);
+            first..((a.max(b) + reach + 0.5).max(0.0) as usize + 1).clamp(first, limit)
         };
         let (dx, dy) = (to.x - from.x, to.y - from.y);
         let (grow, darken) = (to.radius - from.radius, to.darkness - from.darkness);
         let inverse_length2 = 1.0 / (dx * dx + dy * dy).max(1e-6);
         let inverse_softness = 1.0 / self.softness;
+        let columns = span(from.x, to.x, self.width);
+        // Whole lanes: beyond the columns nothing is covered.
+        let lanes = columns.start..columns.start + columns.len().next_multiple_of(LANES);
         for y in span(from.y, to.y, self.height) {
-            let row = &mut self.ink[y * self.width..(y + 1) * self.width];
+            let row = &mut self.ink[y * self.stride..][lanes.clone()];
             let py = y as f32 + 0.5 - from.y;
-            for x in span(from.x, to.x, self.width) {
-                let px = x as f32 + 0.5 - from.x;
-                let along = ((px * dx + py * dy) * inverse_length2).clamp(0.0, 1.0);
-                let (ex, ey) = (px - along * dx, py - along * dy);
-                let depth = from.radius + along * grow - (ex * ex + ey * ey).sqrt();
-                let covered = (depth * inverse_softness + 0.5).min(1.0);
-                row[x] = row[x].max(covered * (from.darkness + along * darken));
+            for (chunk, lanes) in row.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
+                for (lane, ink) in lanes.iter_mut().enumerate() {
+                    // Processors convert many integers of 32 bits at once.
+                    let px = (columns.start + chunk * LANES + lane) as i32 as f32 + 0.5 - from.x;
+                    let along = ((px * dx + py * dy) * inverse_length2).clamp(0.0, 1.0);
+                    let (ex, ey) = (px - along * dx, py - along * dy);
+                    let depth = from.radius + along * grow - (ex * ex + ey * ey).sqrt();
+                    let covered = (depth * inverse_softness + 0.5).min(1.0);
+                    *ink = ink.max(covered * (from.darkness + along * darken));
+                }
             }
         }
     }
@@ -172,8 +188,8 @@ impl Canvas {
     fn develop(mut self, style: &Style, rng: &mut Rng) -> Scan {
         let grain = Grain::new(self.width, self.height, style.grain_size, rng);
         let (mut sum, mut squares) = (0.0, 0.0);
-        for (y, row) in self.ink.chunks_exact_mut(self.width).enumerate() {
-            for (x, ink) in row.iter_mut().enumerate().filter(|(_, ink)| **ink > 0.0) {
+        for (y, row) in self.ink.chunks_exact_mut(self.stride).enumerate() {
+            for (x, ink) in row[..self.width].iter_mut().enumerate().filter(|(_, ink)| **ink > 0.0) {
                 *ink *= 1.0 - style.grain * grain.at(x, y);
                 sum += *ink;
                 squares += *ink * *ink;
@@ -184,8 +200,8 @@ impl Canvas {
             let ink = (gain * ink).min(1.0);
             if ink > style.floor { style.darkness * ink } else { 0.0 }
         };
-        let mut pixels = Vec::with_capacity(self.ink.len());
-        for (y, row) in self.ink.chunks_exact(self.width).enumerate() {
+        let mut pixels = Vec::with_capacity(self.width * self.height);
+        for (y, row) in self.rows().enumerate() {
             for (x, &ink) in row.iter().enumerate() {
                 let mut light = 1.0 - darkness(ink);
                 if let Some(paper) = &style.paper {

@@ -41,19 +41,21 @@ impl Background {
 
     /// How much darker than the background each of `pixels` is.
     pub(super) fn differences(&self, pixels: &[u8]) -> Vec<f32> {
-        self.levels().zip(pixels).map(|(level, &grey)| level - f32::from(grey)).collect()
+        self.levels().iter().zip(pixels).map(|(level, &grey)| level - f32::from(grey)).collect()
     }
 
     /// The background's grey at each pixel, row after row.
-    pub(super) fn levels(&self) -> impl Iterator<Item = f32> {
+    pub(super) fn levels(&self) -> Vec<f32> {
         let columns: Vec<_> = (0..self.width).map(|x| place(x, self.width)).collect();
-        (0..self.height).flat_map(move |y| {
+        let mut levels = Vec::with_capacity(self.width * self.height);
+        for y in 0..self.height {
             let (above, down) = place(y, self.height);
             let row: [f32; BLOCKS] =
                 core::array::from_fn(|b| self.blocks[above][b] * (1.0 - down) + self.blocks[above + 1][b] * down);
-            let level = move |&(b, right): &(usize, f32)| row[b] * (1.0 - right) + row[b + 1] * right;
-            columns.iter().map(level).map(|level| level.clamp(0.0, 255.0)).collect::<Vec<_>>()
-        })
+            let level = |&(b, right): &(usize, f32)| row[b] * (1.0 - right) + row[b + 1] * right;
+            levels.extend(columns.iter().map(level).map(|level| level.clamp(0.0, 255.0)));
+        }
+        levels
     }
 
     /// Calls `f` with the level, the rows and the columns of each block.
@@ -95,6 +97,6 @@ mod tests {
         let pixels: Vec<u8> = (0..32 * 32).map(|i| if i % 5 == 0 { 20 } else { 200 }).collect();
         let mut background = Background::new(&pixels, 32, 0.8);
         background.refine(&background.differences(&pixels), 5.0);
-        assert!(background.levels().all(|level| level == 200.0));
+        assert!(background.levels().iter().all(|&level| level == 200.0));
     }
 }

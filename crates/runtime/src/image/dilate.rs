@@ -3,38 +3,32 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-/// Gives each pixel the greatest of the values at most `reach` rows and columns from it (M. van Herk, "A fast algorithm for local
-/// minimum and maximum filters on rectangular and octagonal kernels", 1992).
+/// Gives each pixel the greatest of the values at most `reach` rows and columns from it.
 pub(super) fn dilate(values: &mut [u8], width: usize, reach: usize) {
-    let height = values.len() / width;
-    let window = 2 * reach + 1;
-    // Rows, then columns: how many there are, how far apart they begin, and the pixels of one and how far apart they are.
-    for (lines, apart, len, step) in [(height, width, width, 1), (width, 1, height, width)] {
-        let padded = (len + 2 * reach).next_multiple_of(window);
-        // Beyond the ends is nothing.
-        let mut line = vec![0; padded];
-        // Of each stretch as long as the window, the greatest up to a value and from it on.
-        let (mut up_to, mut from) = (vec![0; padded], vec![0; padded]);
-        for start in (0..lines).map(|line| line * apart) {
-            let places = || (start..).step_by(step).take(len);
-            line[reach..].iter_mut().zip(places()).for_each(|(v, at)| *v = values[at]);
-            for first in (0..padded).step_by(window) {
-                let stretch = first..first + window;
-                running_greatest(line[stretch.clone()].iter(), up_to[stretch.clone()].iter_mut());
-                running_greatest(line[stretch.clone()].iter().rev(), from[stretch].iter_mut().rev());
-            }
-            let greatest = from.iter().zip(&up_to[window - 1..]).map(|(a, b)| *a.max(b));
-            places().zip(greatest).for_each(|(at, v)| values[at] = v);
-        }
+    let (height, window) = (values.len() / width, 2 * reach + 1);
+    // Beyond the ends is nothing.
+    let padded_width = width + 2 * reach;
+    let mut padded = vec![0; padded_width * (height + 2 * reach)];
+    let inner = padded.chunks_exact_mut(padded_width).skip(reach);
+    for (row, values) in inner.zip(values.chunks_exact(width)) {
+        row[reach..reach + width].copy_from_slice(values);
+    }
+    let greatest = greatest(greatest(padded, window, 1), window, padded_width);
+    for (values, row) in values.chunks_exact_mut(width).zip(greatest.chunks(padded_width)) {
+        values.copy_from_slice(&row[..width]);
     }
 }
 
-fn running_greatest<'a>(values: impl Iterator<Item = &'a u8>, out: impl Iterator<Item = &'a mut u8>) {
-    let mut greatest = 0;
-    for (&value, out) in values.zip(out) {
-        greatest = value.max(greatest);
-        *out = greatest;
+/// The greatest of `window` values from each place on, `step` apart, for all places that have so many.
+fn greatest(mut values: Vec<u8>, window: usize, step: usize) -> Vec<u8> {
+    // Each pass over all values, which a processor takes many at a time, doubles how many a place stands for.
+    let mut covered = 1;
+    while covered < window {
+        let more = covered.min(window - covered);
+        values = values.iter().zip(&values[more * step..]).map(|(&a, &b)| a.max(b)).collect();
+        covered += more;
     }
+    values
 }
 
 /// The pixels at most `reach` rows and columns from those that are set.

@@ -148,8 +148,10 @@ fn separate(pixels: &[u8], width: usize) -> Separated {
     let (pixels, is_shaded) = lit_evenly(&pixels, width);
     let background = paper(&pixels, width);
     // In dimmer light, ink is as much less dark than the paper.
-    let light = background.levels().map(|level| (level / 255.0).max(DIMMEST));
-    let contrast: Vec<f32> = background.differences(&pixels).iter().zip(light).map(|(d, light)| d / light).collect();
+    let light = |level: f32| (level / 255.0).max(DIMMEST);
+    let levels = background.levels();
+    let contrast: Vec<f32> =
+        levels.iter().zip(&*pixels).map(|(&level, &grey)| (level - f32::from(grey)) / light(level)).collect();
 
     let noise = noise(&contrast);
     let mut contrast = filter_noise(&contrast, width, height, noise);
@@ -222,7 +224,7 @@ fn remove_specks(ink: &mut [u8], width: usize) {
     let smallest = (ink.iter().map(|&v| usize::from(v)).sum::<usize>() / SPECK) as f64;
     let is_ink: Vec<bool> = ink.iter().map(|&v| v > 0).collect();
     let pieces = Pieces::new(&is_ink, width);
-    let sums = pieces.sums(&|at| f64::from(ink[at]));
+    let sums = pieces.sums(|at| f64::from(ink[at]));
     for (ink, &number) in ink.iter_mut().zip(&pieces.numbers) {
         if number != NONE && sums[number as usize] < smallest {
             *ink = 0;

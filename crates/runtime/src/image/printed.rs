@@ -51,7 +51,7 @@ pub(super) fn remove(contrast: &mut [f32], width: usize, floor: f32) -> bool {
         contrast.iter_mut().zip(&faint.numbers).filter(|(_, number)| **number != NONE).for_each(|(c, _)| *c = 0.0);
     }
     let strokes = Pieces::new(&above(contrast, stroke), width);
-    let cores = strokes.sums(&|at| f64::from(is_core[at]));
+    let cores = strokes.sums(|at| f64::from(is_core[at]));
     let is_kept = strokes.numbers.iter().map(|&n| n != NONE && cores[n as usize] > 0.0);
     let near = spread(is_kept, width, 2);
     contrast.iter_mut().zip(near).filter(|(_, near)| !near).for_each(|(c, _)| *c = 0.0);
@@ -90,8 +90,8 @@ fn remove_at_border(contrast: &mut [f32], width: usize, height: usize, threshold
         touch(x, 2);
         touch((height - 1) * width + x, 3);
     }
-    let sums = pieces.sums(&|at| f64::from(contrast[at]));
-    let cores = pieces.sums(&|at| f64::from(contrast[at] > 2.0 * threshold));
+    let sums = pieces.sums(|at| f64::from(contrast[at]));
+    let cores = pieces.sums(|at| f64::from(contrast[at] > 2.0 * threshold));
     let is_crop = (0..4).all(|side| sides.iter().any(|piece| piece[side] > 0));
     let is_foreign: Vec<bool> = pieces
         .pieces
