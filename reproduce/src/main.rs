@@ -106,6 +106,7 @@ fn main() -> Result<()> {
     );
     if multiplies {
         hccr_tensor::blas::use_one_thread()?;
+        hccr_tensor::memory::keep_freed();
     }
     // Lives until the end.
     let _cluster = cluster::join()?;

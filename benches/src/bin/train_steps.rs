@@ -35,6 +35,7 @@ const LAYER_STEPS: usize = 5;
 
 fn main() -> Result<()> {
     hccr_tensor::blas::use_one_thread()?;
+    hccr_tensor::memory::keep_freed();
     let args: Vec<String> = std::env::args().skip(1).collect();
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["write", dir] => NETWORKS.iter().try_for_each(|name| Task::new(name)?.write(name, Path::new(dir))),

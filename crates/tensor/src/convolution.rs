@@ -11,6 +11,7 @@ use crate::im2col::{Window, col2im, im2col};
 use crate::lines::{Lines, Panels, multiply};
 use crate::matrix::{Transpose, gemm};
 use crate::scalar::Scalar;
+use crate::winograd::{Planes, Winograd};
 use std::ops::Range;
 
 /// Elements that the copy and the product of a strip have together: they should stay in the second-level cache.
@@ -20,6 +21,27 @@ const STRIP_ELEMENTS: usize = 1 << 15;
 const STRIP_SUM: usize = 1 << 10;
 /// Channels from which on the gradient by the weight is a product for each element of the kernel; below it would be too narrow.
 const WIDE: usize = 8;
+
+/// Channels from which on a kernel of 3x3 is worth the transforms that spare products.
+const MANY: usize = 16;
+
+/// How many outputs by as many a tile has, where products are spared.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Side {
+    Three,
+    Four,
+}
+
+/// A weight as a convolution reads it.
+#[derive(Clone, Debug)]
+pub struct Weight<T>(Form<T>);
+
+#[derive(Clone, Debug)]
+enum Form<T> {
+    Plain(Panels<T>),
+    /// Transformed kernels: a matrix for each place of a tile.
+    Tiles(Side, Vec<Panels<T>>),
+}
 
 /// A convolution of planes of one size.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +61,19 @@ impl Convolution {
         stride == [1, 1] && input == output && (0..2).all(|d| kernel[d] == 2 * padding[d] + 1)
     }
 
+    /// The tiles with the fewest products, if these are to be spared.
+    fn tiles(&self) -> Option<Side> {
+        let is_worth =
+            self.is_same() && self.window.kernel == [3, 3] && self.in_channels.min(self.out_channels) >= MANY;
+        let products =
+            |side: usize| self.window.output.iter().map(|l| l.div_ceil(side) * (side + 2)).product::<usize>();
+        is_worth.then(|| if products(3) < products(4) { Side::Three } else { Side::Four })
+    }
+
+    fn planes_of(&self, images: usize) -> Planes {
+        Planes { images, size: self.window.input }
+    }
+
     fn taps(&self) -> usize {
         self.window.kernel[0] * self.window.kernel[1]
     }
@@ -48,13 +83,38 @@ impl Convolution {
     }
 
     /// The `weight` as [`forward`](Self::forward) reads it.
-    pub fn forward_weight<T: Scalar>(&self, weight: &[T]) -> Panels<T> {
-        let depth = self.in_channels * self.taps();
-        Panels::new(self.out_channels, depth, |row, k| weight[row * depth + k])
+    pub fn forward_weight<T: Scalar>(&self, weight: &[T]) -> Weight<T> {
+        let (taps, depth) = (self.taps(), self.in_channels * self.taps());
+        if let Some(side) = self.tiles() {
+            let (size, at) = ([self.out_channels, self.in_channels], |row, k| row * depth + k * taps);
+            return Weight(Form::Tiles(
+                side,
+                match side {
+                    Side::Three => Winograd::<T, 3, 5>::new().weight(weight, size, at, false),
+                    Side::Four => Winograd::<T, 4, 6>::new().weight(weight, size, at, false),
+                },
+            ));
+        }
+        Weight(Form::Plain(Panels::new(self.out_channels, depth, |row, k| weight[row * depth + k])))
     }
 
     /// The `weight` as [`input_gradient`](Self::input_gradient) reads it.
-    pub fn backward_weight<T: Scalar>(&self, weight: &[T]) -> Panels<T> {
+    pub fn backward_weight<T: Scalar>(&self, weight: &[T]) -> Weight<T> {
+        let (taps, depth) = (self.taps(), self.in_channels * self.taps());
+        if let Some(side) = self.tiles() {
+            let (size, at) = ([self.in_channels, self.out_channels], |row, k| k * depth + row * taps);
+            return Weight(Form::Tiles(
+                side,
+                match side {
+                    Side::Three => Winograd::<T, 3, 5>::new().weight(weight, size, at, true),
+                    Side::Four => Winograd::<T, 4, 6>::new().weight(weight, size, at, true),
+                },
+            ));
+        }
+        Weight(Form::Plain(self.plain_backward_weight(weight)))
+    }
+
+    fn plain_backward_weight<T: Scalar>(&self, weight: &[T]) -> Panels<T> {
         let (taps, depth) = (self.taps(), self.in_channels * self.taps());
         if self.is_same() {
             // A convolution again, with the kernel turned around.
@@ -65,7 +125,11 @@ impl Convolution {
     }
 
     /// The output `y` for the input `x`.
-    pub fn forward<T: Scalar>(&self, weight: &Panels<T>, x: &[T], images: usize, y: &mut [T]) {
+    pub fn forward<T: Scalar>(&self, weight: &Weight<T>, x: &[T], images: usize, y: &mut [T]) {
+        let weight = match &weight.0 {
+            Form::Plain(weight) => weight,
+            Form::Tiles(side, weight) => return self.convolve_tiles(*side, weight, x, images, y),
+        };
         if self.is_same() {
             return Strips::new(&self.window, images).convolve(weight, x, self.in_channels, y);
         }
@@ -74,8 +138,21 @@ impl Convolution {
         debug_assert_eq!(x.len(), self.in_channels * images * in_plane);
     }
 
+    fn convolve_tiles<T: Scalar>(&self, side: Side, weight: &[Panels<T>], x: &[T], images: usize, y: &mut [T]) {
+        let planes = self.planes_of(images);
+        match side {
+            Side::Three => Winograd::<T, 3, 5>::new().convolve(weight, planes, x, y),
+            Side::Four => Winograd::<T, 4, 6>::new().convolve(weight, planes, x, y),
+        }
+    }
+
     /// Adds the gradient by the weight to `dw`, given the one by the output.
     pub fn weight_gradient<T: Scalar>(&self, x: &[T], dy: &[T], images: usize, dw: &mut [T]) {
+        match self.tiles() {
+            Some(Side::Three) => return Winograd::<T, 3, 5>::new().correlate(self.planes_of(images), x, dy, dw),
+            Some(Side::Four) => return Winograd::<T, 4, 6>::new().correlate(self.planes_of(images), x, dy, dw),
+            None => {}
+        }
         if self.is_same() && self.in_channels >= WIDE {
             return Strips::new(&self.window, images).correlate(x, [self.out_channels, self.in_channels], dy, dw);
         }
@@ -88,7 +165,11 @@ impl Convolution {
     }
 
     /// The gradient `dx` by the input, given the one by the output.
-    pub fn input_gradient<T: Scalar>(&self, weight: &Panels<T>, dy: &[T], images: usize, dx: &mut [T]) {
+    pub fn input_gradient<T: Scalar>(&self, weight: &Weight<T>, dy: &[T], images: usize, dx: &mut [T]) {
+        let weight = match &weight.0 {
+            Form::Plain(weight) => weight,
+            Form::Tiles(side, weight) => return self.convolve_tiles(*side, weight, dy, images, dx),
+        };
         if self.is_same() {
             return Strips::new(&self.window, images).convolve(weight, dy, self.out_channels, dx);
         }

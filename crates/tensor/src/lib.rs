@@ -2,7 +2,7 @@
 //!
 //! The only crate that knows BLAS. Its default feature `openblas` links the system's OpenBLAS;
 //! `default-features = false` leaves the backend to the final binary.
-#![deny(unsafe_code)] // allowed for the FFI to BLAS alone
+#![deny(unsafe_code)] // allowed for the FFI to BLAS and malloc alone
 
 #[cfg(feature = "openblas")]
 extern crate openblas_src as _;
@@ -13,10 +13,12 @@ mod convolution;
 mod im2col;
 mod lines;
 mod matrix;
+pub mod memory;
 mod scalar;
 mod svd;
+mod winograd;
 
-pub use convolution::Convolution;
+pub use convolution::{Convolution, Weight};
 pub use im2col::{Window, col2im, im2col};
 pub use lines::{Lines, Panels, multiply};
 pub use matrix::{Transpose, gemm};

@@ -7,7 +7,7 @@ use crate::Scalar;
 use std::ops::Range;
 
 /// Rows of a tile.
-const ROWS: usize = 4;
+const ROWS: usize = 6;
 /// Columns of a tile, and of the narrower ones at the end: with [`ROWS`] they fill the registers, but not more.
 const COLUMNS: [usize; 3] = if cfg!(target_feature = "avx512f") { [64, 32, 16] } else { [16, 8, 4] };
 /// Terms that a tile sums before the next tile has its turn: so many lines of a tile stay in the first-level cache.
@@ -51,7 +51,7 @@ pub struct Lines<'a, T> {
 
 /// `a * b + c`, in one instruction where there is one.
 #[inline(always)]
-fn multiply_add<T: Scalar>(a: T, b: T, c: T) -> T {
+pub(crate) fn multiply_add<T: Scalar>(a: T, b: T, c: T) -> T {
     if cfg!(any(target_feature = "fma", target_arch = "aarch64")) { a.mul_add(b, c) } else { a * b + c }
 }
 
