@@ -2,7 +2,8 @@
 //!
 //! Where the output is as large as the input and the stride is 1, the planes are copied with a border of zeros. Then each element
 //! of the kernel reads the plane shifted as a whole, and the convolution is a product with [`Lines`] that overlap. Rows and images
-//! that follow each other share their borders. Any other convolution goes through [`im2col`].
+//! that follow each other share their borders. With kernels of 3x3 and enough channels, [tiles](crate::winograd) spare most of the
+//! products. Any other convolution goes through [`im2col`].
 //!
 //! # Shapes
 //! Planes are `[channels, images, h, w]`, weights Oihw.
@@ -11,7 +12,7 @@ use crate::im2col::{Window, col2im, im2col};
 use crate::lines::{Lines, Panels, multiply};
 use crate::matrix::{Transpose, gemm};
 use crate::scalar::Scalar;
-use crate::winograd::{Planes, Winograd};
+use crate::winograd::{Planes, TiledWeight, Tiling};
 use std::ops::Range;
 
 /// Elements that the copy and the product of a strip have together: they should stay in the second-level cache.
@@ -25,13 +26,6 @@ const WIDE: usize = 8;
 /// Channels from which on a kernel of 3x3 is worth the transforms that spare products.
 const MANY: usize = 16;
 
-/// How many outputs by as many a tile has, where products are spared.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Side {
-    Three,
-    Four,
-}
-
 /// A weight as a convolution reads it.
 #[derive(Clone, Debug)]
 pub struct Weight<T>(Form<T>);
@@ -39,8 +33,7 @@ pub struct Weight<T>(Form<T>);
 #[derive(Clone, Debug)]
 enum Form<T> {
     Plain(Panels<T>),
-    /// Transformed kernels: a matrix for each place of a tile.
-    Tiles(Side, Vec<Panels<T>>),
+    Tiles(TiledWeight<T>),
 }
 
 /// A convolution of planes of one size.
@@ -61,13 +54,11 @@ impl Convolution {
         stride == [1, 1] && input == output && (0..2).all(|d| kernel[d] == 2 * padding[d] + 1)
     }
 
-    /// The tiles with the fewest products, if these are to be spared.
-    fn tiles(&self) -> Option<Side> {
+    /// The tiles to compute in, where that is faster.
+    fn tiling(&self) -> Option<Tiling> {
         let is_worth =
             self.is_same() && self.window.kernel == [3, 3] && self.in_channels.min(self.out_channels) >= MANY;
-        let products =
-            |side: usize| self.window.output.iter().map(|l| l.div_ceil(side) * (side + 2)).product::<usize>();
-        is_worth.then(|| if products(3) < products(4) { Side::Three } else { Side::Four })
+        is_worth.then(|| Tiling::of(self.window.output))
     }
 
     fn planes_of(&self, images: usize) -> Planes {
@@ -85,50 +76,37 @@ impl Convolution {
     /// The `weight` as [`forward`](Self::forward) reads it.
     pub fn forward_weight<T: Scalar>(&self, weight: &[T]) -> Weight<T> {
         let (taps, depth) = (self.taps(), self.in_channels * self.taps());
-        if let Some(side) = self.tiles() {
-            let (size, at) = ([self.out_channels, self.in_channels], |row, k| row * depth + k * taps);
-            return Weight(Form::Tiles(
-                side,
-                match side {
-                    Side::Three => Winograd::<T, 3, 5>::new().weight(weight, size, at, false),
-                    Side::Four => Winograd::<T, 4, 6>::new().weight(weight, size, at, false),
-                },
-            ));
-        }
-        Weight(Form::Plain(Panels::new(self.out_channels, depth, |row, k| weight[row * depth + k])))
+        Weight(match self.tiling() {
+            Some(tiling) => {
+                let at = |row, column| row * depth + column * taps;
+                Form::Tiles(tiling.weight(weight, [self.out_channels, self.in_channels], at, false))
+            }
+            None => Form::Plain(Panels::new(self.out_channels, depth, |row, k| weight[row * depth + k])),
+        })
     }
 
     /// The `weight` as [`input_gradient`](Self::input_gradient) reads it.
     pub fn backward_weight<T: Scalar>(&self, weight: &[T]) -> Weight<T> {
         let (taps, depth) = (self.taps(), self.in_channels * self.taps());
-        if let Some(side) = self.tiles() {
-            let (size, at) = ([self.in_channels, self.out_channels], |row, k| k * depth + row * taps);
-            return Weight(Form::Tiles(
-                side,
-                match side {
-                    Side::Three => Winograd::<T, 3, 5>::new().weight(weight, size, at, true),
-                    Side::Four => Winograd::<T, 4, 6>::new().weight(weight, size, at, true),
-                },
-            ));
-        }
-        Weight(Form::Plain(self.plain_backward_weight(weight)))
-    }
-
-    fn plain_backward_weight<T: Scalar>(&self, weight: &[T]) -> Panels<T> {
-        let (taps, depth) = (self.taps(), self.in_channels * self.taps());
-        if self.is_same() {
+        Weight(match self.tiling() {
             // A convolution again, with the kernel turned around.
-            let at = |row, k| weight[k / taps * depth + row * taps + taps - 1 - k % taps];
-            return Panels::new(self.in_channels, self.out_channels * taps, at);
-        }
-        Panels::new(depth, self.out_channels, |row, k| weight[k * depth + row])
+            Some(tiling) => {
+                let at = |row, column| column * depth + row * taps;
+                Form::Tiles(tiling.weight(weight, [self.in_channels, self.out_channels], at, true))
+            }
+            None if self.is_same() => {
+                let at = |row, k| weight[k / taps * depth + row * taps + taps - 1 - k % taps];
+                Form::Plain(Panels::new(self.in_channels, self.out_channels * taps, at))
+            }
+            None => Form::Plain(Panels::new(depth, self.out_channels, |row, k| weight[k * depth + row])),
+        })
     }
 
     /// The output `y` for the input `x`.
     pub fn forward<T: Scalar>(&self, weight: &Weight<T>, x: &[T], images: usize, y: &mut [T]) {
         let weight = match &weight.0 {
             Form::Plain(weight) => weight,
-            Form::Tiles(side, weight) => return self.convolve_tiles(*side, weight, x, images, y),
+            Form::Tiles(weight) => return weight.convolve(self.planes_of(images), x, y),
         };
         if self.is_same() {
             return Strips::new(&self.window, images).convolve(weight, x, self.in_channels, y);
@@ -138,20 +116,10 @@ impl Convolution {
         debug_assert_eq!(x.len(), self.in_channels * images * in_plane);
     }
 
-    fn convolve_tiles<T: Scalar>(&self, side: Side, weight: &[Panels<T>], x: &[T], images: usize, y: &mut [T]) {
-        let planes = self.planes_of(images);
-        match side {
-            Side::Three => Winograd::<T, 3, 5>::new().convolve(weight, planes, x, y),
-            Side::Four => Winograd::<T, 4, 6>::new().convolve(weight, planes, x, y),
-        }
-    }
-
     /// Adds the gradient by the weight to `dw`, given the one by the output.
     pub fn weight_gradient<T: Scalar>(&self, x: &[T], dy: &[T], images: usize, dw: &mut [T]) {
-        match self.tiles() {
-            Some(Side::Three) => return Winograd::<T, 3, 5>::new().correlate(self.planes_of(images), x, dy, dw),
-            Some(Side::Four) => return Winograd::<T, 4, 6>::new().correlate(self.planes_of(images), x, dy, dw),
-            None => {}
+        if let Some(tiling) = self.tiling() {
+            return tiling.correlate(self.planes_of(images), x, dy, dw);
         }
         if self.is_same() && self.in_channels >= WIDE {
             return Strips::new(&self.window, images).correlate(x, [self.out_channels, self.in_channels], dy, dw);
@@ -168,7 +136,7 @@ impl Convolution {
     pub fn input_gradient<T: Scalar>(&self, weight: &Weight<T>, dy: &[T], images: usize, dx: &mut [T]) {
         let weight = match &weight.0 {
             Form::Plain(weight) => weight,
-            Form::Tiles(side, weight) => return self.convolve_tiles(*side, weight, dy, images, dx),
+            Form::Tiles(weight) => return weight.convolve(self.planes_of(images), dy, dx),
         };
         if self.is_same() {
             return Strips::new(&self.window, images).convolve(weight, dy, self.out_channels, dx);

@@ -3,34 +3,29 @@
 //! An output of `M` by `M` reads a tile of `A = M + 2` by `A` inputs. Tile and kernel are transformed such that each output is a sum of
 //! `A * A / (M * M)` products per channel instead of 9 (S. Winograd, "Arithmetic complexity of computations", 1980; A. Lavin and S. Gray,
 //! "Fast algorithms for convolutional neural networks", 2015). Each of the `A * A` places of a tile is a matrix product over channels.
-//!
-//! The transforms come from multiplying polynomials by their values at `A - 1` points and at infinity. The points are those with
-//! the smallest rounding errors (B. Barabasz and others, "Error analysis and improving the accuracy of Winograd convolution for deep
-//! neural networks", 2018).
 
-use crate::lines::{Lines, Panels, multiply, multiply_add};
+mod planes;
+mod transform;
+
+pub(crate) use planes::Planes;
+
+use crate::lines::{Lines, Panels, multiply};
 use crate::matrix::{Transpose, gemm};
 use crate::scalar::Scalar;
+use planes::{Spot, Strip};
 use rayon::prelude::*;
-use std::array::from_fn;
 use std::ops::Range;
+use transform::{LANES, coefficients, sandwich, transposed, values_at_points};
 
 /// Rows and columns of a kernel.
 const KERNEL: usize = 3;
-/// The points, of which `A - 1` are used.
-const POINTS: [f64; 5] = [0.0, -1.0, 1.0, 0.5, -2.0];
-/// Tiles, or channels, that are transformed side by side: sums of six fill the registers, but not more.
-const LANES: usize = if cfg!(target_feature = "avx512f") { 32 } else { 16 };
 /// Tiles whose transforms are multiplied at a time: what belongs to them should stay near the processor.
 const BLOCK: usize = 32;
 /// The same where products are summed over tiles.
 const BLOCK_OF_SUM: usize = 128;
 
-/// `[rows, columns]` of many values side by side.
-type Squares<T, const N: usize> = [[[T; LANES]; N]; N];
-
 /// The transforms for outputs of `M` by `M`, from tiles of `A` by `A`: matrices by their columns.
-pub(crate) struct Winograd<T, const M: usize, const A: usize> {
+struct Winograd<T, const M: usize, const A: usize> {
     /// Of a tile of the input.
     input: [[T; A]; A],
     /// From products to an output, and from products to a kernel's gradient.
@@ -41,15 +36,64 @@ pub(crate) struct Winograd<T, const M: usize, const A: usize> {
     kernel: [[T; A]; KERNEL],
 }
 
-/// The planes of a mini-batch's part.
+/// How many outputs by as many a tile has.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Planes {
-    pub(crate) images: usize,
-    pub(crate) size: [usize; 2],
+pub(crate) enum Tiling {
+    Three,
+    Four,
+}
+
+/// Transformed kernels: a matrix for each place of a tile.
+#[derive(Clone, Debug)]
+pub(crate) struct TiledWeight<T> {
+    tiling: Tiling,
+    places: Vec<Panels<T>>,
+}
+
+impl Tiling {
+    /// The one with fewer products for planes of this size.
+    pub(crate) fn of(size: [usize; 2]) -> Self {
+        let products = |side: usize| size.map(|length| length.div_ceil(side) * (side + 2)).iter().product::<usize>();
+        if products(3) < products(4) { Self::Three } else { Self::Four }
+    }
+
+    /// The transforms of `rows` by `columns` kernels. `at(row, column)` is where each begins in `weight`, and `turned` whether it is
+    /// turned around.
+    pub(crate) fn weight<T: Scalar>(
+        self,
+        weight: &[T],
+        size: [usize; 2],
+        at: impl Fn(usize, usize) -> usize + Sync,
+        turned: bool,
+    ) -> TiledWeight<T> {
+        let places = match self {
+            Self::Three => Winograd::<T, 3, 5>::new().weight(weight, size, at, turned),
+            Self::Four => Winograd::<T, 4, 6>::new().weight(weight, size, at, turned),
+        };
+        TiledWeight { tiling: self, places }
+    }
+
+    /// Adds the gradient by the kernels, given the input and the gradient by the output.
+    pub(crate) fn correlate<T: Scalar>(self, planes: Planes, x: &[T], dy: &[T], dw: &mut [T]) {
+        match self {
+            Self::Three => Winograd::<T, 3, 5>::new().correlate(planes, x, dy, dw),
+            Self::Four => Winograd::<T, 4, 6>::new().correlate(planes, x, dy, dw),
+        }
+    }
+}
+
+impl<T: Scalar> TiledWeight<T> {
+    /// The output `y` of a convolution of `x` with a border of 1.
+    pub(crate) fn convolve(&self, planes: Planes, x: &[T], y: &mut [T]) {
+        match self.tiling {
+            Tiling::Three => Winograd::<T, 3, 5>::new().convolve(&self.places, planes, x, y),
+            Tiling::Four => Winograd::<T, 4, 6>::new().convolve(&self.places, planes, x, y),
+        }
+    }
 }
 
 impl<T: Scalar, const M: usize, const A: usize> Winograd<T, M, A> {
-    pub(crate) fn new() -> Self {
+    fn new() -> Self {
         let (output, gradient) = (values_at_points::<T, M, A>(), values_at_points::<T, KERNEL, A>());
         let coefficients = coefficients::<A>().map(|row| row.map(T::of));
         Self {
@@ -61,9 +105,8 @@ impl<T: Scalar, const M: usize, const A: usize> Winograd<T, M, A> {
         }
     }
 
-    /// The transformed kernels, one matrix for each place of a tile; `at(row, column)` is where each of the `rows` by `columns`
-    /// kernels begins in `weight`, and `turned` whether it is turned around.
-    pub(crate) fn weight(
+    /// As [`Tiling::weight`].
+    fn weight(
         &self,
         weight: &[T],
         [rows, columns]: [usize; 2],
@@ -91,8 +134,8 @@ impl<T: Scalar, const M: usize, const A: usize> Winograd<T, M, A> {
         places.map(|place| Panels::new(rows, columns, |row, column| value(place, row, column))).collect()
     }
 
-    /// The output `y` of a convolution of `x` with a border of 1.
-    pub(crate) fn convolve(&self, weight: &[Panels<T>], planes: Planes, x: &[T], y: &mut [T]) {
+    /// As [`TiledWeight::convolve`].
+    fn convolve(&self, weight: &[Panels<T>], planes: Planes, x: &[T], y: &mut [T]) {
         let (rows, channels) = (weight[0].rows(), x.len() / planes.elements());
         let mut transformed = vec![[T::zero(); LANES]; A * A * channels * (BLOCK / LANES)];
         let mut products = vec![[T::zero(); LANES]; A * A * rows * (BLOCK / LANES)];
@@ -104,19 +147,22 @@ impl<T: Scalar, const M: usize, const A: usize> Winograd<T, M, A> {
             for ((data, product), weight) in places.zip(weight) {
                 multiply(weight, Lines { data, starts: &starts, columns: block.len() }, product, BLOCK);
             }
+            let spots = Spot::of_block(planes, M, block);
             for (row, y) in y.chunks_exact_mut(planes.elements()).enumerate() {
-                for (group, first) in block.clone().step_by(LANES).enumerate() {
+                for (group, spots) in spots.chunks(LANES).enumerate() {
                     let mut outputs = [[[T::zero(); LANES]; M]; M];
                     let of_row = &products[row * (BLOCK / LANES) + group..];
                     sandwich(&self.output, of_row, rows * (BLOCK / LANES), outputs.as_flattened_mut(), 1);
-                    planes.scatter(&outputs, first..(first + LANES).min(block.end), y);
+                    for (lane, spot) in spots.iter().enumerate() {
+                        spot.write(&outputs, lane, planes.size[1], y);
+                    }
                 }
             }
         }
     }
 
-    /// Adds the gradient by the kernels, given the input and the gradient by the output.
-    pub(crate) fn correlate(&self, planes: Planes, x: &[T], dy: &[T], dw: &mut [T]) {
+    /// As [`Tiling::correlate`].
+    fn correlate(&self, planes: Planes, x: &[T], dy: &[T], dw: &mut [T]) {
         let [columns, rows] = [x, dy].map(|planes_of| planes_of.len() / planes.elements());
         let buffer = |channels: usize| vec![[T::zero(); LANES]; A * A * channels * (BLOCK_OF_SUM / LANES)];
         let (mut transformed, mut d_transformed) = (buffer(columns), buffer(rows));
@@ -158,161 +204,15 @@ fn transform<T: Scalar, const N: usize, const A: usize>(
     groups: usize,
     out: &mut [[T; LANES]],
 ) {
-    let (elements, width) = (planes.elements(), planes.size[1]);
-    let tiles: Vec<Tile> = block.map(|tile| Tile::new::<N>(planes, tile, border)).collect();
-    let channels = x.len() / elements;
-    for (channel, plane) in x.chunks_exact(elements).enumerate() {
-        for (group, tiles) in tiles.chunks(LANES).enumerate() {
-            let mut squares = [[[T::zero(); LANES]; N]; N];
-            for (lane, tile) in tiles.iter().enumerate() {
-                if tile.is_whole {
-                    for (i, squares) in squares.iter_mut().enumerate() {
-                        let row: &[T; N] = plane[tile.from + i * width..][..N].try_into().expect("N elements");
-                        squares.iter_mut().zip(row).for_each(|(square, &value)| square[lane] = value);
-                    }
-                    continue;
-                }
-                for (squares, from) in squares[tile.rows.clone()].iter_mut().zip((tile.from..).step_by(width)) {
-                    let squares = squares[tile.columns.clone()].iter_mut();
-                    squares.zip(&plane[from..]).for_each(|(square, &value)| square[lane] = value);
-                }
-            }
+    let mut strip = Strip::<T, N>::new(planes, border, block);
+    let channels = x.len() / planes.elements();
+    for (channel, x) in x.chunks_exact(planes.elements()).enumerate() {
+        strip.read(x);
+        for (group, squares) in strip.squares().enumerate() {
             let out = &mut out[channel * groups + group..];
             sandwich(columns, squares.as_flattened(), 1, out, channels * groups);
         }
     }
-}
-
-impl Planes {
-    fn elements(&self) -> usize {
-        self.images * self.size[0] * self.size[1]
-    }
-
-    /// All tiles of `side` by `side` outputs, so many at a time.
-    fn blocks(&self, side: usize, block: usize) -> impl Iterator<Item = Range<usize>> + use<> {
-        let tiles = self.images * self.size.map(|length| length.div_ceil(side)).iter().product::<usize>();
-        (0..tiles).step_by(block).map(move |first| first..(first + block).min(tiles))
-    }
-
-    /// Image, first row and first column of a tile of `side` by `side` outputs.
-    fn place(&self, side: usize, tile: usize) -> [usize; 3] {
-        let [rows, columns] = self.size.map(|length| length.div_ceil(side));
-        [tile / columns / rows, tile / columns % rows * side, tile % columns * side]
-    }
-
-    /// Writes the outputs of some tiles to a channel of the output.
-    fn scatter<T: Scalar, const M: usize>(&self, outputs: &Squares<T, M>, tiles: Range<usize>, y: &mut [T]) {
-        let [h, w] = self.size;
-        for (lane, tile) in tiles.enumerate() {
-            let [image, row, column] = self.place(M, tile);
-            let columns = M.min(w - column);
-            for (outputs, row) in outputs.iter().zip(row..h) {
-                let y = &mut y[(image * h + row) * w + column..][..columns];
-                y.iter_mut().zip(outputs).for_each(|(y, output)| *y = output[lane]);
-            }
-        }
-    }
-}
-
-/// What a tile reads.
-struct Tile {
-    /// First element that there is, and the rows and columns of the tile that there are.
-    from: usize,
-    rows: Range<usize>,
-    columns: Range<usize>,
-    is_whole: bool,
-}
-
-impl Tile {
-    fn new<const N: usize>(planes: Planes, tile: usize, border: usize) -> Self {
-        let [image, row, column] = planes.place(N - 2 * border, tile);
-        let [h, w] = planes.size;
-        let inside = |first: usize, side: usize| {
-            let before = border.saturating_sub(first);
-            before..N.min(side + border - first)
-        };
-        let (rows, columns) = (inside(row, h), inside(column, w));
-        let from = (image * h + row + rows.start - border) * w + column + columns.start - border;
-        let is_whole = rows == (0..N) && columns == (0..N);
-        Self { from, rows, columns, is_whole }
-    }
-}
-
-/// `matrix * square * matrix^T`, for many squares side by side, given the matrix's columns. Elements follow each other so many steps
-/// apart.
-fn sandwich<T: Scalar, const I: usize, const O: usize>(
-    columns: &[[T; O]; I],
-    squares: &[[T; LANES]],
-    step: usize,
-    out: &mut [[T; LANES]],
-    out_step: usize,
-) {
-    let mut rows = [[[T::zero(); LANES]; O]; I];
-    for (i, row) in rows.iter_mut().enumerate() {
-        combine(columns, &squares[i * I * step..], step, row, 1);
-    }
-    for o in 0..O {
-        combine(columns, &rows.as_flattened()[o..], O, &mut out[o * out_step..], O * out_step);
-    }
-}
-
-/// `matrix * values`, for many values side by side. Both values and sums follow each other so many steps apart.
-///
-/// Not inlined, and a loop over the terms of sums in registers: so it compiles to vectors of lanes, and not of anything else.
-#[inline(never)]
-fn combine<T: Scalar, const O: usize>(
-    columns: &[[T; O]],
-    values: &[[T; LANES]],
-    step: usize,
-    out: &mut [[T; LANES]],
-    out_step: usize,
-) {
-    let mut sums = [[T::zero(); LANES]; O];
-    for (weights, value) in columns.iter().zip(values.iter().step_by(step)) {
-        for o in 0..O {
-            for lane in 0..LANES {
-                sums[o][lane] = multiply_add(weights[o], value[lane], sums[o][lane]);
-            }
-        }
-    }
-    for (out, sum) in out.iter_mut().step_by(out_step).zip(sums) {
-        *out = sum;
-    }
-}
-
-/// Turns coefficients of a polynomial of `N` terms into its values at the points; at infinity, a polynomial is its last coefficient
-/// if it has as many as may be.
-fn values_at_points<T: Scalar, const N: usize, const A: usize>() -> [[T; N]; A] {
-    from_fn(|i| {
-        from_fn(|power| match i + 1 < A {
-            true => T::of(POINTS[i].powi(power as i32)),
-            false => T::of(f64::from(u8::from(power + 1 == N))),
-        })
-    })
-}
-
-/// Row `i` has the coefficients of the polynomial of degree below `A` that is 1 at point `i` and 0 at all others: the inverse of
-/// [`values_at_points`], transposed.
-fn coefficients<const A: usize>() -> [[f64; A]; A] {
-    let points = &POINTS[..A - 1];
-    from_fn(|i| {
-        let mut polynomial = [0.0; A];
-        polynomial[0] = 1.0;
-        for (j, point) in points.iter().enumerate().filter(|&(j, _)| j != i) {
-            // Times `x - point`, and divided by what it is at point `i`.
-            let divisor = if i + 1 < A { points[i] - point } else { 1.0 };
-            debug_assert!(j < A);
-            for power in (0..A).rev() {
-                let lower = if power > 0 { polynomial[power - 1] } else { 0.0 };
-                polynomial[power] = (lower - point * polynomial[power]) / divisor;
-            }
-        }
-        polynomial
-    })
-}
-
-fn transposed<T: Copy, const R: usize, const C: usize>(matrix: &[[T; C]; R]) -> [[T; R]; C] {
-    from_fn(|c| from_fn(|r| matrix[r][c]))
 }
 
 #[cfg(test)]
