@@ -18,6 +18,7 @@ const CLASSES: usize = 100;
 
 fn main() {
     hccr_tensor::blas::use_one_thread().expect("a BLAS library that can run under rayon");
+    hccr_tensor::memory::keep_freed();
     let wanted = std::env::args().skip(1).find(|a| !a.starts_with('-')).unwrap_or_default();
     for batch in [32, 128] {
         for (form, low_rank) in [("dense", false), ("low rank", true)] {
