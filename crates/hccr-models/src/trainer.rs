@@ -303,13 +303,10 @@ impl<O: Optimizer> Trainer for NetworkTrainer<'_, O> {
         let model = hccr_graph_opt::optimize(&self.state.network.to_model(self.dev.classes())?);
         let plan = Arc::new(Plan::new(&model)?);
         let samples = self.dev.labels().len();
-        let (rank, size) = self.engine.world().map_or((0, 1), |world| (world.rank(), world.size()));
-        let own = samples * rank / size..samples * (rank + 1) / size;
+        let world = self.engine.world();
+        let own = world.map_or(0..samples, |world| world.part(samples));
         let counts: Evaluation = answers_to(own, &plan, self.dev, || ())?.iter().map(|answer| answer.count).sum();
-        let top1 = match self.engine.world() {
-            Some(world) => world.gather_f64(&[counts.top1 as f64]).iter().sum::<f64>() as usize,
-            None => counts.top1,
-        };
+        let top1 = world.map_or(counts.top1, |world| world.sum(counts.top1 as f64) as usize);
         Ok(Evaluation { samples, top1, ..counts }.top1_accuracy())
     }
 }

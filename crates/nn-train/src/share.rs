@@ -3,6 +3,7 @@
 use hccr_tensor::Scalar;
 use rayon::prelude::*;
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Values of a parameter that one thread sums at a time.
@@ -26,6 +27,16 @@ pub trait World: fmt::Debug + Send + Sync {
 
     /// What the first process gives; the others may give anything.
     fn broadcast(&self, bytes: &[u8]) -> Vec<u8>;
+
+    /// Which of `count` samples are this process's.
+    fn part(&self, count: usize) -> Range<usize> {
+        count * self.rank() / self.size()..count * (self.rank() + 1) / self.size()
+    }
+
+    /// The sum of what the processes give.
+    fn sum(&self, value: f64) -> f64 {
+        self.gather_f64(&[value]).iter().sum()
+    }
 }
 
 /// Which part of a mini-batch a batch is: all of it, or a process's share.
