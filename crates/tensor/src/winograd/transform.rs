@@ -75,7 +75,7 @@ pub(super) fn coefficients<const A: usize>() -> [[f64; A]; A] {
     from_fn(|i| {
         let mut polynomial = [0.0; A];
         polynomial[0] = 1.0;
-        for (_, point) in points.iter().enumerate().filter(|&(j, _)| j != i) {
+        for point in (0..points.len()).filter(|&j| j != i).map(|j| points[j]) {
             // Times `x - point`, and divided by what it is at point `i`.
             let divisor = if i + 1 < A { points[i] - point } else { 1.0 };
             for power in (0..A).rev() {
