@@ -16,6 +16,7 @@ mod matrix;
 pub mod memory;
 mod scalar;
 mod svd;
+pub mod threads;
 mod winograd;
 
 pub use convolution::{Convolution, Weight};

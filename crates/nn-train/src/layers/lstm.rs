@@ -5,10 +5,15 @@ use crate::batch::{Batch, Chunk};
 use crate::packing::Packing;
 use crate::param::Param;
 use hccr_random::Rng;
-use hccr_tensor::{Lines, Panels, Scalar, Transpose, gemm, multiply};
+use hccr_tensor::{Lines, Panels, Scalar, Transpose, gemm, multiply, threads};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+
+/// Units whose gates one of many threads computes at least.
+const UNITS: usize = 32;
+/// Rows of the weights' gradients that one thread sums. Each reads all that the others read.
+const ROWS: usize = 512;
 
 /// Long short-term memory (Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000), without the product
 /// by the input, which is a [`Linear`](super::Linear) layer before it: `z = x + weight h`, `c = sigmoid(z_f) c + sigmoid(z_i) tanh(z_g)`,
@@ -110,6 +115,11 @@ impl<T: Scalar> Lstm<T> {
         Batch { shape, chunks, packings, share }
     }
 
+    /// How many units' gates a thread computes at least.
+    fn units_per_thread(&self) -> usize {
+        if threads::are_many() { UNITS } else { self.hidden_size }
+    }
+
     /// The factors of the recurrent weight, in the order in which they are applied.
     fn weights(&self) -> impl Iterator<Item = &Param<T>> {
         self.project.iter().chain([&self.recurrent])
@@ -154,17 +164,19 @@ impl<T: Scalar> Lstm<T> {
             let mut gates = gates.chunks_exact_mut(hidden_size * columns).zip(product.chunks_exact(hidden_size * n));
             let mut gate = || {
                 let (gates, product) = gates.next().expect("four gates");
-                gates.chunks_exact_mut(columns).zip(product.chunks_exact(n))
+                gates.par_chunks_exact_mut(columns).zip(product.par_chunks_exact(n))
             };
             let (i, f, g, o) = (gate(), gate(), gate(), gate());
-            let units = cells.chunks_exact_mut(columns).zip(hidden.chunks_exact_mut(columns));
-            for ((((i, f), g), o), (cells, hidden)) in i.zip(f).zip(g).zip(o).zip(units) {
-                let (before, cells) = cells.split_at_mut(now.start);
-                let before = if t > 0 { &before[packing.step(t - 1).start..][..n] } else { &before_first };
-                let products = [i.1, f.1, g.1, o.1];
-                let gates = [i.0, f.0, g.0, o.0].map(|gate| &mut gate[now.clone()]);
-                forward_unit(gates, products, before, &mut cells[..n], &mut hidden[now.clone()]);
-            }
+            let units = cells.par_chunks_exact_mut(columns).zip(hidden.par_chunks_exact_mut(columns));
+            i.zip(f).zip(g).zip(o).zip(units).with_min_len(self.units_per_thread()).for_each(
+                |((((i, f), g), o), (cells, hidden))| {
+                    let (before, cells) = cells.split_at_mut(now.start);
+                    let before = if t > 0 { &before[packing.step(t - 1).start..][..n] } else { &before_first };
+                    let products = [i.1, f.1, g.1, o.1];
+                    let gates = [i.0, f.0, g.0, o.0].map(|gate| &mut gate[now.clone()]);
+                    forward_unit(gates, products, before, &mut cells[..n], &mut hidden[now.clone()]);
+                },
+            );
         }
         states
     }
@@ -206,14 +218,15 @@ impl<T: Scalar> Lstm<T> {
             let now = packing.step(t);
             let n = now.len();
             let mut quarters = gates.chunks_exact_mut(hidden_size * columns);
-            let mut gate = || quarters.next().expect("four gates").chunks_exact_mut(columns);
+            let mut gate = || quarters.next().expect("four gates").par_chunks_exact_mut(columns);
             let (i, f, g, o) = (gate(), gate(), gate(), gate());
-            let units = cells.chunks_exact(columns).zip(dh.chunks_exact(columns)).zip(dc.chunks_exact_mut(width));
-            for ((((i, f), g), o), ((cells, dh), dc)) in i.zip(f).zip(g).zip(o).zip(units) {
+            let units = cells.par_chunks_exact(columns).zip(dh.par_chunks_exact(columns));
+            let units = i.zip(f).zip(g).zip(o).zip(units.zip(dc.par_chunks_exact_mut(width)));
+            units.with_min_len(self.units_per_thread()).for_each(|((((i, f), g), o), ((cells, dh), dc))| {
                 let before = if t > 0 { &cells[packing.step(t - 1).start..][..n] } else { &before_first };
                 let gates = [i, f, g, o].map(|gate| &mut gate[now.clone()]);
                 backward_unit(gates, before, &cells[now.clone()], &dh[now.clone()], &mut dc[..n]);
-            }
+            });
             if t > 0 {
                 let dz = step.copy(&gates, columns, now.start, n);
                 match panels {
@@ -238,8 +251,10 @@ impl<T: Scalar> Lstm<T> {
         let product = |d: &[T], rows: usize, (x, ld, of): (&[T], usize, usize)| {
             let mut dw = vec![T::zero(); rows * of];
             if k > 0 {
-                let d = (&d[first..], columns, Transpose::No);
-                gemm([rows, of, k], T::one(), d, (x, ld, Transpose::Yes), T::zero(), (&mut dw, of));
+                dw.par_chunks_mut(ROWS * of).enumerate().for_each(|(piece, dw)| {
+                    let d = (&d[piece * ROWS * columns + first..], columns, Transpose::No);
+                    gemm([dw.len() / of, of, k], T::one(), d, (x, ld, Transpose::Yes), T::zero(), (dw, of));
+                });
             }
             dw
         };

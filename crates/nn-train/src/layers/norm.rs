@@ -183,24 +183,27 @@ impl<T: Scalar> NormPReluPool<T> {
     ) -> (Chunk<T>, Vec<u8>) {
         let [_, oh, ow] = self.output_shape(shape);
         let (in_plane, plane) = (shape[1] * shape[2], oh * ow);
-        data.resize(channels.len() * x.images * plane, T::zero());
-        let mut index = Vec::new();
+        let stride = x.images * plane;
+        data.resize(channels.len() * stride, T::zero());
+        let mut index = vec![0; if train && self.pool.is_some() { data.len() } else { 0 }];
+        let inputs = channels.par_iter().zip(x.data.par_chunks_exact(x.images * in_plane));
         if let Some(pool) = self.pool {
-            index.resize(if train { data.len() } else { 0 }, 0);
-            let mut pooling = Pooling::new(pool, [shape[1], shape[2]], [oh, ow]);
-            for (i, (y, out)) in x.data.chunks_exact(in_plane).zip(data.chunks_exact_mut(plane)).enumerate() {
-                let index = if train { &mut index[i * plane..][..plane] } else { &mut [] };
-                pooling.forward(&channels[i / x.images], y, out, index);
-            }
+            let pooling = Pooling::new(pool, [shape[1], shape[2]], [oh, ow]);
+            let mut indices: Vec<&mut [u8]> = index.chunks_exact_mut(stride).collect();
+            indices.resize_with(channels.len(), Default::default);
+            let outputs = data.par_chunks_exact_mut(stride).zip(indices);
+            inputs.zip(outputs).for_each_with(pooling, |pooling, ((channel, y), (out, index))| {
+                for (i, (y, out)) in y.chunks_exact(in_plane).zip(out.chunks_exact_mut(plane)).enumerate() {
+                    let index = if train { &mut index[i * plane..][..plane] } else { &mut [] };
+                    pooling.forward(channel, y, out, index);
+                }
+            });
         } else {
-            let stride = x.images * plane;
-            for ((channel, y), out) in
-                channels.iter().zip(x.data.chunks_exact(stride)).zip(data.chunks_exact_mut(stride))
-            {
+            inputs.zip(data.par_chunks_exact_mut(stride)).for_each(|((channel, y), out)| {
                 for (o, &y) in out.iter_mut().zip(y) {
                     *o = channel.apply(y);
                 }
-            }
+            });
         }
         (Chunk { images: x.images, data }, index)
     }
@@ -217,23 +220,25 @@ impl<T: Scalar> NormPReluPool<T> {
         let pooling = self.pool.map(|pool| Pooling::new(pool, sizes[0], sizes[1]));
         let plane = oh * ow;
         let of_chunk = |((x, dy), index): ((&Chunk<T>, &Chunk<T>), &Vec<u8>)| {
-            let mut sums = vec![[0.0; 3]; n];
-            let mut maxima = vec![T::zero(); plane];
-            for i in 0..n * x.images {
-                let y = &x.data[i * planes..][..planes];
-                let y = match &pooling {
-                    None => y,
-                    Some(pooling) => {
-                        pooling.gather(y, &index[i * plane..][..plane], &mut maxima);
-                        &maxima
+            let of_channel = |maxima: &mut Vec<T>, c: usize| {
+                let mut sums = [0.0; 3];
+                for i in c * x.images..(c + 1) * x.images {
+                    let y = &x.data[i * planes..][..planes];
+                    let y = match &pooling {
+                        None => y,
+                        Some(pooling) => {
+                            pooling.gather(y, &index[i * plane..][..plane], maxima);
+                            &maxima[..]
+                        }
+                    };
+                    let terms = channels[c].backward_sums(y, &dy.data[i * plane..][..plane]);
+                    for (sum, term) in sums.iter_mut().zip(terms) {
+                        *sum += term;
                     }
-                };
-                let terms = channels[i / x.images].backward_sums(y, &dy.data[i * plane..][..plane]);
-                for (sum, term) in sums[i / x.images].iter_mut().zip(terms) {
-                    *sum += term;
                 }
-            }
-            sums
+                sums
+            };
+            (0..n).into_par_iter().map_with(vec![T::zero(); plane], of_channel).collect()
         };
         let parts: Vec<Vec<[f64; 3]>> = input.chunks.par_iter().zip(&dy.chunks).zip(&indices).map(of_chunk).collect();
         let mut sums = vec![[0.0; 3]; n];
@@ -253,20 +258,23 @@ impl<T: Scalar> NormPReluPool<T> {
         // Second pass: inputs become gradients, in place.
         let count = if self.norm.is_some() { (dy.share.size() * images * planes) as f64 } else { f64::INFINITY };
         let of_chunk = |((x, dy), index): ((&mut Chunk<T>, &Chunk<T>), &Vec<u8>)| {
-            let mut dz = vec![T::zero(); if pooling.is_some() { planes } else { 0 }];
-            for i in 0..n * x.images {
-                let d_out = &dy.data[i * plane..][..plane];
-                let dz = match &pooling {
-                    None => d_out,
-                    Some(pooling) => {
-                        pooling.scatter(d_out, &index[i * plane..][..plane], &mut dz);
-                        &dz
-                    }
-                };
-                let [du, du_h, _] = sums[i / x.images];
-                let y = &mut x.data[i * planes..][..planes];
-                channels[i / x.images].backward(y, dz, T::of(du / count), T::of(du_h / count));
-            }
+            let images = x.images;
+            let of_channel = |dz: &mut Vec<T>, (c, x): (usize, &mut [T])| {
+                let [du, du_h, _] = sums[c];
+                for (i, y) in (c * images..).zip(x.chunks_exact_mut(planes)) {
+                    let d_out = &dy.data[i * plane..][..plane];
+                    let dz = match &pooling {
+                        None => d_out,
+                        Some(pooling) => {
+                            pooling.scatter(d_out, &index[i * plane..][..plane], dz);
+                            &dz[..]
+                        }
+                    };
+                    channels[c].backward(y, dz, T::of(du / count), T::of(du_h / count));
+                }
+            };
+            let dz = vec![T::zero(); if pooling.is_some() { planes } else { 0 }];
+            x.data.par_chunks_exact_mut(images * planes).enumerate().for_each_with(dz, of_channel);
         };
         input.chunks.par_iter_mut().zip(&dy.chunks).zip(&indices).for_each(of_chunk);
         self.spare.keep(dy);
@@ -282,7 +290,7 @@ fn inv_std(var: f64) -> f64 {
 fn batch_statistics<T: Scalar>(x: &Batch<T>, channels: usize) -> [Vec<f64>; 2] {
     let plane = x.plane();
     let parts: Vec<Vec<[f64; 2]>> =
-        x.chunks.par_iter().map(|c| c.data.chunks_exact(c.images * plane).map(moments).collect()).collect();
+        x.chunks.par_iter().map(|c| c.data.par_chunks_exact(c.images * plane).map(moments).collect()).collect();
     let parts = x.share.all(parts.into_iter().flatten().flatten().collect());
     let count = (x.share.size() * x.images() * plane) as f64;
     (0..channels)

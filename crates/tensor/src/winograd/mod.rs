@@ -142,13 +142,13 @@ impl<T: Scalar, const M: usize, const A: usize> Winograd<T, M, A> {
         let starts: Vec<usize> = (0..channels).map(|c| c * BLOCK).collect();
         for block in planes.blocks(M, BLOCK) {
             transform(&self.input, planes, 1, x, block.clone(), BLOCK / LANES, &mut transformed);
-            let places = transformed.as_flattened().chunks_exact(channels * BLOCK);
-            let places = places.zip(products.as_flattened_mut().chunks_exact_mut(rows * BLOCK));
-            for ((data, product), weight) in places.zip(weight) {
+            let places = transformed.as_flattened().par_chunks_exact(channels * BLOCK);
+            let places = places.zip(products.as_flattened_mut().par_chunks_exact_mut(rows * BLOCK));
+            places.zip(weight).for_each(|((data, product), weight)| {
                 multiply(weight, Lines { data, starts: &starts, columns: block.len() }, product, BLOCK);
-            }
+            });
             let spots = Spot::of_block(planes, M, block);
-            for (row, y) in y.chunks_exact_mut(planes.elements()).enumerate() {
+            y.par_chunks_exact_mut(planes.elements()).enumerate().for_each(|(row, y)| {
                 for (group, spots) in spots.chunks(LANES).enumerate() {
                     let mut outputs = [[[T::zero(); LANES]; M]; M];
                     let of_row = &products[row * (BLOCK / LANES) + group..];
@@ -157,7 +157,7 @@ impl<T: Scalar, const M: usize, const A: usize> Winograd<T, M, A> {
                         spot.write(&outputs, lane, planes.size[1], y);
                     }
                 }
-            }
+            });
         }
     }
 
@@ -173,12 +173,12 @@ impl<T: Scalar, const M: usize, const A: usize> Winograd<T, M, A> {
             transform(&self.input, planes, 1, x, block.clone(), whole / LANES, &mut transformed);
             transform(&self.output_gradient, planes, 0, dy, block, whole / LANES, &mut d_transformed);
             let [x, d] = [&transformed, &d_transformed].map(|t| t.as_flattened());
-            let places = x.chunks_exact(columns * whole).zip(d.chunks_exact(rows * whole));
-            let products = products.as_flattened_mut().chunks_exact_mut(rows * groups * LANES);
-            for ((x, d), product) in places.zip(products) {
+            let places = x.par_chunks_exact(columns * whole).zip(d.par_chunks_exact(rows * whole));
+            let products = products.as_flattened_mut().par_chunks_exact_mut(rows * groups * LANES);
+            places.zip(products).for_each(|((x, d), product)| {
                 let (d, x) = ((d, whole, Transpose::No), (x, whole, Transpose::Yes));
                 gemm([rows, columns, depth], T::one(), d, x, T::one(), (product, groups * LANES));
-            }
+            });
         }
         for (row, dw) in dw.chunks_exact_mut(columns * KERNEL * KERNEL).enumerate() {
             for (group, dw) in dw.chunks_mut(LANES * KERNEL * KERNEL).enumerate() {
@@ -218,6 +218,7 @@ fn transform<T: Scalar, const N: usize, const A: usize>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::threads::with_threads;
     use hccr_random::Rng;
 
     /// Calls `f` with all pairs of an output and the element of the input that each tap of the kernel reads for it.
@@ -283,6 +284,24 @@ mod tests {
     fn tiles_of_three_and_of_four_agree_with_plain_loops() {
         agrees_with_plain_loops::<3, 5>();
         agrees_with_plain_loops::<4, 6>();
+    }
+
+    #[test]
+    fn threads_do_not_change_results() {
+        let (planes, rows, columns) = (Planes { images: 3, size: [12, 12] }, 20, 40);
+        let (mut rng, winograd) = (Rng::new(3, 0), Winograd::<f32, 4, 6>::new());
+        let mut draw = |count: usize| (0..count).map(|_| rng.normal()).collect::<Vec<f32>>();
+        let (x, dy) = (draw(columns * planes.elements()), draw(rows * planes.elements()));
+        let weight = winograd.weight(&draw(rows * columns * 9), [rows, columns], |r, c| (r * columns + c) * 9, false);
+        let results = |threads| {
+            with_threads(threads, || {
+                let (mut y, mut dw) = (dy.clone(), vec![0.0; rows * columns * 9]);
+                winograd.convolve(&weight, planes, &x, &mut y);
+                winograd.correlate(planes, &x, &dy, &mut dw);
+                (y, dw)
+            })
+        };
+        assert!(results(1) == results(8));
     }
 
     #[test]
