@@ -10,6 +10,7 @@ use clap::Args;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -51,7 +52,7 @@ pub(crate) fn run(root: &Path, args: &TrainArgs) -> Result<()> {
     let ours =
         |args: &[&str]| output(Command::new(&binary).args(args).envs(core_type.map(|c| ("OPENBLAS_CORETYPE", c))));
     let cores = cores::allowed()?;
-    let threads = cores.len().to_string();
+    let threads = cores.len();
     let cores = cores.iter().map(usize::to_string).collect::<Vec<_>>().join(",");
     let log = File::create(dir.join("engines.log"))?;
     let peak = ours(&["peak"])?.trim().parse::<f64>().context("no peak")?;
@@ -65,21 +66,28 @@ pub(crate) fn run(root: &Path, args: &TrainArgs) -> Result<()> {
             continue;
         }
         println!("\n{name}");
-        let mut own = vec![binary.display().to_string(), "serve".into(), name.clone()];
-        if let Some(core_type) = core_type {
-            own.splice(0..0, ["env".into(), format!("OPENBLAS_CORETYPE={core_type}")]);
-        }
+        let own = |threads: usize| {
+            let variables = core_type.map(|core_type| format!("OPENBLAS_CORETYPE={core_type}"));
+            let variables = variables.into_iter().chain([format!("RAYON_NUM_THREADS={threads}")]);
+            let program = [binary.display().to_string(), "serve".into(), name.clone()];
+            iter::once("env".into()).chain(variables).chain(program).collect::<Vec<String>>()
+        };
         let peer = |python: &Path, name: &str| -> Result<Vec<String>> {
             let [python, script] = [python, &peers.join("train.py")].map(|path| path.display().to_string());
-            Ok(vec![python, "-B".into(), script, name.into(), text(&network, "file")?, threads.clone()])
+            Ok(vec![python, "-B".into(), script, name.into(), text(&network, "file")?, threads.to_string()])
         };
-        let mut programs = vec![(OURS, own), ("tensorflow", peer(&tensorflow, "tensorflow")?)];
+        let mut programs =
+            vec![(OURS, threads, own(threads)), ("tensorflow", threads, peer(&tensorflow, "tensorflow")?)];
         if let Some(python) = &args.pytorch {
-            programs.push(("pytorch", peer(python, "pytorch")?));
+            programs.push(("pytorch", threads, peer(python, "pytorch")?));
         }
-        let start = |(name, program): (&'static str, Vec<String>)| {
+        let fewer = iter::successors(Some(1), |&fewer| Some(2 * fewer)).take_while(|&fewer| fewer < threads);
+        programs.extend(fewer.map(|fewer| (OURS, fewer, own(fewer))));
+        let start = |(name, of, program): (&'static str, usize, Vec<String>)| {
             // On all cores an engine may have any number of threads.
-            Engine::start(name, "", &program, &cores, usize::MAX, &log).with_context(|| format!("{name} failed"))
+            let most = if of == threads { usize::MAX } else { of };
+            let engine = Engine::start(name, &of.to_string(), &program, &cores, most, &log);
+            engine.with_context(|| format!("{name} failed"))
         };
         let mut engines = programs.into_iter().map(start).collect::<Result<Vec<_>>>()?;
         let loss = network["loss"].as_f64().context("a network without a loss")?;
@@ -115,14 +123,15 @@ fn output(command: &mut Command) -> Result<String> {
 }
 
 fn print_table(engines: &[Engine], gflop: f64, peak: f64) {
-    println!("  engine         version          min ms  median ms  steps  GFLOP/s  of peak  x ours (min, median)");
+    println!("  engine         version  threads     min ms  median ms  steps  GFLOP/s  of peak  x ours (min, median)");
     for engine in engines {
         let (min, median) = (engine.min_ms(), engine.median_ms());
         let (rate, [of_min, of_median]) = (gflop / min * 1e3, ratios(engine, &engines[0]));
         println!(
-            "  {:<14} {:<12}{min:>11.1}{median:>11.1}{:>7}{rate:>9.0}{:>7.0} %  {of_min:.2}, {of_median:.2}",
+            "  {:<14} {:<9}{:>7}{min:>11.1}{median:>11.1}{:>7}{rate:>9.0}{:>7.0} %  {of_min:.2}, {of_median:.2}",
             engine.name,
             engine.version,
+            engine.form,
             engine.times_ms.len(),
             100.0 * rate / peak,
         );
@@ -156,11 +165,15 @@ fn report(network: &Value, engines: &[Engine], gflop: f64, peak: f64, layers: Ve
             ("gflops", rate),
             ("of_peak", rate / peak),
         ]);
+        let [threads, all] = [engine, &engines[0]].map(|engine| engine.form.parse::<u32>().unwrap_or_default());
         if engine.name != OURS {
             values.extend([("min_ratio", of_min), ("median_ratio", of_median)]);
+        } else if threads != all {
+            // Of all threads, against these.
+            values.insert("efficiency_of_all", of_median * f64::from(threads) / f64::from(all));
         }
         let mut entry = json!({
-            "name": engine.name, "version": engine.version, "steps": engine.times_ms.len(), "loss_diff": engine.max_abs_diff,
+            "name": engine.name, "version": engine.version, "threads": threads, "steps": engine.times_ms.len(), "loss_diff": engine.max_abs_diff,
         });
         values.into_iter().for_each(|(key, value)| entry[key] = round(value).into());
         entry
