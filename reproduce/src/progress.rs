@@ -5,6 +5,8 @@ use crate::cluster;
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -59,11 +61,11 @@ struct Flags {
 
 impl Interrupt {
     /// Catches Ctrl-C, SIGTERM and SIGHUP: the first one asks the run to save its state and stop, a later one ends it at once, as
-    /// does the first one where all is saved.
+    /// does the first one where all is saved. SIGHUP is not caught where it is ignored from the start: so `nohup` keeps its meaning.
     pub(crate) fn catch() -> Result<Self> {
         let interrupt = Self::default();
         let flags = interrupt.0.clone();
-        let handler = move || {
+        let on_signal = move || {
             if flags.saved.load(Ordering::Relaxed) {
                 let command = resuming_command(std::env::args_os().skip(1));
                 eprintln!("\nstopped after training, before all was measured; go on with: {command}");
@@ -78,7 +80,10 @@ impl Interrupt {
             }
             eprintln!("\nsaving the state; Ctrl-C again to stop without");
         };
-        ctrlc::set_handler(handler).context("cannot catch Ctrl-C")?;
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let caught = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|&signal| !is_ignored(signal, &status));
+        let mut signals = Signals::new(caught).context("cannot catch Ctrl-C")?;
+        std::thread::spawn(move || signals.forever().for_each(|_| on_signal()));
         Ok(interrupt)
     }
 
@@ -90,6 +95,12 @@ impl Interrupt {
     pub(crate) fn set_saved(&self, saved: bool) {
         self.0.saved.store(saved, Ordering::Relaxed);
     }
+}
+
+/// Whether a process ignores a signal, by its status as Linux gives it; `false` on other systems.
+fn is_ignored(signal: i32, status: &str) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
 }
 
 /// The metrics file of a run: one JSON object per line.
@@ -132,6 +143,13 @@ impl Metrics {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn signals_that_are_ignored_from_the_start() {
+        let status = "SigBlk:\t0000000000004002\nSigIgn:\t0000000000001001\nSigCgt:\t0000000000000000\n";
+        assert_eq!([SIGHUP, SIGINT, SIGTERM].map(|signal| is_ignored(signal, status)), [true, false, false]);
+        assert!(!is_ignored(SIGHUP, ""));
+    }
 
     #[test]
     fn metrics_go_on_where_the_checkpoint_or_the_file_ends() {
