@@ -20,6 +20,8 @@ pub(crate) struct Need {
     probe: &'static str,
     /// Whether what the command prints must be the path of something.
     prints_path: bool,
+    /// The least version that the command must print, of two numbers; any where it is zero.
+    at_least: [u32; 2],
     remedy: Remedy,
 }
 
@@ -163,6 +165,14 @@ pub(crate) const NIGHTLY: Need = Need::by_hand(
     "rustup toolchain install nightly --profile minimal",
 );
 
+/// The engine that trains with burn, with its losses and a toy that it trains and compresses.
+pub(crate) const BURN: OptionalStep = OptionalStep {
+    name: "burn",
+    env: &[("CARGO_TARGET_DIR", "target/burn")],
+    command: "cargo test --locked --manifest-path crates/burn-engine/Cargo.toml",
+    needs: &[Need::by_hand("Rust 1.95 or later", "rustc --version", "rustup update").at_least([1, 95])],
+};
+
 /// All crates with the oldest compiler that the workspace promises to build with.
 pub(crate) const OLDEST_COMPILER: OptionalStep = OptionalStep {
     name: "oldest compiler",
@@ -204,12 +214,17 @@ impl OptionalStep {
 impl Need {
     /// A tool in the package `package` of Debian and Ubuntu.
     pub(crate) const fn apt(what: &'static str, probe: &'static str, package: &'static str) -> Self {
-        Self { what, probe, prints_path: false, remedy: Remedy::Apt(package) }
+        Self { what, probe, prints_path: false, at_least: [0, 0], remedy: Remedy::Apt(package) }
     }
 
     /// A tool that its user installs.
     pub(crate) const fn by_hand(what: &'static str, probe: &'static str, remedy: &'static str) -> Self {
-        Self { what, probe, prints_path: false, remedy: Remedy::ByHand(remedy) }
+        Self { what, probe, prints_path: false, at_least: [0, 0], remedy: Remedy::ByHand(remedy) }
+    }
+
+    /// Older versions do not count.
+    const fn at_least(self, version: [u32; 2]) -> Self {
+        Self { at_least: version, ..self }
     }
 
     /// The tool is there only where the path exists that the probe prints.
@@ -222,8 +237,18 @@ impl Need {
         let program = words.next().unwrap_or_default();
         let Ok(output) = Command::new(program).args(words).stderr(Stdio::null()).output() else { return false };
         let printed = String::from_utf8_lossy(&output.stdout);
-        output.status.success() && (!self.prints_path || Path::new(printed.trim()).exists())
+        output.status.success()
+            && (!self.prints_path || Path::new(printed.trim()).exists())
+            && version(&printed).unwrap_or_default() >= self.at_least
     }
+}
+
+/// The first two numbers of the version in what a tool prints.
+fn version(printed: &str) -> Option<[u32; 2]> {
+    printed.split_whitespace().find_map(|word| {
+        let mut numbers = word.split('.').map(str::parse);
+        Some([numbers.next()?.ok()?, numbers.next()?.ok()?])
+    })
 }
 
 #[cfg(test)]
@@ -233,7 +258,7 @@ mod tests {
     const COMPILER: Need = Need::by_hand("the compiler", "rustc --version", "install it");
 
     const fn missing(remedy: Remedy) -> Need {
-        Need { what: "it", probe: "no-such-program --version", prints_path: false, remedy }
+        Need { what: "it", probe: "no-such-program --version", prints_path: false, at_least: [0, 0], remedy }
     }
 
     const fn step(needs: &'static [Need]) -> OptionalStep {
@@ -254,6 +279,14 @@ mod tests {
         }
         let step = step(const { &[missing(Remedy::Apt("its-package"))] });
         assert_eq!(step.missing().as_deref(), Some("it is missing; to have it: apt-get install its-package"));
+    }
+
+    #[test]
+    fn versions() {
+        assert_eq!(version("rustc 1.95.0 (59807616e 2026-04-14)\n"), Some([1, 95]));
+        assert_eq!(version("v20.1"), None);
+        let rust = |least| Need::by_hand("it", "rustc --version", "").at_least(least).is_met();
+        assert!(rust([1, 85]) && !rust([1, 1000]));
     }
 
     #[test]

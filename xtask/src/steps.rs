@@ -1,9 +1,11 @@
 //! Steps that run one after another: what passed, what this machine cannot run and why, and what failed.
 
 use crate::optional::OptionalStep;
+use crate::reproduce::target;
 use anyhow::{Context, Result, bail, ensure};
-use std::path::Path;
-use std::process::Command;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// The steps done so far.
@@ -14,6 +16,22 @@ pub(crate) struct Steps<'a> {
     /// Whether a failure ends everything.
     stops: bool,
     done: Vec<(&'static str, Outcome)>,
+}
+
+/// A step that runs beside others. It is stopped where nobody waits for it, because one of them failed.
+pub(crate) struct Beside {
+    name: &'static str,
+    rerun: String,
+    output: PathBuf,
+    process: Child,
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        // An error means that it has ended.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
 }
 
 enum Outcome {
@@ -42,12 +60,44 @@ impl<'a> Steps<'a> {
 
     /// Runs a program with arguments, separated by blanks, in the workspace.
     pub(crate) fn command(&mut self, name: &'static str, env: &[(&str, &str)], command: &str) -> Result<()> {
-        let variables: String = env.iter().map(|(key, value)| format!("{key}='{value}' ")).collect();
+        let mut program = self.program(env, command);
+        self.run(name, &written(env, command), || succeed(&mut program))
+    }
+
+    fn program(&self, env: &[(&str, &str)], command: &str) -> Command {
         let mut words = command.split(' ');
         let mut program = Command::new(words.next().unwrap_or_default());
         program.args(words).envs(env.iter().copied()).current_dir(self.root);
         program.envs(self.core_type.map(|name| ("OPENBLAS_CORETYPE", name)));
-        self.run(name, &format!("{variables}{command}"), || succeed(&mut program))
+        program
+    }
+
+    /// Starts a step that runs beside the others, in the time that they leave idle, and writes what it prints to a file in the target
+    /// directory; `None` where something is missing for it.
+    pub(crate) fn begin(&mut self, step: &OptionalStep) -> Result<Option<Beside>> {
+        if let Some(missing) = step.missing() {
+            self.skip(step.name, missing);
+            return Ok(None);
+        }
+        let rerun = written(step.env, step.command);
+        println!("\n=== {}, beside the next steps: {rerun}", step.name);
+        let output = target(self.root).join(format!("{}.log", step.name));
+        let file = File::create(&output).with_context(|| format!("cannot write {}", output.display()))?;
+        let mut program = self.program(step.env, &format!("nice -n 19 {}", step.command));
+        program.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
+        let process = program.spawn().context("cannot start `nice`")?;
+        Ok(Some(Beside { name: step.name, rerun, output, process }))
+    }
+
+    /// Waits for a step that runs beside the others.
+    pub(crate) fn finish(&mut self, mut beside: Beside) -> Result<()> {
+        let (name, rerun) = (beside.name, std::mem::take(&mut beside.rerun));
+        self.run(name, &rerun, || {
+            let status = beside.process.wait()?;
+            print!("{}", fs::read_to_string(&beside.output)?);
+            ensure!(status.success(), "{status}");
+            Ok(())
+        })
     }
 
     /// Runs a step, or notes what is missing for it.
@@ -116,6 +166,12 @@ impl<'a> Steps<'a> {
         println!("All passed.");
         Ok(())
     }
+}
+
+/// A command as one types it.
+fn written(env: &[(&str, &str)], command: &str) -> String {
+    let variables: String = env.iter().map(|(key, value)| format!("{key}='{value}' ")).collect();
+    format!("{variables}{command}")
 }
 
 /// Runs a command to its end.

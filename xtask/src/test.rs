@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything that must hold before a change is merged. Stops at the first failure.
 
 use crate::emulated::EMULATED;
-use crate::optional::{C, DEPENDENCIES, OLDEST_COMPILER, PYTHON, WEB};
+use crate::optional::{BURN, C, DEPENDENCIES, OLDEST_COMPILER, PYTHON, WEB};
 use crate::prepare::{prepare, prepare_for};
 use crate::release::PACKAGE;
 use crate::steps::{Steps, output};
@@ -9,12 +9,14 @@ use anyhow::{Result, ensure};
 use std::path::Path;
 use std::process::Command;
 
-/// Runs all steps; `fast` leaves out the web and the smoke runs.
+/// Runs all steps; `fast` leaves out the web, the smoke runs and burn.
 pub(crate) fn run(root: &Path, fast: bool) -> Result<()> {
     let core_type = prepare()?;
     let web = (!fast).then_some(&WEB);
     prepare_for(EMULATED.iter().chain(&C).chain([&PYTHON]).chain(web));
     let mut steps = Steps::stopping(root, core_type);
+    // It takes minutes to compile, mostly on one core: as long as all other steps, in what they leave idle.
+    let burn = if fast { None } else { steps.begin(&BURN)? };
     steps.cargo("formatting", &[], "fmt --all --check")?;
     steps.cargo("lints", &[], "clippy --workspace --all-targets -- -D warnings")?;
     steps.cargo("minimal example: formatting", &[], &format!("fmt {MINIMAL} --check"))?;
@@ -38,6 +40,7 @@ pub(crate) fn run(root: &Path, fast: bool) -> Result<()> {
         // In the profile of the tests, which is optimized too: a release would take minutes to compile.
         steps.cargo("smoke runs", &[], "test --workspace --test smoke -- --ignored --test-threads 1 --nocapture")?;
     }
+    burn.map_or(Ok(()), |burn| steps.finish(burn))?;
     steps.summary()
 }
 
