@@ -4,10 +4,12 @@
 //!   stage of their compression.
 //! - [`pipeline`]: the stages of training and compression, one list for each network.
 //! - [`NetworkTrainer`]: training of either, on a [`SampleSet`], as compression drives it, by an [`Engine`].
+//! - [`conformance`]: what every [`Engine`] is held to, for its tests.
 //! - [`answers`]: what a model answers on a labelled set.
 #![forbid(unsafe_code)]
 
 mod answers;
+pub mod conformance;
 mod engine;
 pub mod offline;
 pub mod online;
