@@ -1,7 +1,7 @@
 //! How long and how hard the stages work that both pipelines have.
 
 use crate::StageLoad;
-use crate::pipeline::{LongerBaseline, PruningConfig, Reduction, Stage};
+use crate::pipeline::{Goal, LongerBaseline, PruningConfig, Stage};
 use hccr_compress::{Block, CraConfig, Phase, Schedule};
 use hccr_data::gb2312::gb2312_level1;
 use hccr_data::{SimulatorConfig, SplitSize};
@@ -36,8 +36,8 @@ pub struct Recipe {
     pub patience: Option<usize>,
     /// Redundancy analysis, of all layers.
     pub cra: CraConfig,
-    /// What pruning has to bring the network down to.
-    pub reduction: Reduction,
+    /// By what the targets of pruning are chosen.
+    pub goal: Goal,
     /// Adaptive drop-weight.
     pub adw: PruningConfig,
     /// Whether the first layer is neither pruned nor shared.

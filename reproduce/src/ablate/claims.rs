@@ -21,7 +21,7 @@ const fn claim(text: &'static str, method: Method, against: Method) -> Claim {
 }
 
 /// All claims, in the order of the stages.
-pub(super) const CLAIMS: [Claim; 12] = [
+pub(super) const CLAIMS: [Claim; 14] = [
     claim("GSLRE reads more than SVD of all layers at once", Method::Gslre, Method::Svd),
     claim("GSLRE reads more than layer-wise reconstruction", Method::Gslre, Method::Reconstruction),
     claim(
@@ -33,6 +33,8 @@ pub(super) const CLAIMS: [Claim; 12] = [
     claim("ADW with CRA reads more than fixed thresholds", Method::AdwCra, Method::FixedThreshold),
     claim("CRA's ratios read more than one ratio for all layers", Method::AdwCra, Method::GradualUniform),
     claim("CRA's ratios read more than one threshold for all layers", Method::AdwCra, Method::GradualGlobal),
+    claim("ratios at one slope of CRA's curves read more than at one tolerance", Method::AdwSlope, Method::AdwCra),
+    claim("ratios at one slope read more than one threshold for all layers", Method::AdwSlope, Method::GradualGlobal),
     claim(
         "ADW that learns from the baseline too reads more than from labels alone",
         Method::AdwCraDistilled,

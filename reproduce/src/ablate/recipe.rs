@@ -8,7 +8,7 @@ use hccr_data::{SimulatorConfig, SplitSize};
 use hccr_models::Tier;
 use hccr_models::offline::OfflineRecipe;
 use hccr_models::pipeline::{
-    Baseline, Expansion, Pruning, PruningConfig, Redundancy, Sharing, Stage, Stages, Thresholds,
+    Baseline, Expansion, Goal, Pruning, PruningConfig, Redundancy, Sharing, Stage, Stages, Thresholds,
 };
 use hccr_nn_train::{Distillation, Sgd};
 use hccr_runtime::Plan;
@@ -122,7 +122,7 @@ impl Recipe {
             Method::GradualUniform => vec![pruned(Thresholds::Rising, Block::SINGLE)],
             Method::GradualGlobal => vec![pruned(Thresholds::Global, Block::SINGLE)],
             Method::GradualBlocks => vec![pruned(Thresholds::Rising, Plan::BLOCK.into())],
-            Method::AdwCra | Method::AdwCraDistilled => {
+            Method::AdwCra | Method::AdwCraDistilled | Method::AdwSlope => {
                 let weights = |layers: &[LayerInfo]| layers.iter().map(LayerInfo::weights).sum::<usize>();
                 let first = weights(&layers[..1]);
                 let nonzeros = first as f64 + (weights(layers) - first) as f64 / cell.level;
@@ -134,7 +134,11 @@ impl Recipe {
                     max_sparsity: 0.997,
                 };
                 let config = PruningConfig { phase: train(), ramp_steps: (steps / 2).max(1), block: Block::SINGLE };
-                vec![Box::new(Redundancy::to_weights(cra, nonzeros as u64)), Box::new(Pruning::new(config))]
+                let goal = match cell.method {
+                    Method::AdwSlope => Goal::Slope(nonzeros as u64),
+                    _ => Goal::Weights(nonzeros as u64),
+                };
+                vec![Box::new(Redundancy::new(cra, goal)), Box::new(Pruning::new(config))]
             }
             Method::KMeans => vec![Box::new(Baseline::new(train())), shared(Centres::KMeans, untrained())],
             Method::KMeansTuned | Method::KMeansDistilled => vec![shared(Centres::KMeans, train())],

@@ -24,7 +24,7 @@ pub(crate) struct ImageArgs {
     #[arg(long, value_enum, default_value = "anywhere")]
     zeros: Zeros,
     /// `thesis` compresses the offline network by what is known of the thesis's own recipe: labels of 6 and 5 bits, ranks of a speed-up of 4,
-    /// dropout, and a first convolution that stays as it is
+    /// dropout, a first convolution that stays as it is, and ratios of pruning that follow from a tolerance of 0.1 points per layer
     #[arg(long, value_enum, default_value = "own")]
     recipe: RecipeArg,
 }

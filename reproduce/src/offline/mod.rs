@@ -103,7 +103,7 @@ pub(crate) fn run(args: &OfflineArgs, interrupt: &Interrupt) -> Result<Option<Ve
     eprintln!("climbing the ladder ...");
     results.report.ladder = Some(ladder::offline(*seed)?);
     let notes = &mut results.report.notes;
-    notes.push(pipeline::asked(offline.recipe.common.reduction));
+    notes.push(pipeline::asked(offline.recipe.common.goal));
     notes.push("MACs on padding count, as in the thesis; a time is of one character on one thread.".into());
     if !args.images.has_files() {
         notes.push("The characters are simulated: the accuracies cannot be compared with published ones.".into());

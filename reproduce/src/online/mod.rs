@@ -115,7 +115,7 @@ pub(crate) fn run(args: &OnlineArgs, offline: Option<&[u8]>, interrupt: &Interru
     results.report.ladder = Some(ladder::online(*seed)?);
     let (dev, test) = (data.dev.inks(), test_set.inks());
     let notes = &mut results.report.notes;
-    notes.push(pipeline::asked(online.recipe.common.reduction));
+    notes.push(pipeline::asked(online.recipe.common.goal));
     notes.push(format!(
         "MACs are for a character of {:.1} steps, the test set's mean; a time is of one such character on one thread, \
          normalized already.",

@@ -1,5 +1,6 @@
 //! The measurements of a stage, as a line of the metrics file and as a line for the user.
 
+use hccr_compress::Targets;
 use hccr_models::pipeline::Measured;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -26,8 +27,8 @@ pub(super) fn summary(measured: &Measured<'_>, time: Duration) -> String {
     };
     let measured = match (measured, last.and_then(|record| record.dev_accuracy)) {
         (_, Some(accuracy)) => format!("{:.2} % of the development set, ", 100.0 * accuracy),
-        (Measured::Redundancy(_, Some(targets)), None) => {
-            let [conv, linear] = [targets.conv_tolerance, targets.linear_tolerance].map(|t| 100.0 * t);
+        (Measured::Redundancy(_, Some(Targets { tolerances: Some(tolerances), .. })), None) => {
+            let [conv, linear] = tolerances.map(|t| 100.0 * t);
             format!("tolerance {conv:.2} points per convolution, {linear:.2} per fully connected layer, ")
         }
         _ => String::new(),

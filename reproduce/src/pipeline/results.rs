@@ -10,7 +10,7 @@ use crate::report::types::{Config, Report, Stage, Threads, WallTime};
 use anyhow::{Context, Result, ensure};
 use hccr_compress::released_scheme_bytes;
 use hccr_models::SampleSet;
-use hccr_models::pipeline::{Measured, Pipeline, Reduction, StageModel};
+use hccr_models::pipeline::{Goal, Measured, Pipeline, StageModel};
 use hccr_nn_train::Optimizer;
 use hccr_report::machine::{Machine, Versions, commit};
 use hccr_report::number;
@@ -155,11 +155,20 @@ pub(crate) fn collect<R: Reproduction>(
 }
 
 /// What pruning was told to reach: a reader may take it for a result.
-pub(crate) fn asked(Reduction { macs_ratio, weights_ratio }: Reduction) -> String {
-    format!(
-        "Two ratios are given, and no results: pruning has to leave at most 1/{macs_ratio} of the baseline's MACs and 1/{weights_ratio} of its \
-         weights."
-    )
+pub(crate) fn asked(goal: Goal) -> String {
+    match goal {
+        Goal::Reduction { macs_ratio, weights_ratio } => format!(
+            "Two ratios are given, and no results: pruning has to leave at most 1/{macs_ratio} of the baseline's MACs and 1/{weights_ratio} \
+             of its weights."
+        ),
+        Goal::Tolerance(tolerance) => format!(
+            "How much pruning leaves is a result. It follows from a tolerance: each layer alone, before any retraining, may cost {} points.",
+            number::percent(tolerance.into())
+        ),
+        Goal::Weights(nonzeros) | Goal::Slope(nonzeros) => {
+            format!("The number of weights is given, and no result: pruning has to leave at most {nonzeros}.")
+        }
+    }
 }
 
 /// What is to say of every run.

@@ -2,7 +2,7 @@
 
 use super::OfflineRecipe;
 use crate::Workload;
-use crate::pipeline::{Calibration, Reduction, Stages};
+use crate::pipeline::{Calibration, Goal, Stages};
 use crate::recipe::{self, Recipe};
 use crate::shipped::Shipping;
 use hccr_compress::{GslreConfig, InputError, LayerInfo, Ranks};
@@ -20,10 +20,10 @@ impl OfflineRecipe {
                 longer_baseline: None,
                 patience: None,
                 cra: recipe::cra(0.1),
-                reduction: if shipping.smoke {
-                    Reduction { macs_ratio: 4.0, weights_ratio: 4.0 }
+                goal: if shipping.smoke {
+                    Goal::Reduction { macs_ratio: 4.0, weights_ratio: 4.0 }
                 } else {
-                    Reduction { macs_ratio: 9.2, weights_ratio: 6.2 }
+                    Goal::Reduction { macs_ratio: 9.2, weights_ratio: 6.2 }
                 },
                 adw: shipping.pruning(5e6, 0.3 * peak, 6),
                 spares_first: false,

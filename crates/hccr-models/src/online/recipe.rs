@@ -1,7 +1,7 @@
 //! The configuration of the online pipeline.
 
 use super::{Augmentation, lstm2};
-use crate::pipeline::{Baseline, Decomposition, GraphOptimization, Pruning, Reduction, Redundancy, Sharing, Stages};
+use crate::pipeline::{Baseline, Decomposition, Goal, GraphOptimization, Pruning, ROUNDS, Redundancy, Sharing, Stages};
 use crate::recipe::{self, Recipe, Tier, phase, pruning, scaled, simulator};
 use crate::{StageLoad, TrainerState, Workload};
 use hccr_compress::{LayerInfo, MatrixRanks, SvdConfig};
@@ -46,9 +46,9 @@ impl OnlineRecipe {
                 longer_baseline: None,
                 patience: None,
                 cra: recipe::cra(0.15),
-                reduction: match tier {
-                    Tier::Smoke => Reduction { macs_ratio: 6.0, weights_ratio: 4.0 },
-                    _ => Reduction { macs_ratio: 31.5, weights_ratio: 20.0 },
+                goal: match tier {
+                    Tier::Smoke => Goal::Reduction { macs_ratio: 6.0, weights_ratio: 4.0 },
+                    _ => Goal::Reduction { macs_ratio: 31.5, weights_ratio: 20.0 },
                 },
                 adw: pruning(adw, 0.002, 8),
                 spares_first: false,
@@ -91,7 +91,7 @@ impl OnlineRecipe {
             // Known once the baseline is trained.
             MatrixRanks::Energy { .. } => Vec::new(),
         };
-        let evaluations = (layers.len() + ranks.len()) * cra.grid.len();
+        let evaluations = (layers.len() + ranks.len()) * (cra.grid.len() + ROUNDS);
         let mut stages = vec![StageLoad::of("baseline", baseline, 1, false)];
         stages.extend(self.common.longer_load());
         stages.extend([
@@ -105,14 +105,14 @@ impl OnlineRecipe {
 
     /// The stages of the pipeline, in order. Sequences have no quantized form.
     pub fn stages(&self) -> Stages<Clipped<Adam>> {
-        let Recipe { baseline, patience, cra, reduction, adw, label_bits: [convolution, matrix], sharing, .. } =
+        let Recipe { baseline, patience, cra, goal, adw, label_bits: [convolution, matrix], sharing, .. } =
             &self.common;
         let mut stages: Stages<Clipped<Adam>> =
             vec![Box::new(Baseline::new(baseline.clone()).with_patience(*patience))];
         stages.extend(self.common.longer_baseline());
         let compression: Stages<Clipped<Adam>> = vec![
             Box::new(Decomposition::new(self.svd.clone())),
-            Box::new(Redundancy::new(cra.clone(), *reduction)),
+            Box::new(Redundancy::new(cra.clone(), *goal)),
             Box::new(Pruning::new(adw.clone())),
             Box::new(Sharing::new(*convolution, *matrix, sharing.clone())),
             Box::new(GraphOptimization::default()),

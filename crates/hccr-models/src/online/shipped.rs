@@ -1,7 +1,7 @@
 //! The recipe of the shipped online models.
 
 use super::{Augmentation, OnlineRecipe};
-use crate::pipeline::{Calibration, Reduction, Stages};
+use crate::pipeline::{Calibration, Goal, Stages};
 use crate::recipe::{self, Recipe};
 use crate::shipped::Shipping;
 use hccr_compress::{MatrixRanks, SvdConfig};
@@ -22,10 +22,10 @@ impl OnlineRecipe {
                 patience: None,
                 cra: recipe::cra(0.15),
                 // A wide last layer leaves few weights to the file.
-                reduction: if shipping.smoke {
-                    Reduction { macs_ratio: 6.0, weights_ratio: 4.0 }
+                goal: if shipping.smoke {
+                    Goal::Reduction { macs_ratio: 6.0, weights_ratio: 4.0 }
                 } else {
-                    Reduction { macs_ratio: 31.5, weights_ratio: 8.2 }
+                    Goal::Reduction { macs_ratio: 31.5, weights_ratio: 8.2 }
                 },
                 adw: shipping.pruning(8e6, 0.6 * peak, 6),
                 spares_first: false,

@@ -12,7 +12,8 @@ mod stages;
 pub use driver::{Pipeline, PipelineError};
 pub use run::{Run, StageError, StageModel};
 pub use stage::{Measured, Output, Saved, Stage, Stages};
+pub(crate) use stages::ROUNDS;
 pub use stages::{
-    Baseline, Calibration, Comparison, Decomposition, Expansion, GraphOptimization, Integers, LongerBaseline, Pruning,
-    PruningConfig, Reduction, Redundancy, Sharing, Thresholds, quantized_for,
+    Baseline, Calibration, Comparison, Decomposition, Expansion, Goal, GraphOptimization, Integers, LongerBaseline,
+    Pruning, PruningConfig, Redundancy, Sharing, Thresholds, quantized_for,
 };

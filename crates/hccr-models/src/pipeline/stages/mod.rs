@@ -21,5 +21,6 @@ pub use graph_optimization::GraphOptimization;
 pub use integers::{Integers, quantized_for};
 pub use longer::LongerBaseline;
 pub use pruning::{Pruning, PruningConfig, Thresholds};
-pub use redundancy::{Reduction, Redundancy};
+pub(crate) use redundancy::ROUNDS;
+pub use redundancy::{Goal, Redundancy};
 pub use sharing::Sharing;

@@ -1,36 +1,56 @@
 //! The stage that measures how redundant each layer is, and chooses what pruning aims at: CRA.
 
 use crate::pipeline::{Measured, Output, Run, Stage, StageError};
-use hccr_compress::{Budget, Cra, CraConfig, Progress, Targets, Trainer};
+use hccr_compress::{Budget, Cra, CraConfig, LayerInfo, Progress, Targets, Trainer};
 use hccr_nn_train::Optimizer;
 use hccr_runtime::Model;
 use serde::{Deserialize, Serialize};
 
-/// What pruning has to bring a network down to, relative to the first model of the pipeline.
+/// How many times each curve is measured once more, where the goal needs it.
+pub(crate) const ROUNDS: usize = 3;
+
+/// By what the targets of pruning are chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Reduction {
-    /// Its multiply-accumulates over those on non-zero weights.
-    pub macs_ratio: f64,
-    /// Its weights over the non-zero ones.
-    pub weights_ratio: f64,
-}
-
-impl Reduction {
-    /// In numbers, for samples of so many steps.
-    fn budget(self, baseline: &Model, steps: f64) -> Budget {
-        let macs: f64 = baseline.costs().iter().map(|c| c.dense_macs as f64 * c.runs(steps)).sum();
-        Budget {
-            nonzero_macs: (macs / self.macs_ratio) as u64,
-            nonzeros: Some((baseline.weight_elements() as f64 / self.weights_ratio) as u64),
-        }
-    }
-}
-
-/// What the targets have to meet.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-enum Goal {
-    Reduction(Reduction),
+pub enum Goal {
+    /// The smallest tolerances that bring the network down to so much, relative to the first model of the pipeline.
+    Reduction {
+        /// Its multiply-accumulates over those on non-zero weights.
+        macs_ratio: f64,
+        /// Its weights over the non-zero ones.
+        weights_ratio: f64,
+    },
+    /// A tolerance for each layer, whatever that leaves: the thesis's rule.
+    Tolerance(f32),
+    /// The smallest tolerance, common to all layers, that leaves so many non-zero weights.
     Weights(u64),
+    /// So many non-zero weights, of which the last one dropped costs as much accuracy in each layer.
+    Slope(u64),
+}
+
+impl Goal {
+    /// The targets that meet it by the curves so far.
+    fn targets<O: Optimizer + Clone>(
+        self,
+        cra: &Cra,
+        layers: &[LayerInfo],
+        run: &Run<'_, O>,
+    ) -> Result<Targets, StageError> {
+        Ok(match self {
+            Self::Reduction { macs_ratio, weights_ratio } => {
+                let first = run.models().first().ok_or("no stage before it left a model")?;
+                let (baseline, steps) = (Model::from_bytes(&first.file)?, run.trainer.train_set().mean_steps().round());
+                let macs: f64 = baseline.costs().iter().map(|c| c.dense_macs as f64 * c.runs(steps)).sum();
+                let budget = Budget {
+                    nonzero_macs: (macs / macs_ratio) as u64,
+                    nonzeros: Some((baseline.weight_elements() as f64 / weights_ratio) as u64),
+                };
+                cra.targets_for_budget(layers, budget)?
+            }
+            Self::Tolerance(tolerance) => cra.targets_at(tolerance),
+            Self::Weights(nonzeros) => cra.targets_for_weights(layers, nonzeros)?,
+            Self::Slope(nonzeros) => cra.targets_at_one_slope(layers, nonzeros)?,
+        })
+    }
 }
 
 /// Measures each layer's redundancy ([`Cra`]) and sets the targets of pruning by it.
@@ -40,24 +60,21 @@ pub struct Redundancy {
     goal: Goal,
     spares_first: bool,
     work: Option<Cra>,
+    /// Points measured where the goal needs them.
+    refined: usize,
     targets: Option<Targets>,
 }
 
 impl Redundancy {
-    /// An analysis as `config` has it, of all layers where it lists none, that chooses the targets which meet `reduction`.
-    pub fn new(config: CraConfig, reduction: Reduction) -> Self {
-        Self { config, goal: Goal::Reduction(reduction), spares_first: false, work: None, targets: None }
+    /// An analysis as `config` has it, of all layers where it lists none, that chooses the targets by `goal`.
+    pub fn new(config: CraConfig, goal: Goal) -> Self {
+        Self { config, goal, spares_first: false, work: None, refined: 0, targets: None }
     }
 
     /// The same without the first layer, where the configuration lists none.
     #[must_use]
     pub fn sparing_first(self) -> Self {
         Self { spares_first: true, ..self }
-    }
-
-    /// An analysis that chooses the targets at which so many non-zero weights are left, at one tolerance for all layers.
-    pub fn to_weights(config: CraConfig, nonzeros: u64) -> Self {
-        Self { config, goal: Goal::Weights(nonzeros), spares_first: false, work: None, targets: None }
     }
 }
 
@@ -79,20 +96,22 @@ impl<O: Optimizer + Clone> Stage<O> for Redundancy {
                 none.insert(Cra::new(config, &layers)?)
             }
         };
-        let progress = cra.advance(&mut run.trainer)?;
-        if cra.is_done() {
-            let targets = match self.goal {
-                Goal::Reduction(reduction) => {
-                    let first = run.models().first().ok_or("no stage before it left a model")?;
-                    let steps = run.trainer.train_set().mean_steps().round();
-                    cra.targets_for_budget(&layers, reduction.budget(&Model::from_bytes(&first.file)?, steps))?
-                }
-                Goal::Weights(nonzeros) => cra.targets_for_weights(&layers, nonzeros)?,
-            };
+        let curves = cra.curves().len();
+        let progress = if cra.is_done() && self.refined < ROUNDS * curves {
+            // A curve says little between two points far from each other.
+            let (at, targets) = (self.refined % curves, self.goal.targets(cra, &layers, run)?);
+            self.refined += 1;
+            cra.refine(&mut run.trainer, at, targets.ratios[at].1)?
+        } else {
+            cra.advance(&mut run.trainer)?
+        };
+        if cra.is_done() && self.refined >= ROUNDS * curves {
+            let targets = self.goal.targets(cra, &layers, run)?;
             self.targets = Some(targets.clone());
             run.set_targets(targets);
         }
-        Ok(progress)
+        let (done, total) = (progress.done + self.refined, progress.total + ROUNDS * curves);
+        Ok(Progress { done, total, message: progress.message })
     }
 
     fn is_done(&self) -> bool {
