@@ -63,7 +63,9 @@ enum Command {
     Online(OnlineArgs),
     /// Train methods of compression against each other, each for as many steps: accuracy against size, MACs and time, over several
     /// seeds, and which claims of the thesis hold. Finished cells of the grid are kept; --resume trains the others
-    Ablate(AblateArgs),
+    Ablate(AblateArgs<OfflineArgs>),
+    /// The same for the online pipeline
+    AblateOnline(AblateArgs<OnlineArgs>),
     /// Make the models that the project ships, from nothing
     Models(ModelsArgs),
     /// Measure the thesis's released network on real characters: accuracy, bytes and milliseconds as released, repacked
@@ -126,7 +128,8 @@ fn run(cli: Cli) -> Result<()> {
         None => both(cli.both, &Interrupt::catch()?),
         Some(Command::Offline(args)) => offline::run(&args, &Interrupt::catch()?).map(|_| ()),
         Some(Command::Online(args)) => online::run(&args, None, &Interrupt::catch()?),
-        Some(Command::Ablate(args)) => ablate::run(&args, &Interrupt::catch()?),
+        Some(Command::Ablate(args)) => ablate::offline(&args, &Interrupt::catch()?),
+        Some(Command::AblateOnline(args)) => ablate::online(&args, &Interrupt::catch()?),
         Some(Command::Models(args)) => models::run(args, &Interrupt::catch()?),
         Some(Command::Released(args)) => released::run(&args),
         Some(Command::Ladder { out }) => ladder::run(&out),

@@ -58,3 +58,13 @@ fn methods_are_trained_against_each_other_and_a_stopped_grid_goes_on() {
     assert_eq!(read(&format!("{cell}.hccr")), model);
     assert!(!read(&format!("{cell}.json")).is_empty() && !read("ablations.md").is_empty());
 }
+
+#[test]
+#[ignore = "ten seconds"]
+fn methods_are_trained_against_each_other_on_ink() {
+    let folder = tempfile::tempdir().unwrap();
+    let grid = ["ablate-online", "--seeds", "1", "--methods", "adw-slope,k-means", "--ratios", "4", "--bits", "3"];
+    run(&grid, folder.path());
+    let report = std::fs::read_to_string(folder.path().join("ablations.md")).unwrap();
+    assert!(report.contains("low-rank network of svd") && report.contains("| adw-slope, 4x fewer weights"), "{report}");
+}

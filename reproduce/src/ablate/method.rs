@@ -145,7 +145,8 @@ const SHARED_RATIO: f64 = 8.0;
 
 impl Cell {
     /// The cell whose network it starts from; a baseline starts from random weights.
-    fn start(self) -> Option<Self> {
+    /// `low_rank` is the method of the low-rank network that is pruned.
+    fn start(self, low_rank: Method) -> Option<Self> {
         let uncompressed = |family| Self { family, method: Method::Uncompressed, level: 0.0, ..self };
         match (self.family, self.method) {
             (Family::Baseline, _) => None,
@@ -153,7 +154,7 @@ impl Cell {
             (Family::Pruning, Method::Uncompressed) => Some(uncompressed(Family::LowRank)),
             (Family::Sharing, Method::Uncompressed) => Some(uncompressed(Family::Pruning)),
             (Family::Pruning, _) => {
-                Some(Self { family: Family::LowRank, method: Method::Gslre, level: PRUNED_SPEEDUP, ..self })
+                Some(Self { family: Family::LowRank, method: low_rank, level: PRUNED_SPEEDUP, ..self })
             }
             (Family::Sharing, _) => {
                 Some(Self { family: Family::Pruning, method: Method::AdwCra, level: SHARED_RATIO, ..self })
@@ -181,6 +182,8 @@ pub(crate) struct Grid {
     pub(crate) speedups: Vec<f64>,
     pub(crate) ratios: Vec<f64>,
     pub(crate) bits: Vec<u8>,
+    /// The method of the low-rank network that is pruned.
+    pub(crate) low_rank: Method,
 }
 
 /// A cell with the place of the one that it starts from.
@@ -201,15 +204,25 @@ impl Grid {
                 if methods.is_empty() {
                     continue;
                 }
-                add(&mut plan, Cell { seed, family, method: Method::Uncompressed, level: 0.0 });
+                self.add(&mut plan, Cell { seed, family, method: Method::Uncompressed, level: 0.0 });
                 for method in methods {
                     for level in self.levels(family) {
-                        add(&mut plan, Cell { seed, family, method, level });
+                        self.add(&mut plan, Cell { seed, family, method, level });
                     }
                 }
             }
         }
         plan
+    }
+
+    /// The place of the cell in the plan, to which it is added, behind those before it, where it is missing.
+    fn add(&self, plan: &mut Vec<Planned>, cell: Cell) -> usize {
+        if let Some(at) = plan.iter().position(|planned| planned.cell == cell) {
+            return at;
+        }
+        let start = cell.start(self.low_rank).map(|start| self.add(plan, start));
+        plan.push(Planned { cell, start });
+        plan.len() - 1
     }
 
     fn levels(&self, family: Family) -> Vec<f64> {
@@ -220,16 +233,6 @@ impl Grid {
             Family::Sharing => self.bits.iter().map(|&bits| bits.into()).collect(),
         }
     }
-}
-
-/// The place of the cell in the plan, to which it is added, behind those before it, where it is missing.
-fn add(plan: &mut Vec<Planned>, cell: Cell) -> usize {
-    if let Some(at) = plan.iter().position(|planned| planned.cell == cell) {
-        return at;
-    }
-    let start = cell.start().map(|start| add(plan, start));
-    plan.push(Planned { cell, start });
-    plan.len() - 1
 }
 
 #[cfg(test)]
@@ -243,6 +246,7 @@ mod tests {
             speedups: vec![2.0, 3.0],
             ratios: vec![4.0, 16.0],
             bits: vec![3],
+            low_rank: Method::Gslre,
         }
     }
 

@@ -27,6 +27,8 @@ pub(crate) struct Ablation {
     pub(crate) versions: Versions,
     /// Samples per mini-batch.
     pub(crate) batch_size: usize,
+    /// The method of the low-rank network that is pruned.
+    pub(crate) pruned: Method,
     pub(crate) cells: Vec<MeasuredCell>,
     pub(crate) compared: Vec<Compared>,
     pub(crate) claims: Vec<Judged>,
@@ -44,11 +46,16 @@ pub(super) fn write(out: &Path, ablation: &Ablation) -> Result<()> {
     hccr_report::write_files(out, files)
 }
 
-const ABOUT: &str = "Each row trains from the same start for as many steps as the other rows of its table. The first row of a table is the \
+/// How the methods are compared, where the low-rank network of `pruned` is pruned.
+fn about(pruned: Method) -> String {
+    format!(
+        "Each row trains from the same start for as many steps as the other rows of its table. The first row of a table is the \
                      uncompressed network, trained on for as many steps since its baseline: drops are against it. Low rank starts from the \
-                     baseline, pruning from the low-rank network of GSLRE at a speed-up of 3, shared values from the pruned network of ADW with \
-                     CRA at a ratio of 8. The first convolution is not pruned. A distilled method learns, beside the labels, from the \
-                     answers of the baseline: half of the loss, at a temperature of 3.";
+                     baseline, pruning from the low-rank network of {pruned} at a speed-up of 3, shared values from the pruned network of ADW with \
+                     CRA at a ratio of 8. The first layer is not pruned. A distilled method learns, beside the labels, from the \
+                     answers of the baseline: half of the loss, at a temperature of 3."
+    )
+}
 
 const STATISTICS: &str = "Accuracy is on the test set, which is read once, when all is trained; the mean over the seeds, and in brackets the \
                           range. Differences are between networks of one seed on the same test samples. Their intervals are of 95 %: \
@@ -59,10 +66,11 @@ const STATISTICS: &str = "Accuracy is on the test set, which is read once, when 
 pub(crate) fn markdown(ablation: &Ablation) -> String {
     let mut text = format!(
         "# Ablations\n\nDoes each method of the thesis do more than the plain way to the same size? `{}` trains a grid of methods, ratios and \
-         seeds.\n\nData: {}. Mini-batches of {}.\n\n{ABOUT}\n\n{STATISTICS}\n\n## Verdicts\n\n{}",
+         seeds.\n\nData: {}. Mini-batches of {}.\n\n{}\n\n{STATISTICS}\n\n## Verdicts\n\n{}",
         ablation.command,
         ablation.data,
         ablation.batch_size,
+        about(ablation.pruned),
         verdicts(&ablation.claims).markdown("claim"),
     );
     for (family, table) in tables(ablation) {
@@ -97,7 +105,7 @@ fn html(ablation: &Ablation, plots: &[Plot]) -> String {
         ("Compiler", ablation.versions.rustc.clone()),
     ];
     body += &markup::section("Run", &page::facts(&ablation.command, facts));
-    body += &markup::section("Notes", &page::notes([ABOUT, STATISTICS]));
+    body += &markup::section("Notes", &page::notes([&about(ablation.pruned)[..], STATISTICS]));
     page::page("Ablations", "Methods of compression against each other, at equal steps of training", &body)
 }
 
@@ -249,6 +257,7 @@ mod tests {
             commit: "0".into(),
             versions: Versions::detect(),
             batch_size: 64,
+            pruned: Method::Gslre,
             compared: compared(&cells),
             claims: judged(&cells),
             cells,

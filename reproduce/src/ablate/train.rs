@@ -1,17 +1,16 @@
 //! Trains the cells of a grid, one after the other. A cell that is finished is a file, written whole.
 
-use super::args::AblateArgs;
+use super::experiment::Experiment;
 use super::method::{Cell, Family, Planned};
-use super::recipe::{DISTILLATION, Recipe};
+use super::recipe::{DISTILLATION, stages};
 use crate::args::resuming_command;
-use crate::offline::Images;
 use crate::pipeline::Data;
 use crate::progress::{Interrupt, bar};
 use anyhow::{Context, Result, bail, ensure};
 use hccr_compress::Trainer;
 use hccr_models::pipeline::Pipeline;
 use hccr_models::{Distilling, Engine, NetworkTrainer, SampleSet, TrainerState};
-use hccr_nn_train::{Sgd, checkpoint};
+use hccr_nn_train::checkpoint;
 use hccr_report::number;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -70,26 +69,25 @@ impl Folder {
 }
 
 /// Trains what is not trained yet; gives all cells of the plan, in its order.
-pub(super) fn all(
-    args: &AblateArgs,
-    recipe: &Recipe,
-    data: &Data<Images>,
+pub(super) fn all<E: Experiment>(
+    experiment: &E,
+    data: &Data<E::Set>,
     plan: &[Planned],
     folder: &Folder,
     interrupt: &Interrupt,
 ) -> Result<Vec<Trained>> {
-    let run = &args.offline.run;
+    let run = experiment.run_args();
     ensure!(
         run.resume || !folder.0.exists(),
         "{} holds the cells of an earlier run: give --resume, or another --out",
         folder.0.display()
     );
     std::fs::create_dir_all(&folder.0).with_context(|| format!("cannot make {}", folder.0.display()))?;
-    let setup = setup(args, recipe, data);
+    let setup = setup(experiment, data);
     let mut finished =
         plan.iter().map(|planned| folder.finished(planned.cell, &setup)).collect::<Result<Vec<Option<Trained>>>>()?;
     if finished.iter().any(Option::is_none) {
-        announce(args, recipe, data, plan, &finished)?;
+        announce(experiment, data, plan, &finished)?;
     }
     for (at, &Planned { cell, start }) in plan.iter().enumerate() {
         if finished[at].is_some() {
@@ -97,18 +95,18 @@ pub(super) fn all(
         }
         let state = match start {
             Some(start) => checkpoint::load(&folder.path(plan[start].cell, "state"))?,
-            None => recipe.offline.untrained(&data.dev, cell.seed)?,
+            None => experiment.untrained(&data.dev, cell.seed)?,
         };
         let begun = Instant::now();
         let title = format!("{} of {}: {}", at + 1, plan.len(), cell.name());
-        let engine: Box<dyn Engine<Sgd>> = if cell.method.is_distilled() {
-            let teacher: TrainerState<Sgd> = checkpoint::load(&folder.path(cell.baseline(), "state"))?;
+        let engine: Box<dyn Engine<E::Optimizer>> = if cell.method.is_distilled() {
+            let teacher: TrainerState<E::Optimizer> = checkpoint::load(&folder.path(cell.baseline(), "state"))?;
             Box::new(Distilling::new(teacher.network, DISTILLATION))
         } else {
             run.engine()?
         };
         let trainer = NetworkTrainer::new(state, &*data.train, &data.dev).with_engine(engine);
-        let (state, model) = train(recipe, cell, trainer, &title, interrupt)?;
+        let (state, model) = train(experiment, cell, trainer, &title, interrupt)?;
         // Its JSON is last: that it is there says that the cell is finished.
         if plan.iter().any(|planned| planned.start == Some(at)) {
             checkpoint::save(&folder.path(cell, "state"), &state)?;
@@ -127,22 +125,22 @@ pub(super) fn all(
 }
 
 /// All that cells of one grid have in common, in words.
-fn setup(args: &AblateArgs, recipe: &Recipe, data: &Data<Images>) -> String {
+fn setup<E: Experiment>(experiment: &E, data: &Data<E::Set>) -> String {
     let [train, dev] = [&*data.train, &data.dev as &dyn SampleSet].map(SampleSet::fingerprint);
-    let steps = [Family::Baseline, Family::LowRank, Family::Pruning, Family::Sharing].map(|f| recipe.steps(f));
-    format!("{}; data {train:08x} {dev:08x}; steps {steps:?}", super::command(args, &[]))
+    let steps =
+        [Family::Baseline, Family::LowRank, Family::Pruning, Family::Sharing].map(|f| experiment.lengths().steps(f));
+    format!("{}; data {train:08x} {dev:08x}; steps {steps:?}", super::command(experiment, &[]))
 }
 
 /// Says how long the training will take.
-fn announce(
-    args: &AblateArgs,
-    recipe: &Recipe,
-    data: &Data<Images>,
+fn announce<E: Experiment>(
+    experiment: &E,
+    data: &Data<E::Set>,
     plan: &[Planned],
     finished: &[Option<Trained>],
 ) -> Result<()> {
-    let state = recipe.offline.untrained(&data.dev, 1)?;
-    let mut trainer = NetworkTrainer::new(state, &*data.train, &data.dev).with_engine(args.offline.run.engine()?);
+    let state = experiment.untrained(&data.dev, 1)?;
+    let mut trainer = NetworkTrainer::new(state, &*data.train, &data.dev).with_engine(experiment.run_args().engine()?);
     trainer.train(1, 1e-3)?;
     let begun = Instant::now();
     trainer.train(TIMED_STEPS, 1e-3)?;
@@ -154,8 +152,8 @@ fn announce(
         .map(|(planned, _)| planned.cell.family)
         .collect();
     let [baseline, low_rank, pruning, sharing] = [Family::Baseline, Family::LowRank, Family::Pruning, Family::Sharing]
-        .map(|family| number::duration(step * recipe.steps(family) as f64));
-    let total: f64 = left.iter().map(|&family| step * recipe.steps(family) as f64).sum();
+        .map(|family| number::duration(step * experiment.lengths().steps(family) as f64));
+    let total: f64 = left.iter().map(|&family| step * experiment.lengths().steps(family) as f64).sum();
     eprintln!(
         "{} of {} cells to train. Training takes about {baseline} for a baseline, {low_rank} for a cell of low rank, {pruning} of pruning, \
          {sharing} of shared values: {} in all, without evaluation",
@@ -167,14 +165,14 @@ fn announce(
 }
 
 /// Trains one cell; gives its network, and the file of its model.
-fn train(
-    recipe: &Recipe,
+fn train<E: Experiment>(
+    experiment: &E,
     cell: Cell,
-    trainer: NetworkTrainer<'_, Sgd>,
+    trainer: NetworkTrainer<'_, E::Optimizer>,
     title: &str,
     interrupt: &Interrupt,
-) -> Result<(TrainerState<Sgd>, Vec<u8>)> {
-    let stages = recipe.stages(cell, &trainer.layers())?;
+) -> Result<(TrainerState<E::Optimizer>, Vec<u8>)> {
+    let stages = stages(experiment, cell, &trainer.layers());
     let mut pipeline = Pipeline::new(cell.name(), stages, trainer);
     let bar = bar(title, 0);
     while pipeline.current().is_some() {

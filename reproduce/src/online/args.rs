@@ -1,6 +1,7 @@
 //! The flags of the online pipeline.
 
-use crate::args::{RunArgs, SizeArgs};
+use crate::args::{RunArgs, SizeArgs, file_names};
+use anyhow::Result;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -39,4 +40,24 @@ pub(crate) struct OnlineArgs {
     /// Fuse with this compressed offline network of the same classes (graph-opt.hccr of an offline run)
     #[arg(long, value_name = "FILE")]
     pub(crate) offline_model: Option<PathBuf>,
+}
+
+impl OnlineArgs {
+    /// Refuses numbers out of range.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.size.check()?;
+        self.run.check()
+    }
+
+    /// The flags of size and ink, as they are given to the command.
+    pub(crate) fn flags(&self) -> Vec<(&'static str, String)> {
+        let InkArgs { pot, pot_test, with_simulated } = &self.ink;
+        let files = [("pot", pot), ("pot-test", pot_test)].into_iter().filter(|(_, paths)| !paths.is_empty());
+        let mut flags = self.size.flags();
+        flags.extend(files.map(|(name, paths)| (name, file_names(paths))));
+        if *with_simulated {
+            flags.push(("with-simulated", String::new()));
+        }
+        flags
+    }
 }

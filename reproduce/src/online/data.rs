@@ -20,7 +20,7 @@ const TEST_SHARE: usize = 5;
 const MAX_INKS: usize = 1 << 22;
 
 /// Simulates the sets to train and develop on, or reads them from the POT files asked for.
-pub(super) fn load(args: &OnlineArgs, recipe: &OnlineRecipe) -> Result<Data<SequenceSet>> {
+pub(crate) fn load(args: &OnlineArgs, recipe: &OnlineRecipe) -> Result<Data<SequenceSet>> {
     check_exist(&args.ink.pot_test)?;
     let simulator = &recipe.common.data;
     let ([train, dev], description) = match (args.ink.pot.is_empty(), args.ink.pot_test.is_empty()) {
@@ -32,12 +32,13 @@ pub(super) fn load(args: &OnlineArgs, recipe: &OnlineRecipe) -> Result<Data<Sequ
     Ok(Data { train: Box::new(sequences(train)?), dev: sequences(dev)?, description })
 }
 
-fn sequences(inks: InkSet, recipe: &OnlineRecipe) -> Result<SequenceSet> {
+/// The inks as the network reads them.
+pub(crate) fn sequences(inks: InkSet, recipe: &OnlineRecipe) -> Result<SequenceSet> {
     SequenceSet::new(inks, recipe.augmentation).context("normalizing ink")
 }
 
 /// Simulates the test set of a run on `data`, or reads it from the POT files asked for.
-pub(super) fn test(args: &OnlineArgs, recipe: &OnlineRecipe, data: &Data<SequenceSet>) -> Result<Test<SequenceSet>> {
+pub(crate) fn test(args: &OnlineArgs, recipe: &OnlineRecipe, data: &Data<SequenceSet>) -> Result<Test<SequenceSet>> {
     let InkArgs { pot, pot_test, .. } = &args.ink;
     let classes = || Some(data.dev.classes().to_vec());
     let inks = match (pot.is_empty(), pot_test.is_empty()) {
@@ -60,7 +61,8 @@ fn all_simulated(simulator: &SimulatorConfig) -> Result<([InkSet; 2], String)> {
     Ok(([train?, dev?], description))
 }
 
-fn simulated(name: &str, simulator: &SimulatorConfig, split: Split) -> Result<InkSet> {
+/// Ink that the simulator writes.
+pub(crate) fn simulated(name: &str, simulator: &SimulatorConfig, split: Split) -> Result<InkSet> {
     let bar = bar(name, 0);
     let set = simulate_ink(simulator, split, &counting(&bar)).context("simulating handwriting")?;
     finish(&bar, name, &format!("{} simulated inks by {} writers", set.len(), simulator.size(split).writers));

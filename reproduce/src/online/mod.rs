@@ -5,8 +5,9 @@ mod data;
 pub(crate) mod fused;
 
 pub(crate) use args::{InkArgs, OnlineArgs};
+pub(crate) use data::{load, sequences, simulated, test};
 
-use crate::args::{RunArgs, file_names};
+use crate::args::RunArgs;
 use crate::ladder;
 use crate::pipeline::{self, Data, Length, Reproduction, Test};
 use crate::progress::Interrupt;
@@ -38,14 +39,7 @@ impl Reproduction for Online<'_> {
     }
 
     fn command(&self) -> String {
-        let InkArgs { pot, pot_test, with_simulated } = &self.args.ink;
-        let files = [("pot", pot), ("pot-test", pot_test)].into_iter().filter(|(_, paths)| !paths.is_empty());
-        let mut flags = self.args.size.flags();
-        flags.extend(files.map(|(name, paths)| (name, file_names(paths))));
-        if *with_simulated {
-            flags.push(("with-simulated", String::new()));
-        }
-        self.args.run.command(Self::NAME, &flags)
+        self.args.run.command(Self::NAME, &self.args.flags())
     }
 
     fn test(&self, data: &Data<SequenceSet>) -> Result<Test<SequenceSet>> {
@@ -65,25 +59,26 @@ impl Reproduction for Online<'_> {
     }
 }
 
+/// The recipe that the flags ask for, of so many classes.
+pub(crate) fn recipe(args: &OnlineArgs, classes: Option<usize>, effort: f64) -> OnlineRecipe {
+    let mut recipe = OnlineRecipe::new(args.size.tier(), classes, effort, args.run.seed);
+    if args.size.wants_longer_baseline() {
+        recipe = recipe.with_longer_baseline();
+    }
+    if !args.ink.pot.is_empty() {
+        recipe.augmentation = if args.size.no_augmentation { Augmentation::default() } else { Augmentation::OF_FILES };
+        recipe.dropout = 0.3;
+    }
+    recipe
+}
+
 /// Runs the pipeline, or goes on with it, and writes the report; `offline` is the file of a network to fuse with.
 pub(crate) fn run(args: &OnlineArgs, offline: Option<&[u8]>, interrupt: &Interrupt) -> Result<()> {
-    args.size.check()?;
-    args.run.check()?;
+    args.check()?;
     let read = |path: &PathBuf| std::fs::read(path).with_context(|| format!("cannot read {}", path.display()));
     let given = args.offline_model.as_ref().map(read).transpose()?;
-    let (tier, classes, RunArgs { effort, seed, .. }) = (args.size.tier(), args.size.classes, &args.run);
-    let recipe = |effort| {
-        let mut recipe = OnlineRecipe::new(tier, classes, effort, *seed);
-        if args.size.wants_longer_baseline() {
-            recipe = recipe.with_longer_baseline();
-        }
-        if !args.ink.pot.is_empty() {
-            recipe.augmentation =
-                if args.size.no_augmentation { Augmentation::default() } else { Augmentation::OF_FILES };
-            recipe.dropout = 0.3;
-        }
-        recipe
-    };
+    let RunArgs { effort, seed, .. } = &args.run;
+    let recipe = |effort| recipe(args, args.size.classes, effort);
     let mut online = Online { args, recipe: recipe(*effort) };
     let _lock = hccr_files::lock(&args.run.out(Online::NAME))?;
     if !args.run.resume {

@@ -1,0 +1,120 @@
+//! The ablation of the offline pipeline.
+
+use super::experiment::Experiment;
+use super::method::Method;
+use super::recipe::{Lengths, classes, phase, sized};
+use crate::args::RunArgs;
+use crate::offline::{self, Images, OfflineArgs};
+use crate::pipeline::{Data, Test};
+use crate::progress::{bar, counting, finish};
+use anyhow::{Context, Result, ensure};
+use hccr_compress::{GslreConfig, LayerInfo, LayerKind, Phase, Ranks};
+use hccr_data::{Simulator, SimulatorConfig, Split, simulate};
+use hccr_models::offline::{EndlessImages, OfflineRecipe};
+use hccr_models::pipeline::{Expansion, Stage};
+use hccr_models::{Tier, TrainerState};
+use hccr_nn_train::Sgd;
+
+/// The pipeline, as the flags configure it.
+pub(super) struct Offline<'a> {
+    args: &'a OfflineArgs,
+    recipe: OfflineRecipe,
+    lengths: Lengths,
+}
+
+impl<'a> Offline<'a> {
+    /// Refuses what does not fit together.
+    pub(super) fn new(args: &'a OfflineArgs) -> Result<Self> {
+        args.check()?;
+        ensure!(!args.images.has_blocks(), "--zeros is of no use here: blocks are among the methods");
+        ensure!(!args.images.is_as_in_thesis(), "--recipe is of no use here: each method has its own numbers");
+        let (tier, effort) = (args.size.tier(), args.run.effort);
+        let classes = classes(tier, args.size.classes);
+        let mut recipe = OfflineRecipe::new(tier, classes, args.images.width, effort, args.run.seed);
+        if tier == Tier::Default {
+            recipe.common.batch_size = 64;
+        }
+        recipe.common.data = sized(&recipe.common.data, tier);
+        let steps = match tier {
+            Tier::Smoke => [30, 2, 20, 20, 10],
+            Tier::Default => [4000, 40, 800, 1200, 300],
+            Tier::Full => [120_000, 6_000, 76_000, 60_000, 10_000],
+        };
+        Ok(Self { args, recipe, lengths: Lengths::new(steps, effort, 0.08, [0.01, 0.02, 0.003]) })
+    }
+}
+
+impl Experiment for Offline<'_> {
+    type Set = Images;
+    type Optimizer = Sgd;
+    const NAME: &'static str = "ablate";
+    const LOW_RANK_METHODS: &'static [Method] =
+        &[Method::Svd, Method::Gslre, Method::GslreDistilled, Method::Reconstruction];
+    const PRUNED: Method = Method::Gslre;
+
+    fn run_args(&self) -> &RunArgs {
+        &self.args.run
+    }
+
+    fn flags(&self) -> Vec<(&'static str, String)> {
+        self.args.flags()
+    }
+
+    fn lengths(&self) -> &Lengths {
+        &self.lengths
+    }
+
+    fn batch_size(&self) -> usize {
+        self.recipe.common.batch_size
+    }
+
+    fn data(&self) -> Result<Data<Images>> {
+        let simulator = &self.recipe.common.data;
+        if self.args.images.has_files() { offline::load(self.args, simulator) } else { endless(simulator) }
+    }
+
+    fn test(&self, data: &Data<Images>) -> Result<Test<Images>> {
+        offline::test(self.args, &self.recipe.common.data, data)
+    }
+
+    fn untrained(&self, dev: &Images, seed: u64) -> Result<TrainerState<Sgd>> {
+        Ok(self.recipe.untrained(dev, seed)?)
+    }
+
+    fn low_rank(&self, method: Method, level: f64, layers: &[LayerInfo], train: Phase) -> Box<dyn Stage<Sgd>> {
+        let convolutions = layers.iter().filter(|layer| matches!(layer.kind, LayerKind::Conv2d(_))).count();
+        let [layer_rate, rate, _] = self.lengths.rates;
+        let (ranks, layer) = (Ranks::Speedup(level), self.lengths.layer);
+        if matches!(method, Method::Gslre | Method::GslreDistilled) {
+            let joint = train.steps().saturating_sub(layer * (convolutions - 1));
+            return Box::new(Expansion::new(GslreConfig {
+                ranks,
+                layer_phase: phase(layer, layer_rate, 0.01),
+                joint_phase: phase(joint, rate, 0.01),
+            }));
+        }
+        let at_once =
+            Expansion::new(GslreConfig { ranks, layer_phase: phase(0, layer_rate, 0.01), joint_phase: train });
+        Box::new(if method == Method::Reconstruction { at_once.fitting_outputs() } else { at_once })
+    }
+}
+
+/// Writing that the simulator makes anew for each mini-batch.
+fn endless(simulator: &SimulatorConfig) -> Result<Data<Images>> {
+    let train = Box::new(EndlessImages::new(Simulator::new(simulator)?));
+    let bar = bar("dev set", 0);
+    let dev = simulate(simulator, Split::Dev, &counting(&bar)).context("simulating handwriting")?;
+    finish(&bar, "dev set", &format!("{} simulated characters", dev.len()));
+    Ok(Data { train, dev: Images::Memory(dev), description: endless_in_words(simulator) })
+}
+
+/// What such writing is, with the sets to develop and to test on.
+pub(super) fn endless_in_words(simulator: &SimulatorConfig) -> String {
+    format!(
+        "simulated handwriting of the first {} characters of GB2312 level 1: written anew for each mini-batch, by ever new writers, to \
+         train; {} per character for development, {} by others to test",
+        simulator.classes.len(),
+        simulator.dev.samples_per_class,
+        simulator.test.samples_per_class
+    )
+}
