@@ -114,6 +114,11 @@ impl Method {
         }
     }
 
+    /// Whether CRA's curves choose its ratios.
+    pub(crate) fn needs_curves(self) -> bool {
+        matches!(self, Self::AdwCra | Self::AdwCraDistilled | Self::AdwSlope)
+    }
+
     /// Whether it learns from the answers of the baseline.
     pub(crate) fn is_distilled(self) -> bool {
         matches!(self, Self::GslreDistilled | Self::AdwCraDistilled | Self::KMeansDistilled)

@@ -2,7 +2,7 @@
 
 use super::experiment::Experiment;
 use super::method::{Cell, Family, Method};
-use hccr_compress::{Block, Centres, CraConfig, LayerInfo, Phase, Schedule};
+use hccr_compress::{Block, Centres, Cra, CraConfig, LayerInfo, Phase, Schedule};
 use hccr_data::{SimulatorConfig, SplitSize};
 use hccr_models::Tier;
 use hccr_models::pipeline::{Baseline, Goal, Pruning, PruningConfig, Redundancy, Sharing, Stage, Stages, Thresholds};
@@ -76,8 +76,24 @@ pub(super) fn sized(data: &SimulatorConfig, tier: Tier) -> SimulatorConfig {
     SimulatorConfig { dev: size(60, DEV_SAMPLES), test: size(100, TEST_SAMPLES), ..data.clone() }
 }
 
-/// The stages of a cell, whose network has `layers` at the start.
-pub(super) fn stages<E: Experiment>(experiment: &E, cell: Cell, layers: &[LayerInfo]) -> Stages<E::Optimizer> {
+/// The analysis that CRA's methods begin with: of all layers but the first.
+pub(super) fn analysis(layers: &[LayerInfo]) -> CraConfig {
+    CraConfig {
+        layers: layers.iter().skip(1).map(|layer| layer.name.clone()).collect(),
+        grid: vec![0.5, 0.7, 0.8, 0.9, 0.95, 0.98],
+        block: Block::SINGLE,
+        stop_drop: 0.5,
+        max_sparsity: 0.997,
+    }
+}
+
+/// The stages of a cell, whose network has `layers` at the start, and `curves` where its method needs them.
+pub(super) fn stages<E: Experiment>(
+    experiment: &E,
+    cell: Cell,
+    layers: &[LayerInfo],
+    curves: Option<Cra>,
+) -> Stages<E::Optimizer> {
     let lengths = experiment.lengths();
     let train = || lengths.train(cell.family);
     let untrained = || phase(0, lengths.rates[1], 0.01);
@@ -109,19 +125,16 @@ pub(super) fn stages<E: Experiment>(experiment: &E, cell: Cell, layers: &[LayerI
             let weights = |layers: &[LayerInfo]| layers.iter().map(LayerInfo::weights).sum::<usize>();
             let first = weights(&layers[..1]);
             let nonzeros = (first as f64 + (weights(layers) - first) as f64 / cell.level) as u64;
-            let cra = CraConfig {
-                layers: layers.iter().skip(1).map(|layer| layer.name.clone()).collect(),
-                grid: vec![0.5, 0.7, 0.8, 0.9, 0.95, 0.98],
-                block: Block::SINGLE,
-                stop_drop: 0.5,
-                max_sparsity: 0.997,
-            };
             let config = PruningConfig { phase: train(), ramp_steps, block: Block::SINGLE };
             let goal = match cell.method {
                 Method::AdwSlope => Goal::Slope(nonzeros),
                 _ => Goal::Weights(nonzeros),
             };
-            vec![Box::new(Redundancy::new(cra, goal)), Box::new(Pruning::new(config))]
+            let mut targets = Redundancy::new(analysis(layers), goal);
+            if let Some(curves) = curves {
+                targets = targets.with_curves(curves);
+            }
+            vec![Box::new(targets), Box::new(Pruning::new(config))]
         }
         Method::KMeans => vec![Box::new(Baseline::new(train())), shared(Centres::KMeans, untrained())],
         Method::KMeansTuned | Method::KMeansDistilled => vec![shared(Centres::KMeans, train())],

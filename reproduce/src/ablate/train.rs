@@ -2,12 +2,12 @@
 
 use super::experiment::Experiment;
 use super::method::{Cell, Family, Planned};
-use super::recipe::{DISTILLATION, stages};
+use super::recipe::{DISTILLATION, analysis, stages};
 use crate::args::resuming_command;
 use crate::pipeline::Data;
 use crate::progress::{Interrupt, bar};
 use anyhow::{Context, Result, bail, ensure};
-use hccr_compress::Trainer;
+use hccr_compress::{Cra, Progress, Trainer};
 use hccr_models::pipeline::Pipeline;
 use hccr_models::{Distilling, Engine, NetworkTrainer, SampleSet, TrainerState};
 use hccr_nn_train::checkpoint;
@@ -106,7 +106,8 @@ pub(super) fn all<E: Experiment>(
             run.engine()?
         };
         let trainer = NetworkTrainer::new(state, &*data.train, &data.dev).with_engine(engine);
-        let (state, model) = train(experiment, cell, trainer, &title, interrupt)?;
+        let curves = folder.path(start.map_or(cell, |start| plan[start].cell), "curves");
+        let (state, model) = train(experiment, cell, trainer, &curves, &title, interrupt)?;
         // Its JSON is last: that it is there says that the cell is finished.
         if plan.iter().any(|planned| planned.start == Some(at)) {
             checkpoint::save(&folder.path(cell, "state"), &state)?;
@@ -164,19 +165,34 @@ fn announce<E: Experiment>(
     Ok(())
 }
 
+/// CRA's curves of the trainer's network: all cells that start from it share them, in the file `path`.
+fn curves<T: Trainer>(trainer: &mut T, path: &Path, mut each: impl FnMut(Progress) -> Result<()>) -> Result<Cra>
+where
+    T::Error: std::error::Error + Send + Sync + 'static,
+{
+    if path.exists() {
+        return Ok(checkpoint::load(path)?);
+    }
+    let layers = trainer.layers();
+    let mut cra = Cra::new(analysis(&layers), &layers)?;
+    while !cra.is_done() {
+        each(cra.advance(trainer)?)?;
+    }
+    checkpoint::save(path, &cra)?;
+    Ok(cra)
+}
+
 /// Trains one cell; gives its network, and the file of its model.
 fn train<E: Experiment>(
     experiment: &E,
     cell: Cell,
-    trainer: NetworkTrainer<'_, E::Optimizer>,
+    mut trainer: NetworkTrainer<'_, E::Optimizer>,
+    curves: &Path,
     title: &str,
     interrupt: &Interrupt,
 ) -> Result<(TrainerState<E::Optimizer>, Vec<u8>)> {
-    let stages = stages(experiment, cell, &trainer.layers());
-    let mut pipeline = Pipeline::new(cell.name(), stages, trainer);
     let bar = bar(title, 0);
-    while pipeline.current().is_some() {
-        let progress = pipeline.advance().with_context(|| format!("cell {}", cell.name()))?;
+    let each = |progress: Progress| {
         bar.set_length(progress.total as u64);
         bar.set_position(progress.done as u64);
         bar.set_message(progress.message);
@@ -184,6 +200,13 @@ fn train<E: Experiment>(
             bar.abandon();
             bail!("stopped; go on with: {}", resuming_command(std::env::args_os().skip(1)));
         }
+        Ok(())
+    };
+    let curves = cell.method.needs_curves().then(|| self::curves(&mut trainer, curves, each)).transpose()?;
+    let stages = stages(experiment, cell, &trainer.layers(), curves);
+    let mut pipeline = Pipeline::new(cell.name(), stages, trainer);
+    while pipeline.current().is_some() {
+        each(pipeline.advance().with_context(|| format!("cell {}", cell.name()))?)?;
     }
     bar.finish_and_clear();
     let model = hccr_graph_opt::optimize(&pipeline.run().network()?).to_bytes();

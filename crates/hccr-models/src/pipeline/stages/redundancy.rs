@@ -71,6 +71,12 @@ impl Redundancy {
         Self { config, goal, spares_first: false, work: None, refined: 0, targets: None }
     }
 
+    /// The same, going on with an analysis of the network as it will be.
+    #[must_use]
+    pub fn with_curves(self, analysis: Cra) -> Self {
+        Self { work: Some(analysis), ..self }
+    }
+
     /// The same without the first layer, where the configuration lists none.
     #[must_use]
     pub fn sparing_first(self) -> Self {
