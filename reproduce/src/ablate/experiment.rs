@@ -12,6 +12,18 @@ use hccr_nn_train::Optimizer;
 use serde::{Serialize, de::DeserializeOwned};
 use std::fmt;
 
+/// What a run was told.
+pub(super) struct Setting<'a> {
+    /// The flags of the run.
+    pub(super) run: &'a RunArgs,
+    /// The flags of size and data, as they are given to the command.
+    pub(super) flags: Vec<(&'static str, String)>,
+    /// How long the families train, and how fast.
+    pub(super) lengths: Lengths,
+    /// Samples per mini-batch.
+    pub(super) batch_size: usize,
+}
+
 /// A pipeline whose methods are compared with others.
 pub(super) trait Experiment {
     /// Its samples to evaluate on.
@@ -25,17 +37,8 @@ pub(super) trait Experiment {
     /// The one whose network is pruned.
     const PRUNED: Method;
 
-    /// The flags of the run.
-    fn run_args(&self) -> &RunArgs;
-
-    /// The flags of size and data, as they are given to the command.
-    fn flags(&self) -> Vec<(&'static str, String)>;
-
-    /// How long the families train, and how fast.
-    fn lengths(&self) -> &Lengths;
-
-    /// Samples per mini-batch.
-    fn batch_size(&self) -> usize;
+    /// What the run was told.
+    fn setting(&self) -> &Setting<'_>;
 
     /// Makes or reads the sets to train and develop on.
     fn data(&self) -> Result<Data<Self::Set>>;

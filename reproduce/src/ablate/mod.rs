@@ -53,7 +53,7 @@ fn check(size: &SizeArgs) -> Result<()> {
 
 /// Trains the grid, or goes on with it, measures and reports.
 fn run<E: Experiment>(experiment: &E, args: &GridArgs, interrupt: &Interrupt) -> Result<()> {
-    let (grid, run) = (args.grid::<E>()?, experiment.run_args());
+    let (grid, run) = (args.grid::<E>()?, experiment.setting().run);
     ensure!(
         !run.on_gpu() || !grid.methods.iter().any(|method| method.is_distilled()),
         "distilled methods train in this process alone: with --engine torch, list the others by --methods"
@@ -78,7 +78,7 @@ fn run<E: Experiment>(experiment: &E, args: &GridArgs, interrupt: &Interrupt) ->
         threads: Threads { training: rayon::current_num_threads(), timing: 1 },
         commit: commit(),
         versions: Versions::detect(),
-        batch_size: experiment.batch_size(),
+        batch_size: experiment.setting().batch_size,
         pruned: E::PRUNED,
         compared: measure::compared(&cells),
         claims: measure::judged(&cells),
@@ -92,6 +92,6 @@ fn run<E: Experiment>(experiment: &E, args: &GridArgs, interrupt: &Interrupt) ->
 
 /// The command of a run with these flags beside those of data and lengths.
 fn command<E: Experiment>(experiment: &E, flags: &[(&'static str, String)]) -> String {
-    let all = [experiment.flags(), flags.to_vec()].concat();
-    experiment.run_args().command_of(&format!("reproduce {}", E::NAME), &all)
+    let all = [&experiment.setting().flags[..], flags].concat();
+    experiment.setting().run.command_of(&format!("reproduce {}", E::NAME), &all)
 }

@@ -1,9 +1,8 @@
 //! The ablation of the offline pipeline.
 
-use super::experiment::Experiment;
+use super::experiment::{Experiment, Setting};
 use super::method::Method;
 use super::recipe::{Lengths, classes, phase, sized};
-use crate::args::RunArgs;
 use crate::offline::{self, Images, OfflineArgs};
 use crate::pipeline::{Data, Test};
 use crate::progress::{bar, counting, finish};
@@ -19,7 +18,7 @@ use hccr_nn_train::Sgd;
 pub(super) struct Offline<'a> {
     args: &'a OfflineArgs,
     recipe: OfflineRecipe,
-    lengths: Lengths,
+    setting: Setting<'a>,
 }
 
 impl<'a> Offline<'a> {
@@ -40,7 +39,9 @@ impl<'a> Offline<'a> {
             Tier::Default => [4000, 40, 800, 1200, 300],
             Tier::Full => [120_000, 6_000, 76_000, 60_000, 10_000],
         };
-        Ok(Self { args, recipe, lengths: Lengths::new(steps, effort, 0.08, [0.01, 0.02, 0.003]) })
+        let lengths = Lengths::new(steps, effort, 0.08, [0.01, 0.02, 0.003]);
+        let setting = Setting { run: &args.run, flags: args.flags(), lengths, batch_size: recipe.common.batch_size };
+        Ok(Self { args, recipe, setting })
     }
 }
 
@@ -52,20 +53,8 @@ impl Experiment for Offline<'_> {
         &[Method::Svd, Method::Gslre, Method::GslreDistilled, Method::Reconstruction];
     const PRUNED: Method = Method::Gslre;
 
-    fn run_args(&self) -> &RunArgs {
-        &self.args.run
-    }
-
-    fn flags(&self) -> Vec<(&'static str, String)> {
-        self.args.flags()
-    }
-
-    fn lengths(&self) -> &Lengths {
-        &self.lengths
-    }
-
-    fn batch_size(&self) -> usize {
-        self.recipe.common.batch_size
+    fn setting(&self) -> &Setting<'_> {
+        &self.setting
     }
 
     fn data(&self) -> Result<Data<Images>> {
@@ -83,8 +72,8 @@ impl Experiment for Offline<'_> {
 
     fn low_rank(&self, method: Method, level: f64, layers: &[LayerInfo], train: Phase) -> Box<dyn Stage<Sgd>> {
         let convolutions = layers.iter().filter(|layer| matches!(layer.kind, LayerKind::Conv2d(_))).count();
-        let [layer_rate, rate, _] = self.lengths.rates;
-        let (ranks, layer) = (Ranks::Speedup(level), self.lengths.layer);
+        let [layer_rate, rate, _] = self.setting.lengths.rates;
+        let (ranks, layer) = (Ranks::Speedup(level), self.setting.lengths.layer);
         if matches!(method, Method::Gslre | Method::GslreDistilled) {
             let joint = train.steps().saturating_sub(layer * (convolutions - 1));
             return Box::new(Expansion::new(GslreConfig {

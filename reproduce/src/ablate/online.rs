@@ -1,10 +1,9 @@
 //! The ablation of the online pipeline.
 
-use super::experiment::Experiment;
+use super::experiment::{Experiment, Setting};
 use super::method::Method;
 use super::offline::endless_in_words;
 use super::recipe::{Lengths, classes, sized};
-use crate::args::RunArgs;
 use crate::online::{self, OnlineArgs};
 use crate::pipeline::{Data, Test};
 use anyhow::{Result, ensure};
@@ -19,7 +18,7 @@ use hccr_nn_train::{Adam, Clipped};
 pub(super) struct Online<'a> {
     args: &'a OnlineArgs,
     recipe: OnlineRecipe,
-    lengths: Lengths,
+    setting: Setting<'a>,
 }
 
 impl<'a> Online<'a> {
@@ -35,7 +34,9 @@ impl<'a> Online<'a> {
             Tier::Default => [6000, 0, 1200, 2400, 600],
             Tier::Full => [400_000, 0, 100_000, 200_000, 20_000],
         };
-        Ok(Self { args, recipe, lengths: Lengths::new(steps, effort, 0.003, [0.001, 0.001, 3e-4]) })
+        let lengths = Lengths::new(steps, effort, 0.003, [0.001, 0.001, 3e-4]);
+        let setting = Setting { run: &args.run, flags: args.flags(), lengths, batch_size: recipe.common.batch_size };
+        Ok(Self { args, recipe, setting })
     }
 }
 
@@ -46,20 +47,8 @@ impl Experiment for Online<'_> {
     const LOW_RANK_METHODS: &'static [Method] = &[Method::Svd];
     const PRUNED: Method = Method::Svd;
 
-    fn run_args(&self) -> &RunArgs {
-        &self.args.run
-    }
-
-    fn flags(&self) -> Vec<(&'static str, String)> {
-        self.args.flags()
-    }
-
-    fn lengths(&self) -> &Lengths {
-        &self.lengths
-    }
-
-    fn batch_size(&self) -> usize {
-        self.recipe.common.batch_size
+    fn setting(&self) -> &Setting<'_> {
+        &self.setting
     }
 
     fn data(&self) -> Result<Data<SequenceSet>> {

@@ -94,7 +94,7 @@ pub(super) fn stages<E: Experiment>(
     layers: &[LayerInfo],
     curves: Option<Cra>,
 ) -> Stages<E::Optimizer> {
-    let lengths = experiment.lengths();
+    let lengths = &experiment.setting().lengths;
     let train = || lengths.train(cell.family);
     let untrained = || phase(0, lengths.rates[1], 0.01);
     let ramp_steps = (lengths.steps(cell.family) / 2).max(1);

@@ -76,7 +76,7 @@ pub(super) fn all<E: Experiment>(
     folder: &Folder,
     interrupt: &Interrupt,
 ) -> Result<Vec<Trained>> {
-    let run = experiment.run_args();
+    let run = experiment.setting().run;
     ensure!(
         run.resume || !folder.0.exists(),
         "{} holds the cells of an earlier run: give --resume, or another --out",
@@ -128,8 +128,8 @@ pub(super) fn all<E: Experiment>(
 /// All that cells of one grid have in common, in words.
 fn setup<E: Experiment>(experiment: &E, data: &Data<E::Set>) -> String {
     let [train, dev] = [&*data.train, &data.dev as &dyn SampleSet].map(SampleSet::fingerprint);
-    let steps =
-        [Family::Baseline, Family::LowRank, Family::Pruning, Family::Sharing].map(|f| experiment.lengths().steps(f));
+    let steps = [Family::Baseline, Family::LowRank, Family::Pruning, Family::Sharing]
+        .map(|f| experiment.setting().lengths.steps(f));
     format!("{}; data {train:08x} {dev:08x}; steps {steps:?}", super::command(experiment, &[]))
 }
 
@@ -141,7 +141,8 @@ fn announce<E: Experiment>(
     finished: &[Option<Trained>],
 ) -> Result<()> {
     let state = experiment.untrained(&data.dev, 1)?;
-    let mut trainer = NetworkTrainer::new(state, &*data.train, &data.dev).with_engine(experiment.run_args().engine()?);
+    let mut trainer =
+        NetworkTrainer::new(state, &*data.train, &data.dev).with_engine(experiment.setting().run.engine()?);
     trainer.train(1, 1e-3)?;
     let begun = Instant::now();
     trainer.train(TIMED_STEPS, 1e-3)?;
@@ -153,8 +154,8 @@ fn announce<E: Experiment>(
         .map(|(planned, _)| planned.cell.family)
         .collect();
     let [baseline, low_rank, pruning, sharing] = [Family::Baseline, Family::LowRank, Family::Pruning, Family::Sharing]
-        .map(|family| number::duration(step * experiment.lengths().steps(family) as f64));
-    let total: f64 = left.iter().map(|&family| step * experiment.lengths().steps(family) as f64).sum();
+        .map(|family| number::duration(step * experiment.setting().lengths.steps(family) as f64));
+    let total: f64 = left.iter().map(|&family| step * experiment.setting().lengths.steps(family) as f64).sum();
     eprintln!(
         "{} of {} cells to train. Training takes about {baseline} for a baseline, {low_rank} for a cell of low rank, {pruning} of pruning, \
          {sharing} of shared values: {} in all, without evaluation",
