@@ -69,7 +69,15 @@ impl Phase {
 
     /// Evaluations in all.
     pub fn evaluations(&self) -> usize {
-        self.schedule.steps.checked_div(self.evaluate_every).unwrap_or(0).max(1)
+        let interval = self.interval.max(1);
+        let starts = (0..self.steps()).step_by(interval);
+        starts.filter(|&start| self.is_evaluated(start, self.steps().min(start + interval))).count()
+    }
+
+    /// Whether held-out data is read after the interval from `start` to `end`.
+    fn is_evaluated(&self, start: usize, end: usize) -> bool {
+        let done = |step: usize| step.checked_div(self.evaluate_every).unwrap_or(0);
+        end == self.steps() || done(end) > done(start)
     }
 
     /// Mini-batches done.
@@ -105,8 +113,7 @@ impl Phase {
         let steps = end - start;
         let learning_rate = self.schedule.rate(start as f32 + steps as f32 / 2.0);
         let stats = trainer.train(steps, learning_rate).map_err(CompressError::Trainer)?;
-        let due = |every: usize| every > 0 && end / every > start / every;
-        let dev_accuracy = if end == total || due(self.evaluate_every) {
+        let dev_accuracy = if self.is_evaluated(start, end) {
             Some(trainer.evaluate().map_err(CompressError::Trainer)?)
         } else {
             None

@@ -52,6 +52,25 @@ fn baseline() -> Toy {
     BASELINE.get_or_init(train).clone()
 }
 
+/// What a run will take is told from this number before it begins.
+#[test]
+fn a_phase_knows_how_often_it_evaluates() {
+    for (steps, interval, every, evaluations) in
+        [(20, 5, 0, 1), (20, 5, 10, 2), (19, 10, 10, 2), (24, 5, 10, 3), (20, 5, 7, 3), (9, 4, 1, 3), (3, 10, 1, 1)]
+    {
+        let schedule = Schedule { peak: 0.01, warm_up: 0, steps, floor: 0.0 };
+        let mut phase = Phase::new(schedule, interval, every);
+        assert_eq!(phase.evaluations(), evaluations, "{phase:?}");
+        let mut toy = Toy::new(3);
+        while !phase.is_done() {
+            phase.advance(&mut toy).unwrap();
+        }
+        let evaluated = phase.history().iter().filter(|record| record.dev_accuracy.is_some()).count();
+        assert_eq!(evaluated, evaluations, "{phase:?}");
+    }
+    assert_eq!(phase(0, 0.01).evaluations(), 0);
+}
+
 fn gslre_config() -> GslreConfig {
     GslreConfig { ranks: Ranks::Speedup(2.0), layer_phase: phase(40, 0.05), joint_phase: phase(60, 0.05) }
 }

@@ -31,6 +31,16 @@ impl StageLoad {
     pub(crate) fn of(stage: &'static str, phase: &Phase, times: usize, is_low_rank: bool) -> Self {
         Self { stage, steps: times * phase.steps(), evaluations: times * phase.evaluations(), is_low_rank }
     }
+
+    /// The same with an evaluation before the first mini-batch.
+    pub(crate) fn evaluated_before(self) -> Self {
+        Self { evaluations: self.evaluations + 1, ..self }
+    }
+
+    /// The analysis by CRA of so many layers, each measured so many times, and of the network as it is.
+    pub(crate) fn analysis(layers: usize, points: usize) -> Self {
+        Self { stage: "cra", steps: 0, evaluations: 1 + layers * points, is_low_rank: true }
+    }
 }
 
 impl Workload {

@@ -32,4 +32,4 @@ pub use optimizer::{Clipped, Optimizer};
 pub use packing::Packing;
 pub use param::Param;
 pub use sgd::Sgd;
-pub use share::{Share, World};
+pub use share::{Share, Sum, World, sum_in_pairs};

@@ -253,9 +253,15 @@ impl<T: Scalar> Network<T> {
 
     /// Sets all gradients from the loss's gradient by the output of the last training pass.
     pub fn backward(&mut self, dy: Batch<T>) {
+        let share = dy.share.clone();
         let mut dy = dy;
         for (i, layer) in self.layers.iter_mut().enumerate().rev() {
             dy = layer.backward(dy, i > 0);
+        }
+        for (name, sum) in share.take_sums() {
+            if let Some(param) = self.params_mut().find(|param| param.name == name) {
+                param.grad = sum;
+            }
         }
     }
 

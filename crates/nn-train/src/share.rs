@@ -1,10 +1,12 @@
 //! Processes that train one network together.
 
+use crate::param::Param;
 use hccr_tensor::Scalar;
 use rayon::prelude::*;
 use std::fmt;
+use std::mem;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Values of a parameter that one thread sums at a time.
 const PIECE: usize = 1 << 14;
@@ -20,10 +22,11 @@ pub trait World: fmt::Debug + Send + Sync {
     fn size(&self) -> usize;
 
     /// The values that the processes give, in the order of their ranks.
-    fn gather(&self, values: &[f32]) -> Vec<f32>;
+    fn gather(&self, values: &[f64]) -> Vec<f64>;
 
-    /// The same.
-    fn gather_f64(&self, values: &[f64]) -> Vec<f64>;
+    /// Begins to add the values that the processes give, [in pairs](sum_in_pairs) in the order of their ranks, while the process goes on.
+    /// Other functions may be called before the sum has arrived.
+    fn begin_sum(&self, values: Vec<f32>) -> Sum;
 
     /// What the first process gives; the others may give anything.
     fn broadcast(&self, bytes: &[u8]) -> Vec<u8>;
@@ -35,7 +38,23 @@ pub trait World: fmt::Debug + Send + Sync {
 
     /// The sum of what the processes give.
     fn sum(&self, value: f64) -> f64 {
-        self.gather_f64(&[value]).iter().sum()
+        self.gather(&[value]).iter().sum()
+    }
+}
+
+/// A sum over the processes that is on its way.
+pub struct Sum(Box<dyn FnOnce() -> Vec<f32> + Send>);
+
+impl Sum {
+    /// The sum that `wait` gives once it has arrived.
+    pub fn new(wait: impl FnOnce() -> Vec<f32> + Send + 'static) -> Self {
+        Self(Box::new(wait))
+    }
+}
+
+impl fmt::Debug for Sum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sum")
     }
 }
 
@@ -44,7 +63,11 @@ pub trait World: fmt::Debug + Send + Sync {
 /// What a share computes has the bits that one process would compute: sums over the chunks of a mini-batch are sums of two, of two such
 /// sums, and so on, of which each process makes its own. So shares must be equal, and their number of chunks a power of two.
 #[derive(Clone, Debug, Default)]
-pub struct Share(Option<Arc<dyn World>>);
+pub struct Share {
+    world: Option<Arc<dyn World>>,
+    /// The gradients that are on their way, by the names of their parameters; all batches of a step have the same.
+    sums: Arc<Mutex<Vec<(String, Sum)>>>,
+}
 
 impl PartialEq for Share {
     fn eq(&self, other: &Self) -> bool {
@@ -55,45 +78,49 @@ impl PartialEq for Share {
 impl Share {
     /// The part of this process.
     pub fn of(world: Arc<dyn World>) -> Self {
-        Self(Some(world))
+        Self { world: Some(world), ..Self::default() }
     }
 
     /// The number of shares.
     pub fn size(&self) -> usize {
-        self.0.as_ref().map_or(1, |world| world.size())
+        self.world.as_ref().map_or(1, |world| world.size())
     }
 
     /// The number of this share, from 0.
     pub fn rank(&self) -> usize {
-        self.0.as_ref().map_or(0, |world| world.rank())
+        self.world.as_ref().map_or(0, |world| world.rank())
     }
 
     /// The values that all shares give, in their order.
     pub(crate) fn all(&self, values: Vec<f64>) -> Vec<f64> {
-        match &self.0 {
-            Some(world) => world.gather_f64(&values),
+        match &self.world {
+            Some(world) => world.gather(&values),
             None => values,
         }
     }
 
-    /// The sum over the parts of all shares; each has as many.
-    pub(crate) fn sum<T: Scalar>(&self, parts: Vec<Vec<T>>) -> Vec<T> {
-        let sum = sum_in_pairs(parts);
-        match &self.0 {
-            Some(world) if !sum.is_empty() => {
-                // Networks train in f32.
-                let values: Vec<f32> = sum.iter().map(|v| v.as_f64() as f32).collect();
-                let sums = world.gather(&values);
-                let sums = sums.chunks_exact(sum.len()).map(|s| s.iter().map(|&v| T::of(v.into())).collect());
-                sum_in_pairs(sums.collect())
-            }
-            _ => sum,
+    /// Makes the sum over the parts of all shares the gradient of `param`; each share has as many. Where there are several shares, the
+    /// gradient is in its place once it has [arrived](Self::take_sums): the layers before go on meanwhile.
+    pub(crate) fn sum_into<T: Scalar>(&self, param: &mut Param<T>, parts: Vec<Vec<T>>) {
+        param.grad = sum_in_pairs(parts);
+        if let Some(world) = self.world.as_ref().filter(|_| !param.grad.is_empty()) {
+            // Networks train in f32.
+            let values = param.grad.iter().map(|v| v.as_f64() as f32).collect();
+            let sum = (param.name.clone(), world.begin_sum(values));
+            self.sums.lock().unwrap_or_else(PoisonError::into_inner).push(sum);
         }
+    }
+
+    /// Waits for the gradients that are on their way; gives them with the names of their parameters.
+    pub(crate) fn take_sums<T: Scalar>(&self) -> Vec<(String, Vec<T>)> {
+        let sums = mem::take(&mut *self.sums.lock().unwrap_or_else(PoisonError::into_inner));
+        let arrived = |(name, Sum(wait))| (name, wait().into_iter().map(|v| T::of(v.into())).collect());
+        sums.into_iter().map(arrived).collect()
     }
 }
 
 /// Sums neighbours, then neighbouring sums, until one is left.
-pub(crate) fn sum_in_pairs<T: Scalar>(mut parts: Vec<Vec<T>>) -> Vec<T> {
+pub fn sum_in_pairs<T: Scalar>(mut parts: Vec<Vec<T>>) -> Vec<T> {
     while parts.len() > 1 {
         let mut rest = parts.into_iter();
         let mut sums = Vec::new();

@@ -1,7 +1,7 @@
 //! Processes that share mini-batches compute the bits of one that has them alone; threads play the processes.
 
 use hccr_nn_train::layers::{Conv2d, Dropout, Flatten, Linear, MeanOverTime, NormPReluPool};
-use hccr_nn_train::{Adam, Batch, Clipped, Layer, Network, Sgd, World};
+use hccr_nn_train::{Adam, Batch, Clipped, Layer, Network, Sgd, Sum, World, sum_in_pairs};
 use hccr_random::Rng;
 use hccr_runtime::shape::{Conv2dParams, LinearParams, Pool2dParams};
 use std::sync::{Arc, Barrier, Mutex};
@@ -31,17 +31,19 @@ impl World for Thread {
         self.table.places.len()
     }
 
-    fn gather(&self, values: &[f32]) -> Vec<f32> {
-        let values: Vec<f64> = values.iter().map(|&v| v.into()).collect();
-        self.gather_f64(&values).into_iter().map(|v| v as f32).collect()
-    }
-
-    fn gather_f64(&self, values: &[f64]) -> Vec<f64> {
+    fn gather(&self, values: &[f64]) -> Vec<f64> {
         *self.table.places[self.rank].lock().unwrap() = values.to_vec();
         self.table.barrier.wait();
         let all = self.table.places.iter().flat_map(|place| place.lock().unwrap().clone()).collect();
         self.table.barrier.wait();
         all
+    }
+
+    fn begin_sum(&self, values: Vec<f32>) -> Sum {
+        let all = self.gather(&values.iter().map(|&v| v.into()).collect::<Vec<_>>());
+        let parts = all.chunks_exact(values.len()).map(|part| part.iter().map(|&v| v as f32).collect());
+        let sum = sum_in_pairs(parts.collect());
+        Sum::new(move || sum)
     }
 
     fn broadcast(&self, bytes: &[u8]) -> Vec<u8> {

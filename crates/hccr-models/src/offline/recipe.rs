@@ -159,9 +159,9 @@ impl OfflineRecipe {
             one(&self.gslre.layer_phase, ranks.len().div_ceil(2), false),
             one(&self.gslre.layer_phase, ranks.len() / 2, true),
             one(&self.gslre.joint_phase, 1, true),
-            StageLoad { stage: "cra", steps: 0, evaluations: analysed * (cra.grid.len() + ROUNDS), is_low_rank: true },
+            StageLoad::analysis(analysed, cra.grid.len() + ROUNDS),
             StageLoad::of("adw", &adw.phase, 1, true),
-            StageLoad::of("codebook", sharing, 1, true),
+            StageLoad::of("codebook", sharing, 1, true).evaluated_before(),
         ]);
         Ok(Workload { stages, ranks })
     }

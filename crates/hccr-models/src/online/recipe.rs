@@ -91,14 +91,13 @@ impl OnlineRecipe {
             // Known once the baseline is trained.
             MatrixRanks::Energy { .. } => Vec::new(),
         };
-        let evaluations = (layers.len() + ranks.len()) * (cra.grid.len() + ROUNDS);
         let mut stages = vec![StageLoad::of("baseline", baseline, 1, false)];
         stages.extend(self.common.longer_load());
         stages.extend([
-            StageLoad::of("svd", &self.svd.phase, 1, true),
-            StageLoad { stage: "cra", steps: 0, evaluations, is_low_rank: true },
+            StageLoad::of("svd", &self.svd.phase, 1, true).evaluated_before(),
+            StageLoad::analysis(layers.len() + ranks.len(), cra.grid.len() + ROUNDS),
             StageLoad::of("adw", &adw.phase, 1, true),
-            StageLoad::of("codebook", sharing, 1, true),
+            StageLoad::of("codebook", sharing, 1, true).evaluated_before(),
         ]);
         Workload { stages, ranks }
     }

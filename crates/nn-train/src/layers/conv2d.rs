@@ -107,9 +107,9 @@ impl<T: Scalar> Conv2d<T> {
         };
         let parts: Vec<_> = x.chunks.par_iter_mut().zip(&dy.chunks).map(of_chunk).collect();
         let (weights, biases): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
-        self.weight.grad = dy.share.sum(weights);
+        dy.share.sum_into(&mut self.weight, weights);
         if let Some(bias) = &mut self.bias {
-            bias.grad = dy.share.sum(biases);
+            dy.share.sum_into(bias, biases);
         }
         self.spare.keep(dy);
         x

@@ -95,10 +95,10 @@ impl<T: Scalar> Linear<T> {
             };
             dw.copy_from_slice(&sum_in_pairs(groups.par_iter().map(of_group).collect()));
         });
-        self.weight.grad = dy.share.sum(vec![dw]);
+        dy.share.sum_into(&mut self.weight, vec![dw]);
         if let Some(bias) = &mut self.bias {
             let of_group = |(_, dy, n, _): &Group<'_, T>| dy.chunks_exact(*n).map(super::plane::sum).collect();
-            bias.grad = dy.share.sum(groups.iter().map(of_group).collect());
+            dy.share.sum_into(bias, groups.iter().map(of_group).collect());
         }
         let of_group = |(_, dy, n, chunks): &Group<'_, T>| {
             let mut dx = vec![T::zero(); k * n];

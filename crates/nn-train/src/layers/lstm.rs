@@ -191,9 +191,9 @@ impl<T: Scalar> Lstm<T> {
         let parts = chunks.into_par_iter().zip(dy.chunks).zip(&packings[..]).map(of_chunk);
         let (chunks, weights): (Vec<_>, Vec<_>) = parts.collect::<Vec<_>>().into_iter().unzip();
         let (project, recurrent): (Vec<_>, Vec<_>) = weights.into_iter().unzip();
-        self.recurrent.grad = dy.share.sum(recurrent);
+        dy.share.sum_into(&mut self.recurrent, recurrent);
         if let Some(param) = &mut self.project {
-            param.grad = dy.share.sum(project);
+            dy.share.sum_into(param, project);
         }
         Batch { shape: [4 * self.hidden_size, 1, 1], chunks, packings, share: dy.share }
     }

@@ -61,7 +61,7 @@ pub(crate) fn folder() -> Option<&'static Path> {
 
 /// Whether it is so in any process.
 pub(crate) fn any(here: bool) -> bool {
-    world().map_or(here, |world| world.gather_f64(&[f64::from(here)]).iter().any(|&there| there > 0.0))
+    world().map_or(here, |world| world.gather(&[f64::from(here)]).iter().any(|&there| there > 0.0))
 }
 
 /// Whether it is so in the first process.
@@ -94,72 +94,7 @@ pub(crate) fn abort() {
 pub(crate) use mpi::Guard;
 
 #[cfg(feature = "mpi")]
-mod mpi {
-    use anyhow::{Context, Result};
-    use hccr_nn_train::World;
-    use mpi::environment::Universe;
-    use mpi::topology::SimpleCommunicator;
-    use mpi::traits::{Communicator, CommunicatorCollectives, Equivalence, Root};
-    use mpi::{Threading, initialize_with_threading};
-    use std::sync::Arc;
-
-    pub(crate) type Guard = Universe;
-
-    /// The processes that `mpirun` started. Only the main thread speaks to them.
-    #[derive(Debug)]
-    struct Processes;
-
-    pub(super) fn start() -> Result<(Guard, Arc<dyn World>)> {
-        let (universe, _) = initialize_with_threading(Threading::Funneled).context("MPI does not start")?;
-        // A process that panics takes the others with it.
-        let hook = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |info| {
-            hook(info);
-            abort();
-        }));
-        Ok((universe, Arc::new(Processes)))
-    }
-
-    pub(super) fn abort() {
-        SimpleCommunicator::world().abort(1);
-    }
-
-    fn gather<T: Equivalence + Clone + Default>(values: &[T]) -> Vec<T> {
-        let world = SimpleCommunicator::world();
-        let mut all = vec![T::default(); values.len() * world.size() as usize];
-        world.all_gather_into(values, &mut all[..]);
-        all
-    }
-
-    impl World for Processes {
-        fn rank(&self) -> usize {
-            SimpleCommunicator::world().rank() as usize
-        }
-
-        fn size(&self) -> usize {
-            SimpleCommunicator::world().size() as usize
-        }
-
-        fn gather(&self, values: &[f32]) -> Vec<f32> {
-            gather(values)
-        }
-
-        fn gather_f64(&self, values: &[f64]) -> Vec<f64> {
-            gather(values)
-        }
-
-        fn broadcast(&self, bytes: &[u8]) -> Vec<u8> {
-            let (world, mut len) = (SimpleCommunicator::world(), bytes.len() as u64);
-            let first = world.process_at_rank(0);
-            first.broadcast_into(&mut len);
-            let mut all = bytes.to_vec();
-            all.resize(len as usize, 0);
-            // MPI counts in 32 bits.
-            all.chunks_mut(1 << 30).for_each(|part| first.broadcast_into(part));
-            all
-        }
-    }
-}
+mod mpi;
 
 #[cfg(not(feature = "mpi"))]
 mod mpi {
