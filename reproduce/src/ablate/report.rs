@@ -59,22 +59,26 @@ fn about(pruned: Method) -> String {
 
 const STATISTICS: &str = "Accuracy is on the test set, which is read once, when all is trained; the mean over the seeds, and in brackets the \
                           range. Differences are between networks of one seed on the same test samples. Their intervals are of 95 %: \
-                          McNemar's variance of the samples, plus the variance between the seeds. \"Holds\" says that the whole interval is \
+                          McNemar's variance of the samples plus the variance between the seeds, and Student's \
+                          quantile, which is large where seeds differ and are few. \"Holds\" says that the whole interval is \
                           above zero, \"does not hold\" that it is below, \"no difference seen\" that zero is in it.";
 
-/// The page to be committed as `docs/ablations.md`.
-pub(crate) fn markdown(ablation: &Ablation) -> String {
+/// The page of a run, as Markdown.
+fn markdown(ablation: &Ablation) -> String {
+    format!("# Ablations\n\n{}\n\n{STATISTICS}\n\n{}", about(ablation.pruned), figures(ablation))
+}
+
+/// How a run was made and what it measured: docs/ablations.md has this of each run in docs/results.
+fn figures(ablation: &Ablation) -> String {
     let mut text = format!(
-        "# Ablations\n\nDoes each method of the thesis do more than the plain way to the same size? `{}` trains a grid of methods, ratios and \
-         seeds.\n\nData: {}. Mini-batches of {}.\n\n{}\n\n{STATISTICS}\n\n## Verdicts\n\n{}",
+        "`{}`\n\nData: {}. Mini-batches of {}.\n\n### Verdicts\n\n{}",
         ablation.command,
         ablation.data,
         ablation.batch_size,
-        about(ablation.pruned),
         verdicts(&ablation.claims).markdown("claim"),
     );
     for (family, table) in tables(ablation) {
-        text += &format!("\n## {}\n\n{}", family.title(), table.markdown("method"));
+        text += &format!("\n### {}\n\n{}", family.title(), table.markdown("method"));
     }
     text + &format!(
         "\nMeasured on {} ({}), on one thread, with {}, at commit {}.\n",
@@ -275,6 +279,22 @@ mod tests {
             claim.contains("4x fewer weights: +4.00") && claim.contains("16x fewer weights: +0.00 (+0.00 to +0.00) no")
         );
         assert!(!text.contains("## Low rank"));
+    }
+
+    #[test]
+    fn the_documentation_has_the_figures_of_the_committed_runs() {
+        let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
+        let page = std::fs::read_to_string(docs.join("ablations.md")).unwrap();
+        let mut runs = 0;
+        for file in std::fs::read_dir(docs.join("results")).unwrap() {
+            let path = file.unwrap().path();
+            if path.file_name().unwrap().to_string_lossy().starts_with("ablation") {
+                let run: Ablation = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+                assert!(page.contains(&figures(&run)), "{} and docs/ablations.md differ", path.display());
+                runs += 1;
+            }
+        }
+        assert!(runs > 0 && page.contains(STATISTICS));
     }
 
     #[test]

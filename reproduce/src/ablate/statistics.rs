@@ -1,6 +1,7 @@
 //! Whether two networks differ by more than chance, on the same samples.
 
 use serde::{Deserialize, Serialize};
+use statrs::distribution::{ContinuousCDF, StudentsT};
 
 /// How much more one method reads than another.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,7 +30,8 @@ impl Difference {
     /// Of pairs of networks, a pair for each seed: whether each test sample is read right, by the one and by the other.
     ///
     /// The variance is that of the samples (each one's difference, as a mean over the seeds: with one seed the interval is McNemar's) plus
-    /// that of the seeds. `None` without pairs.
+    /// that of the seeds. The interval is Student's, with the degrees of freedom of Satterthwaite: three seeds say little of how much seeds
+    /// differ. `None` without pairs.
     ///
     /// # Panics
     /// Where the networks read different numbers of samples.
@@ -42,7 +44,7 @@ impl Difference {
         let of_seed = pairs.iter().map(|pair| (0..samples).map(|i| gain(pair, i)).sum::<f64>() / samples as f64);
         let (mean, of_samples) = mean_and_its_variance(of_sample);
         let (_, of_seeds) = mean_and_its_variance(of_seed);
-        let half = 1.96 * (of_samples + of_seeds).sqrt();
+        let half = quantile([(of_samples, samples), (of_seeds, seeds)]) * (of_samples + of_seeds).sqrt();
         Some(Self { points: 100.0 * mean, interval: [mean - half, mean + half].map(|d| 100.0 * d), seeds })
     }
 
@@ -63,6 +65,16 @@ fn mean_and_its_variance(values: impl Iterator<Item = f64> + Clone) -> (f64, f64
     (mean, if n > 1.0 { squares / (n - 1.0) / n } else { 0.0 })
 }
 
+/// By how many standard errors an interval of 95 % reaches to either side, where the error's square is the sum of these variances, each
+/// estimated from so many values.
+fn quantile(variances: [(f64, usize); 2]) -> f64 {
+    let sum: f64 = variances.iter().map(|(variance, _)| variance).sum();
+    let of = |&(variance, values): &(f64, usize)| variance.powi(2) / values.saturating_sub(1).max(1) as f64;
+    let degrees = sum.powi(2) / variances.iter().map(of).sum::<f64>();
+    // Without any variance there is no interval to stretch.
+    StudentsT::new(0.0, 1.0, degrees).map_or(0.0, |student| student.inverse_cdf(0.975))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,7 +86,7 @@ mod tests {
         let first: Vec<bool> = (0..1000).map(|i| i >= 10).collect();
         let second: Vec<bool> = (0..1000).map(|i| i < 970).collect();
         let difference = Difference::of(&[[&first, &second]]).unwrap();
-        let error = 1.96 * (40.0f64 - 400.0 / 1000.0).sqrt() / 1000.0;
+        let error = 1.9623 * (40.0f64 - 400.0 / 1000.0).sqrt() / 1000.0;
         assert!((difference.points - 2.0).abs() < 1e-9);
         assert!((difference.interval[0] - 100.0 * (0.02 - error)).abs() < 1e-3, "{difference:?}");
         assert_eq!(difference.verdict(), Verdict::Holds);
@@ -89,6 +101,31 @@ mod tests {
         let disagree = Difference::of(&[[&all, &most], [&all, &most], [&most, &all]]).unwrap();
         assert_eq!((agree.verdict(), disagree.verdict()), (Verdict::Holds, Verdict::NoDifferenceSeen));
         assert_eq!(Difference::of(&[]), None);
+    }
+
+    #[test]
+    fn few_seeds_have_wide_intervals() {
+        let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-3, "{a} {b}");
+        near(quantile([(0.0, 1000), (1.0, 3)]), 4.3027);
+        near(quantile([(0.0, 1000), (1.0, 2)]), 12.7062);
+        near(quantile([(1.0, 1_000_000), (0.0, 3)]), 1.96);
+        assert_eq!(quantile([(0.0, 1000), (0.0, 3)]), 0.0);
+
+        // Three seeds whose differences are spread around 5 points by 4, on so many samples that those hardly matter.
+        let (mut rng, mut covered) = (Rng::new(3, 0), 0);
+        for _ in 0..400 {
+            let runs: Vec<_> = (0..3)
+                .map(|_| {
+                    let more = (800.0 + 50.0 + 40.0 * rng.normal()).round() as usize;
+                    [more, 800].map(|read| (0..1000).map(|i| i < read).collect::<Vec<_>>())
+                })
+                .collect();
+            let pairs: Vec<[&[bool]; 2]> = runs.iter().map(|[a, b]| [&a[..], &b[..]]).collect();
+            let [low, high] = Difference::of(&pairs).unwrap().interval;
+            covered += usize::from(low < 5.0 && 5.0 < high);
+        }
+        // Three standard errors around 380; the normal quantile would cover 324.
+        assert!((367..=393).contains(&covered), "{covered} of 400");
     }
 
     /// The interval holds the true difference about 95 times in 100.
