@@ -259,9 +259,8 @@ impl<T: Scalar> Network<T> {
             dy = layer.backward(dy, i > 0);
         }
         for (name, sum) in share.take_sums() {
-            if let Some(param) = self.params_mut().find(|param| param.name == name) {
-                param.grad = sum;
-            }
+            let param = self.params_mut().find(|param| param.name == name);
+            param.expect("a parameter of this network").grad = sum;
         }
     }
 

@@ -63,10 +63,14 @@ impl fmt::Debug for Sum {
 /// What a share computes has the bits that one process would compute: sums over the chunks of a mini-batch are sums of two, of two such
 /// sums, and so on, of which each process makes its own. So shares must be equal, and their number of chunks a power of two.
 #[derive(Clone, Debug, Default)]
-pub struct Share {
-    world: Option<Arc<dyn World>>,
-    /// The gradients that are on their way, by the names of their parameters; all batches of a step have the same.
-    sums: Arc<Mutex<Vec<(String, Sum)>>>,
+pub struct Share(Option<Arc<Joined>>);
+
+/// What the batches of a step have in common, where they are a process's share.
+#[derive(Debug)]
+struct Joined {
+    world: Arc<dyn World>,
+    /// The gradients that are on their way, with the names of their parameters.
+    sums: Mutex<Vec<(String, Sum)>>,
 }
 
 impl PartialEq for Share {
@@ -78,23 +82,23 @@ impl PartialEq for Share {
 impl Share {
     /// The part of this process.
     pub fn of(world: Arc<dyn World>) -> Self {
-        Self { world: Some(world), ..Self::default() }
+        Self(Some(Arc::new(Joined { world, sums: Mutex::default() })))
     }
 
     /// The number of shares.
     pub fn size(&self) -> usize {
-        self.world.as_ref().map_or(1, |world| world.size())
+        self.0.as_ref().map_or(1, |joined| joined.world.size())
     }
 
     /// The number of this share, from 0.
     pub fn rank(&self) -> usize {
-        self.world.as_ref().map_or(0, |world| world.rank())
+        self.0.as_ref().map_or(0, |joined| joined.world.rank())
     }
 
     /// The values that all shares give, in their order.
     pub(crate) fn all(&self, values: Vec<f64>) -> Vec<f64> {
-        match &self.world {
-            Some(world) => world.gather(&values),
+        match &self.0 {
+            Some(joined) => joined.world.gather(&values),
             None => values,
         }
     }
@@ -103,17 +107,18 @@ impl Share {
     /// gradient is in its place once it has [arrived](Self::take_sums): the layers before go on meanwhile.
     pub(crate) fn sum_into<T: Scalar>(&self, param: &mut Param<T>, parts: Vec<Vec<T>>) {
         param.grad = sum_in_pairs(parts);
-        if let Some(world) = self.world.as_ref().filter(|_| !param.grad.is_empty()) {
+        if let Some(joined) = self.0.as_ref().filter(|_| !param.grad.is_empty()) {
             // Networks train in f32.
             let values = param.grad.iter().map(|v| v.as_f64() as f32).collect();
-            let sum = (param.name.clone(), world.begin_sum(values));
-            self.sums.lock().unwrap_or_else(PoisonError::into_inner).push(sum);
+            let sum = (param.name.clone(), joined.world.begin_sum(values));
+            joined.sums.lock().unwrap_or_else(PoisonError::into_inner).push(sum);
         }
     }
 
     /// Waits for the gradients that are on their way; gives them with the names of their parameters.
     pub(crate) fn take_sums<T: Scalar>(&self) -> Vec<(String, Vec<T>)> {
-        let sums = mem::take(&mut *self.sums.lock().unwrap_or_else(PoisonError::into_inner));
+        let Some(joined) = &self.0 else { return Vec::new() };
+        let sums = mem::take(&mut *joined.sums.lock().unwrap_or_else(PoisonError::into_inner));
         let arrived = |(name, Sum(wait))| (name, wait().into_iter().map(|v| T::of(v.into())).collect());
         sums.into_iter().map(arrived).collect()
     }

@@ -112,18 +112,11 @@ mod tests {
         assert_eq!(quantile([(0.0, 1000), (0.0, 3)]), 0.0);
 
         // Three seeds whose differences are spread around 5 points by 4, on so many samples that those hardly matter.
-        let (mut rng, mut covered) = (Rng::new(3, 0), 0);
-        for _ in 0..400 {
-            let runs: Vec<_> = (0..3)
-                .map(|_| {
-                    let more = (800.0 + 50.0 + 40.0 * rng.normal()).round() as usize;
-                    [more, 800].map(|read| (0..1000).map(|i| i < read).collect::<Vec<_>>())
-                })
-                .collect();
-            let pairs: Vec<[&[bool]; 2]> = runs.iter().map(|[a, b]| [&a[..], &b[..]]).collect();
-            let [low, high] = Difference::of(&pairs).unwrap().interval;
-            covered += usize::from(low < 5.0 && 5.0 < high);
-        }
+        let mut rng = Rng::new(3, 0);
+        let covered = covered(|| {
+            let more = (800.0 + 50.0 + 40.0 * rng.normal()).round() as usize;
+            [more, 800].map(|read| (0..1000).map(|i| i < read).collect())
+        });
         // Three standard errors around 380; the normal quantile would cover 324.
         assert!((367..=393).contains(&covered), "{covered} of 400");
     }
@@ -133,13 +126,18 @@ mod tests {
     fn intervals_cover() {
         let mut rng = Rng::new(7, 0);
         let mut draw = |share: f32| (0..400).map(|_| rng.chance(share)).collect::<Vec<_>>();
-        let mut covered = 0;
-        for _ in 0..400 {
-            let runs: Vec<_> = (0..3).map(|_| [draw(0.9), draw(0.85)]).collect();
+        let covered = covered(|| [draw(0.9), draw(0.85)]);
+        assert!((370..=400).contains(&covered), "{covered} of 400");
+    }
+
+    /// How many of 400 intervals hold the true difference of 5 points, where `seed` draws a pair of networks; each has three.
+    fn covered(mut seed: impl FnMut() -> [Vec<bool>; 2]) -> usize {
+        let covers = |_: &usize| {
+            let runs = [(); 3].map(|()| seed());
             let pairs: Vec<[&[bool]; 2]> = runs.iter().map(|[a, b]| [&a[..], &b[..]]).collect();
             let [low, high] = Difference::of(&pairs).unwrap().interval;
-            covered += usize::from(low < 5.0 && 5.0 < high);
-        }
-        assert!((370..=400).contains(&covered), "{covered} of 400");
+            low < 5.0 && 5.0 < high
+        };
+        (0..400).filter(covers).count()
     }
 }

@@ -27,10 +27,16 @@ type Order = (Vec<f32>, Sender<Vec<f32>>);
 
 #[derive(Debug)]
 struct Processes {
-    /// To the thread that adds up, where there is one.
-    orders: Option<Sender<Order>>,
+    /// Where messages leave the machine.
+    adder: Option<Adder>,
+}
+
+/// A thread that adds up what the processes give.
+#[derive(Debug)]
+struct Adder {
+    orders: Sender<Order>,
     /// Whether the main thread does nothing but wait for a sum.
-    waits: Arc<AtomicBool>,
+    is_awaited: Arc<AtomicBool>,
 }
 
 pub(super) fn start() -> Result<(Guard, Arc<dyn World>)> {
@@ -41,30 +47,51 @@ pub(super) fn start() -> Result<(Guard, Arc<dyn World>)> {
         hook(info);
         abort();
     }));
-    let waits = Arc::new(AtomicBool::new(false));
     let world = SimpleCommunicator::world();
-    if world.split_shared(world.rank()).size() == world.size() {
-        return Ok((universe, Arc::new(Processes { orders: None, waits })));
-    }
-    ensure!(threading == Threading::Multiple, "this MPI library lets one thread alone send messages: two are needed");
-    let (orders, queue) = channel::<Order>();
-    let (ready, is_ready) = channel();
-    let is_awaited = waits.clone();
-    thread::Builder::new().name("sums".into()).spawn(move || {
-        let world = SimpleCommunicator::world().duplicate();
-        let _ = ready.send(());
-        // The orders come in the same order in all processes.
-        for (values, sum) in queue {
-            // Nobody waits any more in a process that is ending.
-            let _ = sum.send(sum_of(&world, values, Some(&is_awaited)));
-        }
-    })?;
-    is_ready.recv().context("the thread of the sums has ended")?;
-    Ok((universe, Arc::new(Processes { orders: Some(orders), waits })))
+    let is_one_machine = world.split_shared(world.rank()).size() == world.size();
+    ensure!(
+        is_one_machine || threading == Threading::Multiple,
+        "this MPI library lets one thread alone send messages: two are needed"
+    );
+    let adder = if is_one_machine { None } else { Some(Adder::start()?) };
+    Ok((universe, Arc::new(Processes { adder })))
 }
 
 pub(super) fn abort() {
     SimpleCommunicator::world().abort(1);
+}
+
+impl Adder {
+    fn start() -> Result<Self> {
+        let (orders, queue) = channel::<Order>();
+        let (ready, is_ready) = channel();
+        let adder = Self { orders, is_awaited: Arc::default() };
+        let is_awaited = adder.is_awaited.clone();
+        thread::Builder::new().name("sums".into()).spawn(move || {
+            let world = SimpleCommunicator::world().duplicate();
+            let _ = ready.send(());
+            // The orders come in the same order in all processes.
+            for (values, sum) in queue {
+                // Nobody waits any more in a process that is ending.
+                let _ = sum.send(sum_of(&world, values, Some(&is_awaited)));
+            }
+        })?;
+        is_ready.recv().context("the thread of the sums has ended")?;
+        Ok(adder)
+    }
+
+    fn begin_sum(&self, values: Vec<f32>) -> Sum {
+        let (sender, sum) = channel();
+        // If the thread has ended, the receiver says so.
+        let _ = self.orders.send((values, sender));
+        let is_awaited = self.is_awaited.clone();
+        Sum::new(move || {
+            is_awaited.store(true, Ordering::Relaxed);
+            let sum = sum.recv().expect("the thread of the sums has ended");
+            is_awaited.store(false, Ordering::Relaxed);
+            sum
+        })
+    }
 }
 
 /// The sum of what the processes give: each adds up its piece of the values, and gives it to the others. So it sends its values twice,
@@ -110,20 +137,11 @@ impl World for Processes {
     }
 
     fn begin_sum(&self, values: Vec<f32>) -> Sum {
-        let Some(orders) = &self.orders else {
-            let sum = sum_of(&SimpleCommunicator::world(), values, None);
-            return Sum::new(move || sum);
-        };
-        let (sender, sum) = channel();
-        // If the thread has ended, the receiver says so.
-        let _ = orders.send((values, sender));
-        let waits = self.waits.clone();
-        Sum::new(move || {
-            waits.store(true, Ordering::Relaxed);
-            let sum = sum.recv().expect("the thread of the sums has ended");
-            waits.store(false, Ordering::Relaxed);
-            sum
-        })
+        if let Some(adder) = &self.adder {
+            return adder.begin_sum(values);
+        }
+        let sum = sum_of(&SimpleCommunicator::world(), values, None);
+        Sum::new(move || sum)
     }
 
     fn broadcast(&self, bytes: &[u8]) -> Vec<u8> {
