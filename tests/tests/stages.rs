@@ -221,3 +221,21 @@ fn an_impatient_baseline_ends_early_and_gives_its_best() {
     let model = trainer.state().network.to_model(&train.classes).unwrap();
     assert_eq!(models(&pipeline), [("baseline".to_owned(), model.to_bytes())]);
 }
+
+#[test]
+fn a_weight_is_tried_with_statistics_that_fit_it_and_leaves_no_trace() {
+    let [train, dev, _] = toy::sets([50, 20, 1]);
+    let mut trainer = NetworkTrainer::new(toy::untrained(&train), &train, &dev);
+    trainer.train(60, 0.1).unwrap();
+    let before = checkpoint::encode(trainer.state()).unwrap();
+    let weight = trainer.weight("conv2").unwrap();
+    let whole = trainer.evaluate_with("conv2", &weight).unwrap();
+    // Normalization takes back what makes all outputs of a convolution smaller.
+    let smaller: Vec<f32> = weight.iter().map(|w| 0.1 * w).collect();
+    let tried = trainer.evaluate_with("conv2", &smaller).unwrap();
+    assert!(trainer.evaluate_with("conv2", &smaller[1..]).is_err());
+    assert_eq!(checkpoint::encode(trainer.state()).unwrap(), before);
+    trainer.set_weight("conv2", &smaller).unwrap();
+    let stale = trainer.evaluate().unwrap();
+    assert!((tried - whole).abs() < 0.03 && stale < whole - 0.2, "{whole}, {tried}, with old statistics {stale}");
+}

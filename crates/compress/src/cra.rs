@@ -161,10 +161,7 @@ fn accuracy_without<T: Trainer>(trainer: &mut T, layer: &str, blocks: Blocks, ra
     let weight = trainer.weight(layer)?;
     let keep = blocks.keep_largest(&weight, ratio);
     let pruned: Vec<f32> = weight.iter().zip(keep).map(|(&w, kept)| if kept { w } else { 0.0 }).collect();
-    trainer.set_weight(layer, &pruned)?;
-    let accuracy = trainer.evaluate();
-    trainer.set_weight(layer, &weight)?;
-    accuracy
+    trainer.evaluate_with(layer, &pruned)
 }
 
 #[cfg(test)]

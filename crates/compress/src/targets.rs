@@ -43,27 +43,23 @@ impl RedundancyCurve {
         max_sparsity
     }
 
-    /// The fall of accuracy at `ratio`, as [`ratio_at`](Self::ratio_at) continues the curve.
-    fn fall_at(&self, ratio: f32) -> f32 {
-        let Some(&(_, baseline)) = self.points.first() else { return 0.0 };
-        let (mut before, mut at) = (0.0, baseline);
-        for &(next, accuracy) in self.points.iter().chain([&(1.0, 0.0)]) {
-            if ratio <= next {
-                let part = if next > before { (ratio - before) / (next - before) } else { 1.0 };
-                return baseline - (at + part * (accuracy - at));
-            }
-            (before, at) = (next, accuracy);
-        }
-        baseline
-    }
-
-    /// The corners, up to `max_sparsity`, of the largest convex function below the fall of accuracy: (share of weights, fall).
+    /// The corners, up to `max_sparsity`, of the largest convex function below what the layer loses: (share of weights, loss). A loss
+    /// is the logarithm of the accuracy with all weights over that with those that are left.
     fn hull(&self, max_sparsity: f32) -> Vec<(f32, f32)> {
-        let measured = self.points.iter().map(|point| point.0).filter(|&ratio| ratio > 0.0 && ratio < max_sparsity);
+        let baseline = self.points.first().map_or(0.0, |&(_, accuracy)| accuracy);
+        let slope = |from: (f32, f32), to: (f32, f32)| (to.1 - from.1) / (to.0 - from.0);
+        let further = |hull: &[(f32, f32)], ratio: f32| match *hull {
+            [.., a, b] => Some(b.1 + slope(a, b) * (ratio - b.0)),
+            _ => None,
+        };
         let mut hull = vec![(0.0, 0.0)];
-        for ratio in measured.chain([max_sparsity]) {
-            let corner = (ratio, self.fall_at(ratio).max(0.0));
-            let slope = |from: (f32, f32), to: (f32, f32)| (to.1 - from.1) / (to.0 - from.0);
+        for &(ratio, accuracy) in self.points.iter().filter(|point| point.0 > 0.0 && point.0 <= max_sparsity) {
+            let share = if baseline > 0.0 { accuracy / baseline } else { 1.0 };
+            let corner = (ratio, -share.clamp(LEAST_SHARE, 1.0).ln());
+            let only_guesses = share < LEAST_SHARE;
+            if only_guesses && further(&hull, ratio).is_some_and(|loss| loss >= corner.1) {
+                break;
+            }
             while let [.., a, b] = hull[..] {
                 if slope(a, b) < slope(b, corner) {
                     break;
@@ -71,10 +67,22 @@ impl RedundancyCurve {
                 hull.pop();
             }
             hull.push(corner);
+            if only_guesses {
+                break;
+            }
+        }
+        if hull.last().is_some_and(|last| last.0 < max_sparsity) {
+            // It goes on as steeply; a layer that was not measured is the last to lose weights.
+            let end = further(&hull, max_sparsity).unwrap_or(f32::INFINITY);
+            hull.push((max_sparsity, end));
         }
         hull
     }
 }
+
+/// With a smaller share of the accuracy a network does little more than guess: how much is lost can no longer be measured, only that it
+/// is at least so much.
+const LEAST_SHARE: f32 = 0.02;
 
 impl Cra {
     /// Each analysed layer's redundancy: the share of weights that it can lose for a fall of accuracy of `tolerance`.
@@ -134,10 +142,11 @@ impl Cra {
         Targets { tolerances: Some([tolerance; 2]), ratios: self.ratios_at(tolerance) }
     }
 
-    /// The ratios that leave at most `nonzeros` weights and cost the least accuracy, if what the layers lose adds up.
+    /// The ratios that leave at most `nonzeros` weights and the most accuracy, if each layer leaves a share of it, and the shares multiply.
     ///
     /// A tolerance lets a small layer lose as much accuracy as a large one, for far fewer weights. Here the weight that is dropped last
-    /// costs as much accuracy in every layer: the curves, made convex, are followed down to one slope.
+    /// costs as large a share of the accuracy in every layer: the curves' logarithms, made convex, are followed down to one slope. Shares
+    /// and not points, because points have an end: what has lost 50 of 54 points could lose all other weights for 4 more.
     ///
     /// # Errors
     /// As [`targets_for_budget`](Self::targets_for_budget).
@@ -288,25 +297,57 @@ pub(crate) mod tests {
     #[test]
     fn at_one_slope_the_large_layer_pays_first() {
         let (cra, layers) = analysed();
-        let kept = |nonzeros| {
+        let dropped = |nonzeros| {
             let targets = cra.targets_at_one_slope(&layers, nonzeros).unwrap();
             assert!(cost(&layers, &targets.ratios).1.abs_diff(nonzeros) <= 1, "{targets:?}");
-            targets.ratios.iter().map(|(_, ratio)| *ratio).collect::<Vec<_>>()
+            [targets.ratios[0].1, targets.ratios[1].1]
         };
-        // The first half of `b` costs nothing, then 0.1 per 400 weights, then 0.4 per 50; `a` loses 0.1 with its first 50.
-        assert_eq!(kept(610), [0.0, 0.5]);
-        let [a, b] = kept(410)[..] else { panic!("two layers") };
-        assert!(a == 0.0 && (b - 0.7).abs() < 1e-6);
-        let [a, b] = kept(185)[..] else { panic!("two layers") };
-        assert!((a - 0.25).abs() < 1e-6 && (b - 0.9).abs() < 1e-6, "{a} {b}");
+        let near = |got: [f32; 2], want: [f32; 2]| {
+            assert!(got.iter().zip(want).all(|(got, want)| (got - want).abs() < 1e-6), "{got:?} instead of {want:?}");
+        };
+        // The first half of `b` costs nothing, and the next 450 weights less per weight than the first of `a`.
+        assert_eq!(dropped(610), [0.0, 0.5]);
+        near(dropped(410), [0.0, 0.7]);
+        near(dropped(160), [0.0, 0.95]);
+        near(dropped(135), [0.25, 0.95]);
         assert!(cra.targets_at_one_slope(&layers, 60).is_err());
     }
 
     #[test]
-    fn a_hull_has_no_bumps_and_nothing_above_the_start() {
-        let hull = curve("a", &[(0.0, 0.9), (0.4, 0.7), (0.6, 0.92), (0.8, 0.5)]).hull(0.9);
-        assert_eq!(hull[..2], [(0.0, 0.0), (0.6, 0.0)]);
-        assert!((hull[2].1 - 0.4).abs() < 1e-6 && (hull[3].1 - 0.65).abs() < 1e-6 && hull.len() == 4, "{hull:?}");
+    fn a_layer_that_only_guesses_is_not_dropped_for_nothing() {
+        let (mut cra, layers) = analysed();
+        // Points would let `b` lose all of its last half, for 0.1, before `a` loses anything.
+        cra.curves[0].points = vec![(0.0, 0.9), (0.5, 0.88), (0.9, 0.7)];
+        cra.curves[1].points = vec![(0.0, 0.9), (0.4, 0.6), (0.5, 0.01), (0.9, 0.0)];
+        let targets = cra.targets_at_one_slope(&layers, 600).unwrap();
+        assert!(targets.ratios[0].1 > 0.5, "{targets:?}");
+        assert!(targets.ratios[1].1 < 0.45, "{targets:?}");
+    }
+
+    #[test]
+    fn a_hull_has_no_bumps_and_nothing_above_the_start_and_goes_on_to_its_end() {
+        let hull = |points: &[(f32, f32)]| curve("a", points).hull(0.9);
+        let near = |hull: &[(f32, f32)], want: &[(f32, f32)]| {
+            assert_eq!(hull.len(), want.len(), "{hull:?}");
+            for (got, want) in hull.iter().zip(want) {
+                assert!((got.0 - want.0).abs() < 1e-6 && (got.1 - want.1).abs() < 1e-5, "{hull:?}");
+            }
+        };
+        let half = 2f32.ln();
+        near(
+            &hull(&[(0.0, 0.8), (0.4, 0.7), (0.6, 0.82), (0.8, 0.4)]),
+            &[(0.0, 0.0), (0.6, 0.0), (0.8, half), (0.9, 1.5 * half)],
+        );
+        // What is below the least share counts as that much, and nothing after it, unless the curve was as steep before.
+        let least = -LEAST_SHARE.ln();
+        near(
+            &hull(&[(0.0, 0.8), (0.6, 0.8), (0.7, 0.0), (0.8, 0.1)]),
+            &[(0.0, 0.0), (0.6, 0.0), (0.7, least), (0.9, 3.0 * least)],
+        );
+        let steep = [(0.0, 0.0), (0.6, 0.0), (0.7, 10f32.ln()), (0.9, 3.0 * 10f32.ln())];
+        near(&hull(&[(0.0, 0.8), (0.6, 0.8), (0.7, 0.08), (0.89, 0.0)]), &steep);
+        near(&hull(&[(0.0, 0.0), (0.5, 0.0)]), &[(0.0, 0.0), (0.5, 0.0), (0.9, 0.0)]);
+        assert_eq!(hull(&[(0.0, 0.8)]), [(0.0, 0.0), (0.9, f32::INFINITY)]);
     }
 
     #[test]

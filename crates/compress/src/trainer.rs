@@ -69,4 +69,20 @@ pub trait Trainer {
     /// # Errors
     /// Where the evaluation fails.
     fn evaluate(&mut self) -> Result<f32, Self::Error>;
+
+    /// The same share with another weight in `layer`, and with statistics of normalization that fit it, where the network has any. The
+    /// network is left as it was, even by an error.
+    ///
+    /// What is provided knows of no statistics; weights that were dropped change what the next normalization reads, so a trainer that
+    /// has them should measure them anew.
+    ///
+    /// # Errors
+    /// Where there is no such layer, the length differs, or the evaluation fails.
+    fn evaluate_with(&mut self, layer: &str, weight: &[f32]) -> Result<f32, Self::Error> {
+        let whole = self.weight(layer)?;
+        self.set_weight(layer, weight)?;
+        let accuracy = self.evaluate();
+        self.set_weight(layer, &whole)?;
+        accuracy
+    }
 }

@@ -6,7 +6,7 @@ use crate::{SampleError, SampleSet};
 use hccr_compress::{LayerInfo, LayerKind, LowRankPair, TrainStats, Trainer};
 use hccr_constraint::Constraint;
 use hccr_nn_train::layers::Conv2d;
-use hccr_nn_train::{Evaluation, Layer, Network, NetworkError, Optimizer};
+use hccr_nn_train::{Batch, Evaluation, Layer, Network, NetworkError, Optimizer};
 use hccr_random::Rng;
 use hccr_runtime::shape::LinearParams;
 use hccr_runtime::{ModelError, Plan, PlanError, RunError};
@@ -192,6 +192,15 @@ impl<'a, O: Optimizer> NetworkTrainer<'a, O> {
         self.train.pass(self.state.batch_size, &mut Rng::new(self.state.seed, pass))
     }
 
+    /// Some training samples of all classes, always the same.
+    fn typical_inputs(&self) -> Result<Batch<f32>, TrainError> {
+        let labels = self.train.labels().len();
+        let samples: Vec<usize> =
+            (0..INPUT_SAMPLES.min(labels)).map(|i| i * labels / INPUT_SAMPLES.min(labels)).collect();
+        let drawn = self.train.draw(&samples, &mut Rng::new(self.state.seed, INPUTS))?;
+        Ok(drawn.to_batch(&self.state.network.mean))
+    }
+
     fn length(layer: &str) -> TrainError {
         TrainError::Length { layer: layer.into() }
     }
@@ -272,13 +281,8 @@ impl<O: Optimizer> Trainer for NetworkTrainer<'_, O> {
     }
 
     fn input_products(&mut self, layer: &str) -> Result<Option<Vec<f32>>, TrainError> {
-        let labels = self.train.labels().len();
-        let samples: Vec<usize> =
-            (0..INPUT_SAMPLES.min(labels)).map(|i| i * labels / INPUT_SAMPLES.min(labels)).collect();
-        let drawn = self.train.draw(&samples, &mut Rng::new(self.state.seed, INPUTS))?;
-        let network = &mut self.state.network;
-        let batch = drawn.to_batch(&network.mean);
-        Ok(Some(network.input_products(layer, batch)?))
+        let batch = self.typical_inputs()?;
+        Ok(Some(self.state.network.input_products(layer, batch)?))
     }
 
     fn train(&mut self, steps: usize, learning_rate: f32) -> Result<TrainStats, TrainError> {
@@ -295,6 +299,21 @@ impl<O: Optimizer> Trainer for NetworkTrainer<'_, O> {
         let stats = self.engine.train(network, optimizer, &work)?;
         self.state.steps += steps as u64;
         Ok(stats)
+    }
+
+    fn evaluate_with(&mut self, layer: &str, weight: &[f32]) -> Result<f32, TrainError> {
+        let whole = self.state.network.clone();
+        let mut evaluate = || {
+            self.set_weight(layer, weight)?;
+            if self.state.network.norms_mut().next().is_some() {
+                let batch = self.typical_inputs()?;
+                self.state.network.measure_statistics(batch);
+            }
+            self.evaluate()
+        };
+        let accuracy = evaluate();
+        self.state.network = whole;
+        accuracy
     }
 
     fn evaluate(&mut self) -> Result<f32, TrainError> {

@@ -251,6 +251,13 @@ impl<T: Scalar> Network<T> {
         }
     }
 
+    /// Makes the running statistics of all batch normalizations those of `x` alone, whatever they were.
+    pub fn measure_statistics(&mut self, x: Batch<T>) {
+        self.norms_mut().for_each(Norm::forget);
+        self.forward(x, Mode::Train { seed: 0 });
+        self.norms_mut().for_each(Norm::complete);
+    }
+
     /// Sets all gradients from the loss's gradient by the output of the last training pass.
     pub fn backward(&mut self, dy: Batch<T>) {
         let share = dy.share.clone();

@@ -37,6 +37,16 @@ impl<T> Norm<T> {
             }
         }
     }
+
+    /// Makes the running statistics nothing, so that after the next mini-batch they are a part of its own.
+    pub(crate) fn forget(&mut self) {
+        self.running_mean.iter_mut().chain(&mut self.running_var).for_each(|v| *v = 0.0);
+    }
+
+    /// Makes that part the whole.
+    pub(crate) fn complete(&mut self) {
+        self.running_mean.iter_mut().chain(&mut self.running_var).for_each(|v| *v /= 1.0 - RUNNING_DECAY);
+    }
 }
 
 /// Batch normalization, PRelu and max pooling, in this order, each of them optional.
