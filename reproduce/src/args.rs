@@ -1,11 +1,11 @@
 //! Flags that several commands have.
 
 use crate::cluster;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, ValueEnum};
 use hccr_data::gb2312::gb2312_level1;
-use hccr_models::{Engine, InProcess, Tier};
-use hccr_nn_train::Optimizer;
+use hccr_models::{DISTILLATION, Engine, InProcess, Tier};
+use hccr_nn_train::{Distillation, Optimizer};
 use hccr_torch::{Precision, Torch};
 use serde::Serialize;
 use std::ffi::OsString;
@@ -27,6 +27,10 @@ pub(crate) struct SizeArgs {
     /// long [default: only in the full tier]
     #[arg(long)]
     longer_baseline: bool,
+    /// Let the network learn from the baseline's answers too while it is compressed, beside the labels: half of the loss. Takes about a
+    /// third longer
+    #[arg(long)]
+    distill: bool,
     /// Read files' samples as they are, instead of distorting them anew each time that they are trained on
     #[arg(long)]
     pub(crate) no_augmentation: bool,
@@ -103,6 +107,27 @@ impl SizeArgs {
         self.longer_baseline || self.tier == TierArg::Full
     }
 
+    /// How the compressed network learns from the baseline, if it does.
+    pub(crate) fn distillation(&self) -> Option<Distillation> {
+        self.distill.then_some(DISTILLATION)
+    }
+
+    /// Refuses the flags that say how one pipeline trains: the methods of an ablation have their own lengths, baselines and teachers.
+    pub(crate) fn check_of_ablation(&self) -> Result<()> {
+        let flags = [
+            (self.longer_baseline, "--longer-baseline"),
+            (self.distill, "--distill"),
+            (self.epochs.is_some(), "--epochs"),
+            (self.patience.is_some(), "--patience"),
+        ];
+        match flags.iter().find(|(given, _)| *given) {
+            Some((_, flag)) => {
+                bail!("{flag} is of no use here: --effort and --methods say what is trained, and for how long")
+            }
+            None => Ok(()),
+        }
+    }
+
     /// What to take of files to train on: everything, or in the full tier the thesis's classes.
     pub(crate) fn classes_of_files(&self) -> Option<Vec<char>> {
         (self.tier == TierArg::Full).then(gb2312_level1)
@@ -117,10 +142,18 @@ impl SizeArgs {
         let tier = (self.tier != TierArg::Default).then(|| ("tier", self.tier_name()));
         let classes = self.classes.map(|classes| ("classes", classes.to_string()));
         let longer = self.longer_baseline.then(|| ("longer-baseline", String::new()));
+        let distill = self.distill.then(|| ("distill", String::new()));
         let plain = self.no_augmentation.then(|| ("no-augmentation", String::new()));
         let epochs = self.epochs.map(|epochs| ("epochs", epochs.to_string()));
         let patience = self.patience.map(|patience| ("patience", patience.to_string()));
-        tier.into_iter().chain(classes).chain(longer).chain(plain).chain(epochs).chain(patience).collect()
+        tier.into_iter()
+            .chain(classes)
+            .chain(longer)
+            .chain(distill)
+            .chain(plain)
+            .chain(epochs)
+            .chain(patience)
+            .collect()
     }
 }
 

@@ -4,8 +4,8 @@
 mod toy;
 
 use hccr_compress::{Phase, Schedule};
-use hccr_models::NetworkTrainer;
-use hccr_models::pipeline::{Baseline, GraphOptimization, Pipeline, Sharing, Stages};
+use hccr_models::pipeline::{Baseline, GraphOptimization, Pipeline, Sharing, Stages, Teaching};
+use hccr_models::{DISTILLATION, NetworkTrainer};
 use hccr_nn_train::Sgd;
 use hccr_random::Rng;
 use std::collections::BTreeMap;
@@ -25,6 +25,7 @@ fn stages() -> Stages<Sgd> {
     let phase = |steps| Phase::new(Schedule { peak: 0.05, warm_up: 0, steps, floor: 0.0 }, 1, 0);
     vec![
         Box::new(Baseline::new(phase(16))),
+        Box::new(Teaching::new(DISTILLATION)),
         Box::new(Sharing::new(5, 4, phase(6))),
         Box::new(GraphOptimization::default()),
     ]

@@ -60,7 +60,7 @@ fn prune_twice(mut adw: Adw, trainer: &mut OfflineTrainer, [train, dev, _]: &[Im
     for _ in 0..4 {
         adw.advance(trainer).expect("an interval of pruning");
     }
-    assert!(!adw.is_done() && adw.sparsity().all(|(_, s)| s > 0.0), "not the middle");
+    assert!(!adw.is_done() && adw.sparsity().any(|(_, s)| s > 0.0), "not the middle");
     checkpoint::save(&middle, &(trainer.state(), &adw)).expect("a checkpoint");
     while !adw.is_done() {
         adw.advance(trainer).expect("an interval of pruning");
@@ -126,7 +126,7 @@ fn a_network_is_trained_compressed_and_recognizes() {
     let before = trainer.weight("fc1").expect("a layer of the network");
     assert!(before.iter().all(|&w| w != 0.0), "the analysis left its mark");
     let budget = Budget {
-        nonzero_macs: baseline.macs().0 / MACS_RATIO,
+        nonzero_macs: Some(baseline.macs().0 / MACS_RATIO),
         nonzeros: Some(baseline.model.weight_elements() as u64 / WEIGHTS_RATIO),
     };
     let targets = cra.targets_for_budget(&layers, budget).expect("a budget within reach").ratios;
@@ -180,7 +180,7 @@ fn a_network_is_trained_compressed_and_recognizes() {
     assert_eq!(baseline.macs().0, baseline.macs().1);
     assert!(gslre.macs().0 * 2 < baseline.macs().0, "low rank");
     assert_eq!(adw.macs(), (gslre.macs().0, planned.0), "pruning");
-    assert!(planned.0 <= budget.nonzero_macs && Some(planned.1) <= budget.nonzeros);
+    assert!(Some(planned.0) <= budget.nonzero_macs && Some(planned.1) <= budget.nonzeros);
     assert_eq!(codebook.macs(), adw.macs(), "sharing keeps the pattern");
     assert!(optimized.nodes().len() < codebook.model.nodes().len());
     let sizes = [baseline.bytes, gslre.bytes, adw.bytes, codebook.bytes, file.len()];

@@ -8,9 +8,9 @@ use hccr_constraint::Constraint;
 use hccr_data::ImageSet;
 use hccr_models::pipeline::{
     Baseline, Comparison, GraphOptimization, Measured, Output, Pipeline, PipelineError, PruningConfig, Run, Stage,
-    StageError, Stages, Thresholds,
+    StageError, Stages, Teaching, Thresholds,
 };
-use hccr_models::{NetworkTrainer, TrainerState};
+use hccr_models::{DISTILLATION, NetworkTrainer, Teacher, TrainerState};
 use hccr_nn_train::checkpoint::{self, CheckpointError};
 use hccr_nn_train::{Optimizer, Sgd};
 use hccr_random::Rng;
@@ -63,6 +63,7 @@ fn stages() -> Stages<Sgd> {
     let phase = |steps| Phase::new(Schedule { peak: 0.05, warm_up: 0, steps, floor: 0.0 }, 4, 0);
     vec![
         Box::new(Baseline::new(phase(10))),
+        Box::new(Teaching::new(DISTILLATION)),
         Box::new(RandomPruning { share: 0.5, phase: phase(8), layers: Vec::new(), history: Vec::new() }),
         Box::new(GraphOptimization::default()),
     ]
@@ -120,7 +121,7 @@ fn a_stage_from_outside_runs_in_the_pipeline_and_survives_interruption() {
         assert_eq!(saved, intervals);
         resumed = pipeline;
     }
-    assert_eq!(intervals, 3 + 2 + 1);
+    assert_eq!(intervals, 3 + 1 + 2 + 1);
     assert!(models(&whole) == models(&resumed), "an interrupted run differs");
 
     for (identity, stages) in [("b", stages()), ("a", stages().into_iter().skip(1).collect())] {
@@ -161,7 +162,7 @@ fn a_state_without_mini_batches_is_refused() {
 type File = (
     (String, [u32; 2], u32, u64, usize),
     Vec<(String, Vec<u8>, f64)>,
-    TrainerState<Sgd>,
+    (TrainerState<Sgd>, Option<Teacher>),
     Vec<(String, bool, Vec<u8>)>,
     Option<(Targets, TrainerState<Sgd>)>,
 );

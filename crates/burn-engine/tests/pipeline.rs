@@ -61,7 +61,7 @@ fn a_network_is_trained_and_compressed() {
         cra.advance(&mut trainer).expect("a measurement");
     }
     let macs: usize = layers.iter().map(|layer| layer.weights() * layer.macs_per_weight()).sum();
-    let budget = Budget { nonzero_macs: macs as u64 / 2, nonzeros: None };
+    let budget = Budget { nonzero_macs: Some(macs as u64 / 2), nonzeros: None };
     let targets = cra.targets_for_budget(&layers, budget).expect("a budget within reach").ratios;
 
     let config = AdwConfig {

@@ -100,7 +100,9 @@ impl Cra {
             return Ok(self.progress("done".into()));
         }
         let Some(baseline) = self.baseline else {
-            let accuracy = trainer.evaluate().map_err(CompressError::Trainer)?;
+            // As its points are measured: a trainer may measure a network's statistics anew for each.
+            let accuracy = accuracy_without(trainer, &self.config.layers[0], self.blocks[0], 0.0)
+                .map_err(CompressError::Trainer)?;
             self.baseline = Some(accuracy);
             self.curves.iter_mut().for_each(|c| c.points.push((0.0, accuracy)));
             return Ok(self.progress(format!("unpruned: {:.2} %", 100.0 * accuracy)));

@@ -23,7 +23,7 @@ pub enum InputError {
     },
     /// A layer's kernel has no singular value decomposition.
     Svd(SvdError),
-    /// No tolerance brings the network down to the budget.
+    /// The budget is out of reach.
     OverBudget {
         /// Multiply-accumulates on non-zero weights at the highest sparsities allowed.
         nonzero_macs: u64,

@@ -22,6 +22,7 @@ mod quantize;
 mod reconstruction;
 mod schedule;
 mod sharing;
+mod slope;
 mod svd;
 mod targets;
 mod trainer;

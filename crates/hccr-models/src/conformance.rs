@@ -1,16 +1,16 @@
 //! What every [`Engine`] is held to: from the same state and the same mini-batches it trains to what this crate's own training does.
 //!
-//! For the tests of an engine. Each function trains small networks of simulated characters, plain, pruned in low rank, and with shared
-//! weights, by [`InProcess`](crate::InProcess) and by the engine, and compares losses, accuracies, weights, what the optimizer remembers,
+//! For the tests of an engine. Each function trains small networks of simulated characters, plain, with a teacher where the engine
+//! [has them](Engine::has_teachers), pruned in low rank, and with shared weights, by [`InProcess`](crate::InProcess) and by the engine, and compares losses, accuracies, weights, what the optimizer remembers,
 //! running statistics and constraints. It takes seconds.
 
 use crate::offline::{EndlessImages, cnn9};
 use crate::online::{Augmentation, EndlessInks, lstm2};
-use crate::{Engine, NetworkTrainer, SampleSet, TrainerState};
+use crate::{Engine, NetworkTrainer, SampleSet, Teacher, TrainerState};
 use hccr_compress::{LowRankPair, Trainer};
 use hccr_constraint::Constraint;
 use hccr_data::{Simulator, SimulatorConfig};
-use hccr_nn_train::{Adam, Clipped, Layer, Network, Optimizer, Sgd};
+use hccr_nn_train::{Adam, Clipped, Distillation, Layer, Network, Optimizer, Sgd};
 use hccr_random::Rng;
 
 const CLASSES: usize = 5;
@@ -71,6 +71,14 @@ fn all_forms<O: Optimizer + Clone + 'static>(
     engine: &dyn Fn() -> Box<dyn Engine<O>>,
 ) {
     compare("plain", state, set, rate, engine(), |_| ());
+    if engine().has_teachers() {
+        compare("with a teacher", state, set, rate, engine(), |trainer| {
+            let (mut network, how) = (state.network.clone(), Distillation { weight: 0.7, temperature: 2.0 });
+            // Answers that differ from those of the network under way.
+            network.params_mut().for_each(|param| param.value.iter_mut().for_each(|v| *v *= 1.2));
+            trainer.set_teacher(Some(Teacher { network, how }));
+        });
+    }
     compare("pruned, in low rank", state, set, rate, engine(), |trainer| {
         let mut rng = Rng::new(6, 0);
         for &(layer, rank, lens) in pairs {
@@ -107,6 +115,7 @@ fn compare<O: Optimizer + Clone + 'static>(
     prepare(&mut here);
     let before = numbers(&here);
     let mut there = NetworkTrainer::new(here.state().clone(), set, set).with_engine(engine);
+    there.set_teacher(here.teacher().cloned());
     // Several requests, since each starts from what the one before left.
     for (steps, tolerance) in [(1, FIRST_LOSS), (2, LATER_LOSSES)] {
         let [own, other] = [&mut here, &mut there].map(|trainer| trainer.train(steps, rate).expect("training"));
@@ -177,6 +186,10 @@ mod tests {
     struct Long(f32);
 
     impl<O: Optimizer> Engine<O> for Long {
+        fn has_teachers(&self) -> bool {
+            true
+        }
+
         fn train(
             &mut self,
             network: &mut Network<f32>,

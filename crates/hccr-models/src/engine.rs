@@ -3,6 +3,7 @@
 use crate::{SampleError, Samples, TrainError};
 use hccr_compress::TrainStats;
 use hccr_nn_train::{Batch, Distillation, Mode, Network, Optimizer, StepStats, World, distillation_loss};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
 
@@ -16,6 +17,11 @@ pub trait Engine<O>: fmt::Debug {
     /// # Errors
     /// [`TrainError::Diverged`] where the loss is no longer a number, [`TrainError::Engine`] where the engine fails.
     fn train(&mut self, network: &mut Network<f32>, optimizer: &O, work: &Work<'_>) -> Result<TrainStats, TrainError>;
+
+    /// Whether it learns from a [teacher](Work::teacher), too.
+    fn has_teachers(&self) -> bool {
+        false
+    }
 
     /// The processes that train together, where there are several: they evaluate together, too.
     fn world(&self) -> Option<&Arc<dyn World>> {
@@ -31,9 +37,20 @@ pub struct Work<'a> {
     pub first_step: u64,
     /// The learning rate of all of them.
     pub learning_rate: f32,
+    /// A network to learn from, beside the labels.
+    pub teacher: Option<&'a Teacher>,
     pub(crate) seed: u64,
     /// Makes a mini-batch.
     pub(crate) batch: &'a (dyn Fn(usize) -> Result<MiniBatch, SampleError> + Sync),
+}
+
+/// A network from whose answers another one of the same classes learns; it stays as it is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Teacher {
+    /// The network.
+    pub network: Network<f32>,
+    /// How much is learned from it.
+    pub how: Distillation,
 }
 
 /// The samples of one training step.
@@ -105,43 +122,28 @@ pub struct InProcess {
 }
 
 impl<O: Optimizer> Engine<O> for InProcess {
+    fn has_teachers(&self) -> bool {
+        true
+    }
+
     fn world(&self) -> Option<&Arc<dyn World>> {
         self.world.as_ref()
     }
 
     fn train(&mut self, network: &mut Network<f32>, optimizer: &O, work: &Work<'_>) -> Result<TrainStats, TrainError> {
         let world = self.world.as_ref();
+        let mut teacher = work.teacher.cloned();
         work.train_each(|MiniBatch { samples, labels }, seed| {
             let batch = samples.to_batch(&network.mean);
             let part = world.and_then(|world| batch.part_of(world));
             let (part, own) = part.unwrap_or((batch, 0..labels.len()));
-            Ok(network.train_step(part, &labels[own], optimizer, work.learning_rate, seed))
-        })
-    }
-}
-
-/// Trains in this process as [`InProcess`] does, on the labels and on the answers of another network of the same classes.
-#[derive(Clone, Debug)]
-pub struct Distilling {
-    teacher: Network<f32>,
-    how: Distillation,
-}
-
-impl Distilling {
-    /// Learning from `teacher`, which stays as it is.
-    pub fn new(teacher: Network<f32>, how: Distillation) -> Self {
-        Self { teacher, how }
-    }
-}
-
-impl<O: Optimizer> Engine<O> for Distilling {
-    fn train(&mut self, network: &mut Network<f32>, optimizer: &O, work: &Work<'_>) -> Result<TrainStats, TrainError> {
-        let Self { teacher, how } = self;
-        work.train_each(|MiniBatch { samples, labels }, seed| {
-            let batch = samples.to_batch(&network.mean);
-            let answers = teacher.forward(batch.clone(), Mode::Eval);
-            let loss = |logits: &Batch<f32>| distillation_loss(logits, &labels, &answers, *how);
-            Ok(network.train_step_on(batch, loss, optimizer, work.learning_rate, seed))
+            let labels = &labels[own];
+            let Some(Teacher { network: teacher, how }) = &mut teacher else {
+                return Ok(network.train_step(part, labels, optimizer, work.learning_rate, seed));
+            };
+            let answers = teacher.forward(part.clone(), Mode::Eval);
+            let loss = |logits: &Batch<f32>| distillation_loss(logits, labels, &answers, *how);
+            Ok(network.train_step_on(part, loss, optimizer, work.learning_rate, seed))
         })
     }
 }

@@ -22,8 +22,8 @@ mod trainer;
 mod workload;
 
 pub use answers::{Answer, answers};
-pub use engine::{Distilling, Engine, InProcess, MiniBatch, Work};
-pub use recipe::{Recipe, Tier};
+pub use engine::{Engine, InProcess, MiniBatch, Teacher, Work};
+pub use recipe::{DISTILLATION, Recipe, Tier};
 pub use samples::{SampleError, SampleSet, Samples};
 pub use shipped::{CharacterSet, Shipping};
 pub use thesis::ThesisForm;

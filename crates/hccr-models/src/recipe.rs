@@ -1,11 +1,11 @@
 //! How long and how hard the stages work that both pipelines have.
 
 use crate::StageLoad;
-use crate::pipeline::{Goal, LongerBaseline, PruningConfig, Stage};
+use crate::pipeline::{Goal, LongerBaseline, PruningConfig, Stage, Teaching};
 use hccr_compress::{Block, CraConfig, Phase, Schedule};
 use hccr_data::gb2312::gb2312_level1;
 use hccr_data::{SimulatorConfig, SplitSize};
-use hccr_nn_train::Optimizer;
+use hccr_nn_train::{Distillation, Optimizer};
 use serde::{Serialize, de::DeserializeOwned};
 use std::fmt;
 
@@ -32,6 +32,8 @@ pub struct Recipe {
     pub baseline: Phase,
     /// Training of the baseline for as many steps more as compression takes, to compare with; `None` where nobody asked for it.
     pub longer_baseline: Option<Phase>,
+    /// How the compressed network learns from the baseline's answers; `None` where it learns from labels alone.
+    pub distillation: Option<Distillation>,
     /// The baseline ends after so many evaluations in a row without a new best, if any.
     pub patience: Option<usize>,
     /// Redundancy analysis, of all layers.
@@ -58,6 +60,11 @@ impl Recipe {
         Some(Box::new(LongerBaseline::new(phase)))
     }
 
+    /// The stage from which on the network learns from the baseline, where that is wanted.
+    pub(crate) fn teaching<O: Optimizer>(&self) -> Option<Box<dyn Stage<O>>> {
+        Some(Box::new(Teaching::new(self.distillation?)))
+    }
+
     /// The work of the longer baseline, where one is wanted.
     pub(crate) fn longer_load(&self) -> Option<StageLoad> {
         self.longer_baseline.as_ref().map(|phase| StageLoad::of("longer-baseline", phase, 1, false))
@@ -70,6 +77,9 @@ impl Recipe {
         self.patience = patience;
     }
 }
+
+/// How a network learns from its baseline. Chosen once, and not by results.
+pub const DISTILLATION: Distillation = Distillation { weight: 0.5, temperature: 3.0 };
 
 /// Mini-batches between two looks at the clock, and between two changes of the learning rate.
 const INTERVAL: usize = 10;

@@ -1,7 +1,7 @@
 //! Training of a network on a data set, as compression wants it.
 
 use crate::answers::answers_to;
-use crate::engine::{Engine, InProcess, MiniBatch, Work};
+use crate::engine::{Engine, InProcess, MiniBatch, Teacher, Work};
 use crate::{SampleError, SampleSet};
 use hccr_compress::{LayerInfo, LayerKind, LowRankPair, TrainStats, Trainer};
 use hccr_constraint::Constraint;
@@ -11,6 +11,7 @@ use hccr_random::Rng;
 use hccr_runtime::shape::LinearParams;
 use hccr_runtime::{ModelError, Plan, PlanError, RunError};
 use serde::{Deserialize, Deserializer, Serialize};
+use std::cell::OnceCell;
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -53,6 +54,9 @@ pub struct NetworkTrainer<'a, O> {
     /// Number of the pass over the training set that is under way, and its mini-batches.
     pass: (u64, Vec<Vec<usize>>),
     engine: Box<dyn Engine<O>>,
+    teacher: Option<Teacher>,
+    /// Once drawn.
+    typical_inputs: OnceCell<Batch<f32>>,
 }
 
 /// Why training could not go on.
@@ -141,7 +145,15 @@ impl<'a, O: Optimizer> NetworkTrainer<'a, O> {
     /// Where the training set or a mini-batch is empty.
     pub fn new(state: TrainerState<O>, train: &'a dyn SampleSet, dev: &'a dyn SampleSet) -> Self {
         assert!(!train.labels().is_empty() && state.batch_size > 0, "training on no samples");
-        let mut trainer = Self { state, train, dev, pass: (0, Vec::new()), engine: Box::new(InProcess::default()) };
+        let mut trainer = Self {
+            state,
+            train,
+            dev,
+            pass: (0, Vec::new()),
+            engine: Box::new(InProcess::default()),
+            teacher: None,
+            typical_inputs: OnceCell::new(),
+        };
         trainer.pass.1 = trainer.batches_of(0);
         trainer
     }
@@ -150,6 +162,16 @@ impl<'a, O: Optimizer> NetworkTrainer<'a, O> {
     #[must_use]
     pub fn with_engine(self, engine: Box<dyn Engine<O>>) -> Self {
         Self { engine, ..self }
+    }
+
+    /// The network that it learns from, beside the labels.
+    pub fn teacher(&self) -> Option<&Teacher> {
+        self.teacher.as_ref()
+    }
+
+    /// Learns from the answers of `teacher` too, from now on, or from the labels alone.
+    pub fn set_teacher(&mut self, teacher: Option<Teacher>) {
+        self.teacher = teacher;
     }
 
     /// The [fingerprints](SampleSet::fingerprint) of the training and of the development set.
@@ -176,6 +198,7 @@ impl<'a, O: Optimizer> NetworkTrainer<'a, O> {
     pub(crate) fn restore(&mut self, state: TrainerState<O>) {
         self.state = state;
         self.pass = (0, self.batches_of(0));
+        self.typical_inputs = OnceCell::new();
     }
 
     /// The samples of a mini-batch: passes over the whole set, each in an order of its own.
@@ -194,11 +217,14 @@ impl<'a, O: Optimizer> NetworkTrainer<'a, O> {
 
     /// Some training samples of all classes, always the same.
     fn typical_inputs(&self) -> Result<Batch<f32>, TrainError> {
+        if let Some(drawn) = self.typical_inputs.get() {
+            return Ok(drawn.clone());
+        }
         let labels = self.train.labels().len();
         let samples: Vec<usize> =
             (0..INPUT_SAMPLES.min(labels)).map(|i| i * labels / INPUT_SAMPLES.min(labels)).collect();
         let drawn = self.train.draw(&samples, &mut Rng::new(self.state.seed, INPUTS))?;
-        Ok(drawn.to_batch(&self.state.network.mean))
+        Ok(self.typical_inputs.get_or_init(|| drawn.to_batch(&self.state.network.mean)).clone())
     }
 
     fn length(layer: &str) -> TrainError {
@@ -295,7 +321,13 @@ impl<O: Optimizer> Trainer for NetworkTrainer<'_, O> {
             Ok(MiniBatch { samples: train.draw(&samples[step], &mut Rng::new(seed, AUGMENTATION))?, labels })
         };
         let TrainerState { network, optimizer, .. } = &mut self.state;
-        let work = Work { steps, first_step, learning_rate, seed, batch: &batch };
+        let teacher = self.teacher.as_ref();
+        if teacher.is_some() && !self.engine.has_teachers() {
+            return Err(TrainError::Engine(
+                "this engine learns from labels alone, not from another network's answers".into(),
+            ));
+        }
+        let work = Work { steps, first_step, learning_rate, teacher, seed, batch: &batch };
         let stats = self.engine.train(network, optimizer, &work)?;
         self.state.steps += steps as u64;
         Ok(stats)

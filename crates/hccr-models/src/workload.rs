@@ -1,8 +1,8 @@
 //! How much work a run is, before it is done.
 
-use crate::{NetworkTrainer, TrainError};
+use crate::{NetworkTrainer, Teacher, TrainError};
 use hccr_compress::{LowRankPair, Phase, Trainer};
-use hccr_nn_train::Optimizer;
+use hccr_nn_train::{Distillation, Optimizer};
 
 /// The work of all stages.
 #[derive(Clone, Debug)]
@@ -11,6 +11,8 @@ pub struct Workload {
     pub stages: Vec<StageLoad>,
     /// The layers that become low-rank, and their ranks.
     pub ranks: Vec<(String, usize)>,
+    /// How the stages after the baseline learn from it, if they do.
+    pub distillation: Option<Distillation>,
 }
 
 /// The work of a stage.
@@ -44,11 +46,15 @@ impl StageLoad {
 }
 
 impl Workload {
-    /// Makes the trainer's network low-rank as the run will, with zeros for weights: it takes as long to train, and learns nothing.
+    /// Makes the trainer's network low-rank as the run will, with zeros for weights, and the network before its teacher, where it will have
+    /// one: it takes as long to train, and learns nothing.
     ///
     /// # Errors
     /// [`TrainError`] where the network has not these layers.
     pub fn make_low_rank<O: Optimizer>(&self, trainer: &mut NetworkTrainer<'_, O>) -> Result<(), TrainError> {
+        if let Some(how) = self.distillation {
+            trainer.set_teacher(Some(Teacher { network: trainer.state().network.clone(), how }));
+        }
         let layers = trainer.layers();
         for (name, rank) in &self.ranks {
             let Some(layer) = layers.iter().find(|layer| layer.name == *name) else { continue };

@@ -3,6 +3,7 @@
 use crate::batch::{Batch, Chunk};
 use hccr_tensor::Scalar;
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 /// What one training step did.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -59,7 +60,7 @@ pub fn softmax_cross_entropy<T: Scalar>(logits: &Batch<T>, labels: &[u16]) -> (S
 }
 
 /// How much a network learns from another one's answers (Hinton et al., arXiv:1503.02531).
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Distillation {
     /// Share of the answers in the loss, 0 to 1; the labels have the rest.
     pub weight: f64,
@@ -67,7 +68,7 @@ pub struct Distillation {
     pub temperature: f64,
 }
 
-/// The mean loss of `logits` and its gradient by them: `1 - weight` of the cross-entropy against `labels`, and `weight` of the
+/// The mean loss of `logits` and its gradient by them, of a share of a mini-batch over the whole of it: `1 - weight` of the cross-entropy against `labels`, and `weight` of the
 /// Kullback-Leibler divergence from the answers of `teacher` (its logits for the same samples), both at the temperature, times the square of
 /// the temperature, so that gradients keep their size.
 ///
@@ -81,7 +82,7 @@ pub fn distillation_loss<T: Scalar>(
 ) -> (StepStats, Batch<T>) {
     let (mut stats, mut gradient) = softmax_cross_entropy(logits, labels);
     assert_eq!(logits.shape, teacher.shape, "a teacher of other classes");
-    let (classes, samples) = (logits.shape[0], logits.images() as f64);
+    let (classes, samples) = (logits.shape[0], (logits.share.size() * logits.images()) as f64);
     let of_chunk = |((gradient, chunk), teacher): ((&mut Chunk<T>, &Chunk<T>), &Chunk<T>)| {
         let (n, mut divergence) = (chunk.images, 0.0);
         assert_eq!(teacher.images, n, "a teacher of other samples");
@@ -98,7 +99,7 @@ pub fn distillation_loss<T: Scalar>(
     };
     let chunks = gradient.chunks.par_iter_mut().zip(&logits.chunks).zip(&teacher.chunks);
     let divergences: Vec<f64> = chunks.map(of_chunk).collect();
-    let divergence = divergences.iter().sum::<f64>() / samples;
+    let divergence = logits.share.all(divergences).iter().sum::<f64>() / samples;
     stats.loss = (1.0 - weight) * stats.loss + weight * temperature * temperature * divergence;
     (stats, gradient)
 }

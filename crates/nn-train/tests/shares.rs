@@ -1,7 +1,10 @@
 //! Processes that share mini-batches compute the bits of one that has them alone; threads play the processes.
 
 use hccr_nn_train::layers::{Conv2d, Dropout, Flatten, Linear, MeanOverTime, NormPReluPool};
-use hccr_nn_train::{Adam, Batch, Clipped, Layer, Network, Sgd, Sum, World, sum_in_pairs};
+use hccr_nn_train::{
+    Adam, Batch, Clipped, Distillation, Layer, Mode, Network, Sgd, Sum, World, distillation_loss,
+    softmax_cross_entropy, sum_in_pairs,
+};
 use hccr_random::Rng;
 use hccr_runtime::shape::{Conv2dParams, LinearParams, Pool2dParams};
 use std::sync::{Arc, Barrier, Mutex};
@@ -51,23 +54,32 @@ impl World for Thread {
     }
 }
 
-/// The weights after some steps on the batches that `batch` makes, the running statistics, and the loss of the last step.
+/// The weights after some steps on the batches that `batch` makes, every second one with a teacher, the running statistics, and the loss of
+/// the last step.
 fn trained(
     mut network: Network<f32>,
     batch: impl Fn(u64) -> (Batch<f32>, Vec<u16>),
     world: Option<Arc<dyn World>>,
 ) -> (Vec<Vec<f32>>, Vec<f64>, f64) {
-    let mut loss = 0.0;
+    let (mut loss, mut teacher) = (0.0, network.clone());
     for step in 0..STEPS {
         let (batch, labels) = batch(step);
         let part = world.as_ref().map(|world| batch.part_of(world).expect("the batch can be shared"));
         let (part, samples) = part.unwrap_or((batch, 0..labels.len()));
+        let answers = (step % 2 == 1).then(|| teacher.forward(part.clone(), Mode::Eval));
+        let loss_of = |logits: &Batch<f32>| match &answers {
+            Some(answers) => {
+                let how = Distillation { weight: 0.5, temperature: 3.0 };
+                distillation_loss(logits, &labels[samples.clone()], answers, how)
+            }
+            None => softmax_cross_entropy(logits, &labels[samples.clone()]),
+        };
         let stats = if network.reads_sequence(0) {
             let adam = Clipped { optimizer: Adam::default(), max_norm: 1.0 };
-            network.train_step(part, &labels[samples], &adam, 0.01, step)
+            network.train_step_on(part, loss_of, &adam, 0.01, step)
         } else {
             let sgd = Sgd { momentum: 0.9, weight_decay: 1e-3 };
-            network.train_step(part, &labels[samples], &sgd, 0.05, step)
+            network.train_step_on(part, loss_of, &sgd, 0.05, step)
         };
         assert_eq!(stats.samples, labels.len());
         loss = stats.loss;

@@ -140,11 +140,12 @@ class State:
 
 
 class Forward:
-    """The network's function, from the description of its layers."""
+    """The network's function, from the description of its layers: while it is trained, or as it is used then."""
 
-    def __init__(self, layers, state):
-        self.state = state
+    def __init__(self, layers, state, training):
+        self.state, self.training = state, training
         self.statistics = []  # of this mini-batch, in the order of the running ones
+        self.norms = 0  # so far in this pass
         self.layers = []
         for before, layer, after in zip([{}] + layers, layers, layers[1:] + [{}]):
             if layer["kind"] == "lstm":
@@ -158,6 +159,7 @@ class Forward:
 
     def __call__(self, x, packing):
         self.statistics.clear()
+        self.norms = 0
         for function, layer in self.layers:
             x = function(x, layer, packing)
         return x
@@ -172,13 +174,21 @@ class Forward:
     def norm(self, x, layer, _):
         if layer["normalizes"]:
             gamma, beta = [self.param(index) for index in layer["affine"] or [None, None]]
-            values = x.numel() // x.shape[1]
-            x, mean, inv_std = torch.native_batch_norm(x, gamma, beta, None, None, True, 0.0, EPSILON)
-            self.statistics += [mean.detach(), (inv_std.detach().pow(-2) - EPSILON) * (values / max(values - 1, 1))]
+            x = self.normalized(x, gamma, beta)
         if layer["slope"] is not None:
             x = F.prelu(x, self.param(layer["slope"]))
         pool = layer["pool"]
         return F.max_pool2d(x, pool["kernel"], pool["stride"], ceil_mode=pool["ceil"]) if pool else x
+
+    def normalized(self, x, gamma, beta):
+        if not self.training:
+            mean, variance = self.state.running[2 * self.norms : 2 * self.norms + 2]
+            self.norms += 1
+            return F.batch_norm(x, mean, variance, gamma, beta, False, 0.0, EPSILON)
+        values = x.numel() // x.shape[1]
+        x, mean, inv_std = torch.native_batch_norm(x, gamma, beta, None, None, True, 0.0, EPSILON)
+        self.statistics += [mean.detach(), (inv_std.detach().pow(-2) - EPSILON) * (values / max(values - 1, 1))]
+        return x
 
     def flatten(self, x, _layer, _packing):
         return x.flatten(1)
@@ -187,7 +197,7 @@ class Forward:
         return F.linear(x, self.param(layer["weight"]), self.param(layer["bias"]))
 
     def dropout(self, x, layer, _):
-        return F.dropout(x, layer["probability"]) if layer["probability"] else x
+        return F.dropout(x, layer["probability"], self.training) if layer["probability"] else x
 
     def lstm(self, x, layer, packing):
         recurrent, project = self.param(layer["recurrent"]), self.param(layer["project"])
@@ -269,6 +279,24 @@ class Batches:
         return self.buffers[self.turn][:length]
 
 
+class Teacher:
+    """A network whose answers are learned, beside the labels."""
+
+    def __init__(self, pipe, description, device):
+        network = description["network"]
+        self.forward = Forward(network["layers"], State(pipe, network, device), False)
+        self.weight, self.temperature = description["weight"], description["temperature"]
+
+    def answers(self, x, packing):
+        with torch.no_grad():
+            return self.forward(x, packing)
+
+    def loss(self, logits, answers, of_labels):
+        own, wanted = [F.log_softmax(v.float() / self.temperature, 1) for v in (logits, answers)]
+        divergence = F.kl_div(own, wanted, reduction="batchmean", log_target=True)
+        return (1 - self.weight) * of_labels + self.weight * self.temperature**2 * divergence
+
+
 def clip(grads, max_norm):
     """Scales gradients down where their common norm is above a maximum."""
     norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(grads)))
@@ -310,7 +338,8 @@ def train(pipe, batches, request, device):
     step = adam if "beta1" in optimizer else sgd
     torch.manual_seed(request["seed"])
     state = State(pipe, request, device)
-    forward = Forward(request["layers"], state)
+    teacher = request["teacher"] and Teacher(pipe, request["teacher"], device)
+    forward = Forward(request["layers"], state, True)
     # Sequences gain little from 16 bits, and cuDNN's LSTM rounds its state.
     halves = request["mixed"] and device.type == "cuda" and request["mean"] > 0
     total = torch.zeros(2, device=device)
@@ -319,8 +348,11 @@ def train(pipe, batches, request, device):
         x, labels, packing = batches.next(state, request["size"])
         with torch.autocast(device.type, torch.bfloat16, enabled=halves):
             logits = forward(x, packing)
+            answers = teacher and teacher.answers(x, packing)
         logits = logits.float()
         loss = F.cross_entropy(logits, labels)
+        if teacher:
+            loss = teacher.loss(logits, answers, loss)
         grads = list(torch.autograd.grad(loss, state.values))
         with torch.no_grad():
             right = logits.gather(1, labels[:, None])[:, 0] >= logits.amax(1)

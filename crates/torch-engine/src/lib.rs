@@ -9,7 +9,8 @@
 //! All numbers are little-endian. A JSON object is preceded by its length, a `u32`.
 //!
 //! - Python begins with a JSON object: `device`, or `error`.
-//! - A request is a JSON object (the layers, the optimizer, what the parameters are), the state (`state.rs`), then `steps` mini-batches
+//! - A request is a JSON object (the layers, the optimizer, what the parameters are), the state and that of the teacher, where there is
+//!   one (`state.rs`), then `steps` mini-batches
 //!   (`minibatch.rs`).
 //! - The reply is a JSON object (`loss`, `accuracy`, ...) and the new state, or a JSON object with an `error`, a traceback; Python then
 //!   ends.
@@ -97,6 +98,10 @@ impl Torch {
 }
 
 impl<O: Optimizer + Serialize> Engine<O> for Torch {
+    fn has_teachers(&self) -> bool {
+        true
+    }
+
     fn train(&mut self, network: &mut Network<f32>, optimizer: &O, work: &Work<'_>) -> Result<TrainStats, TrainError> {
         let reply = self.request(network, optimizer, work).map_err(|e| TrainError::Engine(Box::new(e)))?;
         let (step, learning_rate) = (work.first_step, work.learning_rate);

@@ -2,7 +2,7 @@
 //!
 //! For each parameter its values, velocity and, with Adam, squares; then for each batch normalization the running mean and variance;
 //! then, on the way to Python, the mean image: all of them `f32`. After that, on the way to Python, one byte per value of each constrained
-//! parameter: whether it is kept, or its label.
+//! parameter: whether it is kept, or its label. A teacher's state follows, where there is one.
 
 use crate::error::TorchError;
 use crate::minibatch::extend;
@@ -19,11 +19,31 @@ pub(crate) fn request<O: Serialize>(
     work: &Work<'_>,
     mixed: bool,
 ) -> (Value, Vec<u8>) {
+    let mut state = Vec::new();
+    let size = if network.mean.is_empty() { network.input[0] } else { network.input[1] };
+    let mut header = described(network, &mut state);
+    // What it remembers of its own training is not needed, but it is written in the same way.
+    let teacher = work.teacher.map(|teacher| {
+        json!({
+            "network": described(&mut teacher.network.clone(), &mut state),
+            "weight": teacher.how.weight, "temperature": teacher.how.temperature,
+        })
+    });
+    let work = json!({
+        "size": size, "optimizer": optimizer, "learning_rate": work.learning_rate, "steps": work.steps, "seed": work.seed(0),
+        "mixed": mixed, "teacher": teacher,
+    });
+    for (key, value) in work.as_object().into_iter().flatten() {
+        header[key] = value.clone();
+    }
+    (header, state)
+}
+
+/// What the layers and the parameters of the network are; their values are appended to `state`.
+fn described(network: &mut Network<f32>, state: &mut Vec<u8>) -> Value {
     let layers = layers(network);
     let norms: Vec<usize> = network.norms_mut().map(|norm| norm.running_mean.len()).collect();
-    let size = if network.mean.is_empty() { network.input[0] } else { network.input[1] };
     let squares = network.params_mut().any(|param| !param.squares.is_empty());
-    let mut state = Vec::new();
     let (mut params, mut labels) = (Vec::new(), Vec::new());
     for param in network.params_mut() {
         let constraint = match param.constraint() {
@@ -45,21 +65,16 @@ pub(crate) fn request<O: Serialize>(
             param.squares.resize(param.value.len(), 0.0);
         }
         let parts = [&param.value, &param.velocity, &param.squares];
-        parts[..if squares { 3 } else { 2 }].iter().for_each(|part| floats_to_bytes(&mut state, part));
+        parts[..if squares { 3 } else { 2 }].iter().for_each(|part| floats_to_bytes(state, part));
     }
     for norm in network.norms_mut() {
         for statistics in [&norm.running_mean, &norm.running_var] {
-            extend(&mut state, statistics.iter().map(|&v| v as f32), f32::to_le_bytes);
+            extend(state, statistics.iter().map(|&v| v as f32), f32::to_le_bytes);
         }
     }
-    floats_to_bytes(&mut state, &network.mean);
+    floats_to_bytes(state, &network.mean);
     state.extend(labels);
-    let header = json!({
-        "layers": layers, "params": params, "norms": norms, "mean": network.mean.len(), "size": size, "squares": squares,
-        "optimizer": optimizer, "learning_rate": work.learning_rate, "steps": work.steps, "seed": work.seed(0),
-        "mixed": mixed,
-    });
-    (header, state)
+    json!({"layers": layers, "params": params, "norms": norms, "mean": network.mean.len(), "squares": squares})
 }
 
 fn floats_to_bytes(bytes: &mut Vec<u8>, values: &[f32]) {

@@ -71,7 +71,7 @@ fn run() -> Result<Vec<Row>, Box<dyn Error>> {
     while !cra.is_done() {
         cra.advance(&mut trainer)?;
     }
-    let budget = Budget { nonzero_macs: cost(&layers, &[]).0 / 5, nonzeros: None };
+    let budget = Budget { nonzero_macs: Some(cost(&layers, &[]).0 / 5), nonzeros: None };
     let targets = cra.targets_for_budget(&layers, budget)?.ratios;
     let (strategy, block) = (Strategy::Adaptive, Block::SINGLE);
     let config = AdwConfig { strategy, targets, block, phase: phase(200), ramp_steps: 120 };

@@ -21,7 +21,7 @@ const fn claim(text: &'static str, method: Method, against: Method) -> Claim {
 }
 
 /// All claims, in the order of the stages.
-pub(super) const CLAIMS: [Claim; 14] = [
+pub(super) const CLAIMS: [Claim; 15] = [
     claim("GSLRE reads more than SVD of all layers at once", Method::Gslre, Method::Svd),
     claim("GSLRE reads more than layer-wise reconstruction", Method::Gslre, Method::Reconstruction),
     claim(
@@ -35,6 +35,11 @@ pub(super) const CLAIMS: [Claim; 14] = [
     claim("CRA's ratios read more than one threshold for all layers", Method::AdwCra, Method::GradualGlobal),
     claim("ratios at one slope of CRA's curves read more than at one tolerance", Method::AdwSlope, Method::AdwCra),
     claim("ratios at one slope read more than one threshold for all layers", Method::AdwSlope, Method::GradualGlobal),
+    claim(
+        "ratios at one slope, with no more MACs either, read more than one ratio for all layers",
+        Method::AdwSlopeMacs,
+        Method::GradualUniform,
+    ),
     claim(
         "ADW that learns from the baseline too reads more than from labels alone",
         Method::AdwCraDistilled,

@@ -46,6 +46,8 @@ pub(crate) enum Method {
     AdwCraDistilled,
     /// Gradually, from each layer the share at which its curve of CRA is as steep as the others', per weight
     AdwSlope,
+    /// As adw-slope, with no more MACs than gradual-uniform leaves
+    AdwSlopeMacs,
     /// As gradual-uniform, in blocks of 4 by 4 weights
     GradualBlocks,
     /// k-means, without training of the centres: the pruned network trains on before
@@ -107,6 +109,7 @@ impl Method {
             | Self::AdwCra
             | Self::AdwCraDistilled
             | Self::AdwSlope
+            | Self::AdwSlopeMacs
             | Self::GradualBlocks => Some(Family::Pruning),
             Self::KMeans | Self::KMeansTuned | Self::KMeansDistilled | Self::Even | Self::EvenTuned => {
                 Some(Family::Sharing)
@@ -116,7 +119,7 @@ impl Method {
 
     /// Whether CRA's curves choose its ratios.
     pub(crate) fn needs_curves(self) -> bool {
-        matches!(self, Self::AdwCra | Self::AdwCraDistilled | Self::AdwSlope)
+        matches!(self, Self::AdwCra | Self::AdwCraDistilled | Self::AdwSlope | Self::AdwSlopeMacs)
     }
 
     /// Whether it learns from the answers of the baseline.
@@ -258,9 +261,9 @@ mod tests {
     #[test]
     fn a_plan_has_each_cell_once_behind_its_start() {
         let plan = grid(Method::value_variants()).plan();
-        // Two seeds, each with four uncompressed networks, four methods at two speed-ups, eight at two ratios, five at one width, and
+        // Two seeds, each with four uncompressed networks, four methods at two speed-ups, nine at two ratios, five at one width, and
         // the pruned network that shares values, whose ratio is none of those.
-        assert_eq!(plan.len(), 2 * (4 + 4 * 2 + 8 * 2 + 5 + 1));
+        assert_eq!(plan.len(), 2 * (4 + 4 * 2 + 9 * 2 + 5 + 1));
         for (at, planned) in plan.iter().enumerate() {
             assert!(planned.start.is_none_or(|start| start < at && plan[start].cell.seed == planned.cell.seed));
             assert!(!plan[..at].iter().any(|before| before.cell == planned.cell));

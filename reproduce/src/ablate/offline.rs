@@ -25,6 +25,7 @@ impl<'a> Offline<'a> {
     /// Refuses what does not fit together.
     pub(super) fn new(args: &'a OfflineArgs) -> Result<Self> {
         args.check()?;
+        args.size.check_of_ablation()?;
         ensure!(!args.images.has_blocks(), "--zeros is of no use here: blocks are among the methods");
         ensure!(!args.images.is_as_in_thesis(), "--recipe is of no use here: each method has its own numbers");
         let (tier, effort) = (args.size.tier(), args.run.effort);

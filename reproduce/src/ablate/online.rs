@@ -25,6 +25,7 @@ impl<'a> Online<'a> {
     /// Refuses what does not fit together.
     pub(super) fn new(args: &'a OnlineArgs) -> Result<Self> {
         args.check()?;
+        args.size.check_of_ablation()?;
         ensure!(args.offline_model.is_none(), "--offline-model is of no use here: nothing is fused");
         let (tier, effort) = (args.size.tier(), args.run.effort);
         let mut recipe = online::recipe(args, classes(tier, args.size.classes), effort);

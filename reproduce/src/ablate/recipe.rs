@@ -2,11 +2,10 @@
 
 use super::experiment::Experiment;
 use super::method::{Cell, Family, Method};
-use hccr_compress::{Block, Centres, Cra, CraConfig, LayerInfo, Phase, Schedule};
+use hccr_compress::{Block, Budget, Centres, Cra, CraConfig, LayerInfo, Phase, Schedule, cost};
 use hccr_data::{SimulatorConfig, SplitSize};
 use hccr_models::Tier;
 use hccr_models::pipeline::{Baseline, Goal, Pruning, PruningConfig, Redundancy, Sharing, Stage, Stages, Thresholds};
-use hccr_nn_train::Distillation;
 use hccr_runtime::Plan;
 
 /// Classes, unless another number is given: enough that methods differ.
@@ -18,9 +17,6 @@ const TEST_SAMPLES: usize = 10_000;
 
 /// Mini-batches between two looks at the clock.
 const INTERVAL: usize = 10;
-
-/// How a distilled method learns from the baseline. Chosen once, and not by results.
-pub(super) const DISTILLATION: Distillation = Distillation { weight: 0.5, temperature: 3.0 };
 
 /// How long the families train, and how fast.
 #[derive(Clone, Debug)]
@@ -121,13 +117,14 @@ pub(super) fn stages<E: Experiment>(
         Method::GradualUniform => vec![pruned(Thresholds::Rising, Block::SINGLE)],
         Method::GradualGlobal => vec![pruned(Thresholds::Global, Block::SINGLE)],
         Method::GradualBlocks => vec![pruned(Thresholds::Rising, Plan::BLOCK.into())],
-        Method::AdwCra | Method::AdwCraDistilled | Method::AdwSlope => {
-            let weights = |layers: &[LayerInfo]| layers.iter().map(LayerInfo::weights).sum::<usize>();
-            let first = weights(&layers[..1]);
-            let nonzeros = (first as f64 + (weights(layers) - first) as f64 / cell.level) as u64;
+        Method::AdwCra | Method::AdwCraDistilled | Method::AdwSlope | Method::AdwSlopeMacs => {
+            let (nonzero_macs, nonzeros) = cost(layers, &uniform());
             let config = PruningConfig { phase: train(), ramp_steps, block: Block::SINGLE };
             let goal = match cell.method {
-                Method::AdwSlope => Goal::Slope(nonzeros),
+                Method::AdwSlope => Goal::Budget(Budget { nonzero_macs: None, nonzeros: Some(nonzeros) }),
+                Method::AdwSlopeMacs => {
+                    Goal::Budget(Budget { nonzero_macs: Some(nonzero_macs), nonzeros: Some(nonzeros) })
+                }
                 _ => Goal::Weights(nonzeros),
             };
             let mut targets = Redundancy::new(analysis(layers), goal);

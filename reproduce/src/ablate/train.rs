@@ -2,14 +2,14 @@
 
 use super::experiment::Experiment;
 use super::method::{Cell, Family, Planned};
-use super::recipe::{DISTILLATION, analysis, stages};
+use super::recipe::{analysis, stages};
 use crate::args::resuming_command;
 use crate::pipeline::Data;
 use crate::progress::{Interrupt, bar};
 use anyhow::{Context, Result, bail, ensure};
 use hccr_compress::{Cra, Progress, Trainer};
 use hccr_models::pipeline::Pipeline;
-use hccr_models::{Distilling, Engine, NetworkTrainer, SampleSet, TrainerState};
+use hccr_models::{DISTILLATION, NetworkTrainer, SampleSet, Teacher, TrainerState};
 use hccr_nn_train::checkpoint;
 use hccr_report::number;
 use serde::{Deserialize, Serialize};
@@ -99,13 +99,11 @@ pub(super) fn all<E: Experiment>(
         };
         let begun = Instant::now();
         let title = format!("{} of {}: {}", at + 1, plan.len(), cell.name());
-        let engine: Box<dyn Engine<E::Optimizer>> = if cell.method.is_distilled() {
-            let teacher: TrainerState<E::Optimizer> = checkpoint::load(&folder.path(cell.baseline(), "state"))?;
-            Box::new(Distilling::new(teacher.network, DISTILLATION))
-        } else {
-            run.engine()?
-        };
-        let trainer = NetworkTrainer::new(state, &*data.train, &data.dev).with_engine(engine);
+        let mut trainer = NetworkTrainer::new(state, &*data.train, &data.dev).with_engine(run.engine()?);
+        if cell.method.is_distilled() {
+            let baseline: TrainerState<E::Optimizer> = checkpoint::load(&folder.path(cell.baseline(), "state"))?;
+            trainer.set_teacher(Some(Teacher { network: baseline.network, how: DISTILLATION }));
+        }
         let curves = folder.path(start.map_or(cell, |start| plan[start].cell), "curves");
         let (state, model) = train(experiment, cell, trainer, &curves, &title, interrupt)?;
         // Its JSON is last: that it is there says that the cell is finished.

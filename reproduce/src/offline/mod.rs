@@ -71,6 +71,7 @@ pub(crate) fn run(args: &OfflineArgs, interrupt: &Interrupt) -> Result<Option<Ve
         if args.size.wants_longer_baseline() {
             recipe = recipe.with_longer_baseline();
         }
+        recipe.common.distillation = args.size.distillation();
         if args.images.has_blocks() {
             recipe.common.adw.block = Plan::BLOCK.into();
         }

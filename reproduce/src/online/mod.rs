@@ -65,6 +65,7 @@ pub(crate) fn recipe(args: &OnlineArgs, classes: Option<usize>, effort: f64) -> 
     if args.size.wants_longer_baseline() {
         recipe = recipe.with_longer_baseline();
     }
+    recipe.common.distillation = args.size.distillation();
     if !args.ink.pot.is_empty() {
         recipe.augmentation = if args.size.no_augmentation { Augmentation::default() } else { Augmentation::OF_FILES };
         recipe.dropout = 0.3;

@@ -27,9 +27,8 @@ pub(super) fn summary(measured: &Measured<'_>, time: Duration) -> String {
     };
     let measured = match (measured, last.and_then(|record| record.dev_accuracy)) {
         (_, Some(accuracy)) => format!("{:.2} % of the development set, ", 100.0 * accuracy),
-        (Measured::Redundancy(_, Some(Targets { tolerances: Some(tolerances), .. })), None) => {
-            let [conv, linear] = tolerances.map(|t| 100.0 * t);
-            format!("tolerance {conv:.2} points per convolution, {linear:.2} per fully connected layer, ")
+        (Measured::Redundancy(_, Some(Targets { tolerance: Some(tolerance), .. })), None) => {
+            format!("tolerance {:.2} points per layer, ", 100.0 * tolerance)
         }
         _ => String::new(),
     };

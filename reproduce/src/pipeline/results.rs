@@ -8,7 +8,7 @@ use crate::report;
 use crate::report::thesis::Thesis;
 use crate::report::types::{Config, Report, Stage, Threads, WallTime};
 use anyhow::{Context, Result, ensure};
-use hccr_compress::released_scheme_bytes;
+use hccr_compress::{Budget, released_scheme_bytes};
 use hccr_models::SampleSet;
 use hccr_models::pipeline::{Goal, Measured, Pipeline, StageModel};
 use hccr_nn_train::Optimizer;
@@ -165,8 +165,13 @@ pub(crate) fn asked(goal: Goal) -> String {
             "How much pruning leaves is a result. It follows from a tolerance: each layer alone, before any retraining, may cost {} points.",
             number::percent(tolerance.into())
         ),
-        Goal::Weights(nonzeros) | Goal::Slope(nonzeros) => {
+        Goal::Weights(nonzeros) => {
             format!("The number of weights is given, and no result: pruning has to leave at most {nonzeros}.")
+        }
+        Goal::Budget(Budget { nonzero_macs, nonzeros }) => {
+            let limits = [(nonzeros, "weights"), (nonzero_macs, "MACs")];
+            let limits: Vec<_> = limits.iter().filter_map(|(limit, of)| Some(format!("{} {of}", (*limit)?))).collect();
+            format!("What is left is given, and no result: at most {}.", limits.join(" and "))
         }
     }
 }
@@ -291,7 +296,7 @@ mod tests {
         }
 
         fn workload(&self, _: &[LayerInfo]) -> Result<Workload> {
-            Ok(Workload { stages: Vec::new(), ranks: Vec::new() })
+            Ok(Workload { stages: Vec::new(), ranks: Vec::new(), distillation: None })
         }
 
         fn stages(&self) -> Stages<Sgd> {

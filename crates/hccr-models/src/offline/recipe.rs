@@ -55,6 +55,7 @@ impl OfflineRecipe {
                 batch_size,
                 baseline: recipe::baseline(baseline, peak),
                 longer_baseline: None,
+                distillation: None,
                 patience: None,
                 // The first convolution too, which the thesis left alone: on a narrow network it is half of what low rank
                 // and pruning leave.
@@ -163,7 +164,7 @@ impl OfflineRecipe {
             StageLoad::of("adw", &adw.phase, 1, true),
             StageLoad::of("codebook", sharing, 1, true).evaluated_before(),
         ]);
-        Ok(Workload { stages, ranks })
+        Ok(Workload { stages, ranks, distillation: self.common.distillation })
     }
 
     /// The stages up to the smallest model, without comparisons; `seed` as of [`stages`](Self::stages).
@@ -177,6 +178,7 @@ impl OfflineRecipe {
         }
         let mut stages: Stages<Sgd> = vec![Box::new(Baseline::new(baseline.clone()).with_patience(*patience))];
         stages.extend(self.common.longer_baseline());
+        stages.extend(self.common.teaching());
         let compression: Stages<Sgd> = vec![
             Box::new(Expansion::new(self.gslre.clone())),
             Box::new(analysis),

@@ -18,6 +18,7 @@ impl OfflineRecipe {
                 batch_size: shipping.batch_size,
                 baseline: shipping.phase(8e6, peak, 0.0, 8),
                 longer_baseline: None,
+                distillation: None,
                 patience: None,
                 cra: recipe::cra(0.1),
                 goal: if shipping.smoke {

@@ -44,6 +44,7 @@ impl OnlineRecipe {
                 batch_size,
                 baseline: recipe::baseline(baseline, 0.003),
                 longer_baseline: None,
+                distillation: None,
                 patience: None,
                 cra: recipe::cra(0.15),
                 goal: match tier {
@@ -99,7 +100,7 @@ impl OnlineRecipe {
             StageLoad::of("adw", &adw.phase, 1, true),
             StageLoad::of("codebook", sharing, 1, true).evaluated_before(),
         ]);
-        Workload { stages, ranks }
+        Workload { stages, ranks, distillation: self.common.distillation }
     }
 
     /// The stages of the pipeline, in order. Sequences have no quantized form.
@@ -109,6 +110,7 @@ impl OnlineRecipe {
         let mut stages: Stages<Clipped<Adam>> =
             vec![Box::new(Baseline::new(baseline.clone()).with_patience(*patience))];
         stages.extend(self.common.longer_baseline());
+        stages.extend(self.common.teaching());
         let compression: Stages<Clipped<Adam>> = vec![
             Box::new(Decomposition::new(self.svd.clone())),
             Box::new(Redundancy::new(cra.clone(), *goal)),

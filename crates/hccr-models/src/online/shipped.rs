@@ -19,6 +19,7 @@ impl OnlineRecipe {
                 batch_size: shipping.batch_size,
                 baseline: shipping.phase(1e7, peak, 0.0, 8),
                 longer_baseline: None,
+                distillation: None,
                 patience: None,
                 cra: recipe::cra(0.15),
                 // A wide last layer leaves few weights to the file.

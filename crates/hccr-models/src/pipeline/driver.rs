@@ -2,7 +2,7 @@
 
 use super::run::{Kept, Run, StageError, StageModel};
 use super::stage::{Output, Stage, Stages};
-use crate::{Engine, NetworkTrainer, SampleSet, TrainerState};
+use crate::{Engine, NetworkTrainer, SampleSet, Teacher, TrainerState};
 use hccr_compress::Progress;
 use hccr_nn_train::Optimizer;
 use hccr_nn_train::checkpoint::{self, CheckpointError};
@@ -57,6 +57,7 @@ struct File<O> {
     /// Name, state and wall time of each stage.
     stages: Vec<(String, Vec<u8>, f64)>,
     trainer: TrainerState<O>,
+    teacher: Option<Teacher>,
     kept: Kept<O>,
 }
 
@@ -216,6 +217,7 @@ impl<'a, O: Optimizer + Clone + Serialize + DeserializeOwned> Pipeline<'a, O> {
             current: self.current,
             stages: self.stages().map(state).collect::<Result<_, CheckpointError>>()?,
             trainer: self.run.trainer.state().clone(),
+            teacher: self.run.trainer.teacher().cloned(),
             kept: self.run.kept.clone(),
         };
         Ok(checkpoint::save(path, &file)?)
@@ -237,7 +239,8 @@ impl<'a, O: Optimizer + Clone + Serialize + DeserializeOwned> Pipeline<'a, O> {
         if file.identity != identity || !names.eq(file.stages.iter().map(|(name, ..)| name)) {
             return Err(PipelineError::OtherRun { path: path.into(), identity: file.identity });
         }
-        let trainer = NetworkTrainer::new(file.trainer, train, dev);
+        let mut trainer = NetworkTrainer::new(file.trainer, train, dev);
+        trainer.set_teacher(file.teacher);
         let fingerprints = Fingerprints::new(&stages, &trainer);
         if file.fingerprints.data != fingerprints.data {
             return Err(PipelineError::OtherData { path: path.into() });

@@ -11,6 +11,7 @@ mod longer;
 mod pruning;
 mod redundancy;
 mod sharing;
+mod teaching;
 
 pub use baseline::Baseline;
 pub use calibration::Calibration;
@@ -24,3 +25,4 @@ pub use pruning::{Pruning, PruningConfig, Thresholds};
 pub(crate) use redundancy::ROUNDS;
 pub use redundancy::{Goal, Redundancy};
 pub use sharing::Sharing;
+pub use teaching::Teaching;

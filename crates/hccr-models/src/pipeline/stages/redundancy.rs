@@ -12,7 +12,7 @@ pub(crate) const ROUNDS: usize = 3;
 /// By what the targets of pruning are chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Goal {
-    /// The smallest tolerances that bring the network down to so much, relative to the first model of the pipeline.
+    /// At most so much, relative to the first model of the pipeline, and by what each weight costs ([`Cra::targets_for_budget`]).
     Reduction {
         /// Its multiply-accumulates over those on non-zero weights.
         macs_ratio: f64,
@@ -23,8 +23,8 @@ pub enum Goal {
     Tolerance(f32),
     /// The smallest tolerance, common to all layers, that leaves so many non-zero weights.
     Weights(u64),
-    /// So many non-zero weights, of which the last one dropped costs as much accuracy in each layer.
-    Slope(u64),
+    /// At most so much, by what each weight costs.
+    Budget(Budget),
 }
 
 impl Goal {
@@ -41,14 +41,14 @@ impl Goal {
                 let (baseline, steps) = (Model::from_bytes(&first.file)?, run.trainer.train_set().mean_steps().round());
                 let macs: f64 = baseline.costs().iter().map(|c| c.dense_macs as f64 * c.runs(steps)).sum();
                 let budget = Budget {
-                    nonzero_macs: (macs / macs_ratio) as u64,
+                    nonzero_macs: Some((macs / macs_ratio) as u64),
                     nonzeros: Some((baseline.weight_elements() as f64 / weights_ratio) as u64),
                 };
                 cra.targets_for_budget(layers, budget)?
             }
             Self::Tolerance(tolerance) => cra.targets_at(tolerance),
             Self::Weights(nonzeros) => cra.targets_for_weights(layers, nonzeros)?,
-            Self::Slope(nonzeros) => cra.targets_at_one_slope(layers, nonzeros)?,
+            Self::Budget(budget) => cra.targets_for_budget(layers, budget)?,
         })
     }
 }
