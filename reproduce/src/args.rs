@@ -27,8 +27,8 @@ pub(crate) struct SizeArgs {
     /// long [default: only in the full tier]
     #[arg(long)]
     longer_baseline: bool,
-    /// Let the network learn from the baseline's answers too while it is compressed, beside the labels: half of the loss. Takes about a
-    /// third longer
+    /// Let the network learn from the baseline's answers too while it is compressed, beside the labels: half of the loss. Compression
+    /// takes a third to two thirds longer
     #[arg(long)]
     distill: bool,
     /// Read files' samples as they are, instead of distorting them anew each time that they are trained on
@@ -248,6 +248,29 @@ pub(crate) fn file_names(paths: &[PathBuf]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[derive(clap::Parser)]
+    struct Flags {
+        #[command(flatten)]
+        size: SizeArgs,
+        #[command(flatten)]
+        run: RunArgs,
+    }
+
+    #[test]
+    fn an_ablation_refuses_what_it_would_ignore() {
+        let check = |flags: &str| {
+            let words = flags.split_whitespace();
+            let Flags { size, run } = clap::Parser::try_parse_from(std::iter::once("ablate").chain(words)).unwrap();
+            run.check().unwrap();
+            size.check_of_ablation().map_err(|error| error.to_string())
+        };
+        assert_eq!(check("--tier smoke --classes 20"), Ok(()));
+        for flags in ["--longer-baseline", "--distill", "--epochs 2", "--epochs 2 --patience 1"] {
+            let flag = flags.split(' ').next().unwrap();
+            assert!(check(flags).is_err_and(|error| error.starts_with(flag)), "{flags}");
+        }
+    }
 
     #[test]
     fn the_command_that_goes_on_is_the_one_that_was_given() {

@@ -33,6 +33,7 @@ pub struct RedundancyCurve {
     /// Name of the layer.
     pub layer: String,
     /// (share of weights dropped, accuracy on held-out data), by ascending share; the first is the unpruned network.
+    /// All are measured by [`Trainer::evaluate_with`].
     pub points: Vec<(f32, f32)>,
 }
 
@@ -81,7 +82,7 @@ impl Cra {
         &self.curves
     }
 
-    /// Accuracy of the unpruned network on held-out data, once measured.
+    /// Accuracy of the unpruned network on held-out data, once measured: that of the curves' first points.
     pub fn baseline(&self) -> Option<f32> {
         self.baseline
     }

@@ -58,7 +58,7 @@ pub trait Trainer {
         Ok(None)
     }
 
-    /// Trains `steps` mini-batches at a fixed learning rate, on the labels, keeping the constraints.
+    /// Trains `steps` mini-batches at a fixed learning rate, keeping the constraints.
     ///
     /// # Errors
     /// Where training fails or diverges.

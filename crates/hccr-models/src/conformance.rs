@@ -1,8 +1,8 @@
 //! What every [`Engine`] is held to: from the same state and the same mini-batches it trains to what this crate's own training does.
 //!
 //! For the tests of an engine. Each function trains small networks of simulated characters, plain, with a teacher where the engine
-//! [has them](Engine::has_teachers), pruned in low rank, and with shared weights, by [`InProcess`](crate::InProcess) and by the engine, and compares losses, accuracies, weights, what the optimizer remembers,
-//! running statistics and constraints. It takes seconds.
+//! [has them](Engine::has_teachers), pruned in low rank, and with shared weights, by [`InProcess`](crate::InProcess) and by the engine, and
+//! compares losses, accuracies, weights, what the optimizer remembers, running statistics and constraints. It takes seconds.
 
 use crate::offline::{EndlessImages, cnn9};
 use crate::online::{Augmentation, EndlessInks, lstm2};
@@ -33,11 +33,13 @@ const SHARE: f64 = 0.03;
 /// Where the engine fails, or trains to something else.
 pub fn images(engine: impl Fn() -> Box<dyn Engine<Sgd>>) {
     let set = EndlessImages::new(simulator());
-    let mut network = cnn9(CLASSES, 0.1, 0.0, &mut Rng::new(3, 0)).expect("a valid network");
-    let mut rng = Rng::new(2, 0);
-    network.mean.fill_with(|| rng.range(0.0, 50.0));
-    let state = state(network, Sgd { momentum: 0.9, weight_decay: 5e-3 });
-    all_forms(&state, &set, IMAGE_RATE, &[("conv2", 4, [8 * 3, 16 * 3])], &engine);
+    let [student, teacher] = [0.0, 0.5].map(|dropout| {
+        let mut network = cnn9(CLASSES, 0.1, dropout, &mut Rng::new(3, 0)).expect("a valid network");
+        let mut rng = Rng::new(2, 0);
+        network.mean.fill_with(|| rng.range(0.0, 50.0));
+        state(network, Sgd { momentum: 0.9, weight_decay: 5e-3 })
+    });
+    all_forms([&student, &teacher], &set, IMAGE_RATE, &[("conv2", 4, [8 * 3, 16 * 3])], &engine);
 }
 
 /// Holds an engine to it on the recurrent network, trained by Adam with clipped gradients.
@@ -46,10 +48,12 @@ pub fn images(engine: impl Fn() -> Box<dyn Engine<Sgd>>) {
 /// As [`images`].
 pub fn inks(engine: impl Fn() -> Box<dyn Engine<Clipped<Adam>>>) {
     let set = EndlessInks::new(simulator(), Augmentation { dropped_points: 0.3, lean: 0.1, elastic: 0.0 });
-    let network = lstm2(CLASSES, [16, 24], 0.0, &mut Rng::new(3, 0)).expect("a valid network");
-    let optimizer = Clipped { optimizer: Adam { weight_decay: 0.1, ..Adam::default() }, max_norm: 0.5 };
+    let [student, teacher] = [0.0, 0.5].map(|dropout| {
+        let network = lstm2(CLASSES, [16, 24], dropout, &mut Rng::new(3, 0)).expect("a valid network");
+        state(network, Clipped { optimizer: Adam { weight_decay: 0.1, ..Adam::default() }, max_norm: 0.5 })
+    });
     let pairs = [("lstm1_h", 5, [16, 64]), ("lstm2_x", 6, [16, 96]), ("lstm2_h", 7, [24, 96])];
-    all_forms(&state(network, optimizer), &set, INK_RATE, &pairs, &engine);
+    all_forms([&student, &teacher], &set, INK_RATE, &pairs, &engine);
 }
 
 fn simulator() -> Simulator {
@@ -63,8 +67,9 @@ fn state<O>(network: Network<f32>, optimizer: O) -> TrainerState<O> {
 /// A layer, the rank to which it is expanded, and how many weights each factor has per rank.
 type Pair = (&'static str, usize, [usize; 2]);
 
+/// Compares all forms of the first network; the second one teaches it in one of them, and has dropout, which teachers do without.
 fn all_forms<O: Optimizer + Clone + 'static>(
-    state: &TrainerState<O>,
+    [state, teacher]: [&TrainerState<O>; 2],
     set: &dyn SampleSet,
     rate: f32,
     pairs: &[Pair],
@@ -73,10 +78,10 @@ fn all_forms<O: Optimizer + Clone + 'static>(
     compare("plain", state, set, rate, engine(), |_| ());
     if engine().has_teachers() {
         compare("with a teacher", state, set, rate, engine(), |trainer| {
-            let (mut network, how) = (state.network.clone(), Distillation { weight: 0.7, temperature: 2.0 });
-            // Answers that differ from those of the network under way.
-            network.params_mut().for_each(|param| param.value.iter_mut().for_each(|v| *v *= 1.2));
-            trainer.set_teacher(Some(Teacher { network, how }));
+            let mut teacher = NetworkTrainer::new(teacher.clone(), set, set);
+            teacher.train(2 * BEFORE, rate).expect("training that does not diverge");
+            let how = Distillation { weight: 0.7, temperature: 2.0 };
+            trainer.set_teacher(Some(Teacher::new(&teacher.state().network, how)));
         });
     }
     compare("pruned, in low rank", state, set, rate, engine(), |trainer| {

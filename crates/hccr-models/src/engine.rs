@@ -47,10 +47,19 @@ pub struct Work<'a> {
 /// A network from whose answers another one of the same classes learns; it stays as it is.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Teacher {
-    /// The network.
+    /// The network, without what only training needs.
     pub network: Network<f32>,
     /// How much is learned from it.
     pub how: Distillation,
+}
+
+impl Teacher {
+    /// A copy of `network` as a teacher.
+    pub fn new(network: &Network<f32>, how: Distillation) -> Self {
+        let mut network = network.clone();
+        network.forget_training();
+        Self { network, how }
+    }
 }
 
 /// The samples of one training step.

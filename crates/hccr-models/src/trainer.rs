@@ -170,6 +170,8 @@ impl<'a, O: Optimizer> NetworkTrainer<'a, O> {
     }
 
     /// Learns from the answers of `teacher` too, from now on, or from the labels alone.
+    ///
+    /// Training panics where the teacher has other classes or another input.
     pub fn set_teacher(&mut self, teacher: Option<Teacher>) {
         self.teacher = teacher;
     }

@@ -46,14 +46,14 @@ impl StageLoad {
 }
 
 impl Workload {
-    /// Makes the trainer's network low-rank as the run will, with zeros for weights, and the network before its teacher, where it will have
-    /// one: it takes as long to train, and learns nothing.
+    /// Makes the trainer's network low-rank as the run will, with zeros for weights, and gives it the network as it was for a teacher, where it
+    /// will have one: it takes as long to train, and learns nothing.
     ///
     /// # Errors
     /// [`TrainError`] where the network has not these layers.
     pub fn make_low_rank<O: Optimizer>(&self, trainer: &mut NetworkTrainer<'_, O>) -> Result<(), TrainError> {
         if let Some(how) = self.distillation {
-            trainer.set_teacher(Some(Teacher { network: trainer.state().network.clone(), how }));
+            trainer.set_teacher(Some(Teacher::new(&trainer.state().network, how)));
         }
         let layers = trainer.layers();
         for (name, rank) in &self.ranks {

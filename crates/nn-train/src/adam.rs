@@ -34,7 +34,9 @@ impl Optimizer for Adam {
         let [beta1, beta2, rate] = [self.beta1, self.beta2, learning_rate].map(f64::from);
         for param in params {
             param.project_grad();
-            param.squares.resize(param.value.len(), T::zero());
+            for state in [&mut param.velocity, &mut param.squares] {
+                state.resize(param.value.len(), T::zero());
+            }
             param.updates = param.updates.saturating_add(1);
             let [mean, square] = [beta1, beta2].map(|beta| 1.0 - beta.powi(param.updates));
             let decay = if param.decays { self.weight_decay.into() } else { 0.0 };

@@ -68,9 +68,9 @@ pub struct Distillation {
     pub temperature: f64,
 }
 
-/// The mean loss of `logits` and its gradient by them, of a share of a mini-batch over the whole of it: `1 - weight` of the cross-entropy against `labels`, and `weight` of the
+/// The mean loss of `logits` and its gradient by them: `1 - weight` of the cross-entropy against `labels`, and `weight` of the
 /// Kullback-Leibler divergence from the answers of `teacher` (its logits for the same samples), both at the temperature, times the square of
-/// the temperature, so that gradients keep their size.
+/// the temperature, so that gradients keep their size. Of a share of a mini-batch: the mean over the whole mini-batch.
 ///
 /// # Panics
 /// As of [`softmax_cross_entropy`], and where the teacher's logits are of another shape.

@@ -271,6 +271,12 @@ impl<T: Scalar> Network<T> {
         }
     }
 
+    /// Drops gradients, the optimizer's state and what the layers remember of the last batch: for a network that is not trained any more.
+    pub fn forget_training(&mut self) {
+        self.params_mut().for_each(Param::forget_training);
+        self.layers.iter_mut().for_each(Layer::forget_batch);
+    }
+
     /// One training step on a mini-batch: forward, backward, update.
     pub fn train_step(
         &mut self,

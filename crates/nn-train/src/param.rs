@@ -18,7 +18,7 @@ pub struct Param<T> {
     /// Gradient of the loss, of the last backward pass.
     #[serde(skip, default = "Vec::new")]
     pub grad: Vec<T>,
-    /// Momentum of [`Sgd`](crate::Sgd), running mean of the gradient of [`Adam`](crate::Adam).
+    /// Momentum of [`Sgd`](crate::Sgd), running mean of the gradient of [`Adam`](crate::Adam); empty until it is used.
     pub velocity: Vec<T>,
     /// Running mean of the squared gradient of [`Adam`](crate::Adam); empty until it is used.
     pub squares: Vec<T>,
@@ -56,8 +56,7 @@ impl<T: Scalar> Param<T> {
 
     /// A parameter of given values, without weight decay.
     pub(crate) fn new(name: String, shape: &[usize], value: Vec<T>) -> Self {
-        let velocity = vec![T::zero(); value.len()];
-        Self { name, shape: shape.to_vec(), value, velocity, ..Self::default() }
+        Self { name, shape: shape.to_vec(), value, ..Self::default() }
     }
 
     /// Whether it is of `shape`, and so are the optimizer's state and the constraint.
@@ -65,8 +64,7 @@ impl<T: Scalar> Param<T> {
         let len = self.value.len();
         self.shape == shape
             && elements(shape) == Some(len)
-            && self.velocity.len() == len
-            && (self.squares.is_empty() || self.squares.len() == len)
+            && [&self.velocity, &self.squares].iter().all(|state| state.is_empty() || state.len() == len)
             && self.constraint.fits(len)
     }
 
@@ -96,6 +94,12 @@ impl<T: Scalar> Param<T> {
         self.constraint.project(&mut self.value);
         self.constraint.project(&mut self.velocity);
         self.constraint.project(&mut self.squares);
+    }
+
+    /// Drops the gradient and the optimizer's state: training begins anew.
+    pub(crate) fn forget_training(&mut self) {
+        [&mut self.grad, &mut self.velocity, &mut self.squares].into_iter().for_each(|state| *state = Vec::new());
+        self.updates = 0;
     }
 
     /// Makes the gradient one that keeps the constraint: its projection onto the values that are allowed.

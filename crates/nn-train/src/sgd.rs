@@ -22,6 +22,7 @@ impl Optimizer for Sgd {
         let (momentum, rate) = (T::of(self.momentum.into()), T::of(learning_rate.into()));
         for param in params {
             param.project_grad();
+            param.velocity.resize(param.value.len(), T::zero());
             let decay = T::of(if param.decays { self.weight_decay.into() } else { 0.0 });
             let state = param.value.par_chunks_mut(PIECE).zip(param.velocity.par_chunks_mut(PIECE));
             state.zip(param.grad.par_chunks(PIECE)).for_each(|((value, velocity), grad)| {

@@ -84,7 +84,7 @@ class State:
 
     def __init__(self, pipe, request, device):
         self.params = request["params"]
-        parts = 3 if request["squares"] else 2
+        parts = request["parts"]  # of each parameter: values, velocities, squares
         counts = [torch.Size(p["shape"]).numel() for p in self.params]
         lengths = [count for count in counts for _ in range(parts)]
         lengths += [length for length in request["norms"] for _ in range(2)] + [request["mean"]]
@@ -98,7 +98,7 @@ class State:
         for p in self.params:
             for part in [self.values, self.velocities, self.squares][:parts]:
                 part.append(place(next(pieces), p["shape"], device))
-        if not request["squares"]:
+        if parts == 2:
             self.squares = [torch.zeros_like(value) for value in self.values]
         for value in self.values:
             value.requires_grad_()

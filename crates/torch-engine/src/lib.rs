@@ -10,8 +10,7 @@
 //!
 //! - Python begins with a JSON object: `device`, or `error`.
 //! - A request is a JSON object (the layers, the optimizer, what the parameters are), the state and that of the teacher, where there is
-//!   one (`state.rs`), then `steps` mini-batches
-//!   (`minibatch.rs`).
+//!   one (`state.rs`), then `steps` mini-batches (`minibatch.rs`).
 //! - The reply is a JSON object (`loss`, `accuracy`, ...) and the new state, or a JSON object with an `error`, a traceback; Python then
 //!   ends.
 #![forbid(unsafe_code)]

@@ -1,8 +1,8 @@
 //! The state of a network as Python takes it and gives it back.
 //!
-//! For each parameter its values, velocity and, with Adam, squares; then for each batch normalization the running mean and variance;
-//! then, on the way to Python, the mean image: all of them `f32`. After that, on the way to Python, one byte per value of each constrained
-//! parameter: whether it is kept, or its label. A teacher's state follows, where there is one.
+//! For each parameter its values, velocity and, with Adam, squares, of a teacher the values alone; then for each batch normalization the
+//! running mean and variance; then, on the way to Python, the mean image: all of them `f32`. After that, on the way to Python, one byte per
+//! value of each constrained parameter: whether it is kept, or its label. A teacher's state follows, where there is one.
 
 use crate::error::TorchError;
 use crate::minibatch::extend;
@@ -21,11 +21,11 @@ pub(crate) fn request<O: Serialize>(
 ) -> (Value, Vec<u8>) {
     let mut state = Vec::new();
     let size = if network.mean.is_empty() { network.input[0] } else { network.input[1] };
-    let mut header = described(network, &mut state);
-    // What it remembers of its own training is not needed, but it is written in the same way.
+    let squares = network.params_mut().any(|param| !param.squares.is_empty());
+    let mut header = described(network, if squares { 3 } else { 2 }, &mut state);
     let teacher = work.teacher.map(|teacher| {
         json!({
-            "network": described(&mut teacher.network.clone(), &mut state),
+            "network": described(&mut teacher.network.clone(), 1, &mut state),
             "weight": teacher.how.weight, "temperature": teacher.how.temperature,
         })
     });
@@ -39,11 +39,11 @@ pub(crate) fn request<O: Serialize>(
     (header, state)
 }
 
-/// What the layers and the parameters of the network are; their values are appended to `state`.
-fn described(network: &mut Network<f32>, state: &mut Vec<u8>) -> Value {
+/// What the layers and the parameters of the network are. So many parts of each parameter are appended to `state`, of its values, its
+/// velocity and its squares.
+fn described(network: &mut Network<f32>, parts: usize, state: &mut Vec<u8>) -> Value {
     let layers = layers(network);
     let norms: Vec<usize> = network.norms_mut().map(|norm| norm.running_mean.len()).collect();
-    let squares = network.params_mut().any(|param| !param.squares.is_empty());
     let (mut params, mut labels) = (Vec::new(), Vec::new());
     for param in network.params_mut() {
         let constraint = match param.constraint() {
@@ -60,12 +60,11 @@ fn described(network: &mut Network<f32>, state: &mut Vec<u8>) -> Value {
         params.push(json!({
             "shape": param.shape, "decays": param.decays, "updates": param.updates, "constraint": constraint,
         }));
-        if squares {
-            // Those of a parameter that has not been trained yet.
-            param.squares.resize(param.value.len(), 0.0);
-        }
-        let parts = [&param.value, &param.velocity, &param.squares];
-        parts[..if squares { 3 } else { 2 }].iter().for_each(|part| floats_to_bytes(state, part));
+        // A parameter that has not been trained yet has no others.
+        let zeros = vec![0.0; param.value.len()];
+        let all =
+            [&param.value, &param.velocity, &param.squares].map(|part| if part.is_empty() { &zeros } else { part });
+        all[..parts].iter().for_each(|part| floats_to_bytes(state, part));
     }
     for norm in network.norms_mut() {
         for statistics in [&norm.running_mean, &norm.running_var] {
@@ -74,7 +73,7 @@ fn described(network: &mut Network<f32>, state: &mut Vec<u8>) -> Value {
     }
     floats_to_bytes(state, &network.mean);
     state.extend(labels);
-    json!({"layers": layers, "params": params, "norms": norms, "mean": network.mean.len(), "squares": squares})
+    json!({"layers": layers, "params": params, "norms": norms, "mean": network.mean.len(), "parts": parts})
 }
 
 fn floats_to_bytes(bytes: &mut Vec<u8>, values: &[f32]) {

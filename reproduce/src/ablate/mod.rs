@@ -17,7 +17,6 @@ mod train;
 
 pub(crate) use args::AblateArgs;
 
-use crate::args::SizeArgs;
 use crate::offline::OfflineArgs;
 use crate::online::OnlineArgs;
 use crate::pipeline::Test;
@@ -33,31 +32,17 @@ use train::Folder;
 
 /// The ablation of the offline pipeline.
 pub(crate) fn offline(args: &AblateArgs<OfflineArgs>, interrupt: &Interrupt) -> Result<()> {
-    check(&args.pipeline.size)?;
     run(&offline::Offline::new(&args.pipeline)?, &args.grid, interrupt)
 }
 
 /// The ablation of the online pipeline.
 pub(crate) fn online(args: &AblateArgs<OnlineArgs>, interrupt: &Interrupt) -> Result<()> {
-    check(&args.pipeline.size)?;
     run(&online::Online::new(&args.pipeline)?, &args.grid, interrupt)
-}
-
-fn check(size: &SizeArgs) -> Result<()> {
-    ensure!(
-        size.epochs.is_none() && size.patience.is_none(),
-        "--epochs and --patience are of no use here: all methods train for as long, and --effort says how long"
-    );
-    Ok(())
 }
 
 /// Trains the grid, or goes on with it, measures and reports.
 fn run<E: Experiment>(experiment: &E, args: &GridArgs, interrupt: &Interrupt) -> Result<()> {
     let (grid, run) = (args.grid::<E>()?, experiment.setting().run);
-    ensure!(
-        !run.on_gpu() || !grid.methods.iter().any(|method| method.is_distilled()),
-        "distilled methods train in this process alone: with --engine torch, list the others by --methods"
-    );
     let plan = grid.plan();
     ensure!(!plan.is_empty(), "no method to compare, at no level or no seed");
     let out = run.out(E::NAME);

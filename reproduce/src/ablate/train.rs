@@ -86,6 +86,13 @@ pub(super) fn all<E: Experiment>(
     let setup = setup(experiment, data);
     let mut finished =
         plan.iter().map(|planned| folder.finished(planned.cell, &setup)).collect::<Result<Vec<Option<Trained>>>>()?;
+    // A cell from which none of an earlier grid started has left no state: what starts from it now needs it trained once more.
+    for at in (0..plan.len()).rev() {
+        let is_start = |(i, planned): (usize, &Planned)| planned.start == Some(at) && finished[i].is_none();
+        if plan.iter().enumerate().any(is_start) && !folder.path(plan[at].cell, "state").exists() {
+            finished[at] = None;
+        }
+    }
     if finished.iter().any(Option::is_none) {
         announce(experiment, data, plan, &finished)?;
     }
@@ -102,7 +109,7 @@ pub(super) fn all<E: Experiment>(
         let mut trainer = NetworkTrainer::new(state, &*data.train, &data.dev).with_engine(run.engine()?);
         if cell.method.is_distilled() {
             let baseline: TrainerState<E::Optimizer> = checkpoint::load(&folder.path(cell.baseline(), "state"))?;
-            trainer.set_teacher(Some(Teacher { network: baseline.network, how: DISTILLATION }));
+            trainer.set_teacher(Some(Teacher::new(&baseline.network, DISTILLATION)));
         }
         let curves = folder.path(start.map_or(cell, |start| plan[start].cell), "curves");
         let (state, model) = train(experiment, cell, trainer, &curves, &title, interrupt)?;

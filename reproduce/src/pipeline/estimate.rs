@@ -16,6 +16,8 @@ const STEPS: usize = 5;
 /// Copies of the state in memory at most: the network before pruning, and what a checkpoint is made from. On disk: the state and
 /// the network before pruning, in the checkpoint and in the one that takes its place.
 const COPIES: u64 = 4;
+/// Copies of the teacher, where there is one: in the checkpoint and in the one that takes its place.
+const TEACHERS: u64 = 2;
 
 /// Its file in the directory of a run.
 const FILE: &str = "estimate.json";
@@ -51,9 +53,11 @@ impl Estimate {
         let workload = reproduction.workload(&trainer.layers())?;
         let whole = Pace::of(&mut trainer)?;
         let state_bytes = checkpoint::encode(trainer.state()).map_err(anyhow::Error::msg)?.len() as u64;
-        let memory_bytes = memory_in_use().map(|bytes| bytes + COPIES * state_bytes);
         workload.make_low_rank(&mut trainer)?;
         let low_rank = Pace::of(&mut trainer)?;
+        let teacher_bytes = checkpoint::encode(&trainer.teacher()).map_err(anyhow::Error::msg)?.len() as u64;
+        let copies = COPIES * state_bytes + TEACHERS * teacher_bytes;
+        let memory_bytes = memory_in_use().map(|bytes| bytes + copies);
         let mut stages: Vec<(String, f64)> = Vec::new();
         for stage in &workload.stages {
             let pace = if stage.is_low_rank { &low_rank } else { &whole };
@@ -64,7 +68,7 @@ impl Estimate {
             }
         }
         let seconds = stages.iter().map(|(_, seconds)| seconds).sum();
-        Ok(Self { memory_bytes, disk_bytes: COPIES * state_bytes, seconds, stages })
+        Ok(Self { memory_bytes, disk_bytes: copies, seconds, stages })
     }
 
     /// Writes it into the directory of a run.

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 use hccr_compress::{Budget, released_scheme_bytes};
 use hccr_models::SampleSet;
 use hccr_models::pipeline::{Goal, Measured, Pipeline, StageModel};
-use hccr_nn_train::Optimizer;
+use hccr_nn_train::{Distillation, Optimizer};
 use hccr_report::machine::{Machine, Versions, commit};
 use hccr_report::number;
 use hccr_report::sheet::SheetItem;
@@ -181,6 +181,12 @@ fn notes<O: Optimizer>(pipeline: &Pipeline<'_, O>) -> Vec<String> {
     let mut notes = vec![
         "Accuracy, cost, size and time of each stage are those of its model file, run by hccr-runtime.".to_owned(),
     ];
+    if let Some(Distillation { weight, temperature }) = pipeline.run().trainer.teacher().map(|teacher| teacher.how) {
+        notes.push(format!(
+            "From low rank on, the network learned from the answers of the baseline too: {} % of the loss, at a temperature of {temperature}.",
+            number::percent(weight)
+        ));
+    }
     for (stage, _) in pipeline.stages() {
         if let Measured::Retraining { before: Some(before), history } = stage.measured() {
             let after = history.last().and_then(|record| record.dev_accuracy).unwrap_or(before);

@@ -22,9 +22,9 @@ pub struct Conv2d<T> {
     /// Bias a channel.
     pub bias: Option<Param<T>>,
     #[serde(skip, default = "Batch::default")]
-    input: Batch<T>,
+    pub(super) input: Batch<T>,
     #[serde(skip, default = "Spare::default")]
-    spare: Spare<T>,
+    pub(super) spare: Spare<T>,
 }
 
 impl<T: Scalar> Conv2d<T> {

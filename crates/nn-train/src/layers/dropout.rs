@@ -15,7 +15,7 @@ pub struct Dropout {
     /// Share of elements set to zero.
     pub probability: f32,
     #[serde(skip)]
-    kept: Vec<Vec<bool>>,
+    pub(super) kept: Vec<Vec<bool>>,
 }
 
 impl Dropout {

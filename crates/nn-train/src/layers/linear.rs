@@ -24,7 +24,7 @@ pub struct Linear<T> {
     /// Bias a feature.
     pub bias: Option<Param<T>>,
     #[serde(skip, default = "Batch::default")]
-    input: Batch<T>,
+    pub(super) input: Batch<T>,
 }
 
 impl<T: Scalar> Linear<T> {

@@ -34,12 +34,12 @@ pub struct Lstm<T> {
     /// Recurrent weight, `[4 * hidden_size, hidden_size]`, or its other factor, `[4 * hidden_size, rank]`.
     pub recurrent: Param<T>,
     #[serde(skip, default = "Cache::default")]
-    cache: Cache<T>,
+    pub(super) cache: Cache<T>,
 }
 
 /// What a training pass leaves for the backward pass.
 #[derive(Clone, Debug)]
-struct Cache<T> {
+pub(super) struct Cache<T> {
     packings: Arc<[Packing]>,
     chunks: Vec<States<T>>,
 }

@@ -19,7 +19,7 @@ pub use mode::Mode;
 pub use norm::{Norm, NormPReluPool};
 pub(crate) use plane::moments;
 
-use crate::batch::Batch;
+use crate::batch::{Batch, Spare};
 use crate::param::Param;
 use hccr_random::Rng;
 use hccr_runtime::shape::LinearParams;
@@ -68,6 +68,18 @@ impl<T: Scalar> Layer<T> {
             Self::Dropout(l) => &l.name,
             Self::Lstm(l) => &l.name,
             Self::MeanOverTime(_) => "mean_over_time",
+        }
+    }
+
+    /// Drops what it remembers of the last batch.
+    pub(crate) fn forget_batch(&mut self) {
+        match self {
+            Self::Conv2d(l) => (l.input, l.spare) = (Batch::default(), Spare::default()),
+            Self::Norm(l) => (l.cache, l.spare) = (None, Spare::default()),
+            Self::Linear(l) => l.input = Batch::default(),
+            Self::Dropout(l) => l.kept = Vec::new(),
+            Self::Lstm(l) => l.cache = lstm::Cache::default(),
+            Self::Flatten(_) | Self::MeanOverTime(_) => {}
         }
     }
 

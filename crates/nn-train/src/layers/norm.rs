@@ -65,13 +65,13 @@ pub struct NormPReluPool<T> {
     #[serde(with = "crate::params_serde::pool")]
     pub pool: Option<Pool2dParams>,
     #[serde(skip, default = "Option::default")]
-    cache: Option<Cache<T>>,
+    pub(super) cache: Option<Cache<T>>,
     #[serde(skip, default = "Spare::default")]
-    spare: Spare<T>,
+    pub(super) spare: Spare<T>,
 }
 
 #[derive(Clone, Debug)]
-struct Cache<T> {
+pub(super) struct Cache<T> {
     input: Batch<T>,
     channels: Vec<Channel<T>>,
     /// Which element of its window each maximum was, a chunk; empty without pooling.

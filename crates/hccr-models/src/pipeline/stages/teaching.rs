@@ -6,7 +6,7 @@ use hccr_compress::Progress;
 use hccr_nn_train::{Distillation, Optimizer};
 use serde::{Deserialize, Serialize};
 
-/// Makes the network as it is the teacher of all later stages; trains nothing.
+/// Makes a copy of the network the teacher of all later stages; trains nothing.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Teaching {
     how: Distillation,
@@ -14,7 +14,7 @@ pub struct Teaching {
 }
 
 impl Teaching {
-    /// Of which later stages learn so much.
+    /// Later stages learn from it as `how` says.
     pub fn new(how: Distillation) -> Self {
         Self { how, done: false }
     }
@@ -26,8 +26,8 @@ impl<O: Optimizer> Stage<O> for Teaching {
     }
 
     fn advance(&mut self, run: &mut Run<'_, O>) -> Result<Progress, StageError> {
-        let network = run.trainer.state().network.clone();
-        run.trainer.set_teacher(Some(Teacher { network, how: self.how }));
+        let teacher = Teacher::new(&run.trainer.state().network, self.how);
+        run.trainer.set_teacher(Some(teacher));
         self.done = true;
         Ok(Progress { done: 1, total: 1, message: "later stages learn from it".into() })
     }
