@@ -28,7 +28,7 @@ pub(crate) struct SizeArgs {
     #[arg(long)]
     longer_baseline: bool,
     /// Let the network learn from the baseline's answers too while it is compressed, beside the labels: half of the loss. Compression
-    /// takes a third to two thirds longer
+    /// takes a third to two thirds longer. In the ablation the offline network read more for it, and the online network less
     #[arg(long)]
     distill: bool,
     /// Read files' samples as they are, instead of distorting them anew each time that they are trained on
