@@ -1,16 +1,13 @@
 //! The curves of the report, from what stages measured.
 
-use crate::measure::{accuracy, time};
-use crate::report::types::{AdwCurve, AdwPoint, CraCurve, Curves, PruningRun, TrainingPoint};
+use crate::report::types::{AdwCurve, AdwPoint, CraCurve, Curves, TrainingPoint};
 use anyhow::Result;
 use hccr_compress::{Cra, PruningRecord, Record, Targets};
-use hccr_models::SampleSet;
-use hccr_models::pipeline::{Measured, Pipeline, StageModel};
+use hccr_models::pipeline::{Measured, Pipeline};
 use hccr_nn_train::Optimizer;
-use hccr_runtime::{Model, Plan};
-use std::sync::Arc;
+use hccr_runtime::Model;
 
-/// The curves of all stages but the comparisons.
+/// The curves of all stages that the last model comes from.
 pub(super) fn curves<O: Optimizer>(pipeline: &Pipeline<'_, O>) -> Result<Curves> {
     let mut curves = Curves::default();
     for (stage, _) in pipeline.stages() {
@@ -75,38 +72,6 @@ fn pruning(layers: &[&str], history: &[PruningRecord], sizes: &Sizes, first_step
     AdwCurve { layers: layers.iter().map(|&name| name.into()).collect(), points: points.collect() }
 }
 
-/// The row of a compared pruning, which left `model`; `None` of a stage that is no pruning.
-pub(super) fn compared(
-    model: &StageModel,
-    measured: &Measured<'_>,
-    test: &dyn SampleSet,
-) -> Result<Option<PruningRun>> {
-    let Measured::Pruning { layers, block, history } = measured else { return Ok(None) };
-    let plan = Arc::new(Plan::new(&Model::from_bytes(&model.file)?)?);
-    let point = |h: &PruningRecord| Some((h.record.step as u64, f64::from(h.record.dev_accuracy?)));
-    let accuracy_curve: Vec<(u64, f64)> = history.iter().filter_map(point).collect();
-    let sparsity = history.last().map_or(&[][..], |h| &h.sparsity);
-    Ok(Some(PruningRun {
-        strategy: model.stage.clone(),
-        block: *block,
-        sparsity: Sizes::of(&model.file, layers)?.overall(sparsity),
-        dev_accuracy: accuracy_curve.last().map_or(0.0, |p| p.1),
-        accuracy_curve,
-        test_accuracy: f64::from(accuracy(&plan, test)?.top1_accuracy()),
-        bytes: Some(model.file.len() as u64),
-        min_ms: Some(time(&plan, test, |_| ())?[0]),
-        final_mask_steps: Some(final_mask_steps(history)),
-    }))
-}
-
-/// Training steps after the last weights were dropped.
-fn final_mask_steps(history: &[PruningRecord]) -> u64 {
-    let start = |i: usize| if i == 0 { 0 } else { history[i - 1].record.step };
-    let changed = (1..history.len()).rev().find(|&i| history[i].sparsity != history[i - 1].sparsity);
-    let steps = history.last().map_or(0, |last| last.record.step);
-    (steps - start(changed.unwrap_or(0))) as u64
-}
-
 /// Numbers of weights, zeros included.
 #[derive(Default)]
 struct Sizes {
@@ -132,23 +97,5 @@ impl Sizes {
     fn overall(&self, sparsity: &[f32]) -> f64 {
         let zeros: f64 = sparsity.iter().zip(&self.pruned).map(|(&s, &n)| f64::from(s) * n as f64).sum();
         zeros / self.all.max(1) as f64
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn steps_count_from_the_last_drop() {
-        let record = |(i, sparsity): (usize, &f32)| PruningRecord {
-            sparsity: vec![*sparsity],
-            record: Record { step: 10 * (i + 1), learning_rate: 0.1, loss: 1.0, accuracy: 0.5, dev_accuracy: None },
-        };
-        let steps = |sparsity: &[f32]| final_mask_steps(&sparsity.iter().enumerate().map(record).collect::<Vec<_>>());
-        assert_eq!(steps(&[0.5, 0.5, 0.5]), 30);
-        assert_eq!(steps(&[0.3, 0.5, 0.5]), 20);
-        assert_eq!(steps(&[0.3, 0.5, 0.6]), 10);
-        assert_eq!(steps(&[]), 0);
     }
 }

@@ -80,8 +80,7 @@ pub(crate) fn run<'a, R: Reproduction>(
             if let Some(line) = measured::metrics(&name, &stage.measured(), &progress.message) {
                 metrics.write(&line)?;
             }
-            // A comparison starts where pruning started.
-            samples += trainer.steps.saturating_sub(before) * trainer.batch_size as u64;
+            samples += (trainer.steps - before) * trainer.batch_size as u64;
             let rate = samples as f64 / start.elapsed().as_secs_f64();
             let rate = if samples > 0 { format!(", {rate:.0} samples/s") } else { String::new() };
             bar.set_length(progress.total as u64);

@@ -1,6 +1,6 @@
 //! From a pipeline at its end to the report.
 
-use super::curves::{compared, curves};
+use super::curves::curves;
 use super::estimate::Estimate;
 use super::reproduction::{Data, Reproduction, Test};
 use crate::measure::{layers, stage_of_file};
@@ -121,8 +121,6 @@ pub(crate) fn collect<R: Reproduction>(
     let result = Model::from_bytes(last)?;
     let seconds = pipeline.stages().map(|(stage, seconds)| (stage.name(), seconds));
     let times = std::iter::once(("data", data_seconds)).chain(seconds);
-    let measured = |model: &StageModel| pipeline.stage(&model.stage).measured();
-    let comparison = |&model: &&StageModel| compared(model, &measured(model), &test).transpose();
     let mut report = Report {
         pipeline: R::NAME.into(),
         data: data.description.clone() + &note,
@@ -139,7 +137,6 @@ pub(crate) fn collect<R: Reproduction>(
         thesis,
         released_scheme_bytes: Some(released_bytes(&Model::from_bytes(file("codebook")?)?)),
         curves,
-        pruning_comparison: comparisons.iter().filter_map(comparison).collect::<Result<_>>()?,
         ladder: None,
         released: None,
         fused: None,

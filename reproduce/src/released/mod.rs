@@ -186,7 +186,6 @@ fn measure(args: &ReleasedArgs, file_bytes: usize, model: &Model, set: &ImageSet
         thesis,
         released_scheme_bytes: None,
         curves: Curves::default(),
-        pruning_comparison: Vec::new(),
         ladder: None,
         fused: None,
         samples: None,

@@ -3,10 +3,9 @@
 use super::plots;
 use super::stages::{self, Figures};
 use super::thesis::Figure;
-use super::types::{Fused, Ladder, Layer, PruningRun, Report};
+use super::types::{Fused, Ladder, Layer, Report};
 use super::{fused, ladder, released};
 use anyhow::Result;
-use hccr_compress::Block;
 use hccr_report::markup::{capital, escape, figures_table, paragraph, section, table, text};
 use hccr_report::number::{self, NONE};
 use hccr_report::page::{self, figures, samples};
@@ -26,7 +25,6 @@ pub(crate) fn page(report: &Report, sheet: &[SheetItem]) -> Result<String> {
         body += &section("Plots", &figures(&plots::all(report)?));
     }
     body += &section("One ink, two recognizers", &report.fused.as_ref().map_or(String::new(), one_ink));
-    body += &section("Ways of pruning, at their end", &pruning(&report.pruning_comparison));
     body += &section("Layers", &layers(&report.layers));
     body += &section(
         "Writers",
@@ -133,37 +131,6 @@ fn against_thesis(report: &Report) -> String {
         row("ms a character, compressed", last.median_ms, end.ms, number::ms),
     ]);
     table(&["", "this run", "thesis", "thesis figure from"], rows) + &paragraph(&thesis.source)
-}
-
-fn pruning(runs: &[PruningRun]) -> String {
-    if runs.is_empty() {
-        return String::new();
-    }
-    let rows = runs.iter().map(|run| {
-        let [zeros, dev, test] = [run.sparsity, run.dev_accuracy, run.test_accuracy].map(number::percent);
-        let pattern = match run.block {
-            Block::SINGLE => "single".into(),
-            Block { rows, channels } => format!("{rows}×{channels}"),
-        };
-        let bytes = text(run.bytes.map(|bytes| bytes as f64), number::thousands);
-        let steps = text(run.final_mask_steps.map(|steps| steps as f64), number::thousands);
-        ("", vec![run.strategy.clone(), pattern, zeros, dev, test, bytes, text(run.min_ms, number::ms), steps])
-    });
-    let head = [
-        "",
-        "pattern",
-        "zeros %",
-        "development top-1 %",
-        "test top-1 %",
-        "bytes",
-        "min ms",
-        "steps on the final zeros",
-    ];
-    table(&head, rows)
-        + &paragraph(
-            "Pattern: output channels × input channels, at one tap of the kernel, that lose their weights together. \
-             All train for as many steps, of which some drop weights to the last. Neither shared values nor graph optimization are in these bytes and times.",
-        )
 }
 
 fn one_ink(fused: &Fused) -> String {
@@ -282,7 +249,6 @@ mod tests {
             &mut report.thesis.source,
             &mut report.curves.cra[0].layer,
             &mut report.curves.training[0].stage,
-            &mut report.pruning_comparison[0].strategy,
             &mut report.times[0].stage,
             &mut report.notes[0],
         ] {
@@ -303,10 +269,9 @@ mod tests {
         report.stages.clear();
         report.layers.clear();
         report.ladder = None;
-        report.pruning_comparison.clear();
         report.curves = Default::default();
         let html = page(&report, &[]).unwrap();
-        for absent in ["Layers", "Samples", "Ways of pruning", "From naive loops", "Against the thesis", "NaN"] {
+        for absent in ["Layers", "Samples", "From naive loops", "Against the thesis", "NaN"] {
             assert!(!html.contains(absent), "{absent}");
         }
         assert!(html.contains("What was run"));
@@ -319,7 +284,6 @@ mod tests {
             assert!(!html.contains(outside), "{outside}");
         }
         assert!(html.contains("1 min 33 s") && html.contains("23.8× smaller"));
-        assert!([">single<", ">4×1<", ">4×4<"].iter().all(|pattern| html.contains(pattern)));
     }
 
     #[test]

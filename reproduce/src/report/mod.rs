@@ -35,7 +35,6 @@ pub(crate) fn write(out: &Path, report: &types::Report, sheet: &[SheetItem]) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hccr_compress::Block;
     use serde_json::Value;
 
     fn keys(value: &Value) -> Vec<&str> {
@@ -77,21 +76,6 @@ mod tests {
         let report = sample::report();
         let json = serde_json::to_string(&report).unwrap();
         assert_eq!(serde_json::from_str::<types::Report>(&json).unwrap(), report);
-    }
-
-    #[test]
-    fn reports_from_before_there_were_blocks_are_read() {
-        let mut report = sample::report();
-        let mut json = serde_json::to_value(&report).unwrap();
-        for run in json["pruning_comparison"].as_array_mut().unwrap() {
-            for field in ["block", "bytes", "min_ms", "final_mask_steps"] {
-                run.as_object_mut().unwrap().remove(field).unwrap();
-            }
-        }
-        for run in &mut report.pruning_comparison {
-            (run.block, run.bytes, run.min_ms, run.final_mask_steps) = (Block::SINGLE, None, None, None);
-        }
-        assert_eq!(serde_json::from_value::<types::Report>(json).unwrap(), report);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The report's plots.
 
-use super::types::{PruningRun, Report, TrainingPoint};
+use super::types::{Report, TrainingPoint};
 use anyhow::Result;
 use hccr_report::chart::{Axis, Chart, Plot, Series, Style};
 use hccr_report::number;
@@ -21,7 +21,6 @@ pub(crate) fn all(report: &Report) -> Result<Vec<Plot>> {
         redundancy(report),
         sparsity(report),
         sparse_accuracy(report),
-        pruning(&report.pruning_comparison),
     ];
     let plots: Result<Vec<_>> = charts.iter().map(Chart::draw).collect();
     Ok(plots?.into_iter().flatten().collect())
@@ -139,18 +138,6 @@ fn sparse_accuracy(report: &Report) -> Chart {
     }
 }
 
-fn pruning(runs: &[PruningRun]) -> Chart {
-    let curve = |run: &PruningRun| run.accuracy_curve.iter().map(|&(step, accuracy)| (step as f64, accuracy)).collect();
-    Chart {
-        title: "Ways of pruning",
-        caption: "The same network, pruned in different ways.".into(),
-        x: Axis { label: "step since pruning began (mini-batches)", ..Axis::STEPS },
-        y: Axis::percent("development accuracy, %"),
-        series: runs.iter().enumerate().map(|(i, run)| line(&run.strategy, i, curve(run))).collect(),
-        boundaries: Vec::new(),
-    }
-}
-
 fn line(label: &str, colour: usize, points: Vec<(f64, f64)>) -> Series {
     Series { label: Some(label.into()), style: Style { colour, ..Style::default() }, points: thin(points) }
 }
@@ -211,21 +198,20 @@ mod tests {
     #[test]
     fn a_full_report_has_all_plots() {
         let titles: Vec<String> = all(&sample::report()).unwrap().into_iter().map(|plot| plot.title).collect();
-        assert_eq!(titles.len(), 7, "{titles:?}");
+        assert_eq!(titles.len(), 6, "{titles:?}");
     }
 
     #[test]
     fn reports_without_curves_or_with_nan_draw_what_they_have() {
         let mut report = sample::report();
         report.curves = Curves::default();
-        report.pruning_comparison.clear();
         assert_eq!(all(&report).unwrap().len(), 1);
 
         let mut report = sample::report();
         report.curves.training.iter_mut().for_each(|p| p.loss = f64::NAN);
         report.curves.adw.points.iter_mut().for_each(|p| p.layer_sparsity.clear());
         report.stages.iter_mut().for_each(|stage| stage.top1 = f64::NAN);
-        assert_eq!(all(&report).unwrap().len(), 6);
+        assert_eq!(all(&report).unwrap().len(), 5);
     }
 
     #[test]
@@ -284,7 +270,7 @@ mod tests {
         let plots = all(&report).unwrap();
         let shown = |name: &str| readme.contains(&format!("(docs/images/{name}.svg)"));
         let shown: Vec<_> = plots.iter().filter(|plot| shown(&plot.file_name())).collect();
-        assert_eq!(shown.len(), 2, "README shows plots of the run");
+        assert_eq!(shown.len(), 1, "README shows plots of the run");
         for plot in shown {
             let name = plot.file_name();
             assert_eq!(

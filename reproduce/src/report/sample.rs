@@ -48,13 +48,6 @@ pub(crate) fn report() -> Report {
         thesis: Thesis::offline(),
         released_scheme_bytes: Some(143_000),
         curves: Curves { training: training(), cra: cra(), adw: adw() },
-        pruning_comparison: vec![
-            pruning("adaptive", [1, 1], 0.975, 0.01),
-            pruning("adaptive-rows", [4, 1], 0.974, 0.02),
-            pruning("adaptive-block", [4, 4], 0.973, 0.02),
-            pruning("one-shot", [1, 1], 0.968, 0.12),
-            pruning("fixed-threshold", [1, 1], 0.971, 0.05),
-        ],
         ladder: Some(ladder()),
         released: None,
         fused: Some(Fused {
@@ -87,7 +80,6 @@ pub(crate) fn released() -> Report {
         ],
         released_scheme_bytes: None,
         curves: Curves::default(),
-        pruning_comparison: Vec::new(),
         ladder: None,
         released: Some(Released {
             load_ms: 15.5,
@@ -181,21 +173,6 @@ fn adw() -> AdwCurve {
         }
     });
     AdwCurve { layers, points: points.collect() }
-}
-
-fn pruning(strategy: &str, block: [usize; 2], end: f64, dip: f64) -> PruningRun {
-    let curve = (0..=20).map(|i| (20 * i, end - dip * (-(i as f64) / 4.0).exp()));
-    PruningRun {
-        strategy: strategy.into(),
-        block: block.into(),
-        sparsity: 0.74,
-        accuracy_curve: curve.collect(),
-        dev_accuracy: end,
-        test_accuracy: end - 0.001,
-        bytes: Some(790_000 / block[0] as u64),
-        min_ms: Some(1.2),
-        final_mask_steps: Some(60),
-    }
 }
 
 pub(crate) fn ladder() -> Ladder {

@@ -5,7 +5,6 @@
 //! character (of the test set's mean length, where it is a pen trajectory), steps are mini-batches counted over the whole run.
 
 use super::thesis::Thesis;
-use hccr_compress::Block;
 use hccr_evaluate::{ConfusedPair, WriterAccuracy};
 use hccr_report::machine::{Machine, Versions};
 use serde::{Deserialize, Serialize};
@@ -36,7 +35,6 @@ pub(crate) struct Report {
     /// Bytes that the released model's storage scheme would need for the weights of the codebook stage.
     pub(crate) released_scheme_bytes: Option<u64>,
     pub(crate) curves: Curves,
-    pub(crate) pruning_comparison: Vec<PruningRun>,
     /// Not in the first reports, nor in that of the released network.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) ladder: Option<Ladder>,
@@ -175,31 +173,6 @@ pub(crate) struct AdwPoint {
     pub(crate) sparsity: f64,
     /// On the development set.
     pub(crate) accuracy: Option<f64>,
-}
-
-/// One way of pruning the same network to the same sparsity.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct PruningRun {
-    /// `adaptive`, `adaptive-rows`, `adaptive-block`, `one-shot` or `fixed-threshold`.
-    pub(crate) strategy: String,
-    /// Which weights go together; not in the first reports, where each goes on its own.
-    #[serde(default)]
-    pub(crate) block: Block,
-    /// Share of zeros reached.
-    pub(crate) sparsity: f64,
-    /// Training steps since pruning began, and accuracy on the development set.
-    pub(crate) accuracy_curve: Vec<(u64, f64)>,
-    pub(crate) dev_accuracy: f64,
-    pub(crate) test_accuracy: f64,
-    /// Size of the model file; not in the first reports.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) bytes: Option<u64>,
-    /// Of the model file as pruning leaves it, batch normalization not folded; not in the first reports.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) min_ms: Option<f64>,
-    /// Training steps after the last weights were dropped; not in the first reports.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) final_mask_steps: Option<u64>,
 }
 
 /// How much time each idea saves, from naive loops to compressed networks in the runtime, on networks of the thesis's size with

@@ -3,21 +3,16 @@
 use super::cnn9::CONVOLUTIONS;
 use super::{cnn9, mean_image};
 use crate::pipeline::{
-    Baseline, Comparison, Expansion, Goal, GraphOptimization, Integers, Pruning, PruningConfig, ROUNDS, Redundancy,
-    Sharing, Stage, Stages, Thresholds,
+    Baseline, Expansion, Goal, GraphOptimization, Integers, Pruning, ROUNDS, Redundancy, Sharing, Stages,
 };
 use crate::recipe::{self, Recipe, Tier, phase, pruning, scaled, simulator};
 use crate::{SampleSet, StageLoad, TrainError, TrainerState, Workload};
-use hccr_compress::{Block, Gslre, GslreConfig, InputError, LayerInfo, Phase, Ranks};
+use hccr_compress::{Gslre, GslreConfig, InputError, LayerInfo, Phase, Ranks};
 use hccr_nn_train::Sgd;
 use hccr_random::Rng;
-use hccr_runtime::Plan;
 
 /// The fall of accuracy that the thesis lets each layer cost, before any retraining.
 const THESIS_TOLERANCE: f32 = 0.001;
-
-/// The prunings that [`OfflineRecipe::stages`] compares.
-const COMPARISONS: usize = 5;
 
 /// The configuration of every stage of the offline pipeline. Where the thesis leaves a number open it is this project's own
 /// choice.
@@ -33,8 +28,6 @@ pub struct OfflineRecipe {
     pub optimizer: Sgd,
     /// Low-rank expansion.
     pub gslre: GslreConfig,
-    /// Each of the shorter prunings that compare adaptive drop-weight with other strategies, in blocks of their own.
-    pub comparison: PruningConfig,
 }
 
 impl OfflineRecipe {
@@ -42,13 +35,13 @@ impl OfflineRecipe {
     /// of training steps multiplied by `effort`.
     pub fn new(tier: Tier, classes: Option<usize>, width: Option<f32>, effort: f64, seed: u64) -> Self {
         let (default_width, steps) = match tier {
-            Tier::Smoke => (0.084, [40, 4, 20, 40, 10, 20]),
-            Tier::Default => (0.25, [1240, 24, 600, 1400, 160, 120]),
-            Tier::Full => (1.0, [120_000, 6_000, 40_000, 60_000, 10_000, 10_000]),
+            Tier::Smoke => (0.084, [40, 4, 20, 40, 10]),
+            Tier::Default => (0.25, [1240, 24, 600, 1400, 160]),
+            Tier::Full => (1.0, [120_000, 6_000, 40_000, 60_000, 10_000]),
         };
         // Small mini-batches give a short training more steps.
         let (batch_size, peak) = if tier == Tier::Full { (128, 0.1) } else { (32, 0.07) };
-        let [baseline, layer, joint, adw, sharing, comparison] = scaled(steps, effort);
+        let [baseline, layer, joint, adw, sharing] = scaled(steps, effort);
         Self {
             common: Recipe {
                 data: simulator(tier, classes, seed),
@@ -69,7 +62,6 @@ impl OfflineRecipe {
                 label_bits: [5, 4],
                 sharing: phase(sharing, 0.003, 2),
             },
-            comparison: pruning(comparison, 0.02, 6),
             width: width.unwrap_or(default_width),
             // Short trainings of narrow networks do not overfit.
             dropout: if tier == Tier::Full { 0.5 } else { 0.0 },
@@ -119,36 +111,11 @@ impl OfflineRecipe {
         Ok(TrainerState { network, steps: 0, seed, batch_size, optimizer: self.optimizer })
     }
 
-    /// The stages of the pipeline, in order; `seed` chooses the samples that the integers' ranges are measured on.
-    pub fn stages(&self, seed: u64) -> Stages<Sgd> {
-        let compared = |name, thresholds, block| {
-            let config = PruningConfig { block, ..self.comparison.clone() };
-            Box::new(Comparison::new(name, thresholds, config)) as Box<dyn Stage<Sgd>>
-        };
-        let blocks = Block::from(Plan::BLOCK);
-        let mut stages = self.compression(seed);
-        stages.extend([
-            compared("adaptive", Thresholds::Rising, Block::SINGLE),
-            compared("adaptive-rows", Thresholds::Rising, Block { channels: 1, ..blocks }),
-            compared("adaptive-block", Thresholds::Rising, blocks),
-            compared("one-shot", Thresholds::OneShot, Block::SINGLE),
-            compared("fixed-threshold", Thresholds::Fixed, Block::SINGLE),
-        ]);
-        stages
-    }
-
     /// The work of the [`stages`](Self::stages) on a network of these layers.
     ///
     /// # Errors
     /// [`InputError`] where the ranks do not fit the layers.
     pub fn workload(&self, layers: &[LayerInfo]) -> Result<Workload, InputError> {
-        let mut workload = self.compression_workload(layers)?;
-        workload.stages.push(StageLoad::of("comparisons", &self.comparison.phase, COMPARISONS, true));
-        Ok(workload)
-    }
-
-    /// The work of the stages up to the smallest model.
-    pub(super) fn compression_workload(&self, layers: &[LayerInfo]) -> Result<Workload, InputError> {
         let Recipe { baseline, cra, adw, sharing, .. } = &self.common;
         let ranks = Gslre::new(self.gslre.clone(), layers)?.plan().to_vec();
         let one = |phase: &Phase, times, is_low_rank| StageLoad::of("gslre", phase, times, is_low_rank);
@@ -167,8 +134,8 @@ impl OfflineRecipe {
         Ok(Workload { stages, ranks, distillation: self.common.distillation })
     }
 
-    /// The stages up to the smallest model, without comparisons; `seed` as of [`stages`](Self::stages).
-    pub(super) fn compression(&self, seed: u64) -> Stages<Sgd> {
+    /// The stages of the pipeline, in order; `seed` chooses the samples that the integers' ranges are measured on.
+    pub fn stages(&self, seed: u64) -> Stages<Sgd> {
         let Recipe { baseline, patience, cra, goal, adw, spares_first, sharing, .. } = &self.common;
         let [convolution, matrix] = self.common.label_bits;
         let mut analysis = Redundancy::new(cra.clone(), *goal);

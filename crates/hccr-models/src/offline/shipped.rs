@@ -40,7 +40,6 @@ impl OfflineRecipe {
                 layer_phase: shipping.phase(1e5, 0.15 * peak, 0.01, 1),
                 joint_phase: shipping.phase(2.5e6, 0.3 * peak, 0.01, 3),
             },
-            comparison: shipping.pruning(1e5, 0.3 * peak, 1),
         }
     }
 
@@ -49,12 +48,12 @@ impl OfflineRecipe {
     /// # Errors
     /// [`InputError`] where the ranks do not fit the layers.
     pub fn shipped_workload(&self, layers: &[LayerInfo]) -> Result<Workload, InputError> {
-        self.compression_workload(layers)
+        self.workload(layers)
     }
 
     /// The stages of a shipped model, in order; `seed` chooses the samples that the integers' ranges are measured on.
     pub fn shipped_stages(&self, seed: u64) -> Stages<Sgd> {
-        let mut stages = self.compression(seed);
+        let mut stages = self.stages(seed);
         stages.push(Box::new(Calibration::default()));
         stages
     }

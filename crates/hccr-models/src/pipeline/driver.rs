@@ -58,7 +58,7 @@ struct File<O> {
     stages: Vec<(String, Vec<u8>, f64)>,
     trainer: TrainerState<O>,
     teacher: Option<Teacher>,
-    kept: Kept<O>,
+    kept: Kept,
 }
 
 /// Why a pipeline could not go on.

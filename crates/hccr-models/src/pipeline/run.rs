@@ -1,6 +1,6 @@
 //! What the stages of a pipeline share.
 
-use crate::{NetworkTrainer, TrainerState};
+use crate::NetworkTrainer;
 use hccr_compress::Targets;
 use hccr_nn_train::Optimizer;
 use hccr_runtime::{Model, ModelError};
@@ -9,22 +9,20 @@ use serde::{Deserialize, Serialize};
 /// Why a stage could not go on: whatever error stopped it.
 pub type StageError = Box<dyn std::error::Error + Send + Sync>;
 
-const NO_TARGETS: &str = "no stage before it set the targets of pruning";
-
 /// What the stages of a pipeline share: the trainer, and what earlier stages left.
 #[derive(Debug)]
 pub struct Run<'a, O> {
     /// The network under way.
     pub trainer: NetworkTrainer<'a, O>,
-    pub(super) kept: Kept<O>,
+    pub(super) kept: Kept,
 }
 
 /// What stages left for later ones.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Kept<O> {
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Kept {
     pub(super) models: Vec<StageModel>,
-    /// What pruning aims at, and the trainer when that was decided.
-    unpruned: Option<(Targets, TrainerState<O>)>,
+    /// What pruning aims at.
+    targets: Option<Targets>,
 }
 
 /// The model file that a stage left.
@@ -36,12 +34,6 @@ pub struct StageModel {
     pub is_comparison: bool,
     /// The file.
     pub file: Vec<u8>,
-}
-
-impl<O> Default for Kept<O> {
-    fn default() -> Self {
-        Self { models: Vec::new(), unpruned: None }
-    }
 }
 
 impl<O: Optimizer> Run<'_, O> {
@@ -72,24 +64,11 @@ impl<O: Optimizer> Run<'_, O> {
     /// # Errors
     /// Where none were set yet.
     pub fn targets(&self) -> Result<&Targets, StageError> {
-        let (targets, _) = self.kept.unpruned.as_ref().ok_or(NO_TARGETS)?;
-        Ok(targets)
+        Ok(self.kept.targets.as_ref().ok_or("no stage before it set the targets of pruning")?)
     }
-}
 
-impl<O: Optimizer + Clone> Run<'_, O> {
-    /// Sets what pruning aims at, and remembers the network as it is now, to prune it in several ways.
+    /// Sets what pruning aims at.
     pub fn set_targets(&mut self, targets: Targets) {
-        self.kept.unpruned = Some((targets, self.trainer.state().clone()));
-    }
-
-    /// Goes back to the network for which the targets were set.
-    ///
-    /// # Errors
-    /// Where none were set yet.
-    pub fn go_back_to_unpruned(&mut self) -> Result<(), StageError> {
-        let (_, state) = self.kept.unpruned.as_ref().ok_or(NO_TARGETS)?;
-        self.trainer.restore(state.clone());
-        Ok(())
+        self.kept.targets = Some(targets);
     }
 }

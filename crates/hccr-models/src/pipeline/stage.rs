@@ -1,7 +1,7 @@
 //! What a stage of a pipeline is.
 
 use super::run::{Run, StageError};
-use hccr_compress::{Block, Cra, GslreRecord, Progress, PruningRecord, Record, Targets};
+use hccr_compress::{Cra, GslreRecord, Progress, PruningRecord, Record, Targets};
 use hccr_nn_train::{Optimizer, checkpoint};
 use hccr_runtime::Model;
 use serde::{Serialize, de::DeserializeOwned};
@@ -65,8 +65,6 @@ pub enum Measured<'a> {
     Pruning {
         /// Names of the pruned layers.
         layers: Vec<&'a str>,
-        /// Which weights were dropped together.
-        block: Block,
         /// One record per interval of training.
         history: &'a [PruningRecord],
     },

@@ -2,7 +2,6 @@
 
 mod baseline;
 mod calibration;
-mod comparison;
 mod decomposition;
 mod expansion;
 mod graph_optimization;
@@ -15,7 +14,6 @@ mod teaching;
 
 pub use baseline::Baseline;
 pub use calibration::Calibration;
-pub use comparison::Comparison;
 pub use decomposition::Decomposition;
 pub use expansion::Expansion;
 pub use graph_optimization::GraphOptimization;

@@ -53,7 +53,6 @@ impl PruningConfig {
     pub(super) fn measured<'a>(&self, adw: Option<&'a Adw>) -> Measured<'a> {
         Measured::Pruning {
             layers: adw.iter().flat_map(|adw| adw.sparsity()).map(|(name, _)| name).collect(),
-            block: self.block,
             history: adw.map_or(&[], Adw::history),
         }
     }
