@@ -115,7 +115,7 @@ impl Run<'_> {
             command: self.command(),
             machine: Machine::detect(),
             isa: isa()?,
-            commit: commit(),
+            commit: commit().into(),
             versions: Versions::detect(),
         };
         Ok(Measured { report, answers, shown })

@@ -102,6 +102,8 @@ fn main() -> Result<()> {
         .with_writer(std::io::stderr)
         .init();
     let cli = Cli::parse();
+    // What the report says is the commit now, not hours later.
+    hccr_report::machine::commit();
     let multiplies = !matches!(
         cli.command,
         Some(Command::Released(_) | Command::Pack(_) | Command::Card { .. } | Command::Table { .. })

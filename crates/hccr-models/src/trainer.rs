@@ -25,6 +25,9 @@ const INPUTS: u64 = AUGMENTATION + 1;
 /// The number of those samples: each gives a layer as many rows as its output has pixels.
 const INPUT_SAMPLES: usize = 256;
 
+/// With a smaller development set it is the size of that, or at least this number.
+const FEWEST_INPUT_SAMPLES: usize = 64;
+
 /// What a [`NetworkTrainer`] is at one moment: all that a checkpoint needs to go on bit for bit.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TrainerState<O> {
@@ -223,8 +226,9 @@ impl<'a, O: Optimizer> NetworkTrainer<'a, O> {
             return Ok(drawn.clone());
         }
         let labels = self.train.labels().len();
-        let samples: Vec<usize> =
-            (0..INPUT_SAMPLES.min(labels)).map(|i| i * labels / INPUT_SAMPLES.min(labels)).collect();
+        // Finer statistics than the accuracies that they serve would only take time.
+        let count = INPUT_SAMPLES.min(labels).min(self.dev.labels().len().max(FEWEST_INPUT_SAMPLES));
+        let samples: Vec<usize> = (0..count).map(|i| i * labels / count).collect();
         let drawn = self.train.draw(&samples, &mut Rng::new(self.state.seed, INPUTS))?;
         Ok(self.typical_inputs.get_or_init(|| drawn.to_batch(&self.state.network.mean)).clone())
     }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::process::Command;
+use std::sync::OnceLock;
 
 const UNKNOWN: &str = "unknown";
 
@@ -55,7 +56,14 @@ impl Versions {
 }
 
 /// Short hash of the checkout's commit, `-dirty` where a tracked file differs, `unknown` outside a checkout.
-pub fn commit() -> String {
+///
+/// Always as it was at the first call: a program that runs for long asks at its start, since the checkout may change while it runs.
+pub fn commit() -> &'static str {
+    static COMMIT: OnceLock<String> = OnceLock::new();
+    COMMIT.get_or_init(read_commit)
+}
+
+fn read_commit() -> String {
     let git = |args: &[&str]| output("git", &[&["-C", env!("CARGO_MANIFEST_DIR")], args].concat());
     let Some(hash) = git(&["rev-parse", "--short", "HEAD"]) else { return UNKNOWN.into() };
     match git(&["status", "--porcelain", "--untracked-files=no"]) {

@@ -61,7 +61,7 @@ fn run<E: Experiment>(experiment: &E, args: &GridArgs, interrupt: &Interrupt) ->
         machine: Machine::detect(),
         isa: Plan::new(&model)?.isa().name().into(),
         threads: Threads { training: rayon::current_num_threads(), timing: 1 },
-        commit: commit(),
+        commit: commit().into(),
         versions: Versions::detect(),
         batch_size: experiment.setting().batch_size,
         pruned: E::PRUNED,

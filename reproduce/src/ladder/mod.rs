@@ -62,7 +62,7 @@ pub(crate) fn run(out: &Path) -> Result<()> {
         machine: Machine::detect(),
         // The fastest, which plans take.
         isa: IsaKind::available().last().map_or("none", |isa| isa.name()).into(),
-        commit: commit(),
+        commit: commit().into(),
         versions: Versions::detect(),
         offline: offline(SEED)?,
         online: online(SEED)?,

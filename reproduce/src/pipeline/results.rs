@@ -128,7 +128,7 @@ pub(crate) fn collect<R: Reproduction>(
         isa: Plan::new(&result)?.isa().name().into(),
         threads: Threads { training: rayon::current_num_threads(), timing: 1 },
         seed: reproduction.run_args().seed,
-        commit: commit(),
+        commit: commit().into(),
         versions: Versions::detect(),
         config,
         stages: rows,

@@ -169,7 +169,7 @@ fn measure(args: &ReleasedArgs, file_bytes: usize, model: &Model, set: &ImageSet
         isa: plan.isa().name().into(),
         threads: Threads { training: rayon::current_num_threads(), timing: 1 },
         seed: 0,
-        commit: commit(),
+        commit: commit().into(),
         versions: Versions::detect(),
         config: Config {
             tier: "full".into(),

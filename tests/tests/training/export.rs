@@ -1,8 +1,7 @@
 //! The runtime computes from an exported network what the trainer computes in evaluation. This holds for the network as
 //! exported, after each pass of graph optimization and from a model file, on every instruction set and for every form of weight.
 
-mod toy;
-
+use crate::toy;
 use hccr_compress::{Codebook, LayerKind, LowRankPair, Trainer};
 use hccr_constraint::Constraint;
 use hccr_data::ImageSet;

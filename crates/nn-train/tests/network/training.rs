@@ -1,7 +1,6 @@
 //! Training as a whole: constraints, threads, checkpoints.
 
-mod common;
-
+use crate::common;
 use hccr_constraint::Constraint;
 use hccr_nn_train::batch::Batch;
 use hccr_nn_train::layers::{Conv2d, Dropout, Flatten, Linear, MeanOverTime, NormPReluPool};

@@ -1,6 +1,6 @@
 //! A set that is larger than memory: training on it takes the memory of its index, and no more time than from memory.
 //!
-//! `HCCR_LARGE_SET=1000000 cargo test --release -p hccr-tests --test large_set -- --ignored --nocapture` makes it of a million
+//! `HCCR_LARGE_SET=1000000 cargo test --release -p hccr-tests --test training large_set -- --ignored --nocapture` makes it of a million
 //! characters, which need 9 GB in the folder for temporary files, and prints the figures.
 
 use hccr_compress::Trainer;

@@ -1,8 +1,7 @@
 //! A pipeline with a stage of another crate: one that drops weights at random and trains what is left. Interrupted after every
 //! interval, it gives the same bits.
 
-mod toy;
-
+use crate::toy;
 use hccr_compress::{Phase, Progress, PruningRecord, Schedule, Targets, Trainer};
 use hccr_constraint::Constraint;
 use hccr_data::ImageSet;

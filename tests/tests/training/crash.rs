@@ -1,8 +1,7 @@
 //! A run that is killed, or whose disk is full, loses nothing that it had saved: it goes on from there, and ends with the same bytes.
 #![cfg(unix)]
 
-mod toy;
-
+use crate::toy;
 use hccr_compress::{Phase, Schedule};
 use hccr_models::pipeline::{Baseline, GraphOptimization, Pipeline, Sharing, Stages, Teaching};
 use hccr_models::{DISTILLATION, NetworkTrainer};
@@ -59,7 +58,7 @@ fn run() {
 /// That run in `folder`, started by the command line `before`.
 fn command(folder: &Path, before: &[&str]) -> Command {
     let this = std::env::current_exe().unwrap();
-    let words = before.iter().map(OsString::from).chain([this.into(), "--exact".into(), "run".into()]);
+    let words = before.iter().map(OsString::from).chain([this.into(), "--exact".into(), "crash::run".into()]);
     let words: Vec<OsString> = words.chain(["--nocapture".into()]).collect();
     let mut command = Command::new(&words[0]);
     command.args(&words[1..]).env(FOLDER, folder).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -1,7 +1,6 @@
 //! The offline pipeline end to end on a toy: train, expand, analyse, prune, share, optimize, quantize, write, recognize.
 
-mod toy;
-
+use crate::toy;
 use hccr_compress::{
     Adw, AdwConfig, Block, Budget, Cra, CraConfig, Gslre, GslreConfig, Phase, Ranks, Schedule, Sharing, SharingConfig,
     Strategy, Trainer, cost, quantize,

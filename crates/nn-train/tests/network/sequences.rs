@@ -1,7 +1,6 @@
 //! Networks over sequences: the LSTM against its definition, and training as a whole.
 
-mod common;
-
+use crate::common;
 use hccr_constraint::Constraint;
 use hccr_nn_train::layers::{Dropout, Linear, Lstm, MeanOverTime};
 use hccr_nn_train::{

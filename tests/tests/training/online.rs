@@ -1,7 +1,6 @@
 //! The online pipeline end to end on a toy: train, decompose, analyse, prune, share, optimize, write, recognize.
 
-mod toy_ink;
-
+use crate::toy_ink;
 use hccr_compress::{
     Adw, AdwConfig, Block, Budget, Cra, CraConfig, MatrixRanks, Phase, Schedule, Sharing, SharingConfig, Strategy, Svd,
     SvdConfig, Trainer, cost,

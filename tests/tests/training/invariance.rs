@@ -1,17 +1,16 @@
 //! The online recognizer's answer does not depend on the device: not on how many points it gives, nor on its unit and origin.
 //!
-//! `HCCR_ONLINE_MODEL=target/reproduce/online/graph-opt.hccr cargo test -p hccr-tests --test invariance` tests that network
+//! `HCCR_ONLINE_MODEL=target/reproduce/online/graph-opt.hccr cargo test -p hccr-tests --test training invariance` tests that network
 //! instead of one that is trained here in seconds.
 
-mod toy_ink;
-
+use crate::toy_ink;
+use crate::toy_ink::SEED;
 use hccr_data::gb2312::{class_of_tag, tag_of_char};
 use hccr_data::strokes::Skeletons;
 use hccr_data::{PenPoint, Writer};
 use hccr_random::Rng;
 use hccr_runtime::InkRecognizer;
 use hccr_runtime::ink::{self, Point};
-use toy_ink::SEED;
 
 type Ink = Vec<Vec<Point>>;
 type Change = fn(&Ink, &mut Rng) -> Ink;

@@ -1,0 +1,8 @@
+//! Tests of networks: gradients, training, evaluation. They are one program: layers are generic, and each program would compile
+//! them again.
+
+mod common;
+mod gradients;
+mod sequences;
+mod shares;
+mod training;
