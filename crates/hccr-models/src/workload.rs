@@ -3,6 +3,7 @@
 use crate::{NetworkTrainer, Teacher, TrainError};
 use hccr_compress::{LowRankPair, Phase, Trainer};
 use hccr_nn_train::{Distillation, Optimizer};
+use hccr_random::Rng;
 
 /// The work of all stages.
 #[derive(Clone, Debug)]
@@ -24,6 +25,8 @@ pub struct StageLoad {
     pub steps: usize,
     /// Evaluations on the development set, at most.
     pub evaluations: usize,
+    /// Evaluations with another weight in place of one, at most.
+    pub trials: usize,
     /// Whether the network is low-rank by then.
     pub is_low_rank: bool,
 }
@@ -31,7 +34,7 @@ pub struct StageLoad {
 impl StageLoad {
     /// So many repetitions of `phase`.
     pub(crate) fn of(stage: &'static str, phase: &Phase, times: usize, is_low_rank: bool) -> Self {
-        Self { stage, steps: times * phase.steps(), evaluations: times * phase.evaluations(), is_low_rank }
+        Self { stage, steps: times * phase.steps(), evaluations: times * phase.evaluations(), trials: 0, is_low_rank }
     }
 
     /// The same with an evaluation before the first mini-batch.
@@ -41,12 +44,12 @@ impl StageLoad {
 
     /// The analysis by CRA of so many layers, each measured so many times, and of the network as it is.
     pub(crate) fn analysis(layers: usize, points: usize) -> Self {
-        Self { stage: "cra", steps: 0, evaluations: 1 + layers * points, is_low_rank: true }
+        Self { stage: "cra", steps: 0, evaluations: 0, trials: 1 + layers * points, is_low_rank: true }
     }
 }
 
 impl Workload {
-    /// Makes the trainer's network low-rank as the run will, with zeros for weights, and gives it the network as it was for a teacher, where it
+    /// Makes the trainer's network low-rank as the run will, with random weights, and gives it the network as it was for a teacher, where it
     /// will have one: it takes as long to train, and learns nothing.
     ///
     /// # Errors
@@ -56,10 +59,13 @@ impl Workload {
             trainer.set_teacher(Some(Teacher::new(&trainer.state().network, how)));
         }
         let layers = trainer.layers();
+        // No zeros: evaluation would skip them.
+        let rng = &mut Rng::new(0, 0);
         for (name, rank) in &self.ranks {
             let Some(layer) = layers.iter().find(|layer| layer.name == *name) else { continue };
             let [out, of, height, width] = layer.kind.weight_shape();
-            let [first, second] = [rank * of * height, out * rank * width].map(|len| vec![0.0; len]);
+            let [first, second] =
+                [rank * of * height, out * rank * width].map(|len| (0..len).map(|_| 0.1 * rng.normal()).collect());
             trainer.expand(name, LowRankPair { rank: *rank, first, second })?;
         }
         Ok(())

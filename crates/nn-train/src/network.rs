@@ -252,10 +252,13 @@ impl<T: Scalar> Network<T> {
     }
 
     /// Makes the running statistics of all batch normalizations those of `x` alone, whatever they were.
-    pub fn measure_statistics(&mut self, x: Batch<T>) {
-        self.norms_mut().for_each(Norm::forget);
-        self.forward(x, Mode::Train { seed: 0 });
-        self.norms_mut().for_each(Norm::complete);
+    pub fn measure_statistics(&mut self, mut x: Batch<T>) {
+        for layer in &mut self.layers {
+            if let Layer::Norm(layer) = layer {
+                layer.measure_statistics(&x);
+            }
+            x = layer.forward(x, Mode::Eval);
+        }
     }
 
     /// Sets all gradients from the loss's gradient by the output of the last training pass.

@@ -13,9 +13,8 @@ use std::time::Instant;
 
 /// Training steps that are timed, after one that is not.
 const STEPS: usize = 5;
-/// Copies of the state in memory at most: the network before pruning, and what a checkpoint is made from. On disk: the state and
-/// the network before pruning, in the checkpoint and in the one that takes its place.
-const COPIES: u64 = 4;
+/// Copies of the state, in memory while a checkpoint is made, and on disk in the checkpoint and in the one that takes its place.
+const COPIES: u64 = 2;
 /// Copies of the teacher, where there is one: in the checkpoint and in the one that takes its place.
 const TEACHERS: u64 = 2;
 
@@ -39,6 +38,7 @@ pub(crate) struct Estimate {
 struct Pace {
     step: f64,
     evaluation: f64,
+    trial: f64,
 }
 
 impl Estimate {
@@ -61,7 +61,9 @@ impl Estimate {
         let mut stages: Vec<(String, f64)> = Vec::new();
         for stage in &workload.stages {
             let pace = if stage.is_low_rank { &low_rank } else { &whole };
-            let seconds = stage.steps as f64 * pace.step + stage.evaluations as f64 * pace.evaluation;
+            let seconds = stage.steps as f64 * pace.step
+                + stage.evaluations as f64 * pace.evaluation
+                + stage.trials as f64 * pace.trial;
             match stages.last_mut() {
                 Some((name, sum)) if *name == stage.stage => *sum += seconds,
                 _ => stages.push((stage.stage.into(), seconds)),
@@ -95,7 +97,15 @@ impl Pace {
         let start = Instant::now();
         trainer.evaluate()?;
         let evaluation = start.elapsed().as_secs_f64();
-        Ok(Self { step, evaluation })
+
+        let layer = trainer.layers().swap_remove(0).name;
+        let weight = trainer.weight(&layer)?;
+        // The first one draws samples.
+        trainer.evaluate_with(&layer, &weight)?;
+        let start = Instant::now();
+        trainer.evaluate_with(&layer, &weight)?;
+        let trial = start.elapsed().as_secs_f64();
+        Ok(Self { step, evaluation, trial })
     }
 }
 

@@ -29,23 +29,18 @@ impl<T> Norm<T> {
 
     /// Lets the running statistics follow a mini-batch: the mean and the variance of `values` values per channel.
     pub fn follow(&mut self, mean: &[f64], var: &[f64], values: usize) {
+        self.update(RUNNING_DECAY, mean, var, values);
+    }
+
+    /// Keeps the share `kept` of the running statistics; the rest are those of a mini-batch.
+    fn update(&mut self, kept: f64, mean: &[f64], var: &[f64], values: usize) {
         // The variance of all samples is estimated, of which the mini-batch is a few: without bias.
         let unbiased = values as f64 / (values as f64 - 1.0).max(1.0);
         for (running, now, factor) in [(&mut self.running_mean, mean, 1.0), (&mut self.running_var, var, unbiased)] {
             for (r, n) in running.iter_mut().zip(now) {
-                *r = *r * RUNNING_DECAY + *n * factor * (1.0 - RUNNING_DECAY);
+                *r = *r * kept + *n * factor * (1.0 - kept);
             }
         }
-    }
-
-    /// Makes the running statistics nothing, so that after the next mini-batch they are a part of its own.
-    pub(crate) fn forget(&mut self) {
-        self.running_mean.iter_mut().chain(&mut self.running_var).for_each(|v| *v = 0.0);
-    }
-
-    /// Makes that part the whole.
-    pub(crate) fn complete(&mut self) {
-        self.running_mean.iter_mut().chain(&mut self.running_var).for_each(|v| *v /= 1.0 - RUNNING_DECAY);
     }
 }
 
@@ -156,6 +151,14 @@ impl<T: Scalar> NormPReluPool<T> {
         let scale = norm.running_var.iter().enumerate();
         let scale = scale.map(|(c, &var)| inv_std(var) as f32 * gamma.as_ref().map_or(1.0, |g| g[c])).collect();
         (scale, norm.affine.as_ref().map(|[_, beta]| to_f32(beta)))
+    }
+
+    /// Makes the running statistics, if it has any, those of its input `x` alone.
+    pub(crate) fn measure_statistics(&mut self, x: &Batch<T>) {
+        if let Some(norm) = &mut self.norm {
+            let [mean, var] = batch_statistics(x, self.channels);
+            norm.update(0.0, &mean, &var, x.share.size() * x.images() * x.plane());
+        }
     }
 
     pub(crate) fn forward(&mut self, x: Batch<T>, mode: Mode) -> Batch<T> {
