@@ -1,6 +1,6 @@
 //! A toy through low-rank expansion, analysis, pruning and weight sharing, all of it trained by burn.
 
-#[path = "../../../tests/tests/toy/mod.rs"]
+#[path = "../../../tests/tests/training/toy.rs"]
 mod toy;
 
 use hccr_burn_engine::{Burn, Device};

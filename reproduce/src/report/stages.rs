@@ -249,12 +249,12 @@ mod tests {
     #[test]
     fn readme_shows_the_committed_reports() {
         let readme = sample::committed("README.md");
-        for pipeline in ["offline", "online"] {
-            let path = |seed| format!("docs/results/{pipeline}-default-seed{seed}.json");
+        for run in ["offline-default", "online-default", "online-olhwdb50"] {
+            let path = |seed| format!("docs/results/{run}-seed{seed}.json");
             let report = |seed| serde_json::from_str(&sample::committed(&path(seed))).unwrap();
             let reports: Vec<Report> = [1, 2, 3].map(report).into();
-            let (_, rest) = readme.split_once(&format!("<!-- {pipeline}:begin -->\n")).expect("the table's first mark");
-            let (table, _) = rest.split_once(&format!("<!-- {pipeline}:end -->")).expect("the table's last mark");
+            let (_, rest) = readme.split_once(&format!("<!-- {run}:begin -->\n")).expect("the table's first mark");
+            let (table, _) = rest.split_once(&format!("<!-- {run}:end -->")).expect("the table's last mark");
             assert_eq!(table, markdown(&reports), "fill in what `cargo xtask reproduce table` prints");
         }
     }
