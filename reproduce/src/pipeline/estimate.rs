@@ -13,10 +13,9 @@ use std::time::Instant;
 
 /// Training steps that are timed, after one that is not.
 const STEPS: usize = 5;
-/// Copies of the state, in memory while a checkpoint is made, and on disk in the checkpoint and in the one that takes its place.
+/// Copies of the state and of the teacher, in memory while a checkpoint is made, and on disk in the checkpoint and in the one that
+/// takes its place.
 const COPIES: u64 = 2;
-/// Copies of the teacher, where there is one: in the checkpoint and in the one that takes its place.
-const TEACHERS: u64 = 2;
 
 /// Its file in the directory of a run.
 const FILE: &str = "estimate.json";
@@ -56,7 +55,7 @@ impl Estimate {
         workload.make_low_rank(&mut trainer)?;
         let low_rank = Pace::of(&mut trainer)?;
         let teacher_bytes = checkpoint::encode(&trainer.teacher()).map_err(anyhow::Error::msg)?.len() as u64;
-        let copies = COPIES * state_bytes + TEACHERS * teacher_bytes;
+        let copies = COPIES * (state_bytes + teacher_bytes);
         let memory_bytes = memory_in_use().map(|bytes| bytes + copies);
         let mut stages: Vec<(String, f64)> = Vec::new();
         for stage in &workload.stages {

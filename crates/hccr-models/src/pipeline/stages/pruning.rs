@@ -32,7 +32,7 @@ pub struct PruningConfig {
 
 impl PruningConfig {
     /// The pruning of the trainer's network to `targets`: layers, each with the share of its weights to drop.
-    pub(super) fn begin<T: Trainer>(
+    fn begin<T: Trainer>(
         &self,
         thresholds: Thresholds,
         targets: &[(String, f32)],
@@ -50,7 +50,7 @@ impl PruningConfig {
     }
 
     /// What `adw`, begun by it, has measured.
-    pub(super) fn measured<'a>(&self, adw: Option<&'a Adw>) -> Measured<'a> {
+    fn measured<'a>(&self, adw: Option<&'a Adw>) -> Measured<'a> {
         Measured::Pruning {
             layers: adw.iter().flat_map(|adw| adw.sparsity()).map(|(name, _)| name).collect(),
             history: adw.map_or(&[], Adw::history),
