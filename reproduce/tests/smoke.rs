@@ -19,7 +19,7 @@ fn run(command: &[&str], out: &Path) {
 #[ignore = "half a minute"]
 fn both_pipelines_end_with_reports_and_models_that_learned_from_a_teacher() {
     let folder = tempfile::tempdir().unwrap();
-    run(&["--distill"], folder.path());
+    run(&["--distill", "--channels", "1.2"], folder.path());
     let files = ["offline/report.html", "offline/int8.hccr", "online/report.html", "online/graph-opt.hccr"];
     assert_eq!(missing(folder.path(), &files), [""; 0]);
     for report in ["offline/report.json", "online/report.json"] {
@@ -50,7 +50,8 @@ fn methods_are_trained_against_each_other_and_a_stopped_grid_goes_on() {
     std::fs::remove_file(folder.path().join(format!("{cell}.json"))).unwrap();
 
     // With a method that starts from a network of which the first grid kept no state, and a teacher.
-    let wider = ["ablate", "--seeds", "1", "--methods", "svd,gslre-distilled,adw-slope-macs", "--speedups", "3"];
+    let wider =
+        ["ablate", "--seeds", "1", "--methods", "svd,gslre-distilled,channels-gslre,adw-slope-macs", "--speedups", "3"];
     run(&[&wider[..], &["--ratios", "4", "--resume"]].concat(), folder.path());
     assert_eq!(read(&format!("{cell}.hccr")), model);
     assert!(!read(&format!("{cell}.json")).is_empty() && !read("ablations.md").is_empty());

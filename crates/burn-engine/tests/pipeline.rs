@@ -5,7 +5,7 @@ mod toy;
 
 use hccr_burn_engine::{Burn, Device};
 use hccr_compress::{
-    Adw, AdwConfig, Block, Budget, Cra, CraConfig, Gslre, GslreConfig, Phase, Ranks, Schedule, Sharing, SharingConfig,
+    Adw, AdwConfig, BlockShapes, Budget, Cra, CraConfig, Gslre, GslreConfig, Phase, Ranks, Schedule, Sharing, SharingConfig,
     Strategy, Trainer,
 };
 use hccr_models::SampleSet;
@@ -54,7 +54,7 @@ fn a_network_is_trained_and_compressed() {
     }
     sizes.push(file("gslre", &trainer));
 
-    let (layers, block) = (trainer.layers(), Block::SINGLE);
+    let (layers, block) = (trainer.layers(), BlockShapes::SINGLE);
     let config = CraConfig { layers: Vec::new(), grid: vec![0.4, 0.6, 0.8], block, stop_drop: 0.2, max_sparsity: 0.95 };
     let mut cra = Cra::new(config, &layers).expect("a valid configuration");
     while !cra.is_done() {

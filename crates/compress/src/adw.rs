@@ -8,8 +8,8 @@
 
 use crate::error::{CompressError, InputError};
 use crate::layer::LayerInfo;
-use crate::layers::{check_block, check_names, find};
-use crate::magnitude::{Block, Blocks, dropped_weights, sparsity_of};
+use crate::layers::{check_names, find};
+use crate::magnitude::{BlockShapes, Blocks, dropped_weights, sparsity_of};
 use crate::phase::{Phase, Progress, Record};
 use crate::trainer::Trainer;
 use hccr_constraint::Constraint;
@@ -45,7 +45,7 @@ pub struct AdwConfig {
     /// Layers to prune, each with the share of its weights to drop, 0 to 1.
     pub targets: Vec<(String, f32)>,
     /// Which weights are dropped together. A layer loses its target at least, and less than a block more.
-    pub block: Block,
+    pub block: BlockShapes,
     /// The whole training; the thresholds move once an interval.
     pub phase: Phase,
     /// Mini-batches over which weights are dropped; the rest trains what is left.
@@ -80,7 +80,7 @@ impl Adw {
     /// [`InputError`] where the configuration does not fit the layers.
     pub fn new(config: AdwConfig, layers: &[LayerInfo]) -> Result<Self, InputError> {
         config.phase.check("phase")?;
-        check_block(config.block)?;
+        config.block.check()?;
         check_names(layers, config.targets.iter().map(|(name, _)| name))?;
         for (name, target) in &config.targets {
             if !(0.0..=1.0).contains(target) {
@@ -96,7 +96,7 @@ impl Adw {
     }
 
     /// Which weights are dropped together.
-    pub fn block(&self) -> Block {
+    pub fn block(&self) -> BlockShapes {
         self.config.block
     }
 
@@ -197,9 +197,9 @@ fn fixed_threshold(weight: &[f32], alpha: f32, beta: f32, lambda: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Schedule;
     use crate::layer::LayerKind;
     use crate::trainer::TrainStats;
+    use crate::{Block, Schedule};
     use hccr_runtime::shape::LinearParams;
     use std::convert::Infallible;
 
@@ -253,9 +253,10 @@ mod tests {
         }
     }
 
-    fn run(strategy: Strategy, block: Block) -> (Adw, Drifting) {
+    fn run(strategy: Strategy, block: impl Into<BlockShapes>) -> (Adw, Drifting) {
         let phase = Phase::new(Schedule { peak: 0.1, warm_up: 0, steps: 50, floor: 0.01 }, 4, 20);
-        let config = AdwConfig { strategy, targets: vec![("fc".into(), 0.8)], block, phase, ramp_steps: 30 };
+        let config =
+            AdwConfig { strategy, targets: vec![("fc".into(), 0.8)], block: block.into(), phase, ramp_steps: 30 };
         let mut trainer = Drifting::new();
         let mut adw = Adw::new(config, &trainer.layers()).unwrap();
         while !adw.is_done() {
@@ -285,7 +286,10 @@ mod tests {
         let (adw, trainer) = run(Strategy::Adaptive, block);
         let climb: Vec<f32> = adw.history().iter().map(|r| r.sparsity[0]).collect();
         assert!(climb.windows(2).all(|w| w[0] <= w[1]) && climb[0] < 0.4 && climb[7..].iter().all(|&s| s == 0.8));
-        assert_eq!((adw.block(), trainer.keep), (block, [[false; 80].as_slice(), [true; 20].as_slice()].concat()));
+        assert_eq!(
+            (adw.block(), trainer.keep),
+            (block.into(), [[false; 80].as_slice(), [true; 20].as_slice()].concat())
+        );
         // Every threshold on the way dropped whole blocks of four.
         assert!(climb.iter().all(|s| ((s * 100.0).round() as usize).is_multiple_of(4)), "{climb:?}");
     }
@@ -309,7 +313,7 @@ mod tests {
         let config = AdwConfig {
             strategy: Strategy::Global,
             targets,
-            block: Block::SINGLE,
+            block: BlockShapes::SINGLE,
             phase: phase.clone(),
             ramp_steps: 2,
         };
@@ -318,7 +322,7 @@ mod tests {
         assert_eq!(adw.global_threshold(&weights, 1.0), 0.4);
         assert_eq!(adw.global_threshold(&weights, 0.0), 0.0);
         // In blocks of a whole row the layers compete as wholes.
-        let rows = AdwConfig { block: Block { rows: 1, channels: 4 }, ..config };
+        let rows = AdwConfig { block: Block { rows: 1, channels: 4 }.into(), ..config };
         let adw = Adw::new(rows, &[layer("a"), layer("b")]).unwrap();
         assert_eq!(adw.global_threshold(&weights, 0.5), 0.25);
     }
@@ -352,8 +356,8 @@ mod tests {
         refused(|c| c.targets[0].1 = 1.01);
         refused(|c| c.targets[0].0 = "conv9".into());
         refused(|c| c.targets.push(("fc".into(), 0.5)));
-        refused(|c| c.block.rows = 0);
-        refused(|c| c.block.channels = 0);
+        refused(|c| c.block.matrix.rows = 0);
+        refused(|c| c.block.convolution.channels = 0);
         refused(|c| c.ramp_steps = 51);
         refused(|c| c.phase = Phase::new(Schedule { peak: 0.1, warm_up: 0, steps: 50, floor: 0.0 }, 0, 0));
         refused(|c| c.phase = Phase::new(Schedule { peak: f32::NAN, warm_up: 0, steps: 50, floor: 0.0 }, 1, 0));

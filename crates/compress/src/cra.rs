@@ -6,8 +6,8 @@
 
 use crate::error::{CompressError, InputError};
 use crate::layer::LayerInfo;
-use crate::layers::{check_block, check_names, find};
-use crate::magnitude::{Block, Blocks};
+use crate::layers::{check_names, find};
+use crate::magnitude::{BlockShapes, Blocks};
 use crate::phase::Progress;
 use crate::trainer::Trainer;
 use serde::{Deserialize, Serialize};
@@ -20,7 +20,7 @@ pub struct CraConfig {
     /// Ratios of dropped weights to try, ascending, above 0 and at most 1.
     pub grid: Vec<f32>,
     /// Which weights are dropped together, as in [`AdwConfig::block`](crate::AdwConfig::block).
-    pub block: Block,
+    pub block: BlockShapes,
     /// A layer's curve ends once the accuracy has fallen by this much (0.05: five points).
     pub stop_drop: f32,
     /// No layer is asked to lose a larger share of its weights than this.
@@ -58,7 +58,7 @@ impl Cra {
         if config.layers.is_empty() {
             config.layers = layers.iter().skip(1).map(|l| l.name.clone()).collect();
         }
-        check_block(config.block)?;
+        config.block.check()?;
         check_names(layers, &config.layers)?;
         let valid = |r: &f32| *r > 0.0 && *r <= 1.0;
         if !config.grid.iter().all(valid) || !config.grid.windows(2).all(|w| w[0] < w[1]) || config.grid.is_empty() {
@@ -183,7 +183,7 @@ mod tests {
         refused(|c| c.layers.push("conv9".into()));
         refused(|c| c.grid = vec![]);
         refused(|c| c.grid = vec![0.5, 0.5]);
-        refused(|c| c.block.channels = 0);
+        refused(|c| c.block.matrix.channels = 0);
         refused(|c| c.max_sparsity = f32::NAN);
         refused(|c| c.stop_drop = -0.1);
     }

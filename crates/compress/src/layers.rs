@@ -2,7 +2,6 @@
 
 use crate::error::InputError;
 use crate::layer::LayerInfo;
-use crate::magnitude::Block;
 
 /// Finds a layer.
 pub(crate) fn find<'a>(layers: &'a [LayerInfo], name: &str) -> Result<&'a LayerInfo, InputError> {
@@ -24,14 +23,6 @@ pub(crate) fn check_names<'a>(
             return Err(InputError::layer(name, "is listed twice"));
         }
         seen.push(name);
-    }
-    Ok(())
-}
-
-/// Checks the shape of blocks.
-pub(crate) fn check_block(block: Block) -> Result<(), InputError> {
-    if block.rows == 0 || block.channels == 0 {
-        return Err(InputError::config("block", "has no rows or no channels, must have one of each at least"));
     }
     Ok(())
 }

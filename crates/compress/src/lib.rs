@@ -1,5 +1,6 @@
 //! Compresses trained networks, as in Xiao's thesis (2018): low-rank expansion of convolutions ([`Gslre`])
-//! and of matrices ([`Svd`]), redundancy analysis ([`Cra`]), adaptive pruning ([`Adw`]) and weight sharing ([`Sharing`]).
+//! and of matrices ([`Svd`]), redundancy analysis ([`Cra`]), adaptive pruning ([`Adw`]) and weight sharing ([`Sharing`]); and beyond it
+//! removal of channels ([`ChannelPruning`]).
 //! [`quantize`] then turns a finished model of images into one of integers.
 //!
 //! Each of the stages is a state machine: made from a configuration and the network's layers, it does a small piece of work
@@ -8,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod adw;
+mod channels;
 mod codebook;
 mod cra;
 mod error;
@@ -28,13 +30,14 @@ mod targets;
 mod trainer;
 
 pub use adw::{Adw, AdwConfig, PruningRecord, Strategy};
+pub use channels::{ChannelPruning, ChannelPruningConfig, narrowed};
 pub use codebook::{Centres, Codebook, released_scheme_bytes};
 pub use cra::{Cra, CraConfig, RedundancyCurve};
 pub use error::{CompressError, InputError};
 pub use gslre::{Gslre, GslreConfig, GslreRecord, Ranks};
 pub use layer::{LayerInfo, LayerKind};
 pub use lowrank::{Decomposition, LowRankPair, max_rank, rank_for_speedup};
-pub use magnitude::Block;
+pub use magnitude::{Block, BlockShapes};
 pub use phase::{Phase, Progress, Record};
 pub use quantize::{QuantizeError, quantize};
 pub use schedule::Schedule;

@@ -1,6 +1,7 @@
 //! Magnitude pruning: which weights of a layer to keep.
 
-use crate::layer::LayerInfo;
+use crate::error::InputError;
+use crate::layer::{LayerInfo, LayerKind};
 use serde::{Deserialize, Serialize};
 
 /// The shape of a block of weights that are dropped together, or kept together: all weights that join so many consecutive
@@ -42,6 +43,35 @@ impl From<[usize; 2]> for Block {
     }
 }
 
+/// Which weights are dropped together, in each kind of layer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlockShapes {
+    /// In convolutions.
+    pub convolution: Block,
+    /// In fully connected layers and recurrent matrices.
+    pub matrix: Block,
+}
+
+impl BlockShapes {
+    /// Each weight on its own.
+    pub const SINGLE: Self = Self { convolution: Block::SINGLE, matrix: Block::SINGLE };
+
+    /// Refuses blocks without weights.
+    pub(crate) fn check(self) -> Result<(), InputError> {
+        if [self.convolution, self.matrix].iter().any(|block| block.rows == 0 || block.channels == 0) {
+            return Err(InputError::config("block", "has no rows or no channels, must have one of each at least"));
+        }
+        Ok(())
+    }
+}
+
+impl From<Block> for BlockShapes {
+    /// The same in all layers.
+    fn from(block: Block) -> Self {
+        Self { convolution: block, matrix: block }
+    }
+}
+
 /// The blocks of a layer's weight.
 ///
 /// A block's magnitude is the mean of its weights' magnitudes: the sum that Mao et al. (arXiv:1705.08922) take, made
@@ -54,8 +84,12 @@ pub(crate) struct Blocks {
 }
 
 impl Blocks {
-    /// Blocks of the shape `block` in the weight of `layer`.
-    pub(crate) fn new(layer: &LayerInfo, block: Block) -> Self {
+    /// The blocks of `layer` where they have these shapes.
+    pub(crate) fn new(layer: &LayerInfo, shapes: BlockShapes) -> Self {
+        let block = match layer.kind {
+            LayerKind::Conv2d(_) => shapes.convolution,
+            LayerKind::Linear(_) => shapes.matrix,
+        };
         Self { shape: layer.kind.weight_shape(), block }
     }
 
@@ -118,6 +152,7 @@ pub(crate) fn sparsity_of(keep: &[bool]) -> f32 {
 mod tests {
     use super::*;
     use hccr_random::Rng;
+    use hccr_runtime::shape::{Conv2dParams, LinearParams};
 
     fn blocks(shape: [usize; 4], block: [usize; 2]) -> Blocks {
         Blocks { shape, block: block.into() }
@@ -125,6 +160,19 @@ mod tests {
 
     fn single(columns: usize) -> Blocks {
         blocks([1, columns, 1, 1], [1, 1])
+    }
+
+    #[test]
+    fn each_kind_of_layer_has_blocks_of_its_own() {
+        let [convolution, matrix] = [[4, 4], [2, 1]].map(Block::from);
+        let blocks = |kind| {
+            let layer = LayerInfo { name: "a".into(), kind, output_size: [1, 1] };
+            Blocks::new(&layer, BlockShapes { convolution, matrix })
+        };
+        let conv = blocks(LayerKind::Conv2d(Conv2dParams::same(8, 12, [3, 1])));
+        assert_eq!(conv, Blocks { shape: [12, 8, 3, 1], block: convolution });
+        let linear = blocks(LayerKind::Linear(LinearParams { in_features: 5, out_features: 7 }));
+        assert_eq!(linear, Blocks { shape: [7, 5, 1, 1], block: matrix });
     }
 
     #[test]

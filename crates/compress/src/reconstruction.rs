@@ -138,7 +138,7 @@ impl Outputs<'_> {
 }
 
 /// Solves `apply(x) = towards` from the `x` given, for a symmetric `apply` without negative directions.
-fn conjugate_gradients(x: &mut [f32], towards: &[f32], apply: impl Fn(&[f32]) -> Vec<f32>) {
+pub(crate) fn conjugate_gradients(x: &mut [f32], towards: &[f32], apply: impl Fn(&[f32]) -> Vec<f32>) {
     let mut rest: Vec<f32> = towards.iter().zip(apply(x)).map(|(t, a)| t - a).collect();
     let mut direction = rest.clone();
     let mut squares = dot(&rest, &rest);

@@ -105,7 +105,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::cra::CraConfig;
     use crate::layer::LayerKind;
-    use crate::magnitude::Block;
+    use crate::magnitude::BlockShapes;
     use hccr_runtime::shape::{Conv2dParams, LinearParams};
 
     pub(crate) fn curve(layer: &str, points: &[(f32, f32)]) -> RedundancyCurve {
@@ -126,7 +126,7 @@ pub(crate) mod tests {
         let config = CraConfig {
             layers: vec![],
             grid: vec![0.5, 0.9],
-            block: Block::SINGLE,
+            block: BlockShapes::SINGLE,
             stop_drop: 0.5,
             max_sparsity: 0.95,
         };

@@ -49,13 +49,24 @@ pub trait Trainer {
     fn expand(&mut self, layer: &str, pair: LowRankPair) -> Result<(), Self::Error>;
 
     /// The mean products of the values that an output of `layer` reads, in the order of a row of its weight, over some training samples:
-    /// `[row, row]`. `None` where the trainer cannot say; only layer-wise reconstruction asks for them.
+    /// `[row, row]`. `None` where the trainer cannot say; only layer-wise reconstruction and channel pruning ask for them.
     ///
     /// # Errors
     /// Where there is no such layer, or the samples cannot be read.
     fn input_products(&mut self, layer: &str) -> Result<Option<Vec<f32>>, Self::Error> {
         let _ = layer;
         Ok(None)
+    }
+
+    /// Removes the output channels of the convolution `layer` for which `keep` is false, and with them what belongs to one channel alone:
+    /// its normalization and activation, and the weights of the next layer that read it. `false`, and nothing has changed, where the
+    /// trainer cannot; only channel pruning asks for it.
+    ///
+    /// # Errors
+    /// Where there is no such convolution, `keep` has another length than it has channels, or keeps none.
+    fn keep_channels(&mut self, layer: &str, keep: &[bool]) -> Result<bool, Self::Error> {
+        let _ = (layer, keep);
+        Ok(false)
     }
 
     /// Trains `steps` mini-batches at a fixed learning rate, keeping the constraints.

@@ -3,9 +3,9 @@
 mod toy;
 
 use hccr_compress::{
-    Adw, AdwConfig, Block, Budget, CompressError, Cra, CraConfig, Decomposition, Gslre, GslreConfig, InputError,
-    MatrixRanks, Phase, Ranks, Schedule, Sharing, SharingConfig, Strategy, Svd, SvdConfig, Trainer, cost,
-    released_scheme_bytes,
+    Adw, AdwConfig, Block, BlockShapes, Budget, ChannelPruning, ChannelPruningConfig, CompressError, Cra, CraConfig,
+    Decomposition, Gslre, GslreConfig, InputError, MatrixRanks, Phase, Ranks, Schedule, Sharing, SharingConfig,
+    Strategy, Svd, SvdConfig, Trainer, cost, released_scheme_bytes,
 };
 use hccr_runtime::WeightData;
 use serde::{Serialize, de::DeserializeOwned};
@@ -79,7 +79,7 @@ fn cra_config() -> CraConfig {
     CraConfig {
         layers: vec![],
         grid: vec![0.2, 0.4, 0.6, 0.7, 0.8, 0.9],
-        block: Block::SINGLE,
+        block: BlockShapes::SINGLE,
         stop_drop: 0.3,
         max_sparsity: 0.95,
     }
@@ -108,7 +108,7 @@ fn whole_chain(interrupted: bool) -> Outcome {
     let config = AdwConfig {
         strategy: Strategy::Adaptive,
         targets,
-        block: Block::SINGLE,
+        block: BlockShapes::SINGLE,
         phase: phase(120, 0.05),
         ramp_steps: 70,
     };
@@ -194,7 +194,8 @@ fn fixed_thresholds_survive_a_resume() {
         let mut toy = baseline();
         let strategy = Strategy::FixedThreshold { alpha: 0.5, beta: 0.5, lambda: 0.0 };
         let targets = vec![("conv2".into(), 0.0), ("fc".into(), 0.0)];
-        let config = AdwConfig { strategy, targets, block: Block::SINGLE, phase: phase(40, 0.05), ramp_steps: 30 };
+        let config =
+            AdwConfig { strategy, targets, block: BlockShapes::SINGLE, phase: phase(40, 0.05), ramp_steps: 30 };
         (run!(Adw::new(config, &toy.layers()), &mut toy, interrupted), toy)
     };
     let (adw, toy) = run(false);
@@ -206,7 +207,7 @@ fn fixed_thresholds_survive_a_resume() {
 fn blocks_are_analysed_and_pruned() {
     let single = run!(Cra::new(cra_config(), &baseline().layers()), &mut baseline(), false);
     for block in [Block { rows: 4, channels: 1 }, Block { rows: 4, channels: 3 }] {
-        let (cra, adw, mut toy) = pruned_in_blocks(block, false);
+        let (cra, adw, mut toy) = pruned_in_blocks(block.into(), false);
         assert!(cra.curves() != single.curves(), "the curves are those of single weights");
 
         // Neither shape divides conv2, of six rows, four channels and nine taps. Its zeros fill whole blocks.
@@ -229,12 +230,12 @@ fn blocks_are_analysed_and_pruned() {
         }
         let end = toy.evaluate().unwrap();
         assert!(end > 0.9, "pruned in blocks of {block:?} it reads {end}");
-        assert_eq!((cra, adw, toy), pruned_in_blocks(block, true), "an interrupted run differs");
+        assert_eq!((cra, adw, toy), pruned_in_blocks(block.into(), true), "an interrupted run differs");
     }
 }
 
 /// Analyses the baseline and prunes it, in blocks.
-fn pruned_in_blocks(block: Block, interrupted: bool) -> (Cra, Adw, Toy) {
+fn pruned_in_blocks(block: BlockShapes, interrupted: bool) -> (Cra, Adw, Toy) {
     let mut toy = baseline();
     let before = toy.clone();
     let cra = run!(Cra::new(CraConfig { block, ..cra_config() }, &toy.layers()), &mut toy, interrupted);
@@ -249,7 +250,8 @@ fn rising_thresholds_beat_a_sudden_one() {
     let run = |strategy| {
         let mut toy = baseline();
         let targets = vec![("conv2".into(), 0.9), ("fc".into(), 0.93)];
-        let config = AdwConfig { strategy, targets, block: Block::SINGLE, phase: phase(100, 0.03), ramp_steps: 70 };
+        let config =
+            AdwConfig { strategy, targets, block: BlockShapes::SINGLE, phase: phase(100, 0.03), ramp_steps: 70 };
         let adw = run!(Adw::new(config, &toy.layers()), &mut toy, false);
         assert_eq!([nonzeros(&toy, "conv2"), nonzeros(&toy, "fc")], [216 - 194, 1080 - 1004]);
         adw.history().last().unwrap().record.dev_accuracy.unwrap()
@@ -267,7 +269,7 @@ fn matrices(ranks: MatrixRanks, interrupted: bool) -> (Svd, Adw, Toy) {
     let config = AdwConfig {
         strategy: Strategy::Adaptive,
         targets,
-        block: Block::SINGLE,
+        block: BlockShapes::SINGLE,
         phase: phase(40, 0.03),
         ramp_steps: 20,
     };
@@ -329,4 +331,21 @@ fn the_trainer_s_errors_come_through() {
     let config = SharingConfig { layers: vec![("fc".into(), 4)], phase: phase(8, 0.1) };
     let error = Sharing::new(config, &toy.layers()).unwrap().advance(&mut toy).unwrap_err();
     assert!(matches!(error, CompressError::Input(InputError::Layer { .. })), "{error}");
+}
+
+#[test]
+fn a_narrower_network_reads_on_and_is_trained() {
+    let mut toy = baseline();
+    let (macs, _) = cost(&toy.layers(), &[]);
+    let config = ChannelPruningConfig { speedup: 2.0, phase: phase(60, 0.05) };
+    let pruning = || ChannelPruning::new(config.clone(), &baseline().layers());
+    let done = run!(pruning(), &mut toy, false);
+    assert_eq!(done.plan(), [("conv1".into(), 2), ("conv2".into(), 3)]);
+    assert!(cost(&toy.layers(), &[]).0 <= macs / 2);
+    // A guess is right once in five times.
+    let (pruned, trained) = (done.pruned_accuracy().unwrap(), toy.evaluate().unwrap());
+    assert!(pruned > 0.7 && trained > 0.95 && trained >= pruned, "{pruned}, then {trained}");
+    let mut resumed = baseline();
+    assert_eq!(run!(pruning(), &mut resumed, true), done);
+    assert_eq!(resumed, toy);
 }

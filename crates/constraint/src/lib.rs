@@ -33,6 +33,17 @@ impl Constraint {
         }
     }
 
+    /// Becomes that of the values at the places for which `keep` is true.
+    pub fn keep(&mut self, keep: impl Fn(usize) -> bool) {
+        let mut at = 0..;
+        let mut kept = || at.next().is_some_and(&keep);
+        match self {
+            Self::Free => {}
+            Self::Mask(mask) => mask.retain(|_| kept()),
+            Self::Shared(labels) => labels.retain(|_| kept()),
+        }
+    }
+
     /// Makes `values` (a weight, its gradient, an optimizer's mean of gradients) the nearest that the constraint allows: masked
     /// values become zero, shared ones the mean of their label.
     pub fn project<T: Float + FromPrimitive>(&self, values: &mut [T]) {
@@ -103,6 +114,17 @@ mod tests {
         let WeightData::Sparse { values, .. } = weight.data else { panic!("not sparse") };
         assert_eq!(values, [1.0, 0.0], "a kept zero is written");
         assert!(mask.fits(4) && !mask.fits(3));
+    }
+
+    #[test]
+    fn of_fewer_values_less_is_asked() {
+        let kept = |mut constraint: Constraint| {
+            constraint.keep(|at| at != 1);
+            constraint
+        };
+        assert_eq!(kept(Constraint::Mask(vec![true, false, false])), Constraint::Mask(vec![true, false]));
+        assert_eq!(kept(Constraint::Shared(vec![2, 0, 1])), Constraint::Shared(vec![2, 1]));
+        assert_eq!(kept(Constraint::Free), Constraint::Free);
     }
 
     #[test]

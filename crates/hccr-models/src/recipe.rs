@@ -2,7 +2,7 @@
 
 use crate::StageLoad;
 use crate::pipeline::{Goal, LongerBaseline, PruningConfig, Stage, Teaching};
-use hccr_compress::{Block, CraConfig, Phase, Schedule};
+use hccr_compress::{BlockShapes, CraConfig, Phase, Schedule};
 use hccr_data::gb2312::gb2312_level1;
 use hccr_data::{SimulatorConfig, SplitSize};
 use hccr_nn_train::{Distillation, Optimizer};
@@ -92,7 +92,7 @@ pub(crate) fn phase(steps: usize, peak: f32, evaluations: usize) -> Phase {
 
 /// A pruning of single weights whose second half is training alone.
 pub(crate) fn pruning(steps: usize, peak: f32, evaluations: usize) -> PruningConfig {
-    PruningConfig { phase: phase(steps, peak, evaluations), ramp_steps: (steps / 2).max(1), block: Block::SINGLE }
+    PruningConfig { phase: phase(steps, peak, evaluations), ramp_steps: (steps / 2).max(1), block: BlockShapes::SINGLE }
 }
 
 /// The phase of a baseline of so many mini-batches: its learning rate falls to zero.
@@ -106,7 +106,7 @@ pub(crate) fn cra(stop_drop: f32) -> CraConfig {
     CraConfig {
         layers: Vec::new(),
         grid: vec![0.5, 0.7, 0.8, 0.9],
-        block: Block::SINGLE,
+        block: BlockShapes::SINGLE,
         stop_drop,
         max_sparsity: 0.97,
     }

@@ -1,7 +1,7 @@
 //! What the recipes of the shipped models have in common: which characters they read, and how long they train.
 
 use crate::pipeline::PruningConfig;
-use hccr_compress::{Block, Phase, Schedule};
+use hccr_compress::{BlockShapes, Phase, Schedule};
 use hccr_data::gb2312::{char_of_tag, gb2312_level1};
 use hccr_data::strokes::{Skeletons, StrokesError};
 use hccr_data::{SimulatorConfig, SplitSize};
@@ -99,7 +99,7 @@ impl Shipping {
     /// Pruning on so many samples; weights are dropped during the first half.
     pub(crate) fn pruning(&self, samples: f64, peak: f32, evaluations: usize) -> PruningConfig {
         let phase = self.phase(samples, peak, 0.01, evaluations);
-        PruningConfig { ramp_steps: (phase.steps() / 2).max(1), block: Block::SINGLE, phase }
+        PruningConfig { ramp_steps: (phase.steps() / 2).max(1), block: BlockShapes::SINGLE, phase }
     }
 }
 

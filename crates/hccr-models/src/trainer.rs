@@ -317,6 +317,11 @@ impl<O: Optimizer> Trainer for NetworkTrainer<'_, O> {
         Ok(Some(self.state.network.input_products(layer, batch)?))
     }
 
+    fn keep_channels(&mut self, layer: &str, keep: &[bool]) -> Result<bool, TrainError> {
+        self.state.network.keep_channels(layer, keep)?;
+        Ok(true)
+    }
+
     fn train(&mut self, steps: usize, learning_rate: f32) -> Result<TrainStats, TrainError> {
         let first_step = self.state.steps;
         let samples: Vec<Vec<usize>> = (first_step..).take(steps).map(|step| self.samples_of(step)).collect();

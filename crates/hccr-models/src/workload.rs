@@ -10,6 +10,8 @@ use hccr_random::Rng;
 pub struct Workload {
     /// The stages that train or evaluate, in order.
     pub stages: Vec<StageLoad>,
+    /// The layers that lose channels, and how many they keep.
+    pub channels: Vec<(String, usize)>,
     /// The layers that become low-rank, and their ranks.
     pub ranks: Vec<(String, usize)>,
     /// How the stages after the baseline learn from it, if they do.
@@ -49,7 +51,7 @@ impl StageLoad {
 }
 
 impl Workload {
-    /// Makes the trainer's network low-rank as the run will, with random weights, and gives it the network as it was for a teacher, where it
+    /// Makes the trainer's network narrow and low-rank as the run will, with random weights, and gives it the network as it was for a teacher, where it
     /// will have one: it takes as long to train, and learns nothing.
     ///
     /// # Errors
@@ -57,6 +59,11 @@ impl Workload {
     pub fn make_low_rank<O: Optimizer>(&self, trainer: &mut NetworkTrainer<'_, O>) -> Result<(), TrainError> {
         if let Some(how) = self.distillation {
             trainer.set_teacher(Some(Teacher::new(&trainer.state().network, how)));
+        }
+        for (name, kept) in &self.channels {
+            let Some(weight) = trainer.state().network.weight(name) else { continue };
+            let keep: Vec<bool> = (0..weight.shape[0]).map(|channel| channel < *kept).collect();
+            trainer.keep_channels(name, &keep)?;
         }
         let layers = trainer.layers();
         // No zeros: evaluation would skip them.

@@ -10,7 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 const MAGIC: [u8; 8] = *b"HCCRCKPT";
-const VERSION: u32 = 8;
+const VERSION: u32 = 9;
 const HEADER_BYTES: usize = 24;
 /// The largest checkpoint that is read or written: far above any network of this project.
 const MAX_BYTES: usize = 1 << 31;

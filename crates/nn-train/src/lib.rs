@@ -13,6 +13,7 @@ mod evaluate;
 mod export;
 pub mod layers;
 mod loss;
+mod narrow;
 mod network;
 mod optimizer;
 mod packing;

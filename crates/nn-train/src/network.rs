@@ -117,7 +117,7 @@ impl<T: Scalar> Network<T> {
             }
             Layer::Norm(l) => {
                 let pools = l.pool.is_none_or(|p| p.output_size([input[1], input[2]]).is_some());
-                l.channels() == input[0] && pools && !sequence
+                l.channels == input[0] && pools && !sequence
             }
             Layer::Linear(l) => input == [l.params.in_features, 1, 1],
             Layer::Flatten(_) => !sequence,
@@ -189,6 +189,14 @@ impl<T: Scalar> Network<T> {
         let others = others(conv).into_iter().map(Layer::Conv2d);
         let mut layers = self.layers.clone();
         layers.splice(at..=at, others);
+        self.set_layers(layers)
+    }
+
+    /// Other layers in place of all.
+    ///
+    /// # Errors
+    /// Where they do not fit each other; the network is then as before.
+    pub(crate) fn set_layers(&mut self, layers: Vec<Layer<T>>) -> Result<(), NetworkError> {
         let mut replaced = Self { mean: self.mean.clone(), layers: Vec::new(), ..*self };
         for layer in layers {
             replaced.push(layer)?;
@@ -235,18 +243,19 @@ impl<T: Scalar> Network<T> {
         x
     }
 
-    /// The mean products of the values that an output of the convolution `layer` reads, in the order of a row of its weight, over the
-    /// images of `x`: `[row, row]`.
+    /// The mean products of the values that an output of the convolution or fully connected layer `layer` reads, in the order of a row of
+    /// its weight, over the images of `x`: `[row, row]`.
     ///
     /// # Errors
-    /// Where there is no such convolution.
+    /// Where there is no such layer.
     pub fn input_products(&mut self, layer: &str, x: Batch<T>) -> Result<Vec<T>, NetworkError> {
-        let is_it = |l: &Layer<T>| matches!(l, Layer::Conv2d(conv) if conv.name == layer);
+        let is_it = |l: &Layer<T>| matches!(l, Layer::Conv2d(_) | Layer::Linear(_)) && l.name() == layer;
         let at = self.layers.iter().position(is_it);
         let at = at.ok_or_else(|| NetworkError::NoSuchLayer { layer: layer.into() })?;
         let before = self.layers[..at].iter_mut().fold(x, |x, layer| layer.forward(x, Mode::Eval));
         match &self.layers[at] {
             Layer::Conv2d(conv) => Ok(conv.input_products(&before)),
+            Layer::Linear(linear) => Ok(linear.input_products(&before)),
             _ => unreachable!("found above"),
         }
     }

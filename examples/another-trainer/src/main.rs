@@ -8,8 +8,8 @@
 mod mlp;
 
 use hccr_compress::{
-    Adw, AdwConfig, Block, Budget, Cra, CraConfig, MatrixRanks, Phase, Schedule, Sharing, SharingConfig, Strategy, Svd,
-    SvdConfig, Trainer, cost,
+    Adw, AdwConfig, BlockShapes, Budget, Cra, CraConfig, MatrixRanks, Phase, Schedule, Sharing, SharingConfig,
+    Strategy, Svd, SvdConfig, Trainer, cost,
 };
 use hccr_data::{ImageSet, SimulatorConfig, Split, SplitSize, simulate};
 use hccr_runtime::{Model, Plan, Session};
@@ -66,14 +66,14 @@ fn run() -> Result<Vec<Row>, Box<dyn Error>> {
     let layers = trainer.layers();
     let all: Vec<String> = layers.iter().map(|layer| layer.name.clone()).collect();
     let grid = vec![0.5, 0.7, 0.8, 0.9];
-    let config = CraConfig { layers: all.clone(), grid, block: Block::SINGLE, stop_drop: 0.2, max_sparsity: 0.9 };
+    let config = CraConfig { layers: all.clone(), grid, block: BlockShapes::SINGLE, stop_drop: 0.2, max_sparsity: 0.9 };
     let mut cra = Cra::new(config, &layers)?;
     while !cra.is_done() {
         cra.advance(&mut trainer)?;
     }
     let budget = Budget { nonzero_macs: Some(cost(&layers, &[]).0 / 5), nonzeros: None };
     let targets = cra.targets_for_budget(&layers, budget)?.ratios;
-    let (strategy, block) = (Strategy::Adaptive, Block::SINGLE);
+    let (strategy, block) = (Strategy::Adaptive, BlockShapes::SINGLE);
     let config = AdwConfig { strategy, targets, block, phase: phase(200), ramp_steps: 120 };
     let mut adw = Adw::new(config, &layers)?;
     while !adw.is_done() {

@@ -21,7 +21,7 @@ const fn claim(text: &'static str, method: Method, against: Method) -> Claim {
 }
 
 /// All claims, in the order of the stages.
-pub(super) const CLAIMS: [Claim; 15] = [
+pub(super) const CLAIMS: [Claim; 18] = [
     claim("GSLRE reads more than SVD of all layers at once", Method::Gslre, Method::Svd),
     claim("GSLRE reads more than layer-wise reconstruction", Method::Gslre, Method::Reconstruction),
     claim(
@@ -29,6 +29,8 @@ pub(super) const CLAIMS: [Claim; 15] = [
         Method::GslreDistilled,
         Method::Gslre,
     ),
+    claim("GSLRE reads more than fewer channels with as many MACs", Method::Gslre, Method::Channels),
+    claim("fewer channels and then GSLRE read more than GSLRE alone", Method::ChannelsGslre, Method::Gslre),
     claim("weights that are dropped gradually leave more than all at once", Method::GradualUniform, Method::OneShot),
     claim("ADW with CRA reads more than fixed thresholds", Method::AdwCra, Method::FixedThreshold),
     claim("CRA's ratios read more than one ratio for all layers", Method::AdwCra, Method::GradualUniform),
@@ -46,6 +48,7 @@ pub(super) const CLAIMS: [Claim; 15] = [
         Method::AdwCra,
     ),
     claim("single weights read more than blocks", Method::GradualUniform, Method::GradualBlocks),
+    claim("blocks in convolutions alone read more than in all layers", Method::GradualMixed, Method::GradualBlocks),
     claim("trained centres read more than those of k-means alone", Method::KMeansTuned, Method::KMeans),
     claim(
         "centres that learn from the baseline too read more than from labels alone",

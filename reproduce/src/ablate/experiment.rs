@@ -6,7 +6,7 @@ use crate::args::RunArgs;
 use crate::pipeline::{Data, Test};
 use anyhow::Result;
 use hccr_compress::{LayerInfo, Phase};
-use hccr_models::pipeline::Stage;
+use hccr_models::pipeline::Stages;
 use hccr_models::{SampleSet, TrainerState};
 use hccr_nn_train::Optimizer;
 use serde::{Serialize, de::DeserializeOwned};
@@ -49,13 +49,7 @@ pub(super) trait Experiment {
     /// The network before training, with initial weights of `seed`.
     fn untrained(&self, dev: &Self::Set, seed: u64) -> Result<TrainerState<Self::Optimizer>>;
 
-    /// The stage that makes the network low-rank by one of its methods, for a speed-up of `level`; the whole of it trains for as long as
-    /// `train` says.
-    fn low_rank(
-        &self,
-        method: Method,
-        level: f64,
-        layers: &[LayerInfo],
-        train: Phase,
-    ) -> Box<dyn Stage<Self::Optimizer>>;
+    /// The stages that make the network low-rank, or narrower, by one of its methods, for a speed-up of `level`; together they train for as
+    /// many steps as `train` has.
+    fn low_rank(&self, method: Method, level: f64, layers: &[LayerInfo], train: Phase) -> Stages<Self::Optimizer>;
 }

@@ -10,7 +10,8 @@ use std::fmt;
 pub(crate) enum Family {
     /// Trains the uncompressed network.
     Baseline,
-    /// Low-rank pairs in place of convolutions. The level is the speed-up that sets the ranks.
+    /// Low-rank pairs in place of convolutions, or fewer channels. The level is the speed-up that sets the ranks; other methods leave as
+    /// many MACs.
     LowRank,
     /// Fewer weights in the low-rank network. The level is the number of weights over those that stay.
     Pruning,
@@ -32,6 +33,10 @@ pub(crate) enum Method {
     GslreDistilled,
     /// Each convolution fitted to its own outputs by least squares, then training of the whole
     Reconstruction,
+    /// Whole channels, and with them the weights that read them, then training of the whole
+    Channels,
+    /// Channels first, until 1.5 times fewer MACs are left, then as gslre
+    ChannelsGslre,
     /// The smallest weights of each layer at once, from each layer the same share
     OneShot,
     /// What falls below one multiple of each layer's mean magnitude, fixed at the start
@@ -50,6 +55,8 @@ pub(crate) enum Method {
     AdwSlopeMacs,
     /// As gradual-uniform, in blocks of 4 by 4 weights
     GradualBlocks,
+    /// As gradual-uniform, in blocks of 4 by 4 weights in convolutions alone
+    GradualMixed,
     /// k-means, without training of the centres: the pruned network trains on before
     KMeans,
     /// k-means, then training of the centres
@@ -101,7 +108,12 @@ impl Method {
     pub(crate) fn family(self) -> Option<Family> {
         match self {
             Self::Uncompressed => None,
-            Self::Svd | Self::Gslre | Self::GslreDistilled | Self::Reconstruction => Some(Family::LowRank),
+            Self::Svd
+            | Self::Gslre
+            | Self::GslreDistilled
+            | Self::Reconstruction
+            | Self::Channels
+            | Self::ChannelsGslre => Some(Family::LowRank),
             Self::OneShot
             | Self::FixedThreshold
             | Self::GradualUniform
@@ -110,7 +122,8 @@ impl Method {
             | Self::AdwCraDistilled
             | Self::AdwSlope
             | Self::AdwSlopeMacs
-            | Self::GradualBlocks => Some(Family::Pruning),
+            | Self::GradualBlocks
+            | Self::GradualMixed => Some(Family::Pruning),
             Self::KMeans | Self::KMeansTuned | Self::KMeansDistilled | Self::Even | Self::EvenTuned => {
                 Some(Family::Sharing)
             }
@@ -261,9 +274,9 @@ mod tests {
     #[test]
     fn a_plan_has_each_cell_once_behind_its_start() {
         let plan = grid(Method::value_variants()).plan();
-        // Two seeds, each with four uncompressed networks, four methods at two speed-ups, nine at two ratios, five at one width, and
+        // Two seeds, each with four uncompressed networks, six methods at two speed-ups, ten at two ratios, five at one width, and
         // the pruned network that shares values, whose ratio is none of those.
-        assert_eq!(plan.len(), 2 * (4 + 4 * 2 + 9 * 2 + 5 + 1));
+        assert_eq!(plan.len(), 2 * (4 + 6 * 2 + 10 * 2 + 5 + 1));
         for (at, planned) in plan.iter().enumerate() {
             assert!(planned.start.is_none_or(|start| start < at && plan[start].cell.seed == planned.cell.seed));
             assert!(!plan[..at].iter().any(|before| before.cell == planned.cell));

@@ -7,12 +7,16 @@ use crate::offline::{self, Images, OfflineArgs};
 use crate::pipeline::{Data, Test};
 use crate::progress::{bar, counting, finish};
 use anyhow::{Context, Result, ensure};
-use hccr_compress::{GslreConfig, LayerInfo, LayerKind, Phase, Ranks};
+use hccr_compress::{
+    ChannelPruning, ChannelPruningConfig, GslreConfig, LayerInfo, LayerKind, Phase, Ranks, cost, max_rank, narrowed,
+    rank_for_speedup,
+};
 use hccr_data::{Simulator, SimulatorConfig, Split, simulate};
 use hccr_models::offline::{EndlessImages, OfflineRecipe};
-use hccr_models::pipeline::{Expansion, Stage};
+use hccr_models::pipeline::{Expansion, Narrowing, Stages};
 use hccr_models::{Tier, TrainerState};
 use hccr_nn_train::Sgd;
+use hccr_runtime::shape::Conv2dParams;
 
 /// The pipeline, as the flags configure it.
 pub(super) struct Offline<'a> {
@@ -26,7 +30,7 @@ impl<'a> Offline<'a> {
     pub(super) fn new(args: &'a OfflineArgs) -> Result<Self> {
         args.check()?;
         args.size.check_of_ablation()?;
-        ensure!(!args.images.has_blocks(), "--zeros is of no use here: blocks are among the methods");
+        ensure!(args.images.blocks().is_none(), "--zeros is of no use here: blocks are among the methods");
         ensure!(!args.images.is_as_in_thesis(), "--recipe is of no use here: each method has its own numbers");
         let (tier, effort) = (args.size.tier(), args.run.effort);
         let classes = classes(tier, args.size.classes);
@@ -50,8 +54,14 @@ impl Experiment for Offline<'_> {
     type Set = Images;
     type Optimizer = Sgd;
     const NAME: &'static str = "ablate";
-    const LOW_RANK_METHODS: &'static [Method] =
-        &[Method::Svd, Method::Gslre, Method::GslreDistilled, Method::Reconstruction];
+    const LOW_RANK_METHODS: &'static [Method] = &[
+        Method::Svd,
+        Method::Gslre,
+        Method::GslreDistilled,
+        Method::Reconstruction,
+        Method::Channels,
+        Method::ChannelsGslre,
+    ];
     const PRUNED: Method = Method::Gslre;
 
     fn setting(&self) -> &Setting<'_> {
@@ -71,22 +81,61 @@ impl Experiment for Offline<'_> {
         Ok(self.recipe.untrained(dev, seed)?)
     }
 
-    fn low_rank(&self, method: Method, level: f64, layers: &[LayerInfo], train: Phase) -> Box<dyn Stage<Sgd>> {
-        let convolutions = layers.iter().filter(|layer| matches!(layer.kind, LayerKind::Conv2d(_))).count();
+    fn low_rank(&self, method: Method, level: f64, layers: &[LayerInfo], train: Phase) -> Stages<Sgd> {
         let [layer_rate, rate, _] = self.setting.lengths.rates;
-        let (ranks, layer) = (Ranks::Speedup(level), self.setting.lengths.layer);
-        if matches!(method, Method::Gslre | Method::GslreDistilled) {
-            let joint = train.steps().saturating_sub(layer * (convolutions - 1));
-            return Box::new(Expansion::new(GslreConfig {
-                ranks,
+        let expansion = |speedup, layer, joint| {
+            Expansion::new(GslreConfig {
+                ranks: Ranks::Speedup(speedup),
                 layer_phase: phase(layer, layer_rate, 0.01),
-                joint_phase: phase(joint, rate, 0.01),
-            }));
+                joint_phase: joint,
+            })
+        };
+        let gslre = |speedup, steps: usize| {
+            let layer = self.setting.lengths.layer;
+            let convolutions = layers.iter().filter(|layer| matches!(layer.kind, LayerKind::Conv2d(_))).count();
+            let joint = steps.saturating_sub(layer * (convolutions - 1));
+            Box::new(expansion(speedup, layer, phase(joint, rate, 0.01)))
+        };
+        let narrowing = |speedup, phase| Narrowing::new(ChannelPruningConfig { speedup, phase });
+        match method {
+            Method::Gslre | Method::GslreDistilled => vec![gslre(level, train.steps())],
+            Method::Channels => {
+                let speedup = cost(layers, &[]).0 as f64 / low_rank_macs(layers, level) as f64;
+                vec![Box::new(narrowing(speedup, train))]
+            }
+            Method::ChannelsGslre => {
+                let first = phase(train.steps() / 3, rate, 0.01);
+                let narrow =
+                    ChannelPruning::new(ChannelPruningConfig { speedup: NARROWER, phase: first.clone() }, layers)
+                        .and_then(|pruning| narrowed(layers, pruning.plan()))
+                        .expect("the network has channels to spare");
+                // The ranks at which as many MACs are left as without fewer channels.
+                let wanted = low_rank_macs(layers, level);
+                let speedup = (0..400).map(|at| 1.0 + 0.05 * f64::from(at));
+                let speedup = speedup.into_iter().find(|&speedup| low_rank_macs(&narrow, speedup) <= wanted);
+                let rest = train.steps() - first.steps();
+                vec![Box::new(narrowing(NARROWER, first)), gslre(speedup.unwrap_or(level), rest)]
+            }
+            Method::Reconstruction => vec![Box::new(expansion(level, 0, train).fitting_outputs())],
+            _ => vec![Box::new(expansion(level, 0, train))],
         }
-        let at_once =
-            Expansion::new(GslreConfig { ranks, layer_phase: phase(0, layer_rate, 0.01), joint_phase: train });
-        Box::new(if method == Method::Reconstruction { at_once.fitting_outputs() } else { at_once })
     }
+}
+
+/// How many times fewer MACs channels leave before the network becomes low-rank.
+const NARROWER: f64 = 1.5;
+
+/// Multiply-accumulates of the network when its convolutions are of the ranks for a speed-up.
+fn low_rank_macs(layers: &[LayerInfo], speedup: f64) -> u64 {
+    let macs = |(at, layer): (usize, &LayerInfo)| match layer.kind {
+        LayerKind::Conv2d(Conv2dParams { in_channels, out_channels, .. }) if at > 0 => {
+            let [height, width] = layer.output_size;
+            let rank = rank_for_speedup(in_channels, out_channels, width, speedup).min(max_rank(&layer.kind));
+            3 * rank * (in_channels + out_channels) * height * width
+        }
+        _ => layer.weights() * layer.macs_per_weight(),
+    };
+    layers.iter().enumerate().map(macs).sum::<usize>() as u64
 }
 
 /// Writing that the simulator makes anew for each mini-batch.

@@ -10,7 +10,7 @@ use anyhow::{Result, ensure};
 use hccr_compress::{LayerInfo, LayerKind, MatrixRanks, Phase, SvdConfig};
 use hccr_data::{Simulator, Split};
 use hccr_models::online::{EndlessInks, OnlineRecipe, SequenceSet};
-use hccr_models::pipeline::{Decomposition, Stage};
+use hccr_models::pipeline::{Decomposition, Stages};
 use hccr_models::{SampleSet, Tier, TrainerState};
 use hccr_nn_train::{Adam, Clipped};
 
@@ -71,7 +71,7 @@ impl Experiment for Online<'_> {
     }
 
     /// The matrices that the pipeline decomposes, each to the rank at which its factors have so many times fewer weights.
-    fn low_rank(&self, _: Method, level: f64, layers: &[LayerInfo], train: Phase) -> Box<dyn Stage<Clipped<Adam>>> {
+    fn low_rank(&self, _: Method, level: f64, layers: &[LayerInfo], train: Phase) -> Stages<Clipped<Adam>> {
         let decomposed = match &self.recipe.svd.ranks {
             MatrixRanks::PerLayer(ranks) => ranks.iter().map(|(name, _)| name).collect(),
             MatrixRanks::Energy { layers, .. } => layers.iter().collect::<Vec<_>>(),
@@ -85,6 +85,6 @@ impl Experiment for Online<'_> {
             _ => None,
         };
         let ranks = MatrixRanks::PerLayer(layers.iter().filter_map(rank).collect());
-        Box::new(Decomposition::new(SvdConfig { ranks, phase: train }))
+        vec![Box::new(Decomposition::new(SvdConfig { ranks, phase: train }))]
     }
 }

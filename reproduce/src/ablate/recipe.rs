@@ -2,7 +2,7 @@
 
 use super::experiment::Experiment;
 use super::method::{Cell, Family, Method};
-use hccr_compress::{Block, Budget, Centres, Cra, CraConfig, LayerInfo, Phase, Schedule, cost};
+use hccr_compress::{Block, BlockShapes, Budget, Centres, Cra, CraConfig, LayerInfo, Phase, Schedule, cost};
 use hccr_data::{SimulatorConfig, SplitSize};
 use hccr_models::Tier;
 use hccr_models::pipeline::{Baseline, Goal, Pruning, PruningConfig, Redundancy, Sharing, Stage, Stages, Thresholds};
@@ -77,7 +77,7 @@ pub(super) fn analysis(layers: &[LayerInfo]) -> CraConfig {
     CraConfig {
         layers: layers.iter().skip(1).map(|layer| layer.name.clone()).collect(),
         grid: vec![0.5, 0.7, 0.8, 0.9, 0.95, 0.98],
-        block: Block::SINGLE,
+        block: BlockShapes::SINGLE,
         stop_drop: 0.5,
         max_sparsity: 0.997,
     }
@@ -109,17 +109,24 @@ pub(super) fn stages<E: Experiment>(
             vec![Box::new(Baseline::new(lengths.baseline.clone()))]
         }
         Method::Uncompressed => vec![Box::new(Baseline::new(train()))],
-        Method::Svd | Method::Reconstruction | Method::Gslre | Method::GslreDistilled => {
-            vec![experiment.low_rank(cell.method, cell.level, layers, train())]
+        Method::Svd
+        | Method::Reconstruction
+        | Method::Gslre
+        | Method::GslreDistilled
+        | Method::Channels
+        | Method::ChannelsGslre => experiment.low_rank(cell.method, cell.level, layers, train()),
+        Method::OneShot => vec![pruned(Thresholds::OneShot, BlockShapes::SINGLE)],
+        Method::FixedThreshold => vec![pruned(Thresholds::Fixed, BlockShapes::SINGLE)],
+        Method::GradualUniform => vec![pruned(Thresholds::Rising, BlockShapes::SINGLE)],
+        Method::GradualGlobal => vec![pruned(Thresholds::Global, BlockShapes::SINGLE)],
+        Method::GradualBlocks => vec![pruned(Thresholds::Rising, Block::from(Plan::BLOCK).into())],
+        Method::GradualMixed => {
+            let block = BlockShapes { convolution: Plan::BLOCK.into(), matrix: Block::SINGLE };
+            vec![pruned(Thresholds::Rising, block)]
         }
-        Method::OneShot => vec![pruned(Thresholds::OneShot, Block::SINGLE)],
-        Method::FixedThreshold => vec![pruned(Thresholds::Fixed, Block::SINGLE)],
-        Method::GradualUniform => vec![pruned(Thresholds::Rising, Block::SINGLE)],
-        Method::GradualGlobal => vec![pruned(Thresholds::Global, Block::SINGLE)],
-        Method::GradualBlocks => vec![pruned(Thresholds::Rising, Plan::BLOCK.into())],
         Method::AdwCra | Method::AdwCraDistilled | Method::AdwSlope | Method::AdwSlopeMacs => {
             let (nonzero_macs, nonzeros) = cost(layers, &uniform());
-            let config = PruningConfig { phase: train(), ramp_steps, block: Block::SINGLE };
+            let config = PruningConfig { phase: train(), ramp_steps, block: BlockShapes::SINGLE };
             let goal = match cell.method {
                 Method::AdwSlope => Goal::Budget(Budget { nonzero_macs: None, nonzeros: Some(nonzeros) }),
                 Method::AdwSlopeMacs => {

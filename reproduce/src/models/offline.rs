@@ -49,7 +49,7 @@ impl Reproduction for OfflineModel<'_> {
     }
 
     fn workload(&self, layers: &[LayerInfo]) -> Result<Workload> {
-        Ok(self.recipe.shipped_workload(layers)?)
+        Ok(self.recipe.workload(layers)?)
     }
 
     fn stages(&self) -> Stages<Sgd> {

@@ -3,6 +3,8 @@
 use crate::args::{RunArgs, SizeArgs, file_names};
 use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
+use hccr_compress::{Block, BlockShapes};
+use hccr_runtime::Plan;
 use std::path::PathBuf;
 
 /// Flags of the offline pipeline alone.
@@ -19,8 +21,11 @@ pub(crate) struct ImageArgs {
     /// writing of their classes
     #[arg(long, value_name = "PATH", num_args = 1..)]
     pub(super) gnt_test: Vec<PathBuf>,
-    /// Where pruning of the offline network puts zeros: `anywhere` keeps the most accuracy, `blocks` of output by input channels
-    /// run fastest
+    /// Remove channels of the offline network before it becomes low-rank, until it takes so many times fewer multiply-accumulates
+    #[arg(long, value_name = "TIMES")]
+    pub(super) channels: Option<f64>,
+    /// Where pruning of the offline network puts zeros: `anywhere` keeps the most accuracy, `blocks` of output by input channels make the
+    /// smallest file, `mixed` puts them in blocks in convolutions, which run faster so, and anywhere in fully connected layers
     #[arg(long, value_enum, default_value = "anywhere")]
     zeros: Zeros,
     /// `thesis` compresses the offline network by what is known of the thesis's own recipe: labels of 6 and 5 bits, ranks of a speed-up of 4,
@@ -40,8 +45,10 @@ enum RecipeArg {
 enum Zeros {
     #[default]
     Anywhere,
-    /// Those of [`hccr_runtime::Plan::BLOCK`].
+    /// Those of [`Plan::BLOCK`].
     Blocks,
+    /// The same in convolutions alone.
+    Mixed,
 }
 
 impl ImageArgs {
@@ -55,9 +62,19 @@ impl ImageArgs {
         self.recipe == RecipeArg::Thesis
     }
 
-    /// Whether pruning puts zeros in blocks.
-    pub(crate) fn has_blocks(&self) -> bool {
-        self.zeros == Zeros::Blocks
+    /// How many times fewer multiply-accumulates are to be left by removal of channels, where channels are to go.
+    pub(crate) fn channels(&self) -> Option<f64> {
+        self.channels
+    }
+
+    /// Which weights pruning drops together, where not each on its own.
+    pub(crate) fn blocks(&self) -> Option<BlockShapes> {
+        let block = Block::from(Plan::BLOCK);
+        match self.zeros {
+            Zeros::Anywhere => None,
+            Zeros::Blocks => Some(block.into()),
+            Zeros::Mixed => Some(BlockShapes { convolution: block, matrix: Block::SINGLE }),
+        }
     }
 }
 
@@ -80,16 +97,21 @@ impl OfflineArgs {
         if let Some(width) = self.images.width {
             ensure!(width > 0.0 && width <= 4.0, "--width must be above 0 and at most 4");
         }
+        if let Some(times) = self.images.channels {
+            ensure!((1.0..=100.0).contains(&times), "--channels must be from 1 to 100");
+        }
         Ok(())
     }
 
     /// The flags of size and images, as they are given to the command.
     pub(crate) fn flags(&self) -> Vec<(&'static str, String)> {
-        let ImageArgs { width, gnt_train, gnt_test, zeros, recipe } = &self.images;
+        let ImageArgs { width, gnt_train, gnt_test, channels, zeros, recipe } = &self.images;
         let mut flags = self.size.flags();
         flags.extend(width.iter().map(|width| ("width", width.to_string())));
-        if *zeros == Zeros::Blocks {
-            flags.push(("zeros", "blocks".into()));
+        flags.extend(channels.iter().map(|times| ("channels", times.to_string())));
+        if *zeros != Zeros::Anywhere {
+            let name = zeros.to_possible_value().map_or_else(String::new, |value| value.get_name().into());
+            flags.push(("zeros", name));
         }
         if *recipe == RecipeArg::Thesis {
             flags.push(("recipe", "thesis".into()));

@@ -20,7 +20,6 @@ use hccr_models::offline::OfflineRecipe;
 use hccr_models::pipeline::Stages;
 use hccr_models::{TrainerState, Workload};
 use hccr_nn_train::Sgd;
-use hccr_runtime::Plan;
 use std::time::Instant;
 
 /// The pipeline, as the flags configure it.
@@ -68,12 +67,15 @@ pub(crate) fn run(args: &OfflineArgs, interrupt: &Interrupt) -> Result<Option<Ve
         if args.images.is_as_in_thesis() {
             recipe = recipe.as_in_thesis();
         }
+        if let Some(times) = args.images.channels() {
+            recipe = recipe.with_fewer_channels(times);
+        }
         if args.size.wants_longer_baseline() {
             recipe = recipe.with_longer_baseline();
         }
         recipe.common.distillation = args.size.distillation();
-        if args.images.has_blocks() {
-            recipe.common.adw.block = Plan::BLOCK.into();
+        if let Some(block) = args.images.blocks() {
+            recipe = recipe.in_blocks(block);
         }
         recipe
     };

@@ -299,7 +299,7 @@ mod tests {
         }
 
         fn workload(&self, _: &[LayerInfo]) -> Result<Workload> {
-            Ok(Workload { stages: Vec::new(), ranks: Vec::new(), distillation: None })
+            Ok(Workload { stages: Vec::new(), channels: Vec::new(), ranks: Vec::new(), distillation: None })
         }
 
         fn stages(&self) -> Stages<Sgd> {

@@ -2,8 +2,8 @@
 
 use crate::toy_ink;
 use hccr_compress::{
-    Adw, AdwConfig, Block, Budget, Cra, CraConfig, MatrixRanks, Phase, Schedule, Sharing, SharingConfig, Strategy, Svd,
-    SvdConfig, Trainer, cost,
+    Adw, AdwConfig, BlockShapes, Budget, Cra, CraConfig, MatrixRanks, Phase, Schedule, Sharing, SharingConfig,
+    Strategy, Svd, SvdConfig, Trainer, cost,
 };
 use hccr_data::InkSet;
 use hccr_graph_opt::optimize;
@@ -85,7 +85,7 @@ fn a_network_is_trained_compressed_and_recognizes() {
     let config = CraConfig {
         layers: Vec::new(),
         grid: vec![0.4, 0.6, 0.8],
-        block: Block::SINGLE,
+        block: BlockShapes::SINGLE,
         stop_drop: 0.2,
         max_sparsity: 0.95,
     };
@@ -102,7 +102,7 @@ fn a_network_is_trained_compressed_and_recognizes() {
     let config = AdwConfig {
         strategy: Strategy::Adaptive,
         targets,
-        block: Block::SINGLE,
+        block: BlockShapes::SINGLE,
         phase: phase(200, 0.004),
         ramp_steps: 100,
     };

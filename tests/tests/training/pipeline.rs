@@ -2,8 +2,8 @@
 
 use crate::toy;
 use hccr_compress::{
-    Adw, AdwConfig, Block, Budget, Cra, CraConfig, Gslre, GslreConfig, Phase, Ranks, Schedule, Sharing, SharingConfig,
-    Strategy, Trainer, cost, quantize,
+    Adw, AdwConfig, BlockShapes, Budget, Cra, CraConfig, Gslre, GslreConfig, Phase, Ranks, Schedule, Sharing,
+    SharingConfig, Strategy, Trainer, cost, quantize,
 };
 use hccr_data::ImageSet;
 use hccr_graph_opt::optimize;
@@ -113,7 +113,7 @@ fn a_network_is_trained_compressed_and_recognizes() {
     let config = CraConfig {
         layers: Vec::new(),
         grid: vec![0.4, 0.6, 0.8],
-        block: Block::SINGLE,
+        block: BlockShapes::SINGLE,
         stop_drop: 0.2,
         max_sparsity: 0.95,
     };
@@ -133,7 +133,7 @@ fn a_network_is_trained_compressed_and_recognizes() {
     let config = AdwConfig {
         strategy: Strategy::Adaptive,
         targets: targets.clone(),
-        block: Block::SINGLE,
+        block: BlockShapes::SINGLE,
         phase: phase(40, 0.04),
         ramp_steps: 25,
     };

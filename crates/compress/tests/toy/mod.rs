@@ -12,6 +12,7 @@ const SIDE: usize = 6;
 const CLASSES: usize = 5;
 const BATCH: usize = 16;
 const DEV_SAMPLES: usize = 300;
+const INPUT_SAMPLES: usize = 100;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Toy {
@@ -217,6 +218,46 @@ impl Trainer for Toy {
         };
         self.layers.splice(at..at, [first, second]);
         Ok(())
+    }
+
+    fn input_products(&mut self, layer: &str) -> Result<Option<Vec<f32>>, ToyError> {
+        let at = self.find(layer)?;
+        let reader = &self.layers[at];
+        let (row, pixels) = (reader.weight.len() / reader.channels[1], reader.output_side().iter().product::<usize>());
+        let mut products = vec![0.0; row * row];
+        let mut rng = Rng::new(98, 0);
+        for _ in 0..INPUT_SAMPLES {
+            let input = &self.forward(sample(&mut rng).0)[at];
+            let mut patches = vec![0.0; pixels * row];
+            // Those of the first output, which reads what the others read.
+            reader.macs(|o, w, i| {
+                if w < row {
+                    patches[o * row + w] = input[i];
+                }
+            });
+            for patch in patches.chunks(row) {
+                for (a, products) in patch.iter().zip(products.chunks_mut(row)) {
+                    patch.iter().zip(products).for_each(|(b, product)| *product += (a * b) as f32);
+                }
+            }
+        }
+        Ok(Some(products))
+    }
+
+    fn keep_channels(&mut self, layer: &str, keep: &[bool]) -> Result<bool, ToyError> {
+        let at = self.find(layer)?;
+        let kept = keep.iter().filter(|kept| **kept).count();
+        let [pruned, reader, ..] = &mut self.layers[at..] else { return Err(ToyError(format!("{layer} is the last"))) };
+        let row = pruned.weight.len() / keep.len();
+        let mut places = 0..;
+        pruned.weight.retain(|_| places.next().is_some_and(|at| keep[at / row]));
+        let mut places = 0..;
+        pruned.bias.retain(|_| places.next().is_some_and(|at: usize| keep[at]));
+        let taps: usize = reader.kernel.iter().product();
+        let mut places = 0..;
+        reader.weight.retain(|_| places.next().is_some_and(|at| keep[at / taps % keep.len()]));
+        (pruned.channels[1], reader.channels[0]) = (kept, kept);
+        Ok(true)
     }
 
     fn train(&mut self, steps: usize, learning_rate: f32) -> Result<TrainStats, ToyError> {

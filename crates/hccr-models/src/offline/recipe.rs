@@ -3,11 +3,14 @@
 use super::cnn9::CONVOLUTIONS;
 use super::{cnn9, mean_image};
 use crate::pipeline::{
-    Baseline, Expansion, Goal, GraphOptimization, Integers, Pruning, ROUNDS, Redundancy, Sharing, Stages,
+    Baseline, Expansion, Goal, GraphOptimization, Integers, Narrowing, Pruning, ROUNDS, Redundancy, Sharing, Stages,
 };
 use crate::recipe::{self, Recipe, Tier, phase, pruning, scaled, simulator};
 use crate::{SampleSet, StageLoad, TrainError, TrainerState, Workload};
-use hccr_compress::{Gslre, GslreConfig, InputError, LayerInfo, Phase, Ranks};
+use hccr_compress::{
+    BlockShapes, ChannelPruning, ChannelPruningConfig, Gslre, GslreConfig, InputError, LayerInfo, Phase, Ranks,
+    narrowed,
+};
 use hccr_nn_train::Sgd;
 use hccr_random::Rng;
 
@@ -26,6 +29,8 @@ pub struct OfflineRecipe {
     pub dropout: f32,
     /// The optimizer.
     pub optimizer: Sgd,
+    /// Removal of channels, where that is wanted.
+    pub channels: Option<ChannelPruningConfig>,
     /// Low-rank expansion.
     pub gslre: GslreConfig,
 }
@@ -66,6 +71,7 @@ impl OfflineRecipe {
             // Short trainings of narrow networks do not overfit.
             dropout: if tier == Tier::Full { 0.5 } else { 0.0 },
             optimizer: Sgd { momentum: 0.9, weight_decay: 5e-4 },
+            channels: None,
             gslre: GslreConfig {
                 // The thesis's 4 suits its width; a narrow network has less to spare.
                 ranks: Ranks::Speedup(if tier == Tier::Default { 3.0 } else { 4.0 }),
@@ -75,13 +81,29 @@ impl OfflineRecipe {
         }
     }
 
+    /// The same, with redundancy measured, and weights dropped, in these blocks.
+    #[must_use]
+    pub fn in_blocks(mut self, block: BlockShapes) -> Self {
+        (self.common.cra.block, self.common.adw.block) = (block, block);
+        self
+    }
+
+    /// The same, with so many times fewer multiply-accumulates in a narrower network before it becomes low-rank. It trains for as many steps
+    /// as the low-rank network as a whole does.
+    #[must_use]
+    pub fn with_fewer_channels(mut self, speedup: f64) -> Self {
+        self.channels = Some(ChannelPruningConfig { speedup, phase: self.gslre.joint_phase.clone() });
+        self
+    }
+
     /// The same, with the baseline trained on for as many steps as compression takes, to compare with.
     #[must_use]
     pub fn with_longer_baseline(mut self) -> Self {
         let GslreConfig { layer_phase, joint_phase, .. } = &self.gslre;
         // All convolutions but the first are expanded.
         let low_rank = (CONVOLUTIONS.len() - 1) * layer_phase.steps() + joint_phase.steps();
-        let steps = low_rank + self.common.adw.phase.steps() + self.common.sharing.steps();
+        let channels = self.channels.as_ref().map_or(0, |channels| channels.phase.steps());
+        let steps = channels + low_rank + self.common.adw.phase.steps() + self.common.sharing.steps();
         self.common.longer_baseline = Some(phase(steps, 0.02, 2));
         self
     }
@@ -117,11 +139,17 @@ impl OfflineRecipe {
     /// [`InputError`] where the ranks do not fit the layers.
     pub fn workload(&self, layers: &[LayerInfo]) -> Result<Workload, InputError> {
         let Recipe { baseline, cra, adw, sharing, .. } = &self.common;
-        let ranks = Gslre::new(self.gslre.clone(), layers)?.plan().to_vec();
+        let channels = match &self.channels {
+            Some(config) => ChannelPruning::new(config.clone(), layers)?.plan().to_vec(),
+            None => Vec::new(),
+        };
+        let ranks = Gslre::new(self.gslre.clone(), &narrowed(layers, &channels)?)?.plan().to_vec();
         let one = |phase: &Phase, times, is_low_rank| StageLoad::of("gslre", phase, times, is_low_rank);
         let analysed = layers.len() + ranks.len();
         let mut stages = vec![StageLoad::of("baseline", baseline, 1, false)];
         stages.extend(self.common.longer_load());
+        let narrowing = self.channels.as_ref();
+        stages.extend(narrowing.map(|c| StageLoad::of("channels", &c.phase, 1, false).evaluated_before()));
         stages.extend([
             // Layer by layer: half of the time more of them are whole, half of it fewer.
             one(&self.gslre.layer_phase, ranks.len().div_ceil(2), false),
@@ -131,7 +159,7 @@ impl OfflineRecipe {
             StageLoad::of("adw", &adw.phase, 1, true),
             StageLoad::of("codebook", sharing, 1, true).evaluated_before(),
         ]);
-        Ok(Workload { stages, ranks, distillation: self.common.distillation })
+        Ok(Workload { stages, channels, ranks, distillation: self.common.distillation })
     }
 
     /// The stages of the pipeline, in order; `seed` chooses the samples that the integers' ranges are measured on.
@@ -146,6 +174,9 @@ impl OfflineRecipe {
         let mut stages: Stages<Sgd> = vec![Box::new(Baseline::new(baseline.clone()).with_patience(*patience))];
         stages.extend(self.common.longer_baseline());
         stages.extend(self.common.teaching());
+        if let Some(channels) = &self.channels {
+            stages.push(Box::new(Narrowing::new(channels.clone())));
+        }
         let compression: Stages<Sgd> = vec![
             Box::new(Expansion::new(self.gslre.clone())),
             Box::new(analysis),

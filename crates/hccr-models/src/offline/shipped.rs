@@ -1,11 +1,10 @@
 //! The recipe of the shipped offline models.
 
 use super::OfflineRecipe;
-use crate::Workload;
 use crate::pipeline::{Calibration, Goal, Stages};
 use crate::recipe::{self, Recipe};
 use crate::shipped::Shipping;
-use hccr_compress::{GslreConfig, InputError, LayerInfo, Ranks};
+use hccr_compress::{GslreConfig, Ranks};
 use hccr_nn_train::Sgd;
 
 impl OfflineRecipe {
@@ -35,20 +34,13 @@ impl OfflineRecipe {
             // No sample comes twice, so there is little to overfit but the simulator itself.
             dropout: if shipping.smoke { 0.0 } else { 0.1 },
             optimizer: Sgd { momentum: 0.9, weight_decay: 1e-4 },
+            channels: None,
             gslre: GslreConfig {
                 ranks: Ranks::Speedup(3.5),
                 layer_phase: shipping.phase(1e5, 0.15 * peak, 0.01, 1),
                 joint_phase: shipping.phase(2.5e6, 0.3 * peak, 0.01, 3),
             },
         }
-    }
-
-    /// The work of the [`shipped_stages`](Self::shipped_stages) on a network of these layers.
-    ///
-    /// # Errors
-    /// [`InputError`] where the ranks do not fit the layers.
-    pub fn shipped_workload(&self, layers: &[LayerInfo]) -> Result<Workload, InputError> {
-        self.workload(layers)
     }
 
     /// The stages of a shipped model, in order; `seed` chooses the samples that the integers' ranges are measured on.

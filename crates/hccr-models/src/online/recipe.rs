@@ -100,7 +100,7 @@ impl OnlineRecipe {
             StageLoad::of("adw", &adw.phase, 1, true),
             StageLoad::of("codebook", sharing, 1, true).evaluated_before(),
         ]);
-        Workload { stages, ranks, distillation: self.common.distillation }
+        Workload { stages, channels: Vec::new(), ranks, distillation: self.common.distillation }
     }
 
     /// The stages of the pipeline, in order. Sequences have no quantized form.

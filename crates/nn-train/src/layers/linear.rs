@@ -76,6 +76,18 @@ impl<T: Scalar> Linear<T> {
         y
     }
 
+    /// The mean products of the features: `[in_features, in_features]`.
+    pub(crate) fn input_products(&self, x: &Batch<T>) -> Vec<T> {
+        let k = self.params.in_features;
+        let share = T::of(1.0 / columns(&x.chunks) as f64);
+        let mut products = vec![T::zero(); k * k];
+        for Chunk { images: n, data } in &x.chunks {
+            let factors = ((&data[..], *n, Transpose::No), (&data[..], *n, Transpose::Yes));
+            gemm([k, k, *n], share, factors.0, factors.1, T::one(), (&mut products, k));
+        }
+        products
+    }
+
     pub(crate) fn backward(&mut self, dy: Batch<T>, wanted: bool) -> Batch<T> {
         let x = std::mem::take(&mut self.input);
         let LinearParams { in_features: k, out_features: m } = self.params;

@@ -51,7 +51,7 @@ impl<T> Norm<T> {
 pub struct NormPReluPool<T> {
     /// Name of the layer.
     pub name: String,
-    channels: usize,
+    pub(crate) channels: usize,
     /// Batch normalization.
     pub norm: Option<Norm<T>>,
     /// Slopes of the PRelu, one per channel.
@@ -113,10 +113,6 @@ impl<T: Scalar> NormPReluPool<T> {
         params.all(|p| p.has_shape(&[self.channels]))
             && statistics.map(Vec::len).all(|len| len == self.channels)
             && self.pool.as_ref().is_none_or(is_small)
-    }
-
-    pub(crate) fn channels(&self) -> usize {
-        self.channels
     }
 
     pub(crate) fn output_shape(&self, [c, h, w]: [usize; 3]) -> [usize; 3] {

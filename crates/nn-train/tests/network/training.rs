@@ -148,6 +148,53 @@ fn inputs_of_a_convolution_explain_its_outputs() {
     assert!(network.input_products("third", Batch::default()).is_err());
 }
 
+/// Without channels that nothing reads, a network answers the same, and goes on training.
+#[test]
+fn channels_that_nothing_reads_are_not_missed() {
+    let mut rng = Rng::new(6, 0);
+    let mut network = Network::<f32>::new([1, 12, 12]);
+    let act = |name: &str, channels| NormPReluPool::new(name, channels).with_norm(true).with_prelu();
+    let conv =
+        |name: &str, c, n, rng: &mut Rng| Layer::Conv2d(Conv2d::new(name, Conv2dParams::same(c, n, [3, 3]), true, rng));
+    network.push(conv("first", 1, 6, &mut rng)).unwrap();
+    network.push(Layer::Norm(act("first.act", 6).with_pool(Pool2dParams::THESIS))).unwrap();
+    network.push(conv("second", 6, 4, &mut rng)).unwrap();
+    network.push(Layer::Norm(act("second.act", 4))).unwrap();
+    network.push(Layer::Flatten(Flatten::default())).unwrap();
+    let fc = LinearParams { in_features: 4 * 6 * 6, out_features: 5 };
+    network.push(Layer::Linear(Linear::new("fc", fc, &mut rng))).unwrap();
+    train(&mut network, 0, 3);
+
+    let (first, second) = ([true, false, true, true, false, true], [false, true, true, true]);
+    let mut mask: Vec<bool> = (0..4 * 6 * 9).map(|at| first[at / 9 % 6]).collect();
+    mask[..3].fill(false);
+    network.weight_mut("second").unwrap().set_constraint(Constraint::Mask(mask));
+    for (at, w) in network.weight_mut("fc").unwrap().value.iter_mut().enumerate() {
+        *w *= if second[at % 144 / 36] { 1.0 } else { 0.0 };
+    }
+    let image: Vec<u8> = (0..144).map(|at| (at * 7 % 256) as u8).collect();
+    let answer = |network: &mut Network<f32>| {
+        let batch = Batch::from_bytes(&[&image], [12, 12], &network.mean.clone());
+        network.forward(batch, hccr_nn_train::layers::Mode::Eval).chunks[0].data.clone()
+    };
+    let whole = answer(&mut network);
+    let before = values(&mut network);
+    for (layer, keep) in [("fc", vec![true; 5]), ("first", vec![true; 5]), ("first", vec![false; 6])] {
+        assert!(network.keep_channels(layer, &keep).is_err(), "{layer}");
+    }
+    assert_eq!(values(&mut network), before);
+    network.keep_channels("first", &first).unwrap();
+    network.keep_channels("second", &second).unwrap();
+    assert_eq!(network.shapes()[..3], [[4, 12, 12], [4, 6, 6], [3, 6, 6]]);
+    for (whole, narrow) in whole.iter().zip(answer(&mut network)) {
+        assert!((whole - narrow).abs() < 1e-4, "{narrow} instead of {whole}");
+    }
+    // The mask went with the channels: the first output of `second` is gone, and all else is read.
+    assert_eq!(network.weight("second").unwrap().constraint(), &Constraint::Mask(vec![true; 3 * 4 * 9]));
+    assert!(train(&mut network, 3, 6).is_finite());
+    checkpoint::decode::<Network<f32>>(&checkpoint::encode(&network).unwrap()).unwrap();
+}
+
 /// A mini-batch is a few samples of all: its variance is divided by one less than their number.
 #[test]
 fn running_variance_is_estimated_without_bias() {

@@ -1,7 +1,7 @@
 //! The stage that prunes: ADW, or with thresholds that move in another way.
 
 use crate::pipeline::{Measured, Output, Run, Stage, StageError};
-use hccr_compress::{Adw, AdwConfig, Block, Phase, Progress, Strategy, Trainer};
+use hccr_compress::{Adw, AdwConfig, BlockShapes, Phase, Progress, Strategy, Trainer};
 use hccr_nn_train::Optimizer;
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +27,7 @@ pub struct PruningConfig {
     /// Mini-batches of it during which weights are dropped.
     pub ramp_steps: usize,
     /// Which weights are dropped together.
-    pub block: Block,
+    pub block: BlockShapes,
 }
 
 impl PruningConfig {
