@@ -1,7 +1,7 @@
 //! A chain of layers.
 
 use crate::batch::Batch;
-use crate::layers::{Conv2d, Layer, Mode, Norm};
+use crate::layers::{Conv2d, Layer, Mode, Norm, NormPReluPool, stem};
 use crate::loss::{StepStats, softmax_cross_entropy};
 use crate::optimizer::Optimizer;
 use crate::param::Param;
@@ -230,10 +230,25 @@ impl<T: Scalar> Network<T> {
         }
     }
 
+    /// The first two layers, where they are [trained as one](stem).
+    fn stem(&mut self) -> Option<(&mut Conv2d<T>, &mut NormPReluPool<T>)> {
+        match &mut self.layers[..] {
+            [Layer::Conv2d(conv), Layer::Norm(norm), ..] if stem::fits(conv, norm) => Some((conv, norm)),
+            _ => None,
+        }
+    }
+
     /// The network's output (logits) for a batch.
     pub fn forward(&mut self, x: Batch<T>, mode: Mode) -> Batch<T> {
         let mut x = x;
-        for (i, layer) in self.layers.iter_mut().enumerate() {
+        let mut done = 0;
+        if mode != Mode::Eval
+            && let Some((conv, norm)) = self.stem()
+        {
+            x = stem::forward(conv, norm, x);
+            done = 2;
+        }
+        for (i, layer) in self.layers.iter_mut().enumerate().skip(done) {
             let mode = match mode {
                 Mode::Train { seed } => Mode::Train { seed: seed.wrapping_add((i as u64) << 48) },
                 Mode::Eval => Mode::Eval,
@@ -274,8 +289,12 @@ impl<T: Scalar> Network<T> {
     pub fn backward(&mut self, dy: Batch<T>) {
         let share = dy.share.clone();
         let mut dy = dy;
-        for (i, layer) in self.layers.iter_mut().enumerate().rev() {
+        let as_one = if self.stem().is_some() { 2 } else { 0 };
+        for (i, layer) in self.layers.iter_mut().enumerate().skip(as_one).rev() {
             dy = layer.backward(dy, i > 0);
+        }
+        if let Some((conv, norm)) = self.stem() {
+            stem::backward(conv, norm, dy);
         }
         for (name, sum) in share.take_sums() {
             let param = self.params_mut().find(|param| param.name == name);

@@ -21,7 +21,7 @@ mod winograd;
 
 pub use convolution::{Convolution, Weight};
 pub use im2col::{Window, col2im, im2col};
-pub use lines::{Lines, Panels, multiply};
+pub use lines::{Lines, Panels, multiply, multiply_add};
 pub use matrix::{Transpose, gemm};
 pub use scalar::Scalar;
 pub use svd::{Svd, SvdError, svd};

@@ -55,7 +55,7 @@ pub struct Lines<'a, T> {
 
 /// `a * b + c`, in one instruction where there is one.
 #[inline(always)]
-pub(crate) fn multiply_add<T: Scalar>(a: T, b: T, c: T) -> T {
+pub fn multiply_add<T: Scalar>(a: T, b: T, c: T) -> T {
     if cfg!(any(target_feature = "fma", target_arch = "aarch64")) { a.mul_add(b, c) } else { a * b + c }
 }
 

@@ -8,6 +8,7 @@ mod mean_over_time;
 mod mode;
 mod norm;
 mod plane;
+pub(crate) mod stem;
 
 pub use conv2d::Conv2d;
 pub use dropout::Dropout;
@@ -75,7 +76,7 @@ impl<T: Scalar> Layer<T> {
     pub(crate) fn forget_batch(&mut self) {
         match self {
             Self::Conv2d(l) => (l.input, l.spare) = (Batch::default(), Spare::default()),
-            Self::Norm(l) => (l.cache, l.spare) = (None, Spare::default()),
+            Self::Norm(l) => (l.cache, l.stem, l.spare) = (None, None, Spare::default()),
             Self::Linear(l) => l.input = Batch::default(),
             Self::Dropout(l) => l.kept = Vec::new(),
             Self::Lstm(l) => l.cache = lstm::Cache::default(),

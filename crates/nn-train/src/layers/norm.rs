@@ -2,8 +2,10 @@
 
 use super::mode::Mode;
 use super::plane::{Channel, Pooling, moments};
+use super::stem::Stem;
 use crate::batch::{Batch, Chunk, Spare};
 use crate::param::Param;
+use crate::share::Share;
 use hccr_runtime::shape::Pool2dParams;
 use hccr_tensor::Scalar;
 use rayon::prelude::*;
@@ -61,6 +63,9 @@ pub struct NormPReluPool<T> {
     pub pool: Option<Pool2dParams>,
     #[serde(skip, default = "Option::default")]
     pub(super) cache: Option<Cache<T>>,
+    /// The cache where it is trained as one with the convolution before it.
+    #[serde(skip, default = "Option::default")]
+    pub(super) stem: Option<Stem<T>>,
     #[serde(skip, default = "Spare::default")]
     pub(super) spare: Spare<T>,
 }
@@ -81,7 +86,16 @@ fn is_small(pool: &Pool2dParams) -> bool {
 impl<T: Scalar> NormPReluPool<T> {
     /// A layer that does nothing yet, for inputs of `channels` channels.
     pub fn new(name: &str, channels: usize) -> Self {
-        Self { name: name.into(), channels, norm: None, prelu: None, pool: None, cache: None, spare: Spare::default() }
+        Self {
+            name: name.into(),
+            channels,
+            norm: None,
+            prelu: None,
+            pool: None,
+            cache: None,
+            stem: None,
+            spare: Spare::default(),
+        }
     }
 
     /// With batch normalization.
@@ -131,7 +145,7 @@ impl<T: Scalar> NormPReluPool<T> {
     }
 
     /// Each channel's function, with the given mean and variance.
-    fn channel(&self, c: usize, mean: f64, var: f64) -> Channel<T> {
+    pub(super) fn channel(&self, c: usize, mean: f64, var: f64) -> Channel<T> {
         let [gamma, beta] = match self.norm.as_ref().and_then(|n| n.affine.as_ref()) {
             Some([gamma, beta]) => [gamma.value[c], beta.value[c]],
             None => [T::one(), T::zero()],
@@ -217,6 +231,24 @@ impl<T: Scalar> NormPReluPool<T> {
         (Chunk { images: x.images, data }, index)
     }
 
+    /// Sets the gradients of the parameters from the [sums](Channel::backward_sums) of each channel over each chunk; gives those over all.
+    pub(super) fn set_gradients(&mut self, share: &Share, parts: Vec<Vec<[f64; 3]>>) -> Vec<[f64; 3]> {
+        let mut sums = vec![[0.0; 3]; self.channels];
+        for part in share.all(parts.into_iter().flatten().flatten().collect()).chunks_exact(3 * self.channels) {
+            for (sum, part) in sums.iter_mut().flatten().zip(part) {
+                *sum += part;
+            }
+        }
+        let column = |k: usize| sums.iter().map(|s| T::of(s[k])).collect::<Vec<T>>();
+        if let Some([gamma, beta]) = self.norm.as_mut().and_then(|norm| norm.affine.as_mut()) {
+            (gamma.grad, beta.grad) = (column(1), column(0));
+        }
+        if let Some(prelu) = &mut self.prelu {
+            prelu.grad = column(2);
+        }
+        sums
+    }
+
     pub(crate) fn backward(&mut self, dy: Batch<T>) -> Batch<T> {
         let cache = self.cache.take().expect("a backward pass follows a training pass");
         let Cache { mut input, channels, indices } = cache;
@@ -250,19 +282,7 @@ impl<T: Scalar> NormPReluPool<T> {
             (0..n).into_par_iter().map_with(vec![T::zero(); plane], of_channel).collect()
         };
         let parts: Vec<Vec<[f64; 3]>> = input.chunks.par_iter().zip(&dy.chunks).zip(&indices).map(of_chunk).collect();
-        let mut sums = vec![[0.0; 3]; n];
-        for part in dy.share.all(parts.into_iter().flatten().flatten().collect()).chunks_exact(3 * n) {
-            for (sum, part) in sums.iter_mut().flatten().zip(part) {
-                *sum += part;
-            }
-        }
-        let column = |k: usize| sums.iter().map(|s| T::of(s[k])).collect::<Vec<T>>();
-        if let Some([gamma, beta]) = self.norm.as_mut().and_then(|norm| norm.affine.as_mut()) {
-            (gamma.grad, beta.grad) = (column(1), column(0));
-        }
-        if let Some(prelu) = &mut self.prelu {
-            prelu.grad = column(2);
-        }
+        let sums = self.set_gradients(&dy.share, parts);
 
         // Second pass: inputs become gradients, in place.
         let count = if self.norm.is_some() { (dy.share.size() * images * planes) as f64 } else { f64::INFINITY };

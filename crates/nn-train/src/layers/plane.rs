@@ -4,7 +4,7 @@ use hccr_runtime::shape::Pool2dParams;
 use hccr_tensor::Scalar;
 
 /// Partial sums kept side by side: floating-point sums are not reordered by the compiler.
-const LANES: usize = 16;
+pub(super) const LANES: usize = 16;
 
 /// Sums `f` of each element; `f` gives `N` terms, which are summed apart.
 #[inline(always)]
@@ -70,6 +70,13 @@ impl<T: Scalar> Channel<T> {
     pub(crate) fn apply(&self, y: T) -> T {
         let u = self.normalized(y) * self.gamma + self.beta;
         if u > T::zero() { u } else { u * self.slope }
+    }
+
+    /// The gradient by `u`, given the input `y` and the gradient by the output.
+    #[inline(always)]
+    pub(super) fn gradient(&self, y: T, dz: T) -> T {
+        let u = self.normalized(y) * self.gamma + self.beta;
+        if u > T::zero() { dz } else { dz * self.slope }
     }
 
     /// Sums over a plane, given inputs `y` and gradients by the outputs `dz`: of the gradient by `u`, of the same times
@@ -185,7 +192,7 @@ impl<T: Scalar> Pooling<T> {
     }
 
     /// Where each maximum stood, as an offset into the input plane; `index` is what [`forward`](Self::forward) wrote.
-    fn places(&self, index: &[u8]) -> impl Iterator<Item = usize> {
+    pub(super) fn places(&self, index: &[u8]) -> impl Iterator<Item = usize> {
         let ([_, iw], [_, ow], [sh, sw]) = (self.input, self.output, self.params.stride);
         index.chunks_exact(ow).enumerate().flat_map(move |(o, row)| {
             let top = o * sh * iw;

@@ -184,3 +184,58 @@ fn cross_entropy() {
         assert!((gradient.chunks[c].data[i] - want).abs() < 1e-8);
     }
 }
+
+/// The first convolution and its normalization, which a network trains as one, against each of them alone.
+#[test]
+fn the_first_layers_as_one_are_what_they_are_apart() {
+    for (affine, prelu, pool, size) in [
+        (false, true, Pool2dParams::THESIS, [12, 12]),
+        (true, true, Pool2dParams::THESIS, [9, 37]),
+        (true, false, Pool2dParams { kernel_size: [2, 2], stride: [2, 2], ceil_mode: false }, [20, 6]),
+    ] {
+        let mut rng = Rng::new(13, 0);
+        let input = [1, size[0], size[1]];
+        let mut network = Network::<f64>::new(input);
+        let conv = Conv2dParams::same(1, 5, [3, 3]);
+        network.push(Layer::Conv2d(Conv2d::new("conv", conv, false, &mut rng))).unwrap();
+        let act = NormPReluPool::new("act", 5).with_norm(affine).with_pool(pool);
+        network.push(Layer::Norm(if prelu { act.with_prelu() } else { act })).unwrap();
+        for param in network.params_mut() {
+            // Slopes of both signs, so that not every maximum of the outputs is one of the convolution's.
+            param.value.iter_mut().for_each(|v| *v += 0.5 * f64::from(rng.normal()));
+        }
+        let mut apart = network.layers().to_vec();
+        let mut x = random_batch(input, &mut rng);
+        x.chunks.iter_mut().flat_map(|c| &mut c.data).for_each(|v| *v = 3.0 * *v + 2.0);
+
+        let whole = network.forward(x.clone(), MODE);
+        let mut parts = x;
+        for layer in &mut apart {
+            parts = layer.forward(parts, MODE);
+        }
+        let close = |a: f64, b: f64, what: &str| assert!((a - b).abs() < 1e-9 * (1.0 + b.abs()), "{what}: {a} {b}");
+        assert_eq!((whole.shape, whole.chunks.len()), (parts.shape, parts.chunks.len()));
+        let values = |batch: &Batch<f64>| batch.chunks.iter().flat_map(|c| c.data.clone()).collect::<Vec<_>>();
+        values(&whole).iter().zip(values(&parts)).for_each(|(&a, b)| close(a, b, "output"));
+
+        let mut gradient = parts;
+        gradient.chunks.iter_mut().flat_map(|c| &mut c.data).for_each(|v| *v = rng.normal().into());
+        network.backward(gradient.clone());
+        for (i, layer) in apart.iter_mut().enumerate().rev() {
+            gradient = layer.backward(gradient, i > 0);
+        }
+        for (whole, part) in network.params_mut().zip(apart.iter_mut().flat_map(Layer::params_mut)) {
+            assert_eq!((&whole.name, whole.grad.len()), (&part.name, part.grad.len()));
+            whole.grad.iter().zip(&part.grad).for_each(|(&a, &b)| close(a, b, &whole.name));
+        }
+        let statistics = |layer: &Layer<f64>| match layer {
+            Layer::Norm(layer) => {
+                let norm = layer.norm.as_ref().unwrap();
+                [norm.running_mean.clone(), norm.running_var.clone()].concat()
+            }
+            _ => unreachable!("the second layer is the normalization"),
+        };
+        let together = statistics(&network.layers()[1]);
+        together.iter().zip(statistics(&apart[1])).for_each(|(&a, b)| close(a, b, "statistics"));
+    }
+}
