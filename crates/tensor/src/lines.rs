@@ -139,12 +139,21 @@ impl<T: Scalar> Piece<'_, T> {
             let mut sums = [[T::zero(); N]; ROWS];
             if depth.start > 0 {
                 for (sums, row) in sums.iter_mut().zip(rows.clone()) {
-                    sums[..n].copy_from_slice(&y[row * self.stride + columns.start..][..n]);
+                    let y = &y[row * self.stride + columns.start..][..n];
+                    match <&[T; N]>::try_from(y) {
+                        Ok(y) => *sums = *y,
+                        Err(_) => sums[..n].copy_from_slice(y),
+                    }
                 }
             }
             add_tile(&values[depth.clone()], data, starts, &mut sums);
             for (sums, row) in sums.iter().zip(rows) {
-                y[row * self.stride + columns.start..][..n].copy_from_slice(&sums[..n]);
+                let y = &mut y[row * self.stride + columns.start..][..n];
+                // A copy of a known length is no call.
+                match <&mut [T; N]>::try_from(&mut *y) {
+                    Ok(y) => *y = *sums,
+                    Err(_) => y.copy_from_slice(&sums[..n]),
+                }
             }
         }
     }

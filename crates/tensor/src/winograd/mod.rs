@@ -116,6 +116,7 @@ impl<T: Scalar, const M: usize, const A: usize> Winograd<T, M, A> {
         let groups = columns.div_ceil(LANES);
         let mut transformed = vec![[T::zero(); LANES]; rows * A * A * groups];
         transformed.par_chunks_exact_mut(A * A * groups).enumerate().for_each(|(row, transformed)| {
+            let mut scratch = [[[T::zero(); LANES]; A]; KERNEL];
             for group in 0..groups {
                 let mut kernels = [[[T::zero(); LANES]; KERNEL]; KERNEL];
                 for (lane, column) in (group * LANES..columns).take(LANES).enumerate() {
@@ -125,7 +126,7 @@ impl<T: Scalar, const M: usize, const A: usize> Winograd<T, M, A> {
                         kernels[tap / KERNEL][tap % KERNEL][lane] = value;
                     }
                 }
-                sandwich(&self.kernel, kernels.as_flattened(), 1, &mut transformed[group..], groups);
+                sandwich(&self.kernel, kernels.as_flattened(), 1, &mut scratch, &mut transformed[group..], groups);
             }
         });
         let transformed = transformed.as_flattened();
@@ -148,13 +149,15 @@ impl<T: Scalar, const M: usize, const A: usize> Winograd<T, M, A> {
                 multiply(weight, Lines { data, starts: &starts, columns: block.len() }, product, BLOCK);
             });
             let spots = Spot::of_block(planes, M, block);
-            y.par_chunks_exact_mut(planes.elements()).enumerate().for_each(|(row, y)| {
+            let working = || ([[[T::zero(); LANES]; M]; A], [[[T::zero(); LANES]; M]; M]);
+            let rows_of_y = y.par_chunks_exact_mut(planes.elements()).enumerate();
+            rows_of_y.for_each_init(working, |(scratch, outputs), (row, y)| {
                 for (group, spots) in spots.chunks(LANES).enumerate() {
-                    let mut outputs = [[[T::zero(); LANES]; M]; M];
                     let of_row = &products[row * (BLOCK / LANES) + group..];
-                    sandwich(&self.output, of_row, rows * (BLOCK / LANES), outputs.as_flattened_mut(), 1);
+                    let step = rows * (BLOCK / LANES);
+                    sandwich(&self.output, of_row, step, scratch, outputs.as_flattened_mut(), 1);
                     for (lane, spot) in spots.iter().enumerate() {
-                        spot.write(&outputs, lane, planes.size[1], y);
+                        spot.write(outputs, lane, planes.size[1], y);
                     }
                 }
             });
@@ -180,11 +183,11 @@ impl<T: Scalar, const M: usize, const A: usize> Winograd<T, M, A> {
                 gemm([rows, columns, depth], T::one(), d, x, T::one(), (product, groups * LANES));
             });
         }
+        let (mut scratch, mut kernels) = ([[[T::zero(); LANES]; KERNEL]; A], [[[T::zero(); LANES]; KERNEL]; KERNEL]);
         for (row, dw) in dw.chunks_exact_mut(columns * KERNEL * KERNEL).enumerate() {
             for (group, dw) in dw.chunks_mut(LANES * KERNEL * KERNEL).enumerate() {
-                let mut kernels = [[[T::zero(); LANES]; KERNEL]; KERNEL];
                 let of_row = &products[row * groups + group..];
-                sandwich(&self.gradient, of_row, rows * groups, kernels.as_flattened_mut(), 1);
+                sandwich(&self.gradient, of_row, rows * groups, &mut scratch, kernels.as_flattened_mut(), 1);
                 for (lane, dw) in dw.chunks_exact_mut(KERNEL * KERNEL).enumerate() {
                     dw.iter_mut().zip(kernels.as_flattened()).for_each(|(dw, kernels)| *dw += kernels[lane]);
                 }
@@ -206,11 +209,13 @@ fn transform<T: Scalar, const N: usize, const A: usize>(
 ) {
     let mut strip = Strip::<T, N>::new(planes, border, block);
     let channels = x.len() / planes.elements();
+    let (mut squares, mut scratch) = ([[[T::zero(); LANES]; N]; N], [[[T::zero(); LANES]; A]; N]);
     for (channel, x) in x.chunks_exact(planes.elements()).enumerate() {
         strip.read(x);
-        for (group, squares) in strip.squares().enumerate() {
+        for group in 0..strip.groups() {
+            strip.squares(group, &mut squares);
             let out = &mut out[channel * groups + group..];
-            sandwich(columns, squares.as_flattened(), 1, out, channels * groups);
+            sandwich(columns, squares.as_flattened(), 1, &mut scratch, out, channels * groups);
         }
     }
 }

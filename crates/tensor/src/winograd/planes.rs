@@ -62,18 +62,19 @@ impl<T: Scalar, const N: usize> Strip<T, N> {
         }
     }
 
-    /// The tiles, side by side, as many at a time as are transformed.
-    pub(super) fn squares(&self) -> impl Iterator<Item = Squares<T, N>> {
-        self.tiles.chunks(LANES).map(|tiles| {
-            let mut squares = [[[T::zero(); LANES]; N]; N];
-            for (lane, &tile) in tiles.iter().enumerate() {
-                for (i, squares) in squares.iter_mut().enumerate() {
-                    let row: &[T; N] = self.rows[tile + i * self.pitch..][..N].try_into().expect("N elements");
-                    squares.iter_mut().zip(row).for_each(|(square, &value)| square[lane] = value);
-                }
+    /// How many times [`squares`](Self::squares) gives tiles.
+    pub(super) fn groups(&self) -> usize {
+        self.tiles.len().div_ceil(LANES)
+    }
+
+    /// Puts the tiles of a group side by side, as many as are transformed at a time; what the last group leaves free stays as it is.
+    pub(super) fn squares(&self, group: usize, squares: &mut Squares<T, N>) {
+        for (lane, &tile) in self.tiles[group * LANES..].iter().take(LANES).enumerate() {
+            for (i, squares) in squares.iter_mut().enumerate() {
+                let row: &[T; N] = self.rows[tile + i * self.pitch..][..N].try_into().expect("N elements");
+                squares.iter_mut().zip(row).for_each(|(square, &value)| square[lane] = value);
             }
-            squares
-        })
+        }
     }
 }
 

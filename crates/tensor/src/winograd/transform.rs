@@ -15,16 +15,19 @@ pub(super) const LANES: usize = if cfg!(target_feature = "avx512f") { 32 } else 
 /// `[rows, columns]` of many values side by side.
 pub(super) type Squares<T, const N: usize> = [[[T; LANES]; N]; N];
 
+/// What [`sandwich`] works in: clearing it each time would take as long as a part of the work.
+pub(super) type Scratch<T, const I: usize, const O: usize> = [[[T; LANES]; O]; I];
+
 /// `matrix * square * matrix^T`, for many squares side by side, given the matrix's columns. Elements follow each other so many steps
 /// apart.
 pub(super) fn sandwich<T: Scalar, const I: usize, const O: usize>(
     columns: &[[T; O]; I],
     squares: &[[T; LANES]],
     step: usize,
+    rows: &mut Scratch<T, I, O>,
     out: &mut [[T; LANES]],
     out_step: usize,
 ) {
-    let mut rows = [[[T::zero(); LANES]; O]; I];
     for (i, row) in rows.iter_mut().enumerate() {
         combine(columns, &squares[i * I * step..], step, row, 1);
     }
