@@ -111,6 +111,12 @@ fn main() -> Result<()> {
     if multiplies {
         hccr_tensor::blas::use_one_thread()?;
         hccr_tensor::memory::keep_freed();
+        if let Some(core) = hccr_tensor::blas::slow_kernels() {
+            eprintln!(
+                "OpenBLAS takes this CPU for an older one ({core}), and training is slower than it could be: start with `cargo xtask`, or \
+                 set OPENBLAS_CORETYPE to a CPU like this one that it knows (Haswell has AVX2, SkylakeX AVX-512)"
+            );
+        }
     }
     // Lives until the end.
     let _cluster = cluster::join()?;

@@ -47,3 +47,48 @@ pub fn use_one_thread() -> Result<(), BlasError> {
     }
     Ok(())
 }
+
+/// What the BLAS library takes this CPU for, where its kernels for that do without AVX2 though the CPU has it: a library older than the CPU
+/// does so, unless the environment variable `OPENBLAS_CORETYPE` names a CPU that it knows. Training then takes a fifth longer or more.
+pub fn slow_kernels() -> Option<String> {
+    #[cfg(all(feature = "openblas", target_arch = "x86_64"))]
+    if is_x86_feature_detected!("avx2") {
+        use std::ffi::{CStr, c_char};
+        const WITHOUT_AVX2: [&str; 7] = ["prescott", "core2", "penryn", "nehalem", "generic", "atom", "sandybridge"];
+        // SAFETY: the declaration is that of OpenBLAS's cblas.h; the name that it gives is a constant string.
+        #[allow(unsafe_code)]
+        let core = unsafe {
+            unsafe extern "C" {
+                fn openblas_get_corename() -> *const c_char;
+            }
+            CStr::from_ptr(openblas_get_corename())
+        };
+        let core = core.to_string_lossy();
+        return WITHOUT_AVX2.contains(&core.to_lowercase().as_str()).then(|| core.into_owned());
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    /// Of a process of its own, since OpenBLAS chooses its kernels when a program starts.
+    #[test]
+    #[cfg(all(feature = "openblas", target_arch = "x86_64"))]
+    fn slow_kernels_are_noticed() {
+        const CORE: &str = "OPENBLAS_CORETYPE";
+        if std::env::var_os("HCCR_SLOW_KERNELS").is_some() {
+            println!("{:?}", super::slow_kernels());
+            return;
+        }
+        let run = |core| {
+            let mut test = std::process::Command::new(std::env::current_exe().unwrap());
+            test.args(["--exact", "blas::tests::slow_kernels_are_noticed", "--nocapture"]);
+            let output = test.env(CORE, core).env("HCCR_SLOW_KERNELS", "1").output().unwrap();
+            String::from_utf8_lossy(&output.stdout).into_owned()
+        };
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            assert!(run("Prescott").contains("Some(\"Prescott\")"), "{}", run("Prescott"));
+            assert!(run("Haswell").contains("None"), "{}", run("Haswell"));
+        }
+    }
+}
