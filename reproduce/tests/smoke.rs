@@ -20,7 +20,13 @@ fn run(command: &[&str], out: &Path) {
 fn both_pipelines_end_with_reports_and_models_that_learned_from_a_teacher() {
     let folder = tempfile::tempdir().unwrap();
     run(&["--distill", "--channels", "1.2"], folder.path());
-    let files = ["offline/report.html", "offline/int8.hccr", "online/report.html", "online/graph-opt.hccr"];
+    let files = [
+        "offline/report.html",
+        "offline/channels.hccr",
+        "offline/int8.hccr",
+        "online/report.html",
+        "online/graph-opt.hccr",
+    ];
     assert_eq!(missing(folder.path(), &files), [""; 0]);
     for report in ["offline/report.json", "online/report.json"] {
         let report = std::fs::read_to_string(folder.path().join(report)).unwrap();

@@ -5,8 +5,8 @@ mod toy;
 
 use hccr_burn_engine::{Burn, Device};
 use hccr_compress::{
-    Adw, AdwConfig, BlockShapes, Budget, Cra, CraConfig, Gslre, GslreConfig, Phase, Ranks, Schedule, Sharing, SharingConfig,
-    Strategy, Trainer,
+    Adw, AdwConfig, BlockShapes, Budget, Cra, CraConfig, Gslre, GslreConfig, Phase, Ranks, Schedule, Sharing,
+    SharingConfig, Strategy, Trainer,
 };
 use hccr_models::SampleSet;
 use hccr_models::offline::OfflineTrainer;

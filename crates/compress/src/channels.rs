@@ -43,12 +43,15 @@ impl ChannelPruning {
         if !(config.speedup.is_finite() && config.speedup >= 1.0) {
             return Err(InputError::config("speedup", format!("is {}, must be 1 or more", config.speedup)));
         }
+        if convolutions(layers).next().is_none() {
+            return Err(InputError::config("speedup", "needs a convolution that another layer reads"));
+        }
         let most = (cost(layers, &[]).0 as f64 / config.speedup) as u64;
         let widest = convolutions(layers).map(|(_, channels)| channels).max().unwrap_or(0);
         for kept in (1..=widest).rev() {
             let of = |channels| (channels as f64 * kept as f64 / widest as f64).round().max(1.0) as usize;
             let plan: Vec<_> = convolutions(layers).map(|(name, channels)| (name.to_owned(), of(channels))).collect();
-            if cost(&narrowed(layers, &plan)?, &[]).0 <= most {
+            if cost(&with_channels_kept(layers, &plan)?, &[]).0 <= most {
                 return Ok(Self { plan, pruned: 0, retraining });
             }
         }
@@ -86,7 +89,7 @@ impl ChannelPruning {
         } else if let Some((name, kept)) = self.plan.get(self.pruned) {
             prune(trainer, name, *kept)?;
             self.pruned += 1;
-            tracing::info!(layer = %name, channels = kept, "made narrower");
+            tracing::info!(layer = %name, channels = kept, "channels pruned");
             format!("{name} keeps {kept} channels")
         } else {
             self.retraining.advance(trainer, "with fewer channels")?
@@ -118,7 +121,7 @@ fn place(layers: &[LayerInfo], name: &str) -> Result<(usize, usize), InputError>
 ///
 /// # Errors
 /// [`InputError::Layer`] where there is no such convolution, or it cannot keep so many.
-pub fn narrowed(layers: &[LayerInfo], plan: &[(String, usize)]) -> Result<Vec<LayerInfo>, InputError> {
+pub fn with_channels_kept(layers: &[LayerInfo], plan: &[(String, usize)]) -> Result<Vec<LayerInfo>, InputError> {
     let mut layers = layers.to_vec();
     for (name, kept) in plan {
         let (at, channels) = place(&layers, name)?;
@@ -144,7 +147,7 @@ pub fn narrowed(layers: &[LayerInfo], plan: &[(String, usize)]) -> Result<Vec<La
 /// Removes all but `kept` channels of a convolution, and fits the layer behind it to the outputs that it had.
 fn prune<T: Trainer>(trainer: &mut T, name: &str, kept: usize) -> Result<(), CompressError<T::Error>> {
     let layers = trainer.layers();
-    narrowed(&layers, &[(name.to_owned(), kept)])?;
+    with_channels_kept(&layers, &[(name.to_owned(), kept)])?;
     let (at, channels) = place(&layers, name)?;
     let reader = &layers[at + 1];
     let weight = trainer.weight(&reader.name).map_err(CompressError::Trainer)?;
@@ -269,22 +272,21 @@ mod tests {
         let speedup = |macs: u64| f64::from(all) / (macs as f64 + 0.5);
         assert_eq!(plan(speedup(half)).unwrap(), [("conv1".into(), 4), ("conv2".into(), 8)]);
         assert_eq!(plan(speedup(half - 1)).unwrap()[1].1, 7);
-        let left = narrowed(&layers(), &plan(speedup(half)).unwrap()).unwrap();
+        let left = with_channels_kept(&layers(), &plan(speedup(half)).unwrap()).unwrap();
         assert_eq!(cost(&left, &[]).0, half);
         for refused in [plan(speedup(100)), plan(0.5), plan(f64::NAN)] {
             assert!(matches!(refused, Err(InputError::Config { field: "speedup", .. })), "{refused:?}");
         }
         for (layer, kept) in [("conv1", 0), ("conv1", 9), ("fc", 5), ("conv9", 1)] {
-            let refused = narrowed(&layers(), &[(layer.into(), kept)]);
+            let refused = with_channels_kept(&layers(), &[(layer.into(), kept)]);
             assert!(matches!(&refused, Err(InputError::Layer { layer: l, .. }) if l == layer), "{refused:?}");
         }
         let mut layers = layers();
         layers[2].kind = LayerKind::Linear(LinearParams { in_features: 65, out_features: 10 });
-        assert!(narrowed(&layers, &[("conv2".into(), 8)]).is_err());
+        assert!(with_channels_kept(&layers, &[("conv2".into(), 8)]).is_err());
     }
 
-    /// Random inputs of six channels of two columns, of which the fourth is the sum of the first two and the fifth is nearly constant in
-    /// its weight: `[samples, columns]`.
+    /// Random inputs of six channels of two columns, of which the fourth is the sum of the first two: `[samples, columns]`.
     fn inputs(rng: &mut Rng) -> Vec<f32> {
         let mut inputs = Vec::new();
         for _ in 0..200 {
@@ -330,9 +332,9 @@ mod tests {
             error(a).total_cmp(&error(b))
         });
         assert_eq!((0..6).find(|&channel| !two[channel] && channel != 4), best);
-        // The sums of both are what counts: channels that cancel each other go together.
-        let cancelling: Vec<f32> = [1.0, 0.0, 1.0, 0.0, 0.9, 0.0, -1.0, 0.0, 2.0, 0.0, 2.0, 0.0].into();
-        let keep = super::tests::reader(&cancelling, &products).least_missed(4);
+        // What they give together is what counts. The fourth is the sum of the first two and is taken away again, so with these it can go.
+        let cancelling: Vec<f32> = [1.0, 0.0, 1.0, 0.0, 0.9, 0.0, -1.0, 0.0, 1.2, 0.0, 1.2, 0.0].into();
+        let keep = Reader { weight: &cancelling, rows: 1, ..reader }.least_missed(4);
         assert_eq!(keep, [false, false, false, false, true, true]);
         assert_eq!(reader.least_missed(0), [true; 6]);
     }

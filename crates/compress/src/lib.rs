@@ -1,6 +1,6 @@
 //! Compresses trained networks, as in Xiao's thesis (2018): low-rank expansion of convolutions ([`Gslre`])
 //! and of matrices ([`Svd`]), redundancy analysis ([`Cra`]), adaptive pruning ([`Adw`]) and weight sharing ([`Sharing`]); and beyond it
-//! removal of channels ([`ChannelPruning`]).
+//! channel pruning ([`ChannelPruning`]).
 //! [`quantize`] then turns a finished model of images into one of integers.
 //!
 //! Each of the stages is a state machine: made from a configuration and the network's layers, it does a small piece of work
@@ -30,7 +30,7 @@ mod targets;
 mod trainer;
 
 pub use adw::{Adw, AdwConfig, PruningRecord, Strategy};
-pub use channels::{ChannelPruning, ChannelPruningConfig, narrowed};
+pub use channels::{ChannelPruning, ChannelPruningConfig, with_channels_kept};
 pub use codebook::{Centres, Codebook, released_scheme_bytes};
 pub use cra::{Cra, CraConfig, RedundancyCurve};
 pub use error::{CompressError, InputError};

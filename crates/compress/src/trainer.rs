@@ -28,7 +28,7 @@ pub trait Trainer {
     /// Where there is no such layer.
     fn weight(&self, layer: &str) -> Result<Vec<f32>, Self::Error>;
 
-    /// Replaces the weight of `layer` (same layout and length).
+    /// Replaces the weight of `layer` (same layout and length); of what its constraint forbids, the nearest that it allows is taken.
     ///
     /// # Errors
     /// Where there is no such layer, or the length differs.

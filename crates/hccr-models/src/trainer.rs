@@ -277,6 +277,7 @@ impl<O: Optimizer> Trainer for NetworkTrainer<'_, O> {
             return Err(Self::length(layer));
         }
         param.value.copy_from_slice(weight);
+        param.keep_constraint();
         Ok(())
     }
 

@@ -29,14 +29,14 @@ pub struct StageLoad {
     pub evaluations: usize,
     /// Evaluations with another weight in place of one, at most.
     pub trials: usize,
-    /// Whether the network is low-rank by then.
-    pub is_low_rank: bool,
+    /// Whether the network has fewer channels and is low-rank by then.
+    pub is_small: bool,
 }
 
 impl StageLoad {
     /// So many repetitions of `phase`.
-    pub(crate) fn of(stage: &'static str, phase: &Phase, times: usize, is_low_rank: bool) -> Self {
-        Self { stage, steps: times * phase.steps(), evaluations: times * phase.evaluations(), trials: 0, is_low_rank }
+    pub(crate) fn of(stage: &'static str, phase: &Phase, times: usize, is_small: bool) -> Self {
+        Self { stage, steps: times * phase.steps(), evaluations: times * phase.evaluations(), trials: 0, is_small }
     }
 
     /// The same with an evaluation before the first mini-batch.
@@ -46,17 +46,17 @@ impl StageLoad {
 
     /// The analysis by CRA of so many layers, each measured so many times, and of the network as it is.
     pub(crate) fn analysis(layers: usize, points: usize) -> Self {
-        Self { stage: "cra", steps: 0, evaluations: 0, trials: 1 + layers * points, is_low_rank: true }
+        Self { stage: "cra", steps: 0, evaluations: 0, trials: 1 + layers * points, is_small: true }
     }
 }
 
 impl Workload {
-    /// Makes the trainer's network narrow and low-rank as the run will, with random weights, and gives it the network as it was for a teacher, where it
-    /// will have one: it takes as long to train, and learns nothing.
+    /// Makes the trainer's network as small as the run will, with fewer channels and low rank, with random weights, and gives it the network
+    /// as it was for a teacher, where it will have one: it takes as long to train, and learns nothing.
     ///
     /// # Errors
     /// [`TrainError`] where the network has not these layers.
-    pub fn make_low_rank<O: Optimizer>(&self, trainer: &mut NetworkTrainer<'_, O>) -> Result<(), TrainError> {
+    pub fn make_small<O: Optimizer>(&self, trainer: &mut NetworkTrainer<'_, O>) -> Result<(), TrainError> {
         if let Some(how) = self.distillation {
             trainer.set_teacher(Some(Teacher::new(&trainer.state().network, how)));
         }

@@ -8,12 +8,12 @@
 
 mod adam;
 pub mod batch;
+mod channels;
 pub mod checkpoint;
 mod evaluate;
 mod export;
 pub mod layers;
 mod loss;
-mod narrow;
 mod network;
 mod optimizer;
 mod packing;

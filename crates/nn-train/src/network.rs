@@ -26,6 +26,11 @@ pub enum NetworkError {
         /// Name of the layer.
         layer: String,
     },
+    /// The convolution has another number of channels than was said, none would be left, or what is behind it does not read them one by one.
+    Channels {
+        /// Name of the convolution.
+        layer: String,
+    },
     /// There is no such layer, or it is of another kind.
     NoSuchLayer {
         /// The name that was looked for.
@@ -40,6 +45,7 @@ impl fmt::Display for NetworkError {
                 write!(f, "layer '{layer}' does not take an input of {c}x{h}x{w}")
             }
             Self::Size { layer } => write!(f, "layer '{layer}' does not fit its own sizes"),
+            Self::Channels { layer } => write!(f, "not so many channels of layer '{layer}' can be kept"),
             Self::NoSuchLayer { layer } => write!(f, "the network has no layer '{layer}' of the wanted kind"),
         }
     }

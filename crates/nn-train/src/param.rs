@@ -96,6 +96,11 @@ impl<T: Scalar> Param<T> {
         self.constraint.project(&mut self.squares);
     }
 
+    /// Makes the values keep to the constraint, where they were changed by hand.
+    pub fn keep_constraint(&mut self) {
+        self.constraint.project(&mut self.value);
+    }
+
     /// Drops the gradient and the optimizer's state: training begins anew.
     pub(crate) fn forget_training(&mut self) {
         [&mut self.grad, &mut self.velocity, &mut self.squares].into_iter().for_each(|state| *state = Vec::new());

@@ -49,7 +49,8 @@ pub fn use_one_thread() -> Result<(), BlasError> {
 }
 
 /// What the BLAS library takes this CPU for, where its kernels for that do without AVX2 though the CPU has it: a library older than the CPU
-/// does so, unless the environment variable `OPENBLAS_CORETYPE` names a CPU that it knows. Training then takes a fifth longer or more.
+/// does so, unless the environment variable `OPENBLAS_CORETYPE` names a CPU that it knows. (`xtask/src/prepare.rs` sets it, and has the same
+/// list.)
 pub fn slow_kernels() -> Option<String> {
     #[cfg(all(feature = "openblas", target_arch = "x86_64"))]
     if is_x86_feature_detected!("avx2") {
@@ -87,8 +88,11 @@ mod tests {
             String::from_utf8_lossy(&output.stdout).into_owned()
         };
         if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-            assert!(run("Prescott").contains("Some(\"Prescott\")"), "{}", run("Prescott"));
-            assert!(run("Haswell").contains("None"), "{}", run("Haswell"));
+            let [old, new] = ["Prescott", "Haswell"].map(run);
+            if old == new {
+                return println!("skipped: this OpenBLAS has kernels for one CPU alone");
+            }
+            assert!(old.contains("Some(\"Prescott\")") && new.contains("None"), "{old}{new}");
         }
     }
 }

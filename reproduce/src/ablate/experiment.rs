@@ -49,7 +49,7 @@ pub(super) trait Experiment {
     /// The network before training, with initial weights of `seed`.
     fn untrained(&self, dev: &Self::Set, seed: u64) -> Result<TrainerState<Self::Optimizer>>;
 
-    /// The stages that make the network low-rank, or narrower, by one of its methods, for a speed-up of `level`; together they train for as
+    /// The stages that make the network low-rank, or prune its channels, by one of its methods, for a speed-up of `level`; together they train for as
     /// many steps as `train` has.
     fn low_rank(&self, method: Method, level: f64, layers: &[LayerInfo], train: Phase) -> Stages<Self::Optimizer>;
 }

@@ -10,7 +10,7 @@ use std::fmt;
 pub(crate) enum Family {
     /// Trains the uncompressed network.
     Baseline,
-    /// Low-rank pairs in place of convolutions, or fewer channels. The level is the speed-up that sets the ranks; other methods leave as
+    /// Low-rank pairs in place of convolutions, or channel pruning. The level is the speed-up that sets the ranks; other methods leave as
     /// many MACs.
     LowRank,
     /// Fewer weights in the low-rank network. The level is the number of weights over those that stay.
@@ -33,9 +33,9 @@ pub(crate) enum Method {
     GslreDistilled,
     /// Each convolution fitted to its own outputs by least squares, then training of the whole
     Reconstruction,
-    /// Whole channels, and with them the weights that read them, then training of the whole
+    /// Channel pruning: whole channels, and with them the weights that read them, then training of the whole
     Channels,
-    /// Channels first, until 1.5 times fewer MACs are left, then as gslre
+    /// Channel pruning first, until 1.5 times fewer MACs are left, then as gslre
     ChannelsGslre,
     /// The smallest weights of each layer at once, from each layer the same share
     OneShot,

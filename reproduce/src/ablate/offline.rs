@@ -8,15 +8,14 @@ use crate::pipeline::{Data, Test};
 use crate::progress::{bar, counting, finish};
 use anyhow::{Context, Result, ensure};
 use hccr_compress::{
-    ChannelPruning, ChannelPruningConfig, GslreConfig, LayerInfo, LayerKind, Phase, Ranks, cost, max_rank, narrowed,
-    rank_for_speedup,
+    ChannelPruning, ChannelPruningConfig, Gslre, GslreConfig, LayerInfo, LayerKind, Phase, Ranks, cost,
+    with_channels_kept,
 };
 use hccr_data::{Simulator, SimulatorConfig, Split, simulate};
 use hccr_models::offline::{EndlessImages, OfflineRecipe};
-use hccr_models::pipeline::{Expansion, Narrowing, Stages};
+use hccr_models::pipeline::{Channels, Expansion, Stages};
 use hccr_models::{Tier, TrainerState};
 use hccr_nn_train::Sgd;
-use hccr_runtime::shape::Conv2dParams;
 
 /// The pipeline, as the flags configure it.
 pub(super) struct Offline<'a> {
@@ -31,6 +30,7 @@ impl<'a> Offline<'a> {
         args.check()?;
         args.size.check_of_ablation()?;
         ensure!(args.images.blocks().is_none(), "--zeros is of no use here: blocks are among the methods");
+        ensure!(args.images.channels().is_none(), "--channels is of no use here: channels are among the methods");
         ensure!(!args.images.is_as_in_thesis(), "--recipe is of no use here: each method has its own numbers");
         let (tier, effort) = (args.size.tier(), args.run.effort);
         let classes = classes(tier, args.size.classes);
@@ -96,25 +96,23 @@ impl Experiment for Offline<'_> {
             let joint = steps.saturating_sub(layer * (convolutions - 1));
             Box::new(expansion(speedup, layer, phase(joint, rate, 0.01)))
         };
-        let narrowing = |speedup, phase| Narrowing::new(ChannelPruningConfig { speedup, phase });
+        let channels = |speedup, phase| ChannelPruningConfig { speedup, phase };
         match method {
             Method::Gslre | Method::GslreDistilled => vec![gslre(level, train.steps())],
             Method::Channels => {
                 let speedup = cost(layers, &[]).0 as f64 / low_rank_macs(layers, level) as f64;
-                vec![Box::new(narrowing(speedup, train))]
+                vec![Box::new(Channels::new(channels(speedup, train)))]
             }
             Method::ChannelsGslre => {
-                let first = phase(train.steps() / 3, rate, 0.01);
-                let narrow =
-                    ChannelPruning::new(ChannelPruningConfig { speedup: NARROWER, phase: first.clone() }, layers)
-                        .and_then(|pruning| narrowed(layers, pruning.plan()))
-                        .expect("the network has channels to spare");
-                // The ranks at which as many MACs are left as without fewer channels.
+                let first = channels(CHANNELS_BEFORE, phase(train.steps() / 3, rate, 0.01));
+                let rest = train.steps() - first.phase.steps();
+                let kept = ChannelPruning::new(first.clone(), layers).map(|pruning| pruning.plan().to_vec());
+                let small = kept.and_then(|kept| with_channels_kept(layers, &kept)).expect("a network of convolutions");
+                // The ranks with which as many MACs are left as without channel pruning.
                 let wanted = low_rank_macs(layers, level);
-                let speedup = (0..400).map(|at| 1.0 + 0.05 * f64::from(at));
-                let speedup = speedup.into_iter().find(|&speedup| low_rank_macs(&narrow, speedup) <= wanted);
-                let rest = train.steps() - first.steps();
-                vec![Box::new(narrowing(NARROWER, first)), gslre(speedup.unwrap_or(level), rest)]
+                let mut speedups = (0..).map(|at| 1.0 + 0.05 * f64::from(at));
+                let speedup = speedups.find(|&speedup| speedup >= level || low_rank_macs(&small, speedup) <= wanted);
+                vec![Box::new(Channels::new(first)), gslre(speedup.expect("no end"), rest)]
             }
             Method::Reconstruction => vec![Box::new(expansion(level, 0, train).fitting_outputs())],
             _ => vec![Box::new(expansion(level, 0, train))],
@@ -122,20 +120,23 @@ impl Experiment for Offline<'_> {
     }
 }
 
-/// How many times fewer MACs channels leave before the network becomes low-rank.
-const NARROWER: f64 = 1.5;
+/// How many times fewer MACs channel pruning leaves before the network becomes low-rank.
+const CHANNELS_BEFORE: f64 = 1.5;
 
-/// Multiply-accumulates of the network when its convolutions are of the ranks for a speed-up.
+/// Multiply-accumulates of the network when GSLRE has made it low-rank for a speed-up.
 fn low_rank_macs(layers: &[LayerInfo], speedup: f64) -> u64 {
-    let macs = |(at, layer): (usize, &LayerInfo)| match layer.kind {
-        LayerKind::Conv2d(Conv2dParams { in_channels, out_channels, .. }) if at > 0 => {
-            let [height, width] = layer.output_size;
-            let rank = rank_for_speedup(in_channels, out_channels, width, speedup).min(max_rank(&layer.kind));
-            3 * rank * (in_channels + out_channels) * height * width
-        }
-        _ => layer.weights() * layer.macs_per_weight(),
+    let untrained = || phase(0, 0.01, 0.01);
+    let config = GslreConfig { ranks: Ranks::Speedup(speedup), layer_phase: untrained(), joint_phase: untrained() };
+    let ranks = Gslre::new(config, layers).expect("a network of 3x3 convolutions").plan().to_vec();
+    let macs = |layer: &LayerInfo| {
+        let [out, of, height, width] = layer.kind.weight_shape();
+        let weights = match ranks.iter().find(|(name, _)| *name == layer.name) {
+            Some((_, rank)) => rank * (of * height + out * width),
+            None => layer.weights(),
+        };
+        (weights * layer.macs_per_weight()) as u64
     };
-    layers.iter().enumerate().map(macs).sum::<usize>() as u64
+    layers.iter().map(macs).sum()
 }
 
 /// Writing that the simulator makes anew for each mini-batch.

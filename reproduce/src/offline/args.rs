@@ -21,9 +21,9 @@ pub(crate) struct ImageArgs {
     /// writing of their classes
     #[arg(long, value_name = "PATH", num_args = 1..)]
     pub(super) gnt_test: Vec<PathBuf>,
-    /// Remove channels of the offline network before it becomes low-rank, until it takes so many times fewer multiply-accumulates
+    /// Prune channels of the offline network before it becomes low-rank, until it takes so many times fewer multiply-accumulates
     #[arg(long, value_name = "TIMES")]
-    pub(super) channels: Option<f64>,
+    channels: Option<f64>,
     /// Where pruning of the offline network puts zeros: `anywhere` keeps the most accuracy, `blocks` of output by input channels make the
     /// smallest file, `mixed` puts them in blocks in convolutions, which run faster so, and anywhere in fully connected layers
     #[arg(long, value_enum, default_value = "anywhere")]
@@ -62,7 +62,7 @@ impl ImageArgs {
         self.recipe == RecipeArg::Thesis
     }
 
-    /// How many times fewer multiply-accumulates are to be left by removal of channels, where channels are to go.
+    /// How many times fewer multiply-accumulates channel pruning is to leave, where it is wanted.
     pub(crate) fn channels(&self) -> Option<f64> {
         self.channels
     }

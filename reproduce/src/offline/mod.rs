@@ -1,4 +1,4 @@
-//! The offline pipeline: images -> baseline -> GSLRE -> CRA and ADW -> codebook -> graph optimization -> integers -> report.
+//! The offline pipeline: images -> baseline (-> channel pruning) -> GSLRE -> CRA and ADW -> codebook -> graph optimization -> integers -> report.
 
 mod args;
 mod data;
@@ -68,7 +68,7 @@ pub(crate) fn run(args: &OfflineArgs, interrupt: &Interrupt) -> Result<Option<Ve
             recipe = recipe.as_in_thesis();
         }
         if let Some(times) = args.images.channels() {
-            recipe = recipe.with_fewer_channels(times);
+            recipe = recipe.with_channel_pruning(times);
         }
         if args.size.wants_longer_baseline() {
             recipe = recipe.with_longer_baseline();

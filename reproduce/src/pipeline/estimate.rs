@@ -52,14 +52,14 @@ impl Estimate {
         let workload = reproduction.workload(&trainer.layers())?;
         let whole = Pace::of(&mut trainer)?;
         let state_bytes = checkpoint::encode(trainer.state()).map_err(anyhow::Error::msg)?.len() as u64;
-        workload.make_low_rank(&mut trainer)?;
+        workload.make_small(&mut trainer)?;
         let low_rank = Pace::of(&mut trainer)?;
         let teacher_bytes = checkpoint::encode(&trainer.teacher()).map_err(anyhow::Error::msg)?.len() as u64;
         let copies = COPIES * (state_bytes + teacher_bytes);
         let memory_bytes = memory_in_use().map(|bytes| bytes + copies);
         let mut stages: Vec<(String, f64)> = Vec::new();
         for stage in &workload.stages {
-            let pace = if stage.is_low_rank { &low_rank } else { &whole };
+            let pace = if stage.is_small { &low_rank } else { &whole };
             let seconds = stage.steps as f64 * pace.step
                 + stage.evaluations as f64 * pace.evaluation
                 + stage.trials as f64 * pace.trial;

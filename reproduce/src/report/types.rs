@@ -90,7 +90,7 @@ impl Config {
 /// The network after one stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Stage {
-    /// `baseline`, `gslre` or `svd`, `adw`, `codebook`, `graph-opt` or `int8`; `released`, `repacked` or `int8` for
+    /// `baseline`, `channels`, `gslre` or `svd`, `adw`, `codebook`, `graph-opt` or `int8`; `released`, `repacked` or `int8` for
     /// the released network.
     pub(crate) name: String,
     pub(crate) top1: f64,

@@ -3,13 +3,13 @@
 use super::cnn9::CONVOLUTIONS;
 use super::{cnn9, mean_image};
 use crate::pipeline::{
-    Baseline, Expansion, Goal, GraphOptimization, Integers, Narrowing, Pruning, ROUNDS, Redundancy, Sharing, Stages,
+    Baseline, Channels, Expansion, Goal, GraphOptimization, Integers, Pruning, ROUNDS, Redundancy, Sharing, Stages,
 };
 use crate::recipe::{self, Recipe, Tier, phase, pruning, scaled, simulator};
 use crate::{SampleSet, StageLoad, TrainError, TrainerState, Workload};
 use hccr_compress::{
     BlockShapes, ChannelPruning, ChannelPruningConfig, Gslre, GslreConfig, InputError, LayerInfo, Phase, Ranks,
-    narrowed,
+    with_channels_kept,
 };
 use hccr_nn_train::Sgd;
 use hccr_random::Rng;
@@ -29,7 +29,7 @@ pub struct OfflineRecipe {
     pub dropout: f32,
     /// The optimizer.
     pub optimizer: Sgd,
-    /// Removal of channels, where that is wanted.
+    /// Channel pruning, where that is wanted.
     pub channels: Option<ChannelPruningConfig>,
     /// Low-rank expansion.
     pub gslre: GslreConfig,
@@ -88,15 +88,15 @@ impl OfflineRecipe {
         self
     }
 
-    /// The same, with so many times fewer multiply-accumulates in a narrower network before it becomes low-rank. It trains for as many steps
-    /// as the low-rank network as a whole does.
+    /// The same, with channel pruning before the network becomes low-rank, until it takes so many times fewer multiply-accumulates. It then
+    /// trains for as many steps as GSLRE's joint training has.
     #[must_use]
-    pub fn with_fewer_channels(mut self, speedup: f64) -> Self {
+    pub fn with_channel_pruning(mut self, speedup: f64) -> Self {
         self.channels = Some(ChannelPruningConfig { speedup, phase: self.gslre.joint_phase.clone() });
         self
     }
 
-    /// The same, with the baseline trained on for as many steps as compression takes, to compare with.
+    /// The same, with the baseline trained on for as many steps as compression takes as it is now, to compare with.
     #[must_use]
     pub fn with_longer_baseline(mut self) -> Self {
         let GslreConfig { layer_phase, joint_phase, .. } = &self.gslre;
@@ -143,13 +143,13 @@ impl OfflineRecipe {
             Some(config) => ChannelPruning::new(config.clone(), layers)?.plan().to_vec(),
             None => Vec::new(),
         };
-        let ranks = Gslre::new(self.gslre.clone(), &narrowed(layers, &channels)?)?.plan().to_vec();
-        let one = |phase: &Phase, times, is_low_rank| StageLoad::of("gslre", phase, times, is_low_rank);
+        let ranks = Gslre::new(self.gslre.clone(), &with_channels_kept(layers, &channels)?)?.plan().to_vec();
+        let one = |phase: &Phase, times, is_small| StageLoad::of("gslre", phase, times, is_small);
         let analysed = layers.len() + ranks.len();
         let mut stages = vec![StageLoad::of("baseline", baseline, 1, false)];
         stages.extend(self.common.longer_load());
-        let narrowing = self.channels.as_ref();
-        stages.extend(narrowing.map(|c| StageLoad::of("channels", &c.phase, 1, false).evaluated_before()));
+        let pruning = self.channels.as_ref();
+        stages.extend(pruning.map(|c| StageLoad::of("channels", &c.phase, 1, false).evaluated_before()));
         stages.extend([
             // Layer by layer: half of the time more of them are whole, half of it fewer.
             one(&self.gslre.layer_phase, ranks.len().div_ceil(2), false),
@@ -175,7 +175,7 @@ impl OfflineRecipe {
         stages.extend(self.common.longer_baseline());
         stages.extend(self.common.teaching());
         if let Some(channels) = &self.channels {
-            stages.push(Box::new(Narrowing::new(channels.clone())));
+            stages.push(Box::new(Channels::new(channels.clone())));
         }
         let compression: Stages<Sgd> = vec![
             Box::new(Expansion::new(self.gslre.clone())),

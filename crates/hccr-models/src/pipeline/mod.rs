@@ -14,6 +14,6 @@ pub use run::{Run, StageError, StageModel};
 pub use stage::{Measured, Output, Saved, Stage, Stages};
 pub(crate) use stages::ROUNDS;
 pub use stages::{
-    Baseline, Calibration, Decomposition, Expansion, Goal, GraphOptimization, Integers, LongerBaseline, Narrowing,
+    Baseline, Calibration, Channels, Decomposition, Expansion, Goal, GraphOptimization, Integers, LongerBaseline,
     Pruning, PruningConfig, Redundancy, Sharing, Teaching, Thresholds, quantized_for,
 };

@@ -4,8 +4,8 @@
 //! to memory, and to read it back four times, than to compute it. So it is computed a plane at a time, pooled at once, and not kept:
 //! - its mean and variance follow from the [`Moments`] of the patches that it reads, whatever the weight;
 //! - of the gradients by its elements only those of maxima need the elements, and these are kept;
-//! - what normalization adds to the gradient of every element is a linear function of the element, so that what it adds to the weight's gradient follows
-//!   from the moments, too.
+//! - what normalization adds to the gradient of every element is a linear function of the element, so that what it adds to the weight's
+//!   gradient follows from the moments, too.
 
 use super::plane::{Channel, LANES, Pooling};
 use super::{Conv2d, NormPReluPool};
@@ -283,4 +283,29 @@ fn statistics<T: Scalar>(x: &Batch<T>, moments: &[Moments], weight: &[T]) -> [Ve
     };
     let (mean, var) = weight.chunks_exact(TAPS).map(of_kernel).unzip();
     [mean, var]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hccr_random::Rng;
+
+    #[test]
+    fn first_layers_as_those_of_the_thesis_fit() {
+        let conv = |params, bias| Conv2d::<f32>::new("conv", params, bias, &mut Rng::new(1, 0));
+        let norm = || NormPReluPool::new("act", 4).with_norm(false).with_prelu();
+        let pooled = || norm().with_pool(Pool2dParams::THESIS);
+        let same = Conv2dParams::same(1, 4, [3, 3]);
+        assert!(fits(&conv(same, false), &pooled()));
+        assert!(!fits(&conv(same, true), &pooled()) && !fits(&conv(same, false), &norm()));
+        for other in [
+            Conv2dParams { stride: [2, 1], ..same },
+            Conv2dParams::same(2, 4, [3, 3]),
+            Conv2dParams::same(1, 4, [5, 5]),
+        ] {
+            assert!(!fits(&conv(other, false), &pooled()), "{other:?}");
+        }
+        let unnormalized = NormPReluPool::new("act", 4).with_prelu().with_pool(Pool2dParams::THESIS);
+        assert!(!fits(&conv(same, false), &unnormalized));
+    }
 }

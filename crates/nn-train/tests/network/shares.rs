@@ -122,7 +122,7 @@ fn images() {
     };
     let norm = |name: &str, channels| NormPReluPool::new(name, channels).with_norm(true).with_prelu();
     let layers = [
-        Layer::Conv2d(Conv2d::new("conv1", Conv2dParams::same(1, 9, [3, 3]), true, &mut rng)),
+        Layer::Conv2d(Conv2d::new("conv1", Conv2dParams::same(1, 9, [3, 3]), false, &mut rng)),
         Layer::Norm(norm("act1", 9).with_pool(Pool2dParams::THESIS)),
         Layer::Conv2d(Conv2d::new("conv2", Conv2dParams::same(9, 5, [3, 3]), false, &mut rng)),
         Layer::Norm(norm("act2", 5)),

@@ -14,7 +14,7 @@ fn network() -> Network<f32> {
     let mut rng = Rng::new(3, 0);
     let mut network = Network::new([1, 12, 12]);
     let conv = Conv2dParams::same(1, 4, [3, 3]);
-    network.push(Layer::Conv2d(Conv2d::new("conv", conv, true, &mut rng))).unwrap();
+    network.push(Layer::Conv2d(Conv2d::new("conv", conv, false, &mut rng))).unwrap();
     let act = NormPReluPool::new("act", 4).with_norm(false).with_prelu().with_pool(Pool2dParams::THESIS);
     network.push(Layer::Norm(act)).unwrap();
     network.push(Layer::Flatten(Flatten::default())).unwrap();
@@ -148,14 +148,36 @@ fn inputs_of_a_convolution_explain_its_outputs() {
     assert!(network.input_products("third", Batch::default()).is_err());
 }
 
+/// The same of a fully connected layer.
+#[test]
+fn inputs_of_a_fully_connected_layer_explain_its_outputs() {
+    let mut rng = Rng::new(5, 0);
+    let mut network = Network::<f32>::new([1, 3, 4]);
+    network.push(Layer::Flatten(Flatten::default())).unwrap();
+    let mut linear = Linear::new("fc", LinearParams { in_features: 12, out_features: 7 }, &mut rng);
+    linear.bias = None;
+    network.push(Layer::Linear(linear)).unwrap();
+    let images: Vec<Vec<u8>> = (0..19).map(|_| (0..12).map(|_| rng.below(256) as u8).collect()).collect();
+    let images: Vec<&[u8]> = images.iter().map(Vec::as_slice).collect();
+    let batch = Batch::from_bytes(&images, [3, 4], &network.mean);
+    let products = network.input_products("fc", batch.clone()).unwrap();
+    let weight = network.weight("fc").unwrap().value.clone();
+    let explained: f32 =
+        weight.chunks(12).map(|row| (0..144).map(|at| row[at / 12] * products[at] * row[at % 12]).sum::<f32>()).sum();
+    let outputs = network.forward(batch, hccr_nn_train::layers::Mode::Eval);
+    let mean = outputs.chunks.iter().flat_map(|chunk| &chunk.data).map(|v| v * v).sum::<f32>() / 19.0;
+    assert!((explained - mean).abs() < 1e-3 * mean, "{explained} instead of {mean}");
+}
+
 /// Without channels that nothing reads, a network answers the same, and goes on training.
 #[test]
 fn channels_that_nothing_reads_are_not_missed() {
     let mut rng = Rng::new(6, 0);
     let mut network = Network::<f32>::new([1, 12, 12]);
     let act = |name: &str, channels| NormPReluPool::new(name, channels).with_norm(true).with_prelu();
-    let conv =
-        |name: &str, c, n, rng: &mut Rng| Layer::Conv2d(Conv2d::new(name, Conv2dParams::same(c, n, [3, 3]), true, rng));
+    let conv = |name: &str, c, n, rng: &mut Rng| {
+        Layer::Conv2d(Conv2d::new(name, Conv2dParams::same(c, n, [3, 3]), c > 1, rng))
+    };
     network.push(conv("first", 1, 6, &mut rng)).unwrap();
     network.push(Layer::Norm(act("first.act", 6).with_pool(Pool2dParams::THESIS))).unwrap();
     network.push(conv("second", 6, 4, &mut rng)).unwrap();
@@ -177,6 +199,9 @@ fn channels_that_nothing_reads_are_not_missed() {
         let batch = Batch::from_bytes(&[&image], [12, 12], &network.mean.clone());
         network.forward(batch, hccr_nn_train::layers::Mode::Eval).chunks[0].data.clone()
     };
+    for param in network.params_mut() {
+        param.velocity.clone_from(&param.value);
+    }
     let whole = answer(&mut network);
     let before = values(&mut network);
     for (layer, keep) in [("fc", vec![true; 5]), ("first", vec![true; 5]), ("first", vec![false; 6])] {
@@ -189,6 +214,8 @@ fn channels_that_nothing_reads_are_not_missed() {
     for (whole, narrow) in whole.iter().zip(answer(&mut network)) {
         assert!((whole - narrow).abs() < 1e-4, "{narrow} instead of {whole}");
     }
+    // What the optimizer remembers went with the values.
+    assert!(network.params_mut().all(|param| param.velocity == param.value));
     // The mask went with the channels: the first output of `second` is gone, and all else is read.
     assert_eq!(network.weight("second").unwrap().constraint(), &Constraint::Mask(vec![true; 3 * 4 * 9]));
     assert!(train(&mut network, 3, 6).is_finite());

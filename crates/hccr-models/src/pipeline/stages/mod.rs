@@ -2,12 +2,12 @@
 
 mod baseline;
 mod calibration;
+mod channels;
 mod decomposition;
 mod expansion;
 mod graph_optimization;
 mod integers;
 mod longer;
-mod narrowing;
 mod pruning;
 mod redundancy;
 mod sharing;
@@ -15,12 +15,12 @@ mod teaching;
 
 pub use baseline::Baseline;
 pub use calibration::Calibration;
+pub use channels::Channels;
 pub use decomposition::Decomposition;
 pub use expansion::Expansion;
 pub use graph_optimization::GraphOptimization;
 pub use integers::{Integers, quantized_for};
 pub use longer::LongerBaseline;
-pub use narrowing::Narrowing;
 pub use pruning::{Pruning, PruningConfig, Thresholds};
 pub(crate) use redundancy::ROUNDS;
 pub use redundancy::{Goal, Redundancy};

@@ -1,4 +1,4 @@
-//! Makes a network narrower.
+//! Channel pruning: a network without some channels of a convolution.
 
 use crate::layers::{Conv2d, Layer, Linear, NormPReluPool};
 use crate::network::{Network, NetworkError};
@@ -11,33 +11,38 @@ impl<T: Scalar> Network<T> {
     /// of the others stay.
     ///
     /// # Errors
-    /// [`NetworkError`] where no layer with a weight is behind such a convolution, or `keep` has another length than it has channels or
-    /// keeps none; the network is then as before.
+    /// [`NetworkError::NoSuchLayer`] where there is no such convolution, and [`NetworkError::Channels`] where no layer behind it reads its
+    /// channels one by one, or `keep` has another length than it has channels or keeps none; the network is then as before.
     pub fn keep_channels(&mut self, layer: &str, keep: &[bool]) -> Result<(), NetworkError> {
         let is_it = |l: &Layer<T>| matches!(l, Layer::Conv2d(conv) if conv.name == layer);
         let at = self.layers().iter().position(is_it);
         let at = at.ok_or_else(|| NetworkError::NoSuchLayer { layer: layer.into() })?;
+        let refused = || NetworkError::Channels { layer: layer.into() };
         let mut layers = self.layers().to_vec();
+        layers[at..].iter_mut().for_each(Layer::forget_batch);
         let [pruned, behind @ ..] = &mut layers[at..] else { unreachable!("found above") };
         if let Layer::Conv2d(conv) = pruned {
             if keep.len() != conv.params.out_channels || !keep.contains(&true) {
-                return Err(NetworkError::Size { layer: layer.into() });
+                return Err(refused());
             }
             conv.keep_outputs(keep);
         }
         for layer in behind {
             match layer {
-                Layer::Conv2d(reader) => reader.keep_inputs(keep),
-                Layer::Linear(reader) => reader.keep_inputs(keep),
-                Layer::Norm(norm) => {
-                    norm.keep(keep);
-                    continue;
+                Layer::Norm(norm) if norm.channels == keep.len() => norm.keep(keep),
+                Layer::Flatten(_) | Layer::Dropout(_) => {}
+                Layer::Conv2d(reader) => {
+                    reader.keep_inputs(keep);
+                    return self.set_layers(layers);
                 }
-                _ => continue,
+                Layer::Linear(reader) => {
+                    reader.keep_inputs(keep);
+                    return self.set_layers(layers);
+                }
+                _ => break,
             }
-            return self.set_layers(layers);
         }
-        Err(NetworkError::Size { layer: layer.into() })
+        Err(refused())
     }
 }
 

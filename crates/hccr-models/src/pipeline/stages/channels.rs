@@ -1,25 +1,25 @@
-//! The stage that makes convolutions narrower: channel pruning.
+//! The stage that takes channels from convolutions: channel pruning.
 
 use crate::pipeline::{Measured, Output, Run, Stage, StageError};
 use hccr_compress::{ChannelPruning, ChannelPruningConfig, Progress, Trainer};
 use hccr_nn_train::Optimizer;
 use serde::{Deserialize, Serialize};
 
-/// Makes convolutions narrower ([`ChannelPruning`]).
+/// Takes channels from convolutions ([`ChannelPruning`]).
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Narrowing {
+pub struct Channels {
     config: ChannelPruningConfig,
     work: Option<ChannelPruning>,
 }
 
-impl Narrowing {
+impl Channels {
     /// A channel pruning as `config` has it.
     pub fn new(config: ChannelPruningConfig) -> Self {
         Self { config, work: None }
     }
 }
 
-impl<O: Optimizer> Stage<O> for Narrowing {
+impl<O: Optimizer> Stage<O> for Channels {
     fn name(&self) -> &str {
         "channels"
     }
