@@ -1,6 +1,6 @@
 //! `hccr export`: a model in the formats of other tools.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::{ArgGroup, Args};
 use hccr_gauge::ModelSource;
 use hccr_interchange::{onnx, safetensors};
@@ -26,6 +26,16 @@ pub struct ExportArgs {
 impl ExportArgs {
     pub(crate) fn run(&self) -> Result<()> {
         let model = self.model.read()?;
+        let [onnx, safetensors] = [&self.onnx, &self.safetensors].map(|path| path.as_deref().map(file));
+        ensure!(onnx.is_none() || onnx != safetensors, "both formats would go to one file: name two");
+        if let ModelSource::File(path) = &self.model {
+            let source = Some(file(path));
+            ensure!(
+                source != onnx && source != safetensors,
+                "{} would take the place of the model itself",
+                path.display()
+            );
+        }
         if let Some(path) = &self.onnx {
             let bytes = onnx::to_bytes(&model).with_context(|| format!("{} cannot be written as ONNX", self.model))?;
             write(path, &bytes)?;
@@ -36,6 +46,11 @@ impl ExportArgs {
         }
         Ok(())
     }
+}
+
+/// The file that a path leads to, where there is one.
+fn file(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {

@@ -13,6 +13,8 @@ use std::time::Duration;
 const MAX_REQUEST: u64 = 8192;
 /// A browser that is silent for longer is not waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Before the next connection is looked for where this one failed.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Serve the page to draw on, to the browsers of this machine
 ///
@@ -37,8 +39,13 @@ impl ServeArgs {
         anstream::println!("http://{}/ (Ctrl-C ends)", listener.local_addr()?);
         for stream in listener.incoming() {
             let folder = self.folder.clone();
-            // A browser that goes away, or talks nonsense, concerns nobody else.
-            thread::spawn(move || stream.and_then(|stream| answer(&stream, &folder)));
+            let Ok(stream) = stream else {
+                // Where there are too many connections, some of them end soon.
+                thread::sleep(PAUSE);
+                continue;
+            };
+            // A browser that goes away, or talks nonsense, concerns nobody else; nor does one for which there is no thread left.
+            let _ = thread::Builder::new().spawn(move || answer(&stream, &folder));
         }
         Ok(())
     }

@@ -28,11 +28,8 @@ impl ModelSource {
         Ok(match self {
             Self::Offline => Cow::Borrowed(hccr::OFFLINE_MODEL),
             Self::Online => Cow::Borrowed(hccr::ONLINE_MODEL),
-            // A pipe would block, and a device have no end.
             Self::File(path) => {
-                let metadata = std::fs::metadata(path).with_context(|| format!("cannot read the model {self}"))?;
-                anyhow::ensure!(metadata.is_file(), "the model {self} is no regular file");
-                Cow::Owned(std::fs::read(path).with_context(|| format!("cannot read the model {self}"))?)
+                Cow::Owned(hccr_files::read(path).with_context(|| format!("cannot read the model {self}"))?)
             }
         })
     }

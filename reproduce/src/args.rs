@@ -137,6 +137,13 @@ impl SizeArgs {
         self.tier.to_possible_value().map_or_else(String::new, |v| v.get_name().into())
     }
 
+    /// Refuses a flag that says how files are trained on where there are none, or only to test on.
+    pub(crate) fn check_trained_files(&self, files: &[PathBuf], flag: &str) -> Result<()> {
+        let is_used = !self.no_augmentation || !files.is_empty();
+        ensure!(is_used, "--no-augmentation is for files to train on: give {flag} too");
+        Ok(())
+    }
+
     /// The flags, as they are given to the command.
     pub(crate) fn flags(&self) -> Vec<(&'static str, String)> {
         let tier = (self.tier != TierArg::Default).then(|| ("tier", self.tier_name()));
@@ -157,10 +164,15 @@ impl SizeArgs {
     }
 }
 
+/// Flags that training does not see.
+const READ_LAST: [&str; 3] = ["gnt-test", "pot-test", "offline-model"];
+
 impl RunArgs {
     /// Refuses numbers out of range.
     pub(crate) fn check(&self) -> Result<()> {
         ensure!(self.effort > 0.0 && self.effort <= 1000.0, "--effort must be above 0 and at most 1000");
+        let alone = !self.on_gpu() || cluster::world().is_none();
+        ensure!(alone, "--engine torch trains in one process: start it by `cargo xtask reproduce`");
         Ok(())
     }
 
@@ -198,7 +210,14 @@ impl RunArgs {
         self.command_of(&command, flags)
     }
 
-    /// The same for a run of another command of `cargo xtask`.
+    /// What tells the state of such a run from others: the command without the files that are read when all is trained. A run whose test files
+    /// cannot be read goes on with others.
+    pub(crate) fn identity(&self, pipeline: &str, flags: &[(&str, String)]) -> String {
+        let trained: Vec<_> = flags.iter().filter(|(name, _)| !READ_LAST.contains(name)).cloned().collect();
+        self.command(pipeline, &trained)
+    }
+
+    /// The command that repeats a run of another command of `cargo xtask`.
     pub(crate) fn command_of(&self, command: &str, flags: &[(&str, String)]) -> String {
         let mut command = format!("cargo xtask {command}");
         let mut flag = |name: &str, value: &str| command += &format!(" --{name} {value}");
@@ -223,7 +242,11 @@ pub(crate) fn resuming_command(arguments: impl IntoIterator<Item = OsString>) ->
     if !words.iter().any(|word| word == "--resume") {
         words.push("--resume".into());
     }
-    format!("cargo xtask reproduce {}", words.join(" "))
+    let command = match cluster::world() {
+        Some(world) => format!("cluster -n {} --", world.size()),
+        None => "reproduce".into(),
+    };
+    format!("cargo xtask {command} {}", words.join(" "))
 }
 
 /// The word as a shell reads it back.

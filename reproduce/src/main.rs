@@ -16,7 +16,7 @@ mod released;
 mod report;
 
 use ablate::AblateArgs;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use args::{RunArgs, SizeArgs};
 use clap::{Args, Parser, Subcommand};
 use models::ModelsArgs;
@@ -161,9 +161,14 @@ fn both(BothArgs { size, mut run, images, ink }: BothArgs, interrupt: &Interrupt
     let (has_images, has_ink) = (images.has_files(), ink.has_files());
     let alone = has_images != has_ink;
     run.is_one_of_several = !alone;
+    if let (Some(flag), true, false) = (images.given(), alone, has_images) {
+        bail!(
+            "{flag} is for images, and with files of ink only those are trained on: leave it out, or give files of images too"
+        );
+    }
     if !run.resume && !alone {
         let _lock = hccr_files::lock(&run.out("online"))?;
-        pipeline::set_state_aside(&run.out("online"))?;
+        pipeline::set_aside(&run.out("online"), &[])?;
     }
     let mut offline = None;
     if has_images || !alone {

@@ -3,7 +3,7 @@
 //! As in `bench_peers`, every engine is a process that trains when it is told to: `benches/src/bin/train_steps.rs` is ours, and
 //! `benches/peers/train.py` the others'.
 
-use crate::bench_peers::{commit, engine::Engine, machine, python, text};
+use crate::bench_peers::{commit, engine::Engine, machine, python, text, wanted};
 use crate::{cores, prepare, reproduce};
 use anyhow::{Context, Result, ensure};
 use clap::Args;
@@ -27,8 +27,8 @@ pub(crate) struct TrainArgs {
     /// lstm (100 and 512 units, 3755 classes, 50 time steps)
     networks: Vec<String>,
     /// Timed steps of each engine on each network, two per turn
-    #[arg(long, default_value_t = 20)]
-    steps: usize,
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    steps: u32,
     /// Time PyTorch as well, which this Python has
     #[arg(long, value_name = "PYTHON")]
     pytorch: Option<PathBuf>,
@@ -59,12 +59,9 @@ pub(crate) fn run(root: &Path, args: &TrainArgs) -> Result<()> {
     println!("peak: {peak:.0} GFLOP/s on {threads} cores");
 
     let mut reported = Vec::new();
-    for line in ours(&["write", &dir.join("networks").to_string_lossy()])?.lines() {
-        let network: Value = serde_json::from_str(line)?;
+    let written = ours(&["write", &dir.join("networks").to_string_lossy()])?;
+    for network in wanted(written.lines().map(serde_json::from_str).collect::<Result<_, _>>()?, &args.networks)? {
         let name = text(&network, "name")?;
-        if !(args.networks.is_empty() || args.networks.contains(&name)) {
-            continue;
-        }
         println!("\n{name}");
         let own = |threads: usize| {
             let variables = core_type.map(|core_type| format!("OPENBLAS_CORETYPE={core_type}"));
@@ -98,7 +95,7 @@ pub(crate) fn run(root: &Path, args: &TrainArgs) -> Result<()> {
                 "{name} has another first loss: it differs by {difference} from {loss}"
             );
         }
-        for _ in 0..args.steps.div_ceil(STEPS_PER_TURN) {
+        for _ in 0..(args.steps as usize).div_ceil(STEPS_PER_TURN) {
             engines.iter_mut().try_for_each(|engine| engine.time(STEPS_PER_TURN))?;
         }
         let gflop = network["gflop"].as_f64().context("a network without its work")?;
@@ -110,7 +107,7 @@ pub(crate) fn run(root: &Path, args: &TrainArgs) -> Result<()> {
     let path = dir.join("report.json");
     let report =
         json!({ "commit": commit(root), "machine": machine(), "peak_gflops": round(peak), "networks": reported });
-    fs::write(&path, serde_json::to_string_pretty(&report)? + "\n")?;
+    hccr_files::replace(&path, &[(serde_json::to_string_pretty(&report)? + "\n").as_bytes()])?;
     println!("\nWritten to {}; what the engines print themselves is in engines.log beside it", path.display());
     Ok(())
 }

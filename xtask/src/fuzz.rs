@@ -1,7 +1,7 @@
 //! `cargo xtask fuzz`: every fuzz target for some time, each from its committed seeds and from what earlier runs found.
 
 use crate::optional::{CXX, NIGHTLY, Need, OptionalStep};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use std::path::Path;
 use std::process::Command;
 
@@ -13,11 +13,13 @@ pub(crate) fn run(root: &Path, seconds: u32, names: &[String]) -> Result<()> {
     }
     let folder = root.join("fuzz");
     let list = fuzz(&folder).arg("list").output().context("cannot list the fuzz targets")?;
+    ensure!(list.status.success(), "cannot list the fuzz targets: {}", String::from_utf8_lossy(&list.stderr));
     let list = String::from_utf8(list.stdout).context("cannot list the fuzz targets")?;
-    let targets: Vec<&str> =
-        list.lines().filter(|target| names.is_empty() || names.iter().any(|n| n == target)).collect();
-    ensure!(!targets.is_empty(), "no fuzz target is called {}: they are {}", names.join(", "), list.replace('\n', " "));
-    for target in targets {
+    let all: Vec<&str> = list.lines().collect();
+    if let Some(unknown) = names.iter().find(|name| !all.contains(&name.as_str())) {
+        bail!("no fuzz target is called {unknown}: they are {}", all.join(" "));
+    }
+    for target in all.into_iter().filter(|target| names.is_empty() || names.iter().any(|name| name == target)) {
         println!("{target}, {seconds} s");
         let [found, seeds] = ["corpus", "seeds"].map(|kind| folder.join(kind).join(target));
         std::fs::create_dir_all(&found).with_context(|| format!("cannot make {}", found.display()))?;

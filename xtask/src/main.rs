@@ -105,7 +105,7 @@ enum Cli {
     /// Give the readers and the runtime what a fuzzer makes up, with sanitizers; needs a nightly compiler and cargo-fuzz.
     Fuzz {
         /// How long each target runs.
-        #[arg(long, default_value_t = 60)]
+        #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
         seconds: u32,
         /// The targets; without names all of them.
         targets: Vec<String>,

@@ -17,7 +17,7 @@ pub(crate) fn write(path: &Path, skeletons: &BTreeMap<char, Skeleton>) -> Result
         Ok(_) => "changed",
         Err(_) => "new",
     };
-    fs::write(path, &bytes)?;
+    hccr_files::replace(path, &[&bytes])?;
     println!("{}: {} characters, {} bytes, {state}", path.display(), skeletons.len(), bytes.len());
     Ok(())
 }

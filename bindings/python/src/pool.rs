@@ -52,7 +52,9 @@ impl<T: Clone + Send + Sync> Pool<T> {
             })
         };
         let mut results: Vec<_> = thread::scope(|scope| {
-            let workers: Vec<_> = (1..threads.min(inputs.len())).map(|_| scope.spawn(work)).collect();
+            // Where the system gives no more threads, those that there are do the work.
+            let worker = |_| thread::Builder::new().spawn_scoped(scope, work).ok();
+            let workers: Vec<_> = (1..threads.min(inputs.len())).map_while(worker).collect();
             let mut results = work();
             for worker in workers {
                 results.extend(worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));

@@ -6,9 +6,12 @@ use crate::ink::{Rectangle, ink};
 use crate::pool::Pool;
 use hccr::ink::Ink;
 use hccr::{OFFLINE_MODEL, ONLINE_MODEL, RecognizerError};
+use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use std::borrow::Cow;
+use std::fs;
+use std::io;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -41,7 +44,12 @@ fn model(given: Option<&Bound<'_, PyAny>>, in_the_box: &'static [u8]) -> PyResul
         return Ok(Cow::Owned(given.extract()?));
     }
     let path: PathBuf = given.extract()?;
-    let bytes = std::fs::read(&path).map_err(|e| file_error(e.kind(), format!("{}: {e}", path.display())))?;
+    let failed = |reason: io::Error| file_error(reason.kind(), format!("{}: {reason}", path.display()));
+    // A pipe would be waited for, and a device may have no end.
+    if !fs::metadata(&path).map_err(failed)?.is_file() {
+        return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file")));
+    }
+    let bytes = fs::read(&path).map_err(failed)?;
     Ok(Cow::Owned(bytes))
 }
 
@@ -63,7 +71,10 @@ where
 fn numbered<T>(results: Vec<PyResult<T>>, py: Python<'_>, what: &str) -> PyResult<Vec<T>> {
     let number = |(i, result): (usize, PyResult<T>)| {
         result.map_err(|reason| {
-            let named = error(format!("{what} {i}: {}", reason.value(py)));
+            let message = format!("{what} {i}: {}", reason.value(py));
+            // Errors of the file system stay what they are.
+            let is_of_system = reason.is_instance_of::<PyOSError>(py);
+            let named = if is_of_system { PyErr::from_type(reason.get_type(py), message) } else { error(message) };
             named.set_cause(py, Some(reason));
             named
         })

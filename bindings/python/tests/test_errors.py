@@ -104,4 +104,6 @@ def test_one_of_many_is_named() -> None:
     assert isinstance(raised.value.__cause__, hccr.Error)
     with pytest.raises(hccr.Error, match="ink 1: "):
         hccr.InkRecognizer().read_many([DOT, [[]]])
+    with pytest.raises(FileNotFoundError, match="image 1: .*missing.png"):
+        hccr.Recognizer().read_many([images()[0], "missing.png"])
     assert hccr.Recognizer().read_many([]) == []

@@ -141,8 +141,9 @@ impl Output {
             Ok(characters) => JsonResult::Characters(characters.iter().map(json).collect()),
             Err(error) => JsonResult::Error(format!("{error:#}")),
         };
-        serde_json::to_writer(&mut self.out, &JsonFile { file: file.to_string(), result })?;
-        Ok(writeln!(self.out)?)
+        // Not written by serde_json, whose errors hide that a reader has gone.
+        let line = serde_json::to_string(&JsonFile { file: file.to_string(), result })?;
+        Ok(writeln!(self.out, "{line}")?)
     }
 }
 

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 /// What is no regular file (a device, a pipe) stays where it is, and is written to.
 ///
 /// # Errors
-/// The system's reason; `path` is then as it was.
+/// The system's reason; `path` is then as it was, or the new file, whole, if all that failed was to make its name last.
 pub fn replace(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
     let path = match fs::canonicalize(path) {
         Ok(path) if path.is_file() => path,

@@ -78,3 +78,33 @@ impl Workload {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::offline::OfflineRecipe;
+    use crate::{NetworkTrainer, Tier};
+    use hccr_compress::Trainer;
+    use hccr_data::{Split, simulate};
+
+    #[test]
+    fn the_small_network_is_low_rank_and_has_no_zeros_that_evaluation_would_skip() {
+        let recipe = OfflineRecipe::new(Tier::Smoke, Some(2), None, 1.0, 1);
+        let set = simulate(&recipe.common.data, Split::Dev, &|_, _| {}).expect("simulated");
+        let state = recipe.untrained(&set, 1).expect("a network");
+        let mut trainer = NetworkTrainer::new(state, &set, &set);
+        let whole = trainer.layers();
+        let workload = recipe.workload(&whole).expect("ranks that fit");
+        workload.make_small(&mut trainer).expect("low rank");
+        let layers = trainer.layers();
+        assert_eq!(layers.len(), whole.len() + workload.ranks.len());
+        assert!(workload.ranks.len() > 5);
+        for layer in &layers {
+            let weight = trainer.weight(&layer.name).expect("a layer's weight");
+            assert!(weight.iter().all(|&w| w != 0.0), "{}", layer.name);
+        }
+        // Of each layer of the small network all points of the curve, and of the network as it is.
+        let cra = workload.stages.iter().find(|load| load.stage == "cra").expect("an analysis");
+        assert_eq!((cra.trials - 1) % layers.len(), 0);
+        assert!(cra.trials > layers.len() * recipe.common.cra.grid.len() && cra.evaluations == 0);
+    }
+}

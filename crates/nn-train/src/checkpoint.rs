@@ -12,8 +12,9 @@ use std::path::{Path, PathBuf};
 const MAGIC: [u8; 8] = *b"HCCRCKPT";
 const VERSION: u32 = 9;
 const HEADER_BYTES: usize = 24;
-/// The largest checkpoint that is read or written: far above any network of this project.
-const MAX_BYTES: usize = 1 << 31;
+/// The largest checkpoint that is read or written: several times that of the largest network of this project, four times the thesis's
+/// width with a second copy, which takes 2.5 GB.
+const MAX_BYTES: usize = 1 << 33;
 
 /// Why a checkpoint could not be written or read.
 #[derive(Debug)]
@@ -33,6 +34,13 @@ pub enum CheckpointError {
         /// What is wrong.
         reason: String,
     },
+    /// The state cannot be written.
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
 }
 
 impl fmt::Display for CheckpointError {
@@ -41,6 +49,9 @@ impl fmt::Display for CheckpointError {
             Self::Io { path, source } => write!(f, "checkpoint {}: {source}", path.display()),
             Self::Invalid { path, reason } => {
                 write!(f, "checkpoint {} cannot be used: {reason}; delete it to start anew", path.display())
+            }
+            Self::Unwritable { path, reason } => {
+                write!(f, "checkpoint {} cannot be written: {reason}", path.display())
             }
         }
     }
@@ -74,10 +85,10 @@ pub fn decode<S: DeserializeOwned>(bytes: &[u8]) -> Result<S, String> {
 /// # Errors
 /// Where the file cannot be written or the state is larger than the limit.
 pub fn save<S: Serialize>(path: &Path, state: &S) -> Result<(), CheckpointError> {
-    let invalid = |reason: String| CheckpointError::Invalid { path: path.into(), reason };
-    let body = encode(state).map_err(invalid)?;
+    let unwritable = |reason: String| CheckpointError::Unwritable { path: path.into(), reason };
+    let body = encode(state).map_err(unwritable)?;
     if body.len() > MAX_BYTES {
-        return Err(invalid(format!("{} bytes are more than a checkpoint may have", body.len())));
+        return Err(unwritable(format!("{} bytes are more than the {MAX_BYTES} that it may have", body.len())));
     }
     let mut header = Vec::with_capacity(HEADER_BYTES);
     header.extend(MAGIC);

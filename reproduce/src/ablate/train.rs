@@ -1,18 +1,21 @@
-//! Trains the cells of a grid, one after the other. A cell that is finished is a file, written whole.
+//! Trains the cells of a grid, one after the other. A cell that is finished is a file, written whole; one that was stopped goes on.
 
-use super::experiment::Experiment;
+use super::experiment::{Experiment, Setting};
 use super::method::{Cell, Family, Planned};
 use super::recipe::{analysis, stages};
 use crate::args::resuming_command;
-use crate::pipeline::Data;
+use crate::pipeline::{CHECKPOINT_EVERY, Data};
 use crate::progress::{Interrupt, bar};
 use anyhow::{Context, Result, bail, ensure};
 use hccr_compress::{Cra, Progress, Trainer};
 use hccr_models::pipeline::Pipeline;
 use hccr_models::{DISTILLATION, NetworkTrainer, SampleSet, Teacher, TrainerState};
-use hccr_nn_train::checkpoint;
+use hccr_nn_train::{Optimizer, checkpoint};
 use hccr_report::number;
+use indicatif::ProgressBar;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -25,7 +28,7 @@ pub(super) struct Trained {
     pub(super) cell: Cell,
     /// Mini-batches since the first one of its baseline.
     pub(super) steps: u64,
-    /// Wall time of the cell alone.
+    /// Wall time of the cell's training alone.
     pub(super) seconds: f64,
     /// What it was trained on, and how long: cells of another setup are not compared with it.
     setup: String,
@@ -104,27 +107,44 @@ pub(super) fn all<E: Experiment>(
             Some(start) => checkpoint::load(&folder.path(plan[start].cell, "state"))?,
             None => experiment.untrained(&data.dev, cell.seed)?,
         };
-        let begun = Instant::now();
         let title = format!("{} of {}: {}", at + 1, plan.len(), cell.name());
         let mut trainer = NetworkTrainer::new(state, &*data.train, &data.dev).with_engine(run.engine()?);
         if cell.method.is_distilled() {
             let baseline: TrainerState<E::Optimizer> = checkpoint::load(&folder.path(cell.baseline(), "state"))?;
             trainer.set_teacher(Some(Teacher::new(&baseline.network, DISTILLATION)));
         }
+        let shown = Shown { bar: bar(&title, 0), interrupt };
         let curves = folder.path(start.map_or(cell, |start| plan[start].cell), "curves");
-        let (state, model) = train(experiment, cell, trainer, &curves, &title, interrupt)?;
+        let needs_curves = cell.method.needs_curves();
+        let curves = needs_curves.then(|| self::curves(&mut trainer, &curves, &shown)).transpose()?;
+        let stages = stages(experiment, cell, &trainer.layers(), curves);
+        let (part, identity) = (folder.path(cell, "part"), format!("{}; {setup}", cell.name()));
+        let pipeline = if part.exists() {
+            let resumed = Pipeline::resume(&part, identity, stages, &*data.train, &data.dev);
+            let (pipeline, _) = resumed.with_context(|| format!("remove {} to train it anew", part.display()))?;
+            pipeline.with_engine(run.engine()?)
+        } else {
+            Pipeline::new(identity, stages, trainer)
+        };
+        let pipeline = train(pipeline, &part, &shown).with_context(|| format!("cell {}", cell.name()))?;
+        let (state, seconds) = (pipeline.run().trainer.state(), pipeline.stages().map(|(_, seconds)| seconds).sum());
+        let model = hccr_graph_opt::optimize(&pipeline.run().network()?).to_bytes();
         // Its JSON is last: that it is there says that the cell is finished.
         if plan.iter().any(|planned| planned.start == Some(at)) {
-            checkpoint::save(&folder.path(cell, "state"), &state)?;
+            checkpoint::save(&folder.path(cell, "state"), state)?;
         }
-        let trained =
-            Trained { cell, steps: state.steps, seconds: begun.elapsed().as_secs_f64(), setup: setup.clone() };
+        let trained = Trained { cell, steps: state.steps, seconds, setup: setup.clone() };
         let json = serde_json::to_string_pretty(&trained)? + "\n";
         for (extension, bytes) in [("hccr", &model[..]), ("json", json.as_bytes())] {
             let path = folder.path(cell, extension);
             hccr_files::replace(&path, &[bytes]).with_context(|| format!("cannot write {}", path.display()))?;
         }
-        eprintln!("{title}, {}", number::duration(trained.seconds));
+        match std::fs::remove_file(&part) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(error).with_context(|| format!("cannot remove {}", part.display()));
+            }
+            _ => eprintln!("{title}, {}", number::duration(trained.seconds)),
+        }
         finished[at] = Some(trained);
     }
     Ok(finished.into_iter().flatten().collect())
@@ -135,7 +155,8 @@ fn setup<E: Experiment>(experiment: &E, data: &Data<E::Set>) -> String {
     let [train, dev] = [&*data.train, &data.dev as &dyn SampleSet].map(SampleSet::fingerprint);
     let steps = [Family::Baseline, Family::LowRank, Family::Pruning, Family::Sharing]
         .map(|f| experiment.setting().lengths.steps(f));
-    format!("{}; data {train:08x} {dev:08x}; steps {steps:?}", super::command(experiment, &[]))
+    let Setting { run, flags, .. } = experiment.setting();
+    format!("{}; data {train:08x} {dev:08x}; steps {steps:?}", run.identity(E::NAME, flags))
 }
 
 /// Says how long the training will take.
@@ -172,7 +193,7 @@ fn announce<E: Experiment>(
 }
 
 /// CRA's curves of the trainer's network: all cells that start from it share them, in the file `path`.
-fn curves<T: Trainer>(trainer: &mut T, path: &Path, mut each: impl FnMut(Progress) -> Result<()>) -> Result<Cra>
+fn curves<T: Trainer>(trainer: &mut T, path: &Path, shown: &Shown<'_>) -> Result<Cra>
 where
     T::Error: std::error::Error + Send + Sync + 'static,
 {
@@ -182,39 +203,49 @@ where
     let layers = trainer.layers();
     let mut cra = Cra::new(analysis(&layers), &layers)?;
     while !cra.is_done() {
-        each(cra.advance(trainer)?)?;
+        shown.advance(cra.advance(trainer)?);
+        shown.stop_if_asked()?;
     }
     checkpoint::save(path, &cra)?;
     Ok(cra)
 }
 
-/// Trains one cell; gives its network, and the file of its model.
-fn train<E: Experiment>(
-    experiment: &E,
-    cell: Cell,
-    mut trainer: NetworkTrainer<'_, E::Optimizer>,
-    curves: &Path,
-    title: &str,
-    interrupt: &Interrupt,
-) -> Result<(TrainerState<E::Optimizer>, Vec<u8>)> {
-    let bar = bar(title, 0);
-    let each = |progress: Progress| {
-        bar.set_length(progress.total as u64);
-        bar.set_position(progress.done as u64);
-        bar.set_message(progress.message);
-        if interrupt.is_set() {
-            bar.abandon();
+/// A cell's progress bar, and the user's request to stop.
+struct Shown<'a> {
+    bar: ProgressBar,
+    interrupt: &'a Interrupt,
+}
+
+impl Shown<'_> {
+    fn advance(&self, progress: Progress) {
+        self.bar.set_length(progress.total as u64);
+        self.bar.set_position(progress.done as u64);
+        self.bar.set_message(progress.message);
+    }
+
+    fn stop_if_asked(&self) -> Result<()> {
+        if self.interrupt.is_set() {
+            self.bar.abandon();
             bail!("stopped; go on with: {}", resuming_command(std::env::args_os().skip(1)));
         }
         Ok(())
-    };
-    let curves = cell.method.needs_curves().then(|| self::curves(&mut trainer, curves, each)).transpose()?;
-    let stages = stages(experiment, cell, &trainer.layers(), curves);
-    let mut pipeline = Pipeline::new(cell.name(), stages, trainer);
-    while pipeline.current().is_some() {
-        each(pipeline.advance().with_context(|| format!("cell {}", cell.name()))?)?;
     }
-    bar.finish_and_clear();
-    let model = hccr_graph_opt::optimize(&pipeline.run().network()?).to_bytes();
-    Ok((pipeline.run().trainer.state().clone(), model))
+}
+
+/// Trains one cell, whose state is saved at `part` now and then.
+fn train<'a, O>(mut pipeline: Pipeline<'a, O>, part: &Path, shown: &Shown<'_>) -> Result<Pipeline<'a, O>>
+where
+    O: Optimizer + Clone + Serialize + DeserializeOwned,
+{
+    let mut saved = Instant::now();
+    while pipeline.current().is_some() {
+        shown.advance(pipeline.advance()?);
+        if shown.interrupt.is_set() || saved.elapsed() > CHECKPOINT_EVERY {
+            pipeline.save(part, 0)?;
+            saved = Instant::now();
+        }
+        shown.stop_if_asked()?;
+    }
+    shown.bar.finish_and_clear();
+    Ok(pipeline)
 }

@@ -1,6 +1,7 @@
 //! The flags of `cargo xtask models`.
 
 use crate::args::RunArgs;
+use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
 use hccr_models::CharacterSet;
 
@@ -8,7 +9,7 @@ use hccr_models::CharacterSet;
 #[derive(Args, Clone, Debug)]
 pub(crate) struct ModelsArgs {
     /// `full` makes the models that the project ships; `smoke` shows in a minute that every part works, with tiny models of ten
-    /// characters
+    /// characters, in target/models-smoke
     #[arg(long, value_enum, default_value = "full")]
     pub(super) tier: ModelsTier,
     /// Make this model alone [default: both]
@@ -43,7 +44,25 @@ pub(super) enum Set {
     Wide,
 }
 
+impl ModelsTier {
+    /// The directory of its models, unless another one is given.
+    pub(super) fn out(self) -> &'static str {
+        match self {
+            Self::Smoke => "target/models-smoke",
+            Self::Full => "target/models",
+        }
+    }
+}
+
 impl ModelsArgs {
+    /// Refuses numbers out of range.
+    pub(super) fn check(&self) -> Result<()> {
+        self.run.check()?;
+        let is_used = self.tier != ModelsTier::Smoke || self.run.effort == 1.0;
+        ensure!(is_used, "--effort is for the full tier: a smoke run has a length of its own");
+        Ok(())
+    }
+
     /// What to make, in order.
     pub(super) fn kinds(&self) -> Vec<Kind> {
         self.only.map_or(vec![Kind::Offline, Kind::Online], |kind| vec![kind])

@@ -57,7 +57,7 @@ pub(crate) fn print(report: &Path, evaluations: &[PathBuf]) -> Result<()> {
     Ok(())
 }
 
-fn read<T: DeserializeOwned>(path: &Path) -> Result<T> {
+pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<T> {
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     serde_json::from_str(&text).with_context(|| format!("{} is not what it should be", path.display()))
 }

@@ -11,13 +11,12 @@ pub(crate) use args::ModelsArgs;
 use crate::args::RunArgs;
 use crate::pipeline::{self, Results};
 use crate::progress::{Interrupt, bar, counting, finish};
-use crate::report::types::Config;
-use anyhow::{Context, Result};
+use crate::report::types::{Config, Report};
+use anyhow::{Context, Result, ensure};
 use args::{Kind, ModelsTier};
 use hccr_data::{SimulatorConfig, SimulatorError, Split};
 use hccr_files::lock;
 use hccr_models::Shipping;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// One model to be made.
@@ -33,20 +32,28 @@ struct Job<'a> {
 
 /// Makes the models asked for that are not there yet.
 pub(crate) fn run(mut args: ModelsArgs, interrupt: &Interrupt) -> Result<()> {
-    args.run.check()?;
+    args.check()?;
     args.run.is_one_of_several = true;
-    let out = args.run.out.get_or_insert_with(|| "target/models".into()).clone();
+    let out = args.run.out.get_or_insert_with(|| args.tier.out().into()).clone();
     if !args.run.resume {
         for kind in args.kinds() {
             let name = args.model_name(kind);
             let _lock = lock(&args.run.out(&name))?;
-            pipeline::set_state_aside(&args.run.out(&name))?;
-            remove(&out.join(name + ".hccr"))?;
+            let made = ["hccr", "json", "md"].map(|extension| out.join(format!("{name}.{extension}")));
+            pipeline::set_aside(&args.run.out(&name), &made)?;
         }
     }
     for kind in args.kinds() {
         let name = args.model_name(kind);
         if out.join(format!("{name}.hccr")).exists() {
+            let (report, wanted) = (out.join(format!("{name}.json")), args.command(kind));
+            let made: Report = card::read(&report)?;
+            ensure!(
+                made.config.command == wanted,
+                "{} has {name} already, made by `{}`: give another --out, or leave --resume out to make it anew",
+                out.display(),
+                made.config.command
+            );
             eprintln!("{name} is made already");
             continue;
         }
@@ -68,15 +75,6 @@ pub(crate) fn run(mut args: ModelsArgs, interrupt: &Interrupt) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn remove(path: &Path) -> Result<()> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("cannot remove {}", path.display()))
-        }
-        _ => Ok(()),
-    }
 }
 
 impl Job<'_> {

@@ -20,9 +20,6 @@ use hccr_runtime::Fusion;
 use std::path::PathBuf;
 use std::time::Instant;
 
-/// Inks on which the fusion is fitted, and as many on which it is measured.
-const FUSED_INKS: usize = 2000;
-
 struct OnlineModel<'a> {
     job: &'a Job<'a>,
     recipe: OnlineRecipe,
@@ -105,14 +102,7 @@ fn fused_with_offline(job: &Job<'_>, online: &[u8], dev: &InkSet, test: &InkSet)
         eprintln!("not fused: there is no {}", path.display());
         return Ok(None);
     }
-    let bytes = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let bytes = hccr_files::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let offline = fused::offline_recognizer(&bytes, &dev.classes)?;
-    let [dev, test] = [dev, test].map(some);
-    Ok(Some(fused::measure(online, &offline, &dev, &test, job.run.seed)?))
-}
-
-/// Inks spread over a set: the probabilities of each are held in memory.
-fn some(set: &InkSet) -> InkSet {
-    let count = set.len().min(FUSED_INKS);
-    set.subset(&(0..count).map(|i| i * set.len() / count).collect::<Vec<_>>())
+    Ok(Some(fused::measure(online, &offline, dev, test, job.run.seed)?))
 }

@@ -57,6 +57,17 @@ impl ImageArgs {
         !self.gnt_test.is_empty()
     }
 
+    /// A flag that is given, and says how the offline network is trained.
+    pub(crate) fn given(&self) -> Option<&'static str> {
+        let flags = [
+            (self.width.is_some(), "--width"),
+            (self.channels.is_some(), "--channels"),
+            (self.zeros != Zeros::Anywhere, "--zeros"),
+            (self.recipe != RecipeArg::Own, "--recipe"),
+        ];
+        flags.into_iter().find(|(is_given, _)| *is_given).map(|(_, flag)| flag)
+    }
+
     /// Whether to compress by the thesis's recipe.
     pub(crate) fn is_as_in_thesis(&self) -> bool {
         self.recipe == RecipeArg::Thesis
@@ -93,6 +104,7 @@ impl OfflineArgs {
     /// Refuses numbers out of range.
     pub(crate) fn check(&self) -> Result<()> {
         self.size.check()?;
+        self.size.check_trained_files(&self.images.gnt_train, "--gnt-train")?;
         self.run.check()?;
         if let Some(width) = self.images.width {
             ensure!(width > 0.0 && width <= 4.0, "--width must be above 0 and at most 4");

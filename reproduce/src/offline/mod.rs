@@ -41,6 +41,10 @@ impl Reproduction for Offline<'_> {
         self.args.run.command(Self::NAME, &self.args.flags())
     }
 
+    fn identity(&self) -> String {
+        self.args.run.identity(Self::NAME, &self.args.flags())
+    }
+
     fn test(&self, data: &Data<Images>) -> Result<Test<Images>> {
         data::test(self.args, &self.recipe.common.data, data)
     }
@@ -81,9 +85,6 @@ pub(crate) fn run(args: &OfflineArgs, interrupt: &Interrupt) -> Result<Option<Ve
     };
     let mut offline = Offline { args, recipe: recipe(*effort) };
     let _lock = hccr_files::lock(&args.run.out(Offline::NAME))?;
-    if !args.run.resume {
-        pipeline::set_state_aside(&args.run.out(Offline::NAME))?;
-    }
     let started = Instant::now();
     let data = data::load(args, &offline.recipe.common.data)?;
     let data_seconds = started.elapsed().as_secs_f64();

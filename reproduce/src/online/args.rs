@@ -46,6 +46,7 @@ impl OnlineArgs {
     /// Refuses numbers out of range.
     pub(crate) fn check(&self) -> Result<()> {
         self.size.check()?;
+        self.size.check_trained_files(&self.ink.pot, "--pot")?;
         self.run.check()
     }
 
@@ -58,6 +59,7 @@ impl OnlineArgs {
         if *with_simulated {
             flags.push(("with-simulated", String::new()));
         }
+        flags.extend(self.offline_model.iter().map(|path| ("offline-model", file_names(std::slice::from_ref(path)))));
         flags
     }
 }

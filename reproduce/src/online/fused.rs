@@ -15,6 +15,9 @@ const WEIGHTS: u32 = 40;
 /// Side of the drawn image, and the width of the pen in it: see [`Ink::render`].
 const SIDE: usize = 96;
 
+/// What the answers of both recognizers to one set may take in memory.
+const ANSWER_BYTES: usize = 1 << 29;
+
 /// The answers of both recognizers to a set of ink.
 struct Answers {
     labels: Vec<u16>,
@@ -32,14 +35,17 @@ pub(crate) fn offline_recognizer(bytes: &[u8], classes: &[char]) -> Result<Recog
     Ok(offline)
 }
 
-/// Fits the fusion on the development writers, over all three kinds of ink, and measures on the test writers.
+/// Fits the fusion on the development writers, over all three kinds of ink, and measures on the test writers: on all of their inks, or on
+/// as many as memory allows, spread over them.
 pub(crate) fn measure(online: &[u8], offline: &Recognizer, dev: &InkSet, test: &InkSet, seed: u64) -> Result<Fused> {
     let online = InkRecognizer::from_bytes(online)?;
     let kinds = |set: &InkSet| -> Result<[Answers; 3]> {
         let answers = |set: &InkSet| answers(&online, offline, set);
         Ok([answers(set)?, answers(&shuffled(set, seed))?, answers(&joined(set))?])
     };
-    let (dev, test) = (kinds(dev)?, kinds(test)?);
+    let [dev, test] = [dev, test].map(some);
+    let inks = test.len();
+    let (dev, test) = (kinds(&dev)?, kinds(&test)?);
     let on_dev = |weight: f64| dev.iter().map(|answers| answers.accuracy(weight)).sum::<f64>();
     let weights = (0..=WEIGHTS).map(|step| f64::from(step) / f64::from(WEIGHTS));
     let scored = weights.map(|weight| (weight, on_dev(weight)));
@@ -49,7 +55,14 @@ pub(crate) fn measure(online: &[u8], offline: &Recognizer, dev: &InkSet, test: &
         InkAccuracy { plain, shuffled, joined }
     };
     let temperature = fused_temperature(&dev, weight);
-    Ok(Fused { online: row(0.0), offline: row(1.0), fused: row(weight), weight, temperature })
+    Ok(Fused { online: row(0.0), offline: row(1.0), fused: row(weight), weight, temperature, inks: Some(inks) })
+}
+
+/// The inks of a set, or some of them, spread over it.
+fn some(set: &InkSet) -> InkSet {
+    let of_ink = 3 * 2 * set.classes.len() * size_of::<f32>();
+    let count = set.len().min(ANSWER_BYTES / of_ink);
+    set.subset(&(0..count).map(|i| i * set.len() / count).collect::<Vec<_>>())
 }
 
 /// The temperature that calibrates answers fused with this weight.

@@ -42,6 +42,10 @@ impl Reproduction for Online<'_> {
         self.args.run.command(Self::NAME, &self.args.flags())
     }
 
+    fn identity(&self) -> String {
+        self.args.run.identity(Self::NAME, &self.args.flags())
+    }
+
     fn test(&self, data: &Data<SequenceSet>) -> Result<Test<SequenceSet>> {
         data::test(self.args, &self.recipe, data)
     }
@@ -76,15 +80,12 @@ pub(crate) fn recipe(args: &OnlineArgs, classes: Option<usize>, effort: f64) -> 
 /// Runs the pipeline, or goes on with it, and writes the report; `offline` is the file of a network to fuse with.
 pub(crate) fn run(args: &OnlineArgs, offline: Option<&[u8]>, interrupt: &Interrupt) -> Result<()> {
     args.check()?;
-    let read = |path: &PathBuf| std::fs::read(path).with_context(|| format!("cannot read {}", path.display()));
+    let read = |path: &PathBuf| hccr_files::read(path).with_context(|| format!("cannot read {}", path.display()));
     let given = args.offline_model.as_ref().map(read).transpose()?;
     let RunArgs { effort, seed, .. } = &args.run;
     let recipe = |effort| recipe(args, args.size.classes, effort);
     let mut online = Online { args, recipe: recipe(*effort) };
     let _lock = hccr_files::lock(&args.run.out(Online::NAME))?;
-    if !args.run.resume {
-        pipeline::set_state_aside(&args.run.out(Online::NAME))?;
-    }
     let started = Instant::now();
     let data = data::load(args, &online.recipe)?;
     // Before training, not after it.

@@ -23,12 +23,11 @@ use anyhow::{Context, Result, bail};
 use estimate::Estimate;
 use hccr_models::NetworkTrainer;
 use hccr_models::pipeline::{Pipeline, PipelineError};
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Time between two checkpoints.
-const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
+pub(crate) const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
 
 /// Runs the pipeline to its end, from the start or from a checkpoint. A run that starts says first what it will take. `None` where
 /// another process of the cluster has the results.
@@ -41,7 +40,7 @@ pub(crate) fn run<'a, R: Reproduction>(
     let out = reproduction.out();
     let checkpoint = checkpoint(&out);
     interrupt.set_saved(false);
-    let (identity, stages) = (reproduction.command(), reproduction.stages());
+    let (identity, stages) = (reproduction.identity(), reproduction.stages());
     let (mut pipeline, metrics_bytes) = if args.resume {
         cluster::copy(&checkpoint)?;
         let resumed = Pipeline::resume(&checkpoint, identity, stages, &*data.train, &data.dev);
@@ -60,6 +59,8 @@ pub(crate) fn run<'a, R: Reproduction>(
         if cluster::is_first() {
             eprintln!("will take about {estimate}");
         }
+        // Only now is it sure that this run can begin.
+        set_aside(&out, &[])?;
         estimate.save(&out)?;
         let trainer = NetworkTrainer::new(state, &*data.train, &data.dev);
         (Pipeline::new(identity, stages, trainer), 0)
@@ -68,7 +69,7 @@ pub(crate) fn run<'a, R: Reproduction>(
     if pipeline.current().is_some() {
         pipeline = pipeline.with_engine(args.engine()?);
     }
-    let mut metrics = Metrics::open(&out.join("metrics.jsonl"), metrics_bytes)?;
+    let mut metrics = Metrics::open(&out.join(METRICS), metrics_bytes)?;
     let mut saved = Instant::now();
     while let Some(name) = pipeline.current().map(|stage| stage.name().to_owned()) {
         let (bar, start) = (bar(&name, 0), Instant::now());
@@ -109,22 +110,30 @@ pub(crate) fn run<'a, R: Reproduction>(
     Ok(Some(pipeline))
 }
 
+/// The file of what a run measures, in its directory.
+const METRICS: &str = "metrics.jsonl";
+
 /// Where a run in the directory `out` saves its state.
 pub(crate) fn checkpoint(out: &Path) -> PathBuf {
     out.join("checkpoint")
 }
 
-/// Renames the state of an earlier run in the directory `out` to `checkpoint.old`. A later `--resume` then never continues that
-/// run, and a user who forgot `--resume` has lost nothing.
-pub(crate) fn set_state_aside(out: &Path) -> Result<()> {
-    let (checkpoint, old) = (checkpoint(out), out.join("checkpoint.old"));
-    match std::fs::rename(&checkpoint, &old) {
-        Ok(()) => eprintln!("the state of an earlier run is now {}", old.display()),
-        Err(error) if error.kind() == ErrorKind::NotFound => {}
-        Err(error) => {
-            return Err(error).with_context(|| format!("cannot move an earlier run's {}", checkpoint.display()));
-        }
+/// Moves what an earlier run in the directory `out` saved, its `results` elsewhere included, into a new folder `earlier-N` in it. A later
+/// `--resume` then never continues that run, and a user who forgot `--resume` has lost nothing.
+pub(crate) fn set_aside(out: &Path, results: &[PathBuf]) -> Result<()> {
+    let checkpoint = checkpoint(out);
+    if !results.iter().chain([&checkpoint]).any(|path| path.exists()) {
+        return Ok(());
     }
+    let free = |folder: &PathBuf| !folder.exists();
+    let aside = (1u32..).map(|n| out.join(format!("earlier-{n}"))).find(free).context("too many earlier runs")?;
+    std::fs::create_dir_all(&aside).with_context(|| format!("cannot make {}", aside.display()))?;
+    let beside = [METRICS, estimate::FILE].map(|name| out.join(name));
+    for path in results.iter().chain([&checkpoint]).chain(&beside).filter(|path| path.exists()) {
+        let to = aside.join(path.file_name().unwrap_or_default());
+        std::fs::rename(path, to).with_context(|| format!("cannot move an earlier run's {}", path.display()))?;
+    }
+    eprintln!("what an earlier run saved is now in {}", aside.display());
     Ok(())
 }
 
@@ -134,19 +143,22 @@ mod tests {
 
     #[test]
     fn an_earlier_run_is_kept_and_not_resumed() {
-        let out = std::env::temp_dir().join(format!("hccr-aside-{}", std::process::id()));
-        set_state_aside(&out).unwrap(); // nothing there
-        std::fs::create_dir_all(&out).unwrap();
-        std::fs::write(checkpoint(&out), "state").unwrap();
-        set_state_aside(&out).unwrap();
-        assert!(!checkpoint(&out).exists());
-        assert_eq!(std::fs::read_to_string(out.join("checkpoint.old")).unwrap(), "state");
-        // A file cannot take the place of a directory.
-        std::fs::remove_file(out.join("checkpoint.old")).unwrap();
-        std::fs::create_dir(out.join("checkpoint.old")).unwrap();
-        std::fs::write(checkpoint(&out), "state").unwrap();
-        let error = format!("{:#}", set_state_aside(&out).unwrap_err());
-        std::fs::remove_dir_all(&out).unwrap();
-        assert!(error.contains(&checkpoint(&out).display().to_string()), "{error}");
+        let folder = tempfile::tempdir().unwrap();
+        let (out, model) = (folder.path().join("network"), folder.path().join("network.hccr"));
+        set_aside(&out, std::slice::from_ref(&model)).unwrap(); // nothing there
+        assert!(!out.exists());
+        std::fs::create_dir(&out).unwrap();
+        for run in ["first", "second"] {
+            for path in [&checkpoint(&out), &out.join(METRICS), &model] {
+                std::fs::write(path, run).unwrap();
+            }
+            set_aside(&out, std::slice::from_ref(&model)).unwrap();
+            assert!(!checkpoint(&out).exists() && !out.join(METRICS).exists() && !model.exists());
+        }
+        for (aside, run) in [("earlier-1", "first"), ("earlier-2", "second")] {
+            for name in ["checkpoint", METRICS, "network.hccr"] {
+                assert_eq!(std::fs::read_to_string(out.join(aside).join(name)).unwrap(), run, "{name}");
+            }
+        }
     }
 }

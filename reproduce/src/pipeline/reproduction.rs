@@ -53,6 +53,11 @@ pub(crate) trait Reproduction {
     /// The command that repeats the run.
     fn command(&self) -> String;
 
+    /// What tells its state from that of other runs.
+    fn identity(&self) -> String {
+        self.command()
+    }
+
     /// Reads the test set: once, when all is trained.
     fn test(&self, data: &Data<Self::Set>) -> Result<Test<Self::Set>>;
 

@@ -90,7 +90,7 @@ fn write(out: &Path, name: &str, bytes: &[u8]) -> Result<()> {
 
 /// The release file and what it holds.
 fn import(path: &Path) -> Result<(Vec<u8>, Model)> {
-    let file = std::fs::read(path).with_context(|| format!("cannot read the released model {}", path.display()))?;
+    let file = hccr_files::read(path).with_context(|| format!("cannot read the released model {}", path.display()))?;
     let model = scut::import(&file).with_context(|| {
         format!(
             "{} is not the thesis's released network: give the file params_compress.bin of its published forward code to \

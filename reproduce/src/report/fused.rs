@@ -1,7 +1,7 @@
 //! Two recognizers on one ink, alone and fused.
 
 use super::types::{Fused, InkAccuracy};
-use hccr_report::number::percent;
+use hccr_report::number::{percent, thousands};
 use hccr_report::table::{Table, mean_and_range};
 
 type Recognizer = fn(&Fused) -> &InkAccuracy;
@@ -24,9 +24,12 @@ pub(crate) fn table(runs: &[&Fused]) -> Table {
 
 /// What the table needs beside it.
 pub(crate) fn note(fused: &Fused) -> String {
+    let inks = fused
+        .inks
+        .map_or(String::new(), |inks| format!(" Measured on {} inks of the test writers.", thousands(inks as f64)));
     format!(
         "Shuffled: the strokes in a random order. Joined: without lifting the pen. Fused: log-probabilities of both, the \
-         offline network's weighing {:.3}, calibrated by the temperature {:.2}; both are fitted on the development writers.",
+         offline network's weighing {:.3}, calibrated by the temperature {:.2}; both are fitted on the development writers.{inks}",
         fused.weight, fused.temperature
     )
 }

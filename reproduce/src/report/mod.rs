@@ -67,7 +67,7 @@ mod tests {
         );
         assert!(json["stages"].is_array() && json["layers"].is_array() && json["thesis"].is_object());
         assert_eq!(json["ladder"]["note"], "structure only, untrained");
-        assert_eq!(keys(&json["fused"]), ["fused", "offline", "online", "temperature", "weight"]);
+        assert_eq!(keys(&json["fused"]), ["fused", "inks", "offline", "online", "temperature", "weight"]);
         assert_eq!(keys(&json["fused"]["online"]), ["joined", "plain", "shuffled"]);
     }
 

@@ -56,6 +56,7 @@ pub(crate) fn report() -> Report {
             fused: accuracies([0.985, 0.96, 0.95]),
             weight: 0.35,
             temperature: 0.75,
+            inks: Some(6000),
         }),
         samples: Some([197, 200]),
         times: vec![

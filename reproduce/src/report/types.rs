@@ -251,6 +251,9 @@ pub(crate) struct Fused {
     /// The temperature of the fused answer, fitted on the same; older reports have none.
     #[serde(default = "uncalibrated")]
     pub(crate) temperature: f64,
+    /// The test writers' inks that it was measured on; older reports do not say.
+    #[serde(default)]
+    pub(crate) inks: Option<usize>,
 }
 
 fn uncalibrated() -> f64 {

@@ -30,8 +30,8 @@ pub(crate) struct PeersArgs {
     /// cnn9-lowrank-int8-batch32 (a batch of 32 on two threads), lstm, lstm-compressed
     networks: Vec<String>,
     /// Timed runs of each engine on each network, in ten rounds in which the engines take turns
-    #[arg(long, default_value_t = 200)]
-    runs: usize,
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
+    runs: u32,
     /// The CPU core that the engines share; a batch also gets the core before it [default: the last core that this process
     /// may use]
     #[arg(long)]
@@ -73,7 +73,7 @@ pub(crate) fn run(root: &Path, args: &PeersArgs) -> Result<()> {
         println!("\n{name}");
         let (candidates, mut failed) =
             start(&network, &cores, &binary, [&python, &peers.join("peer.py")], names, &log)?;
-        let engines = measure(candidates, args.runs, &mut failed);
+        let engines = measure(candidates, args.runs as usize, &mut failed);
         // A form that failed does not matter where another one of the same engine runs.
         failed.retain(|failure| engines.iter().all(|engine| engine.name != failure.name));
         print_table(&engines, &failed);
@@ -83,7 +83,7 @@ pub(crate) fn run(root: &Path, args: &PeersArgs) -> Result<()> {
     }
     let path = dir.join("report.json");
     let report = json!({ "commit": commit(root), "machine": machine(), "networks": reported });
-    fs::write(&path, serde_json::to_string_pretty(&report)? + "\n")?;
+    hccr_files::replace(&path, &[(serde_json::to_string_pretty(&report)? + "\n").as_bytes()])?;
     println!("\nWritten to {}; what the engines print themselves is in engines.log beside it", path.display());
     ensure!(own_failures.is_empty(), "{}", own_failures.join("\n"));
     Ok(())
@@ -113,13 +113,16 @@ fn write_networks(binary: &Path, dir: &Path, args: &PeersArgs) -> Result<Vec<Val
     // It starts as this program's own will.
     ensure!(output.status.success(), "{}", said.trim().trim_start_matches("Error: "));
     let lines = String::from_utf8(output.stdout)?;
-    let mut networks: Vec<Value> = lines.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+    wanted(lines.lines().map(serde_json::from_str).collect::<Result<_, _>>()?, &args.networks)
+}
+
+/// The networks of these names, or all.
+pub(crate) fn wanted(mut networks: Vec<Value>, wanted: &[String]) -> Result<Vec<Value>> {
     let names: BTreeSet<String> = networks.iter().map(|network| text(network, "name")).collect::<Result<_>>()?;
-    if let Some(unknown) = args.networks.iter().find(|name| !names.contains(*name)) {
+    if let Some(unknown) = wanted.iter().find(|name| !names.contains(*name)) {
         bail!("no network is called {unknown}; there are {}", Vec::from_iter(names).join(", "));
     }
-    let wanted = |name: &str| args.networks.is_empty() || args.networks.iter().any(|wanted| wanted == name);
-    networks.retain(|network| network["name"].as_str().is_some_and(wanted));
+    networks.retain(|network| wanted.is_empty() || wanted.iter().any(|wanted| network["name"] == wanted.as_str()));
     Ok(networks)
 }
 

@@ -48,7 +48,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
         let skeletons = convert(&faces, &templates, source.likeness);
         let skeletons = skeletons.with_context(|| format!("cannot convert {}", source.name))?;
         skeletons::write(&target.join(format!("{}.bin", source.name)), &skeletons)?;
-        fs::write(target.join(format!("{}.LICENSE", source.name)), license)?;
+        hccr_files::replace(&target.join(format!("{}.LICENSE", source.name)), &[license.as_bytes()])?;
         rows.push(readme::Row {
             source,
             copyright,
@@ -56,7 +56,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
             all: skeletons.len(),
         });
     }
-    fs::write(target.join("README.md"), readme::text(&rows))?;
+    hccr_files::replace(&target.join("README.md"), &[readme::text(&rows).as_bytes()])?;
     Ok(())
 }
 

@@ -25,6 +25,13 @@ pub enum CasiaError {
         /// The system's or the archive reader's error.
         error: io::Error,
     },
+    /// A file cannot be written.
+    Write {
+        /// Its path.
+        file: String,
+        /// The system's error.
+        error: io::Error,
+    },
     /// Archives in archives, or folders in folders, deeper than sensible data has them.
     TooDeep {
         /// The path of the innermost.
@@ -107,6 +114,8 @@ pub enum CasiaReason {
     PackDamaged(&'static str),
     /// The packed set holds images where inks are wanted, or inks where images are.
     PackKind,
+    /// An earlier run has packed the file of this name in the place of this one.
+    PackedOther(String),
 }
 
 /// Why there is no next record.
@@ -114,6 +123,11 @@ pub enum CasiaReason {
 pub(crate) enum RecordError {
     Malformed(CasiaReason),
     Io(io::Error),
+    /// Of the file that is written, not of the one that is read.
+    Write {
+        file: String,
+        error: io::Error,
+    },
 }
 
 impl RecordError {
@@ -122,6 +136,7 @@ impl RecordError {
         match self {
             Self::Malformed(reason) => CasiaError::Malformed { file: file.into(), offset, reason },
             Self::Io(error) => CasiaError::Io { file: file.into(), error },
+            Self::Write { file, error } => CasiaError::Write { file, error },
         }
     }
 }
@@ -177,10 +192,13 @@ impl fmt::Display for CasiaReason {
                 write!(f, "{found} strokes have an end, the header says {expected}")
             }
             Self::MemberBytes(limit) => {
-                write!(f, "unpacks to more than {limit} bytes: raise the limit if you trust it")
+                write!(f, "unpacks to more than {limit} bytes: if you trust it, unpack it before")
             }
             Self::TotalBytes(limit) => {
-                write!(f, "the archives unpack to more than {limit} bytes: raise the limit if you trust them")
+                write!(
+                    f,
+                    "the archives unpack to more than {limit} bytes: if you trust them, unpack them into folders before"
+                )
             }
             Self::NestedBytes(limit) => {
                 write!(
@@ -189,9 +207,14 @@ impl fmt::Display for CasiaReason {
                 )
             }
             Self::Samples(limit) => {
-                write!(f, "more than {limit} characters: raise the limit, or ask for fewer classes")
+                write!(f, "more than {limit} characters: read fewer classes, or fewer files at a time")
             }
             Self::PackDamaged(part) => write!(f, "{part} is damaged, or this is no packed set"),
+            Self::PackedOther(name) => write!(
+                f,
+                "an earlier run has packed {name} in its place, so the files have changed since: remove what that run left, .part and \
+                 .part-index, to begin anew"
+            ),
             Self::PackKind => write!(f, "this packed set holds the other kind of records: images (GNT), or inks (POT)"),
         }
     }
@@ -202,6 +225,7 @@ impl fmt::Display for CasiaError {
         match self {
             Self::Malformed { file, offset, reason } => write!(f, "{file}, byte {offset}: {reason}"),
             Self::Io { file, error } => write!(f, "cannot read {file}: {error}"),
+            Self::Write { file, error } => write!(f, "cannot write {file}: {error}"),
             Self::TooDeep { file } => write!(f, "{file}: archives or folders nested too deeply"),
             Self::Class(c) => write!(f, "'{c}' cannot be a class: it is not in GBK, or was given twice"),
             Self::Unwritable(c) => write!(f, "a sample of '{c}' does not fit a record of the format"),

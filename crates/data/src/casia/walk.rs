@@ -46,12 +46,12 @@ pub(crate) fn visit<T>(
     read: ReadRecord<T>,
     each: &mut Each<'_, T>,
 ) -> Result<(), CasiaError> {
-    visit_from(0, paths, limits, read, each)
+    visit_from(&[], paths, limits, read, each)
 }
 
-/// As [`visit`], without the records of the first `done` files.
+/// As [`visit`], without the records of the first files, which have these names.
 pub(crate) fn visit_from<T>(
-    done: u32,
+    done: &[String],
     paths: &[PathBuf],
     limits: &CasiaLimits,
     read: ReadRecord<T>,
@@ -65,7 +65,10 @@ pub(crate) fn visit_from<T>(
             return Err(RecordError::from(CasiaReason::NoFiles).at(&path.display().to_string(), 0));
         }
     }
-    Ok(())
+    match done.get(walk.files as usize) {
+        Some(missing) => Err(CasiaError::Io { file: missing.clone(), error: io::ErrorKind::NotFound.into() }),
+        None => Ok(()),
+    }
 }
 
 /// The header of the next record, `None` at the end of the file.
@@ -97,8 +100,8 @@ struct Walk<'a, T> {
     /// The bytes that may still be unpacked.
     left: u64,
     files: u32,
-    /// Files whose records are passed over.
-    done: u32,
+    /// The names of the files whose records are passed over.
+    done: &'a [String],
     read: ReadRecord<T>,
     each: &'a mut Each<'a, T>,
 }
@@ -177,7 +180,10 @@ impl<T> Walk<'_, T> {
     }
 
     fn records<R: Read>(&mut self, reader: R, name: &str, kind: Kind) -> Result<(), CasiaError> {
-        if self.files < self.done {
+        if let Some(done) = self.done.get(self.files as usize) {
+            if done != name {
+                return Err(RecordError::from(CasiaReason::PackedOther(done.clone())).at(name, 0));
+            }
             self.files += 1;
             return Ok(());
         }

@@ -46,7 +46,7 @@ fn a_packed_set_is_what_the_files_are() {
         }
         assert!(set.subset(&[1, 0]).to_memory().unwrap() == loaded.subset(&[1, 0]), "{:?}", filter.classes);
     }
-    assert!(matches!(pack_images(&[zip], &out), Err(CasiaError::Io { .. })), "overwrites a set");
+    assert!(matches!(pack_images(&[zip], &out), Err(CasiaError::Write { .. })), "overwrites a set");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "parts are left");
 }
 
@@ -90,6 +90,35 @@ fn a_stopped_run_goes_on_after_the_last_whole_file() {
     assert_eq!((packed.files, packed.resumed_files, packed.records), (4, 2, 10));
     pack_images(&paths, &fresh).unwrap();
     assert_eq!(fs::read(out).unwrap(), fs::read(fresh).unwrap());
+}
+
+#[test]
+fn a_run_goes_on_with_the_same_files_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let [all, out] = ["all", "set.pack"].map(|name| folder.path().join(name));
+    let file = |name: &str| all.join("writers").join(name);
+    fs::create_dir_all(file("")).unwrap();
+    let one = record([0xD2, 0xBB], 0);
+    let cut = [&one[..], &one[..9]].concat();
+    for (name, bytes) in [("a.gnt", &one), ("b.gnt", &one), ("c.gnt", &cut)] {
+        fs::write(file(name), bytes).unwrap();
+    }
+    let paths = [all.clone()];
+    assert!(matches!(pack_images(&paths, &out), Err(CasiaError::Malformed { .. })));
+    // The folder that is given says nothing of a change in a folder in it.
+    fs::rename(file("a.gnt"), file("d.gnt")).unwrap();
+    let other = pack_images(&paths, &out).unwrap_err().to_string();
+    assert!(other.contains("b.gnt") && other.contains("has packed") && other.contains("a.gnt"), "{other}");
+    fs::rename(file("d.gnt"), file("a.gnt")).unwrap();
+    for name in ["b.gnt", "c.gnt"] {
+        fs::rename(file(name), folder.path().join(name)).unwrap();
+    }
+    let missing = pack_images(&paths, &out).unwrap_err().to_string();
+    assert!(missing.contains("b.gnt"), "{missing}");
+    fs::rename(folder.path().join("b.gnt"), file("b.gnt")).unwrap();
+    fs::write(file("c.gnt"), &one).unwrap();
+    let packed = pack_images(&paths, &out).unwrap();
+    assert_eq!((packed.files, packed.resumed_files, packed.records), (3, 2, 3));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::index::{Block, Entry, footer};
 use super::{HEADER_BYTES, PackRecord, header};
-use crate::casia::{self, CasiaError, CasiaLimits, CasiaReason, Source};
+use crate::casia::{self, CasiaError, CasiaLimits, CasiaReason, RecordError, Source};
 use crate::{gnt, pot};
 use rayon::prelude::*;
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -44,8 +44,8 @@ pub struct Unusable {
 ///
 /// # Errors
 /// [`CasiaError`] for data that is malformed, but for records without ink or of no known character: those are left out, and named in
-/// what was packed. [`CasiaError::Io`] where a file cannot be read or written, where `out` is there, where another run packs into it, or
-/// where what an earlier run has left was made from other paths.
+/// what was packed. [`CasiaError::Io`] where a file cannot be read, [`CasiaError::Write`] where one cannot be written, where `out` is there,
+/// where another run packs into it, or where what an earlier run has left was made from other paths.
 pub fn pack_gnt(
     paths: &[PathBuf],
     limits: &CasiaLimits,
@@ -76,17 +76,18 @@ fn pack<R: PackRecord>(
 ) -> Result<Packed, CasiaError> {
     let io = |path: &Path| {
         let file = path.display().to_string();
-        move |error: io::Error| CasiaError::Io { file: file.clone(), error }
+        move |error: io::Error| CasiaError::Write { file: file.clone(), error }
     };
     if out.exists() {
-        return Err(io(out)(io::ErrorKind::AlreadyExists.into()));
+        let reason = "it is there already: remove it, or give another name";
+        return Err(io(out)(io::Error::new(io::ErrorKind::AlreadyExists, reason)));
     }
     let parts = Parts { data: beside(out, "part"), index: beside(out, "part-index") };
     let failed = io(&parts.data);
-    let mut packer = Packer::<R>::open(&parts, inputs(paths)?).map_err(&failed)?;
-    let done = packer.packed.resumed_files as u32;
-    casia::visit_from(done, paths, limits, R::read, &mut |source, record| {
-        packer.add(source, record)?;
+    let (mut packer, done) = Packer::<R>::open(&parts, inputs(paths)?).map_err(&failed)?;
+    let file = parts.data.display().to_string();
+    casia::visit_from(&done, paths, limits, R::read, &mut |source, record| {
+        packer.add(source, record).map_err(|error| RecordError::Write { file: file.clone(), error })?;
         progress(packer.packed.records);
         Ok(())
     })?;
@@ -135,8 +136,8 @@ struct Packer<R> {
 }
 
 impl<R: PackRecord> Packer<R> {
-    /// Begins, or goes on after what an earlier run with the same `inputs` has left.
-    fn open(parts: &Parts, inputs: String) -> io::Result<Self> {
+    /// Begins, or goes on after what an earlier run with the same `inputs` has left: also gives the names of the files that it packed.
+    fn open(parts: &Parts, inputs: String) -> io::Result<(Self, Vec<String>)> {
         let open = |path| OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
         let mut data = open(&parts.data)?;
         // Until the result is dropped or the process ends.
@@ -147,7 +148,7 @@ impl<R: PackRecord> Packer<R> {
         let mut index = open(&parts.index)?;
         let mut known = Vec::new();
         index.read_to_end(&mut known)?;
-        let mut packed = Packed::default();
+        let (mut packed, mut done) = (Packed::default(), Vec::new());
         let mut end = HEADER_BYTES as u64;
         let mut rest = &known[..];
         let of = Block { name: inputs, entries: Vec::new() };
@@ -175,6 +176,7 @@ impl<R: PackRecord> Packer<R> {
             end += block.record_bytes();
             packed.records += block.entries.len();
             packed.resumed_files += 1;
+            done.push(block.name);
             rest = behind;
         }
         let whole = (known.len() - rest.len()) as u64;
@@ -189,7 +191,7 @@ impl<R: PackRecord> Packer<R> {
         packed.files = packed.resumed_files;
         let data = BufWriter::with_capacity(1 << 20, data);
         let block = Block::default();
-        Ok(Self { data, index, block, file: None, seen: 0, batch: Vec::new(), batch_bytes: 0, packed })
+        Ok((Self { data, index, block, file: None, seen: 0, batch: Vec::new(), batch_bytes: 0, packed }, done))
     }
 
     fn add(&mut self, Source { file, name }: Source<'_>, record: R) -> io::Result<()> {

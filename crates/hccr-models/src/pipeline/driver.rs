@@ -206,9 +206,9 @@ impl<'a, O: Optimizer + Clone + Serialize + DeserializeOwned> Pipeline<'a, O> {
     /// # Errors
     /// [`PipelineError::Checkpoint`] where the file cannot be written.
     pub fn save(&self, path: &Path, metrics_bytes: u64) -> Result<(), PipelineError> {
-        let invalid = |reason| CheckpointError::Invalid { path: path.into(), reason };
+        let unwritable = |reason| CheckpointError::Unwritable { path: path.into(), reason };
         let state = |(stage, seconds): (&dyn Stage<O>, f64)| {
-            Ok((stage.name().to_owned(), stage.to_bytes().map_err(invalid)?, seconds))
+            Ok((stage.name().to_owned(), stage.to_bytes().map_err(unwritable)?, seconds))
         };
         let file = File {
             identity: self.identity.clone(),

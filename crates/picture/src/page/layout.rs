@@ -34,33 +34,27 @@ pub(super) fn rows(pieces: &[Rect]) -> Vec<Vec<Rect>> {
     while size <= STEP * page.width().max(page.height()) as f32 {
         let rows = of_size(pieces, size);
         let cells = rows.iter().map(Vec::len).sum::<usize>() as f32;
-        let cost = rows.iter().flatten().map(|cell| misfit(cell, pieces, size)).sum::<f32>() / cells;
+        let cost = rows.iter().flatten().map(|cell| misfit(cell, size)).sum::<f32>() / cells;
         if cost < best.0 {
             best = (cost, rows);
         }
         size *= STEP;
     }
-    best.1
+    let whole = |cell: Vec<Rect>| cell.into_iter().reduce(Rect::union);
+    best.1.into_iter().map(|row| row.into_iter().filter_map(whole).collect()).collect()
 }
 
-/// Cuts rows, and then characters in each, of about `size`.
-fn of_size(pieces: &[Rect], size: f32) -> Vec<Vec<Rect>> {
+/// Cuts rows, and then characters in each, of about `size`: the pieces of each.
+fn of_size(pieces: &[Rect], size: f32) -> Vec<Vec<Vec<Rect>>> {
     let rows = groups(pieces, |piece| (piece.top, piece.bottom), size);
-    let cells = |row: Vec<Rect>| {
-        let cells = groups(&row, |piece| (piece.left, piece.right), size);
-        cells.into_iter().filter_map(|cell| cell.into_iter().reduce(Rect::union)).collect()
-    };
-    rows.into_iter().map(cells).collect()
+    rows.into_iter().map(|row| groups(&row, |piece| (piece.left, piece.right), size)).collect()
 }
 
-/// How badly a cell fits a character of `size`: too small, too large, or with gaps through all of it.
-fn misfit(cell: &Rect, pieces: &[Rect], size: f32) -> f32 {
-    let inside = |piece: &&Rect| {
-        piece.left >= cell.left && piece.right <= cell.right && piece.top >= cell.top && piece.bottom <= cell.bottom
-    };
-    let pieces: Vec<Rect> = pieces.iter().filter(inside).copied().collect();
+/// How badly the pieces of a cell fit a character of `size`: too small, too large, or with gaps through all of it.
+fn misfit(pieces: &[Rect], size: f32) -> f32 {
+    let Some(cell) = pieces.iter().copied().reduce(Rect::union) else { return 0.0 };
     let gap = |span: fn(&Rect) -> (usize, usize)| {
-        let bands = bands(&pieces, span);
+        let bands = bands(pieces, span);
         bands.windows(2).map(|pair| pair[1].0 - pair[0].1).sum::<usize>() as f32 / size
     };
     let gaps = gap(|piece| (piece.left, piece.right)) + gap(|piece| (piece.top, piece.bottom));
