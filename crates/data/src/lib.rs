@@ -2,7 +2,7 @@
 //!
 //! - [`load_gnt`] and [`load_pot`] read the files of CASIA's data bases as an [`ImageSet`] and as an [`InkSet`]; [`gnt_archive`] and
 //!   [`pot_archive`] write such files.
-//! - [`pack_gnt`] and [`pack_pot`] pack such files into one, of which [`PackedImages`] reads images in any order without holding them in
+//! - [`pack_gnt`] and [`pack_pot`] pack such files into one, of which [`PackedImages`] and [`PackedInks`] read samples in any order without holding them in
 //!   memory.
 //! - [`load_pictures`] reads PNG, JPEG, BMP and WebP files, whose characters their names or folders tell.
 //! - [`simulate`] and [`simulate_ink`] write both from the stroke skeletons of [`strokes`], and a [`Simulator`] writes without end;
@@ -36,7 +36,7 @@ pub use field::Field;
 pub use gnt::{gnt_archive, load_gnt};
 pub use image_set::{IMAGE_SIZE, ImageSet};
 pub use ink_set::InkSet;
-pub use pack::{Packed, PackedImages, Unusable, is_packed, pack_gnt, pack_pot};
+pub use pack::{Packed, PackedImages, PackedInks, PackedRecords, Unusable, is_packed, pack_gnt, pack_pot};
 pub use pictures::{PictureError, load_pictures};
 pub use pot::{load_pot, pot_archive};
 pub use simulator::{Simulator, SimulatorConfig, SimulatorError, Split, SplitSize, Writer, simulate, simulate_ink};

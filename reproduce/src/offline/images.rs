@@ -34,7 +34,7 @@ impl Images {
     pub(super) fn writers(&self) -> &[u32] {
         match self {
             Self::Memory(set) => &set.writers,
-            Self::Packed(set) => &set.writers,
+            Self::Packed(set) => &set.records.writers,
         }
     }
 
@@ -42,7 +42,7 @@ impl Images {
     pub(super) fn passed_over(&self) -> usize {
         match self {
             Self::Memory(set) => set.passed_over,
-            Self::Packed(set) => set.passed_over,
+            Self::Packed(set) => set.records.passed_over,
         }
     }
 
@@ -61,7 +61,7 @@ impl Images {
         *self = self.subset(&kept);
         match self {
             Self::Memory(set) => set.classes.truncate(most),
-            Self::Packed(set) => set.classes.truncate(most),
+            Self::Packed(set) => set.records.classes.truncate(most),
         }
     }
 

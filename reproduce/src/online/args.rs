@@ -8,11 +8,11 @@ use std::path::PathBuf;
 /// Flags of the online pipeline alone.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct InkArgs {
-    /// Train the online network on these POT files, folders of them or zip archives of them (CASIA-OLHWDB 1.0, 1.1, 1.2)
-    /// instead of on simulated writing; a sixteenth of their writers (files) is set aside for development
+    /// Train the online network on these POT files, folders of them or zip archives of them (CASIA-OLHWDB 1.0, 1.1, 1.2), or on a
+    /// packed set of them (`cargo xtask data pack`), which is not held in memory, instead of on simulated writing; a sixteenth of their writers (files) is set aside for development
     #[arg(long, value_name = "PATH", num_args = 1..)]
     pub(super) pot: Vec<PathBuf>,
-    /// Test the online network on these POT files, folders or zip archives [default: a fifth of the writers of --pot]. Without
+    /// Test the online network on these POT files, folders or zip archives, or on a packed set [default: a fifth of the writers of --pot]. Without
     /// --pot it is trained on simulated ink of their classes
     #[arg(long, value_name = "PATH", num_args = 1..)]
     pub(super) pot_test: Vec<PathBuf>,

@@ -3,6 +3,7 @@
 mod args;
 mod data;
 pub(crate) mod fused;
+mod inks;
 
 pub(crate) use args::{InkArgs, OnlineArgs};
 pub(crate) use data::{load, sequences, simulated, test};

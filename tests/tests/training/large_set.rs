@@ -43,7 +43,7 @@ fn training_reads_a_large_set_as_fast_as_memory() {
 
     let filter = CasiaFilter { limits, ..CasiaFilter::default() };
     let packed = PackedImages::open(&pack, &filter).expect("the set just packed");
-    assert_eq!(packed.len(), count);
+    assert_eq!(packed.records.len(), count);
     let spread: Vec<usize> = (0..IN_MEMORY.min(count)).map(|i| i * count / IN_MEMORY.min(count)).collect();
     let dev = packed.subset(&spread[..100]).to_memory().expect("images");
     let mut of_file = trainer(&packed, &dev);

@@ -12,7 +12,7 @@ pub use filter::{CasiaFilter, CasiaLimits, OtherTags};
 
 pub(crate) use archive::archive;
 pub(crate) use error::{MAX_SIDE, RecordError};
-pub(crate) use filter::Labeller;
+pub(crate) use filter::{Labeller, Labels};
 pub(crate) use walk::{Source, read_body, read_header, visit, visit_from};
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ mod index;
 mod read;
 mod write;
 
-pub use read::{PackedImages, is_packed};
+pub use read::{PackedImages, PackedInks, PackedRecords, is_packed};
 pub use write::{Packed, Unusable, pack_gnt, pack_pot};
 
 use crate::casia::{CasiaReason, RecordError};

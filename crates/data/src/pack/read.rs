@@ -2,8 +2,8 @@
 
 use super::index::{Block, Entry, FOOTER_BYTES, index_start};
 use super::{HEADER_BYTES, MAGIC, PackRecord, header};
-use crate::casia::{CasiaError, CasiaFilter, CasiaReason, Labeller, RecordError};
-use crate::{IMAGE_SIZE, ImageSet, gnt};
+use crate::casia::{CasiaError, CasiaFilter, CasiaReason, Labeller, Labels, RecordError};
+use crate::{IMAGE_SIZE, ImageSet, InkSet, gnt, pot};
 use rayon::prelude::*;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -16,20 +16,80 @@ pub fn is_packed(path: &Path) -> bool {
     File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok() && start == *MAGIC
 }
 
-/// A packed set of images, of which only the index is in memory: 32 bytes per image.
+/// Records of a packed set, of which only the index is in memory: 32 bytes per record.
 #[derive(Clone, Debug)]
-pub struct PackedImages {
+pub struct PackedRecords {
     pack: Arc<Pack>,
-    /// The record of each image.
-    records: Vec<u32>,
-    /// The class of each image: an index into `classes`.
+    /// The number of each in the packed set.
+    numbers: Vec<u32>,
+    /// The class of each: an index into `classes`.
     pub labels: Vec<u16>,
-    /// The writer of each image: the number of its file.
+    /// The writer of each: the number of its file.
     pub writers: Vec<u32>,
     /// The character of each class.
     pub classes: Vec<char>,
     /// Records of other characters that were passed over.
     pub passed_over: usize,
+}
+
+impl PackedRecords {
+    /// The records of the file `path`, which are of one kind, that `filter` chooses.
+    fn open(path: &Path, kind: u8, filter: &CasiaFilter) -> Result<Self, CasiaError> {
+        let pack = Pack::open(path, kind)?;
+        let mut labeller = Labeller::new(filter)?;
+        let mut numbers = Vec::new();
+        for (number, place) in (0..).zip(&pack.places) {
+            let chosen = labeller.chooses(place.file, place.entry.tag);
+            if chosen.map_err(|reason| RecordError::from(reason).at(&pack.name, place.offset))? {
+                numbers.push(number);
+            }
+        }
+        let Labels { labels, writers, classes, passed_over } = labeller.finish();
+        Ok(Self { pack: Arc::new(pack), numbers, labels, writers, classes, passed_over })
+    }
+
+    /// The number of records.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there are no records.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    fn place(&self, i: usize) -> &Place {
+        &self.pack.places[self.numbers[i] as usize]
+    }
+
+    fn subset(&self, indices: &[usize]) -> Self {
+        Self {
+            pack: Arc::clone(&self.pack),
+            numbers: indices.iter().map(|&i| self.numbers[i]).collect(),
+            labels: indices.iter().map(|&i| self.labels[i]).collect(),
+            writers: indices.iter().map(|&i| self.writers[i]).collect(),
+            classes: self.classes.clone(),
+            passed_over: 0,
+        }
+    }
+
+    /// A checksum of the classes, labels and records, which are not read for it.
+    pub fn fingerprint(&self) -> u32 {
+        let mut hasher = crc32fast::Hasher::new();
+        hasher.update(self.classes.iter().collect::<String>().as_bytes());
+        for (i, label) in self.labels.iter().enumerate() {
+            hasher.update(&label.to_le_bytes());
+            hasher.update(&self.place(i).entry.checksum.to_le_bytes());
+        }
+        hasher.finalize()
+    }
+}
+
+/// The images of a packed set, each read when it is needed.
+#[derive(Clone, Debug)]
+pub struct PackedImages {
+    /// Whose they are, and what they show.
+    pub records: PackedRecords,
 }
 
 impl PackedImages {
@@ -38,34 +98,7 @@ impl PackedImages {
     /// # Errors
     /// [`CasiaError`] where the file cannot be read, is no packed set of images, or is damaged, and for more images than allowed.
     pub fn open(path: &Path, filter: &CasiaFilter) -> Result<Self, CasiaError> {
-        let pack = Pack::open(path, gnt::Record::KIND)?;
-        let mut labeller = Labeller::new(filter)?;
-        let mut records = Vec::new();
-        for (number, place) in (0..).zip(&pack.places) {
-            let chosen = labeller.chooses(place.file, place.entry.tag);
-            if chosen.map_err(|reason| RecordError::from(reason).at(&pack.name, place.offset))? {
-                records.push(number);
-            }
-        }
-        let labels = labeller.finish();
-        Ok(Self {
-            pack: Arc::new(pack),
-            records,
-            labels: labels.labels,
-            writers: labels.writers,
-            classes: labels.classes,
-            passed_over: labels.passed_over,
-        })
-    }
-
-    /// The number of images.
-    pub fn len(&self) -> usize {
-        self.labels.len()
-    }
-
-    /// Whether there are no images.
-    pub fn is_empty(&self) -> bool {
-        self.labels.is_empty()
+        Ok(Self { records: PackedRecords::open(path, gnt::Record::KIND, filter)? })
     }
 
     /// Reads image `i` and normalizes it: `out` has `IMAGE_SIZE * IMAGE_SIZE` values, ink bright on 0.
@@ -74,27 +107,20 @@ impl PackedImages {
     /// [`CasiaError`] where the file cannot be read, or the record is damaged.
     ///
     /// # Panics
-    /// From `len()` on, and where `out` has another length.
+    /// From the number of records on, and where `out` has another length.
     pub fn image(&self, i: usize, out: &mut [u8]) -> Result<(), CasiaError> {
         assert_eq!(out.len(), IMAGE_SIZE * IMAGE_SIZE, "the values of an image");
-        let place = &self.pack.places[self.records[i] as usize];
-        let record: gnt::Record = self.pack.record(place)?;
-        record.normalize(out).map_err(|reason| RecordError::from(reason).at(&self.pack.name, place.offset))
+        let (pack, place) = (&self.records.pack, self.records.place(i));
+        let record: gnt::Record = pack.record(place)?;
+        record.normalize(out).map_err(|reason| RecordError::from(reason).at(&pack.name, place.offset))
     }
 
     /// The images at `indices`, in that order, with the same classes; still in the file.
     ///
     /// # Panics
-    /// Where an index is not below `len()`.
+    /// Where an index is not below the number of records.
     pub fn subset(&self, indices: &[usize]) -> Self {
-        Self {
-            pack: Arc::clone(&self.pack),
-            records: indices.iter().map(|&i| self.records[i]).collect(),
-            labels: indices.iter().map(|&i| self.labels[i]).collect(),
-            writers: indices.iter().map(|&i| self.writers[i]).collect(),
-            classes: self.classes.clone(),
-            passed_over: 0,
-        }
+        Self { records: self.records.subset(indices) }
     }
 
     /// All images in memory.
@@ -103,27 +129,69 @@ impl PackedImages {
     /// As of [`image`](Self::image).
     pub fn to_memory(&self) -> Result<ImageSet, CasiaError> {
         const LEN: usize = IMAGE_SIZE * IMAGE_SIZE;
-        let mut pixels = vec![0; self.len() * LEN];
+        let PackedRecords { labels, writers, classes, passed_over, .. } = self.records.clone();
+        let mut pixels = vec![0; labels.len() * LEN];
         pixels.par_chunks_exact_mut(LEN).enumerate().try_for_each(|(i, out)| self.image(i, out))?;
-        Ok(ImageSet {
-            size: IMAGE_SIZE,
-            pixels,
-            labels: self.labels.clone(),
-            writers: self.writers.clone(),
-            classes: self.classes.clone(),
-            passed_over: self.passed_over,
-        })
+        Ok(ImageSet { size: IMAGE_SIZE, pixels, labels, writers, classes, passed_over })
+    }
+}
+
+/// The inks of a packed set, each read when it is needed.
+#[derive(Clone, Debug)]
+pub struct PackedInks {
+    /// Whose they are, and what they show.
+    pub records: PackedRecords,
+}
+
+impl PackedInks {
+    /// The inks of the file `path` that `filter` chooses, as [`load_pot`](crate::load_pot) does; of its limits that of samples holds.
+    ///
+    /// # Errors
+    /// [`CasiaError`] where the file cannot be read, is no packed set of inks, or is damaged, and for more inks than allowed.
+    pub fn open(path: &Path, filter: &CasiaFilter) -> Result<Self, CasiaError> {
+        Ok(Self { records: PackedRecords::open(path, pot::Record::KIND, filter)? })
     }
 
-    /// A checksum of the classes, labels and images, which are not read for it.
-    pub fn fingerprint(&self) -> u32 {
-        let mut hasher = crc32fast::Hasher::new();
-        hasher.update(self.classes.iter().collect::<String>().as_bytes());
-        for (label, &record) in self.labels.iter().zip(&self.records) {
-            hasher.update(&label.to_le_bytes());
-            hasher.update(&self.pack.places[record as usize].entry.checksum.to_le_bytes());
+    /// Reads the strokes of ink `i`, in writing order; those without points are left out.
+    ///
+    /// # Errors
+    /// [`CasiaError`] where the file cannot be read, or the record is damaged.
+    ///
+    /// # Panics
+    /// From the number of records on.
+    pub fn strokes(&self, i: usize) -> Result<Vec<Vec<[i16; 2]>>, CasiaError> {
+        let record: pot::Record = self.records.pack.record(self.records.place(i))?;
+        Ok(record.into_strokes())
+    }
+
+    /// About how many points ink `i` has, from the index alone.
+    ///
+    /// # Panics
+    /// From the number of records on.
+    pub fn points(&self, i: usize) -> usize {
+        self.records.place(i).entry.len as usize / pot::POINT_BYTES
+    }
+
+    /// The inks at `indices`, in that order, with the same classes; still in the file.
+    ///
+    /// # Panics
+    /// Where an index is not below the number of records.
+    pub fn subset(&self, indices: &[usize]) -> Self {
+        Self { records: self.records.subset(indices) }
+    }
+
+    /// All inks in memory.
+    ///
+    /// # Errors
+    /// As of [`strokes`](Self::strokes).
+    pub fn to_memory(&self) -> Result<InkSet, CasiaError> {
+        let PackedRecords { labels, writers, classes, passed_over, .. } = &self.records;
+        let mut set = InkSet::new(classes.clone());
+        set.passed_over = *passed_over;
+        for (i, (&label, &writer)) in labels.iter().zip(writers).enumerate() {
+            set.push(self.strokes(i)?, label, writer);
         }
-        hasher.finalize()
+        Ok(set)
     }
 }
 
@@ -175,7 +243,7 @@ fn places(mut file: &File, kind: u8) -> Result<Vec<Place>, RecordError> {
     };
     file.read_exact(&mut found)?;
     if found != header(kind) {
-        let is_other = [gnt::Record::KIND, crate::pot::Record::KIND].iter().any(|&kind| found == header(kind));
+        let is_other = [gnt::Record::KIND, pot::Record::KIND].iter().any(|&kind| found == header(kind));
         return Err(if is_other { CasiaReason::PackKind } else { CasiaReason::PackDamaged("its start") }.into());
     }
     file.seek(SeekFrom::Start(footer))?;

@@ -1,6 +1,6 @@
 use super::*;
 use crate::casia::{CasiaError, CasiaFilter, CasiaLimits};
-use crate::{ImageSet, InkSet, gnt, gnt_archive, load_gnt, pot, pot_archive};
+use crate::{ImageSet, InkSet, gnt, gnt_archive, load_gnt, load_pot, pot, pot_archive};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -40,7 +40,7 @@ fn a_packed_set_is_what_the_files_are() {
         let set = PackedImages::open(&out, &filter).unwrap();
         assert!(set.to_memory().unwrap() == loaded, "{:?}", filter.classes);
         let mut image = vec![0; loaded.size * loaded.size];
-        for i in (0..set.len()).rev() {
+        for i in (0..set.records.len()).rev() {
             set.image(i, &mut image).unwrap();
             assert!(image == loaded.image(i), "image {i}");
         }
@@ -60,7 +60,7 @@ fn records_of_no_use_are_left_out_and_named() {
     let named = packed.unusable.iter().map(|u| (u.record, u.reason.clone())).collect::<Vec<_>>();
     assert_eq!(named, [(1, CasiaReason::Tag(unknown.to_vec())), (2, CasiaReason::Blank)]);
     assert!(packed.unusable.iter().all(|u| u.file.ends_with("a.gnt")));
-    assert_eq!(PackedImages::open(&out, &CasiaFilter::default()).unwrap().len(), 2);
+    assert_eq!(PackedImages::open(&out, &CasiaFilter::default()).unwrap().records.len(), 2);
 }
 
 #[test]
@@ -163,8 +163,15 @@ fn inks_are_packed_too_and_are_no_images() {
     inks.push([[[1, 2], [30, 4]]], 0, 0);
     inks.push([vec![[5, 6], [7, -80]], vec![[9, 9]]], 1, 4);
     fs::write(&zip, pot_archive(&inks).unwrap()).unwrap();
-    let packed = pack_pot(&[zip], &CasiaLimits::default(), &out, &|_| ()).unwrap();
+    let packed = pack_pot(std::slice::from_ref(&zip), &CasiaLimits::default(), &out, &|_| ()).unwrap();
     assert_eq!((packed.files, packed.records), (2, 2));
+    for classes in [None, Some(vec!['丁'])] {
+        let filter = CasiaFilter { classes, ..CasiaFilter::default() };
+        let set = PackedInks::open(&out, &filter).unwrap();
+        assert_eq!(set.to_memory().unwrap(), load_pot(std::slice::from_ref(&zip), &filter).unwrap());
+    }
+    let set = PackedInks::open(&out, &CasiaFilter::default()).unwrap().subset(&[1]);
+    assert_eq!(set.strokes(0).unwrap(), [vec![[5, 6], [7, -80]], vec![[9, 9]]]);
     let opened = PackedImages::open(&out, &CasiaFilter::default());
     assert!(matches!(opened, Err(CasiaError::Malformed { reason: CasiaReason::PackKind, .. })));
     assert_eq!(fs::read(&out).unwrap()[..HEADER_BYTES], header(pot::Record::KIND));

@@ -10,7 +10,7 @@ mod record;
 mod write;
 
 pub use load::load_pot;
-pub(crate) use record::Record;
+pub(crate) use record::{POINT_BYTES, Record};
 pub use write::pot_archive;
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::{
 use std::io::Read;
 
 const HEADER_BYTES: usize = 8;
-const POINT_BYTES: usize = 4;
+pub(crate) const POINT_BYTES: usize = 4;
 pub(super) const STROKE_END: [i16; 2] = [-1, 0];
 pub(super) const INK_END: [i16; 2] = [-1, -1];
 
@@ -29,6 +29,12 @@ impl Record {
             [symbol, 0, 0, 0] | [0, symbol, 0, 0] if symbol.is_ascii_graphic() => Ok([symbol, 0]),
             bytes => Err(CasiaReason::Tag(bytes.to_vec())),
         }
+    }
+
+    /// The strokes that have points.
+    pub(crate) fn into_strokes(mut self) -> Vec<Vec<[i16; 2]>> {
+        self.strokes.retain(|stroke| !stroke.is_empty());
+        self.strokes
     }
 
     /// Whether no stroke has a point.

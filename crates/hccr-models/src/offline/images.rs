@@ -39,16 +39,16 @@ impl SampleSet for ImageSet {
 /// Read from the file for each mini-batch.
 impl SampleSet for PackedImages {
     fn labels(&self) -> &[u16] {
-        &self.labels
+        &self.records.labels
     }
 
     fn classes(&self) -> &[char] {
-        &self.classes
+        &self.records.classes
     }
 
     /// As of an [`ImageSet`].
     fn pass(&self, batch_size: usize, rng: &mut Rng) -> Vec<Vec<usize>> {
-        full_batches(self.len(), batch_size, rng)
+        full_batches(self.records.len(), batch_size, rng)
     }
 
     fn draw(&self, indices: &[usize], _: &mut Rng) -> Result<Samples, SampleError> {
@@ -68,6 +68,6 @@ impl SampleSet for PackedImages {
     }
 
     fn fingerprint(&self) -> u32 {
-        self.fingerprint()
+        self.records.fingerprint()
     }
 }

@@ -2,6 +2,7 @@
 
 mod endless;
 mod lstm2;
+mod packed;
 mod recipe;
 mod sequences;
 mod shipped;
@@ -9,6 +10,7 @@ mod thesis;
 
 pub use endless::EndlessInks;
 pub use lstm2::lstm2;
+pub use packed::PackedSequences;
 pub use recipe::OnlineRecipe;
 pub use sequences::{Augmentation, SequenceSet};
 pub use thesis::thesis_network;
