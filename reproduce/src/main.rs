@@ -62,9 +62,10 @@ enum Command {
     /// Run the online pipeline alone: pen trajectories
     Online(OnlineArgs),
     /// Train methods of compression against each other, each for as many steps: accuracy against size, MACs and time, over several
-    /// seeds, and which claims of the thesis hold. Finished cells of the grid are kept; --resume trains the others
+    /// seeds, and which claims of the thesis hold. Finished cells of the grid are kept, and --resume trains what is left. Here --classes is 500
+    /// unless given, --seed is that of the simulated writers alone, and --out is target/reproduce/ablate
     Ablate(AblateArgs<OfflineArgs>),
-    /// The same for the online pipeline
+    /// The same for the online pipeline, in target/reproduce/ablate-online
     AblateOnline(AblateArgs<OnlineArgs>),
     /// Make the models that the project ships, from nothing
     Models(ModelsArgs),
@@ -78,7 +79,7 @@ enum Command {
         #[arg(long, value_name = "DIR", default_value = "target/reproduce/ladder")]
         out: PathBuf,
     },
-    /// Pack GNT or POT files into one, of which training reads images in any order without holding them in memory. Records without ink
+    /// Pack GNT or POT files into one, of which training reads samples in any order without holding them in memory. Records without ink
     /// or with an unknown tag are left out and named; a run that was stopped goes on
     Pack(pack::PackArgs),
     /// Print the card of a shipped model as Markdown: models/NAME.md

@@ -38,7 +38,7 @@ use std::path::Path;
 enum Cli {
     /// Check everything: formatting, lints, tests, docs, packaging and a smoke reproduction.
     Test {
-        /// Leave out the web and the smoke runs.
+        /// Leave out the page for browsers, the smoke runs and the tests of burn.
         #[arg(long)]
         fast: bool,
     },
@@ -97,7 +97,7 @@ enum Cli {
     /// run in turns, pinned to one core, on one thread. Answers are compared with the runtime's, and threads are counted. A ratio
     /// is an engine's least time divided by that of the best other engine. Writes target/bench-peers/report.json.
     BenchPeers(bench_peers::PeersArgs),
-    /// Time training steps of four networks beside TensorFlow and PyTorch: the same networks, initial weights and mini-batch of 128.
+    /// Time training steps of four networks beside TensorFlow, and PyTorch with --pytorch: the same networks, initial weights and mini-batch of 128.
     ///
     /// Makes a Python environment under target/bench-train with tensorflow-cpu in it. The engines train in turns, on all cores. Their first
     /// losses must agree. Writes target/bench-train/report.json, with the rate of each of our layers beside the machine's peak.

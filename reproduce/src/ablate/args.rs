@@ -8,7 +8,6 @@ use clap::{Args, ValueEnum};
 /// Flags of the ablation of a pipeline, which has the flags `P`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct AblateArgs<P: Args> {
-    /// --seed is that of the simulated writers here, and --classes 500 unless given.
     #[command(flatten)]
     pub(super) pipeline: P,
     #[command(flatten)]
