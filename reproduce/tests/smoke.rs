@@ -1,7 +1,10 @@
 //! The smallest runs from end to end, as users start them: minutes in all, so that only `cargo xtask test` runs them, last.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 /// Those of these files that are missing or empty.
 fn missing<'a>(folder: &Path, files: &[&'a str]) -> Vec<&'a str> {
@@ -9,10 +12,22 @@ fn missing<'a>(folder: &Path, files: &[&'a str]) -> Vec<&'a str> {
     files.iter().copied().filter(|file| !is_there(file)).collect()
 }
 
-fn run(command: &[&str], out: &Path) {
+fn program(command: &[&str], out: &Path) -> Command {
     let mut program = Command::new(env!("CARGO_BIN_EXE_hccr-reproduce"));
-    let status = program.args(command).args(["--tier", "smoke", "--out"]).arg(out).status().unwrap();
+    program.args(command).args(["--tier", "smoke", "--out"]).arg(out);
+    program
+}
+
+fn run(command: &[&str], out: &Path) {
+    let status = program(command, out).status().unwrap();
     assert!(status.success(), "{status}");
+}
+
+/// The files of an ablation's cells whose names end so, with their contents.
+fn cells(out: &Path, ending: &str) -> BTreeMap<OsString, Vec<u8>> {
+    let Ok(entries) = std::fs::read_dir(out.join("cells")) else { return BTreeMap::new() };
+    let entries = entries.map(Result::unwrap).filter(|entry| entry.path().extension().is_some_and(|e| e == ending));
+    entries.map(|entry| (entry.file_name(), std::fs::read(entry.path()).unwrap_or_default())).collect()
 }
 
 #[test]
@@ -56,8 +71,15 @@ fn methods_are_trained_against_each_other_and_a_stopped_grid_goes_on() {
     std::fs::remove_file(folder.path().join(format!("{cell}.json"))).unwrap();
 
     // With a method that starts from a network of which the first grid kept no state, and a teacher.
-    let wider =
-        ["ablate", "--seeds", "1", "--methods", "svd,gslre-distilled,channels-gslre,adw-slope-macs", "--speedups", "3"];
+    let wider = [
+        "ablate",
+        "--seeds",
+        "1",
+        "--methods",
+        "svd,gslre-distilled,channels-gslre,gradual-uniform",
+        "--speedups",
+        "3",
+    ];
     run(&[&wider[..], &["--ratios", "4", "--resume"]].concat(), folder.path());
     assert_eq!(read(&format!("{cell}.hccr")), model);
     assert!(!read(&format!("{cell}.json")).is_empty() && !read("ablations.md").is_empty());
@@ -66,9 +88,22 @@ fn methods_are_trained_against_each_other_and_a_stopped_grid_goes_on() {
 #[test]
 #[ignore = "ten seconds"]
 fn methods_are_trained_against_each_other_on_ink() {
-    let folder = tempfile::tempdir().unwrap();
-    let grid = ["ablate-online", "--seeds", "1", "--methods", "adw-slope,k-means", "--ratios", "4", "--bits", "3"];
+    let [folder, stopped] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let grid = ["ablate-online", "--seeds", "1", "--methods", "adw-slope-macs,k-means", "--ratios", "4", "--bits", "3"];
     run(&grid, folder.path());
     let report = std::fs::read_to_string(folder.path().join("ablations.md")).unwrap();
-    assert!(report.contains("low-rank network of svd") && report.contains("| adw-slope, 4x fewer weights"), "{report}");
+    assert!(report.contains("low-rank network of svd") && report.contains("| adw-slope-macs, 4x fewer"), "{report}");
+
+    // Another one is stopped within a cell.
+    let mut running = program(&grid, stopped.path()).spawn().unwrap();
+    while cells(stopped.path(), "json").is_empty() {
+        assert!(running.try_wait().unwrap().is_none(), "it ended before a cell was trained");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let asked = Command::new("kill").args(["-INT", &running.id().to_string()]).status().unwrap();
+    assert!(asked.success() && !running.wait().unwrap().success());
+    assert_eq!(cells(stopped.path(), "part").len(), 1, "no state of the cell that was stopped");
+    run(&[&grid[..], &["--resume"]].concat(), stopped.path());
+    assert!(cells(stopped.path(), "hccr") == cells(folder.path(), "hccr"), "other networks");
+    assert!(cells(stopped.path(), "part").is_empty());
 }
