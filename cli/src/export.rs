@@ -48,9 +48,11 @@ impl ExportArgs {
     }
 }
 
-/// The file that a path leads to, where there is one.
+/// The file that a path leads to, in one spelling.
 fn file(path: &Path) -> PathBuf {
-    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let in_folder = || Some(folder.canonicalize().ok()?.join(path.file_name()?));
+    path.canonicalize().ok().or_else(in_folder).unwrap_or_else(|| path.to_owned())
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {

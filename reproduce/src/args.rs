@@ -1,6 +1,7 @@
 //! Flags that several commands have.
 
 use crate::cluster;
+use crate::pipeline::Earlier;
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, ValueEnum};
 use hccr_data::gb2312::gb2312_level1;
@@ -59,13 +60,16 @@ pub(crate) struct RunArgs {
     #[arg(long)]
     pub(crate) resume: bool,
     /// Directory for report.json, report.html, metrics.jsonl, the model files and the checkpoint. Where several networks are
-    /// trained, each has a directory of its name in it [default: target/reproduce/offline, target/reproduce/online,
-    /// target/models]
+    /// trained, each has a directory of its name in it [default: in target/reproduce offline, online, ablate or ablate-online; for models
+    /// target/models, or target/models-smoke]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// Whether this network is one of several.
     #[arg(skip)]
     pub(crate) is_one_of_several: bool,
+    /// What is set aside when this run begins, beside what is in its own directory.
+    #[arg(skip)]
+    pub(crate) earlier: Vec<Earlier>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -137,10 +141,10 @@ impl SizeArgs {
         self.tier.to_possible_value().map_or_else(String::new, |v| v.get_name().into())
     }
 
-    /// Refuses a flag that says how files are trained on where there are none, or only to test on.
-    pub(crate) fn check_trained_files(&self, files: &[PathBuf], flag: &str) -> Result<()> {
-        let is_used = !self.no_augmentation || !files.is_empty();
-        ensure!(is_used, "--no-augmentation is for files to train on: give {flag} too");
+    /// Refuses a flag that says how files are trained on where there are none.
+    pub(crate) fn check_files(&self, are_trained_on: bool, flags: &str) -> Result<()> {
+        let is_used = !self.no_augmentation || are_trained_on;
+        ensure!(is_used, "--no-augmentation is for files to train on: give {flags} too");
         Ok(())
     }
 
@@ -163,9 +167,6 @@ impl SizeArgs {
             .collect()
     }
 }
-
-/// Flags that training does not see.
-const READ_LAST: [&str; 3] = ["gnt-test", "pot-test", "offline-model"];
 
 impl RunArgs {
     /// Refuses numbers out of range.
@@ -210,11 +211,14 @@ impl RunArgs {
         self.command_of(&command, flags)
     }
 
-    /// What tells the state of such a run from others: the command without the files that are read when all is trained. A run whose test files
-    /// cannot be read goes on with others.
+    /// What tells the state of such a run from others: the command without the names of the files that are read when all is trained. A run
+    /// whose test files cannot be read goes on with others.
     pub(crate) fn identity(&self, pipeline: &str, flags: &[(&str, String)]) -> String {
-        let trained: Vec<_> = flags.iter().filter(|(name, _)| !READ_LAST.contains(name)).cloned().collect();
-        self.command(pipeline, &trained)
+        let mut flags = flags.to_vec();
+        flags.retain(|(name, _)| *name != "offline-model");
+        let tests = flags.iter_mut().filter(|(name, _)| name.ends_with("-test"));
+        tests.for_each(|(_, files)| *files = "FILES".into());
+        self.command(pipeline, &flags)
     }
 
     /// The command that repeats a run of another command of `cargo xtask`.
@@ -242,11 +246,11 @@ pub(crate) fn resuming_command(arguments: impl IntoIterator<Item = OsString>) ->
     if !words.iter().any(|word| word == "--resume") {
         words.push("--resume".into());
     }
-    let command = match cluster::world() {
-        Some(world) => format!("cluster -n {} --", world.size()),
-        None => "reproduce".into(),
-    };
-    format!("cargo xtask {command} {}", words.join(" "))
+    // Who started the processes, and where, this one does not know.
+    if cluster::world().is_some() {
+        return "the command that started all processes, with --resume at its end".into();
+    }
+    format!("cargo xtask reproduce {}", words.join(" "))
 }
 
 /// The word as a shell reads it back.
@@ -293,6 +297,20 @@ mod tests {
             let flag = flags.split(' ').next().unwrap();
             assert!(check(flags).is_err_and(|error| error.starts_with(flag)), "{flags}");
         }
+    }
+
+    #[test]
+    fn test_files_are_no_part_of_a_runs_identity_but_that_there_are_some() {
+        let Flags { run, .. } = clap::Parser::try_parse_from(["offline", "--seed", "7"]).unwrap();
+        let identity = |test: Option<&str>, train: &str| {
+            let mut flags =
+                vec![("gnt-train", train.to_owned()), ("offline-model", test.unwrap_or_default().to_owned())];
+            flags.extend(test.map(|test| ("gnt-test", test.to_owned())));
+            run.identity("offline", &flags)
+        };
+        assert_eq!(identity(Some("a.zip"), "t.zip"), identity(Some("b.zip"), "t.zip"));
+        assert_ne!(identity(Some("a.zip"), "t.zip"), identity(None, "t.zip"));
+        assert_ne!(identity(Some("a.zip"), "t.zip"), identity(Some("a.zip"), "u.zip"));
     }
 
     #[test]

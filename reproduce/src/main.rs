@@ -22,6 +22,7 @@ use clap::{Args, Parser, Subcommand};
 use models::ModelsArgs;
 use offline::{ImageArgs, OfflineArgs};
 use online::{InkArgs, OnlineArgs};
+use pipeline::Earlier;
 use progress::Interrupt;
 use std::path::PathBuf;
 
@@ -62,8 +63,8 @@ enum Command {
     /// Run the online pipeline alone: pen trajectories
     Online(OnlineArgs),
     /// Train methods of compression against each other, each for as many steps: accuracy against size, MACs and time, over several
-    /// seeds, and which claims of the thesis hold. Finished cells of the grid are kept, and --resume trains what is left. Here --classes is 500
-    /// unless given, --seed is that of the simulated writers alone, and --out is target/reproduce/ablate
+    /// seeds, and which claims of the thesis hold. Finished cells of the grid are kept, and --resume trains what is left. Without
+    /// files --classes is 500 here unless given, --seed is that of the simulated writers alone, and --out is target/reproduce/ablate
     Ablate(AblateArgs<OfflineArgs>),
     /// The same for the online pipeline, in target/reproduce/ablate-online
     AblateOnline(AblateArgs<OnlineArgs>),
@@ -162,25 +163,33 @@ fn both(BothArgs { size, mut run, images, ink }: BothArgs, interrupt: &Interrupt
     let (has_images, has_ink) = (images.has_files(), ink.has_files());
     let alone = has_images != has_ink;
     run.is_one_of_several = !alone;
+    run.check()?;
     if let (Some(flag), true, false) = (images.given(), alone, has_images) {
         bail!(
             "{flag} is for images, and with files of ink only those are trained on: leave it out, or give files of images too"
         );
     }
-    if !run.resume && !alone {
-        let _lock = hccr_files::lock(&run.out("online"))?;
-        pipeline::set_aside(&run.out("online"), &[])?;
+    let mut offline = OfflineArgs { size: size.clone(), run: run.clone(), images };
+    let mut online = OnlineArgs { size, run, ink, offline_model: None };
+    if alone {
+        return if has_ink {
+            online::run(&online, None, interrupt)
+        } else {
+            offline::run(&offline, interrupt).map(|_| ())
+        };
     }
-    let mut offline = None;
-    if has_images || !alone {
-        offline = offline::run(&OfflineArgs { size: size.clone(), run: run.clone(), images }, interrupt)?;
+    // What is wrong with the second run must not show when the first one is over.
+    offline.check()?;
+    online.check()?;
+    offline.size.check_files(offline.images.are_trained_on() || online.ink.are_trained_on(), "--gnt-train or --pot")?;
+    let out = online.run.out("online");
+    if !offline.run.resume {
+        offline.run.earlier.push(Earlier { out: out.clone(), models: Vec::new() });
     }
-    if has_ink || !alone {
-        // A run that was stopped in the offline pipeline has not begun this one.
-        run.resume &= alone || cluster::first(pipeline::checkpoint(&run.out("online")).exists());
-        // Networks trained on different files know different characters.
-        let offline = offline.as_deref().filter(|_| !has_ink);
-        online::run(&OnlineArgs { size, run, ink, offline_model: None }, offline, interrupt)?;
-    }
-    Ok(())
+    let compressed = offline::run(&offline, interrupt)?;
+    // A run that was stopped in the offline pipeline has not begun this one.
+    online.run.resume &= cluster::first(pipeline::checkpoint(&out).exists());
+    // Networks trained on different files know different characters.
+    let compressed = compressed.as_deref().filter(|_| !has_ink);
+    online::run(&online, compressed, interrupt)
 }

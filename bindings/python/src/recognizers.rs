@@ -47,7 +47,7 @@ fn model(given: Option<&Bound<'_, PyAny>>, in_the_box: &'static [u8]) -> PyResul
     let failed = |reason: io::Error| file_error(reason.kind(), format!("{}: {reason}", path.display()));
     // A pipe would be waited for, and a device may have no end.
     if !fs::metadata(&path).map_err(failed)?.is_file() {
-        return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file")));
+        return Err(error(format!("{}: it is no regular file", path.display())));
     }
     let bytes = fs::read(&path).map_err(failed)?;
     Ok(Cow::Owned(bytes))

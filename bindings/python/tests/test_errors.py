@@ -40,6 +40,8 @@ def test_files(tmp_path: Path) -> None:
         hccr.Recognizer().read(text)
     with pytest.raises(hccr.Error, match="no regular file"):
         hccr.Recognizer().read(tmp_path)
+    with pytest.raises(hccr.Error, match="no regular file"):
+        hccr.Recognizer(tmp_path)
     with pytest.raises(FileNotFoundError, match=r"none\.png"):
         hccr.Recognizer().read(tmp_path / "none.png")
     with pytest.raises(FileNotFoundError, match=r"none\.hccr"):

@@ -26,6 +26,14 @@ fn a_model_is_exported() {
         assert!(fs::metadata(folder.path().join(name)).unwrap().len() > 100_000);
     }
     assert_eq!(hccr(folder.path(), &["export", "online"]).code, Some(2));
+    // Nothing takes the place of what was just written, or of the model.
+    let twice = hccr(folder.path(), &["export", "online", "--onnx", "b", "--safetensors", "./b"]);
+    assert!(twice.code == Some(1) && twice.stderr.contains("one file"), "{twice:?}");
+    std::fs::write(folder.path().join("m.hccr"), hccr::ONLINE_MODEL).unwrap();
+    let itself = hccr(folder.path(), &["export", "m.hccr", "--onnx", "./m.hccr"]);
+    assert!(itself.code == Some(1) && itself.stderr.contains("the model itself"), "{itself:?}");
+    assert_eq!(std::fs::read(folder.path().join("m.hccr")).unwrap(), hccr::ONLINE_MODEL);
+    assert!(!folder.path().join("b").exists());
 }
 
 #[test]

@@ -24,7 +24,7 @@ mod workload;
 pub use answers::{Answer, answers};
 pub use engine::{Engine, InProcess, MiniBatch, Teacher, Work};
 pub use recipe::{DISTILLATION, Recipe, Tier};
-pub use samples::{SampleError, SampleSet, Samples};
+pub use samples::{SampleError, SampleSet, Samples, spread};
 pub use shipped::{CharacterSet, Shipping};
 pub use thesis::ThesisForm;
 pub use trainer::{NetworkTrainer, TrainError, TrainerState};

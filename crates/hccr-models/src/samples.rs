@@ -100,6 +100,12 @@ impl Samples {
     }
 }
 
+/// The numbers of `most` of `len` samples, or of all, spread evenly.
+pub fn spread(len: usize, most: usize) -> Vec<usize> {
+    let count = len.min(most);
+    (0..count).map(|i| i * len / count).collect()
+}
+
 /// One pass over `len` samples in random order, in full mini-batches: those that are left over wait for another pass.
 pub(crate) fn full_batches(len: usize, batch_size: usize, rng: &mut Rng) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..len).collect();

@@ -2,7 +2,7 @@
 
 use crate::answers::answers_to;
 use crate::engine::{Engine, InProcess, MiniBatch, Teacher, Work};
-use crate::{SampleError, SampleSet};
+use crate::{SampleError, SampleSet, spread};
 use hccr_compress::{LayerInfo, LayerKind, LowRankPair, TrainStats, Trainer};
 use hccr_constraint::Constraint;
 use hccr_nn_train::layers::Conv2d;
@@ -227,8 +227,7 @@ impl<'a, O: Optimizer> NetworkTrainer<'a, O> {
         }
         let labels = self.train.labels().len();
         // Finer statistics than the accuracies that they serve would only take time.
-        let count = INPUT_SAMPLES.min(labels).min(self.dev.labels().len().max(FEWEST_INPUT_SAMPLES));
-        let samples: Vec<usize> = (0..count).map(|i| i * labels / count).collect();
+        let samples = spread(labels, INPUT_SAMPLES.min(self.dev.labels().len().max(FEWEST_INPUT_SAMPLES)));
         let drawn = self.train.draw(&samples, &mut Rng::new(self.state.seed, INPUTS))?;
         Ok(self.typical_inputs.get_or_init(|| drawn.to_batch(&self.state.network.mean)).clone())
     }

@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 const MAGIC: [u8; 8] = *b"HCCRCKPT";
 const VERSION: u32 = 9;
 const HEADER_BYTES: usize = 24;
-/// The largest checkpoint that is read or written: several times that of the largest network of this project, four times the thesis's
-/// width with a second copy, which takes 2.5 GB.
-const MAX_BYTES: usize = 1 << 33;
+/// The largest checkpoint that is read or written. The largest network of this project, of four times the thesis's width, takes 2.5 GB while
+/// there are two of it.
+const MAX_BYTES: usize = 1 << 32;
 
 /// Why a checkpoint could not be written or read.
 #[derive(Debug)]

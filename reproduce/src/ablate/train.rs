@@ -120,6 +120,7 @@ pub(super) fn all<E: Experiment>(
         let stages = stages(experiment, cell, &trainer.layers(), curves);
         let (part, identity) = (folder.path(cell, "part"), format!("{}; {setup}", cell.name()));
         let pipeline = if part.exists() {
+            drop(trainer);
             let resumed = Pipeline::resume(&part, identity, stages, &*data.train, &data.dev);
             let (pipeline, _) = resumed.with_context(|| format!("remove {} to train it anew", part.display()))?;
             pipeline.with_engine(run.engine()?)
@@ -139,12 +140,8 @@ pub(super) fn all<E: Experiment>(
             let path = folder.path(cell, extension);
             hccr_files::replace(&path, &[bytes]).with_context(|| format!("cannot write {}", path.display()))?;
         }
-        match std::fs::remove_file(&part) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                return Err(error).with_context(|| format!("cannot remove {}", part.display()));
-            }
-            _ => eprintln!("{title}, {}", number::duration(trained.seconds)),
-        }
+        forget(&part)?;
+        eprintln!("{title}, {}", number::duration(trained.seconds));
         finished[at] = Some(trained);
     }
     Ok(finished.into_iter().flatten().collect())
@@ -200,14 +197,30 @@ where
     if path.exists() {
         return Ok(checkpoint::load(path)?);
     }
-    let layers = trainer.layers();
-    let mut cra = Cra::new(analysis(&layers), &layers)?;
+    let (layers, part) = (trainer.layers(), path.with_extension("curves-part"));
+    let mut cra = if part.exists() { checkpoint::load(&part)? } else { Cra::new(analysis(&layers), &layers)? };
+    let mut saved = Instant::now();
     while !cra.is_done() {
         shown.advance(cra.advance(trainer)?);
+        if shown.interrupt.is_set() || saved.elapsed() > CHECKPOINT_EVERY {
+            checkpoint::save(&part, &cra)?;
+            saved = Instant::now();
+        }
         shown.stop_if_asked()?;
     }
     checkpoint::save(path, &cra)?;
+    forget(&part)?;
     Ok(cra)
+}
+
+/// Removes the state of what is finished.
+fn forget(part: &Path) -> Result<()> {
+    match std::fs::remove_file(part) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", part.display()))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A cell's progress bar, and the user's request to stop.

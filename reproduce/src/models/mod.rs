@@ -9,7 +9,7 @@ mod samples;
 pub(crate) use args::ModelsArgs;
 
 use crate::args::RunArgs;
-use crate::pipeline::{self, Results};
+use crate::pipeline::{self, Earlier, Results};
 use crate::progress::{Interrupt, bar, counting, finish};
 use crate::report::types::{Config, Report};
 use anyhow::{Context, Result, ensure};
@@ -35,29 +35,35 @@ pub(crate) fn run(mut args: ModelsArgs, interrupt: &Interrupt) -> Result<()> {
     args.check()?;
     args.run.is_one_of_several = true;
     let out = args.run.out.get_or_insert_with(|| args.tier.out().into()).clone();
-    if !args.run.resume {
+    let mut kinds = args.kinds();
+    if args.run.resume {
         for kind in args.kinds() {
             let name = args.model_name(kind);
-            let _lock = lock(&args.run.out(&name))?;
-            let made = ["hccr", "json", "md"].map(|extension| out.join(format!("{name}.{extension}")));
-            pipeline::set_aside(&args.run.out(&name), &made)?;
-        }
-    }
-    for kind in args.kinds() {
-        let name = args.model_name(kind);
-        if out.join(format!("{name}.hccr")).exists() {
-            let (report, wanted) = (out.join(format!("{name}.json")), args.command(kind));
-            let made: Report = card::read(&report)?;
+            if !out.join(format!("{name}.hccr")).exists() {
+                continue;
+            }
+            let made: Report = card::read(&out.join(format!("{name}.json")))?;
             ensure!(
-                made.config.command == wanted,
+                made.config.command == args.command(kind),
                 "{} has {name} already, made by `{}`: give another --out, or leave --resume out to make it anew",
                 out.display(),
                 made.config.command
             );
             eprintln!("{name} is made already");
-            continue;
+            kinds.retain(|&left| left != kind);
         }
+    } else {
+        let earlier = |name: String| {
+            let models = ["hccr", "json", "md"].map(|extension| out.join(format!("{name}.{extension}")));
+            Earlier { out: args.run.out(&name), models: models.into() }
+        };
+        args.run.earlier = kinds.iter().map(|&kind| earlier(args.model_name(kind))).collect();
+    }
+    for kind in kinds {
+        let name = args.model_name(kind);
         let mut run = args.run.clone();
+        // Together, when the first model begins.
+        args.run.earlier.clear();
         // A run that was stopped in the first model has not begun the second one.
         run.resume &= pipeline::checkpoint(&run.out(&name)).exists();
         let shipping = Shipping {

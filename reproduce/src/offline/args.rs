@@ -1,6 +1,6 @@
 //! The flags of the offline pipeline.
 
-use crate::args::{RunArgs, SizeArgs, file_names};
+use crate::args::{RunArgs, SizeArgs, check_exist, file_names};
 use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
 use hccr_compress::{Block, BlockShapes};
@@ -57,6 +57,11 @@ impl ImageArgs {
         !self.gnt_test.is_empty()
     }
 
+    /// Whether files are trained on.
+    pub(crate) fn are_trained_on(&self) -> bool {
+        !self.gnt_train.is_empty()
+    }
+
     /// A flag that is given, and says how the offline network is trained.
     pub(crate) fn given(&self) -> Option<&'static str> {
         let flags = [
@@ -101,11 +106,15 @@ pub(crate) struct OfflineArgs {
 }
 
 impl OfflineArgs {
-    /// Refuses numbers out of range.
+    /// Refuses numbers out of range, and files that are not there: those of the test are read when all is trained.
     pub(crate) fn check(&self) -> Result<()> {
         self.size.check()?;
-        self.size.check_trained_files(&self.images.gnt_train, "--gnt-train")?;
         self.run.check()?;
+        if !self.run.is_one_of_several {
+            self.size.check_files(self.images.are_trained_on(), "--gnt-train")?;
+        }
+        check_exist(&self.images.gnt_train)?;
+        check_exist(&self.images.gnt_test)?;
         if let Some(width) = self.images.width {
             ensure!(width > 0.0 && width <= 4.0, "--width must be above 0 and at most 4");
         }

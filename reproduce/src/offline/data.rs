@@ -2,15 +2,15 @@
 
 use super::args::OfflineArgs;
 use super::images::Images;
-use crate::args::{check_exist, file_names};
-use crate::pipeline::{DEV_SHARE, Data, Test, held_out_writers, overlap};
+use crate::args::file_names;
+use crate::pipeline::{DEV_SAMPLES, DEV_SHARE, Data, Test, held_out_writers, overlap};
 use crate::progress::{bar, counting, finish};
 use anyhow::{Context, Result, ensure};
 use hccr_data::{
     CasiaFilter, CasiaLimits, ImageAugmentation, ImageSet, SimulatorConfig, Split, is_packed, load_gnt, simulate,
 };
-use hccr_models::SampleSet;
 use hccr_models::offline::AugmentedImages;
+use hccr_models::{SampleSet, spread};
 use rayon::prelude::*;
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -19,12 +19,8 @@ use std::path::PathBuf;
 /// More than HWDB1.0, 1.1 and 1.2 hold together.
 const MAX_IMAGES: usize = 1 << 22;
 
-/// The most images to develop on: each evaluation reads them all.
-const DEV_IMAGES: usize = 20_000;
-
 /// Simulates the sets to train and develop on, or reads them from the GNT files asked for.
 pub(crate) fn load(args: &OfflineArgs, simulator: &SimulatorConfig) -> Result<Data<Images>> {
-    check_exist(&args.images.gnt_test)?;
     match (args.images.gnt_train.is_empty(), args.images.gnt_test.is_empty()) {
         (true, true) => all_simulated(simulator),
         (true, false) => tested_on_gnt(args, simulator),
@@ -136,7 +132,8 @@ fn from_gnt(args: &OfflineArgs) -> Result<Data<Images>> {
     let writers = all.writers().iter().collect::<BTreeSet<_>>().len();
     let dev_writers = held_out_writers(all.writers(), DEV_SHARE)?;
     let (dev, train): (Vec<usize>, Vec<usize>) = (0..all.len()).partition(|&i| dev_writers.contains(&all.writers()[i]));
-    let (dev, train) = (all.subset(&some(&dev)).into_memory()?, all.subset(&train));
+    let dev: Vec<usize> = spread(dev.len(), DEV_SAMPLES).into_iter().map(|i| dev[i]).collect();
+    let (dev, train) = (all.subset(&dev).into_memory()?, all.subset(&train));
     let description = format!(
         "GNT files: {} to train on ({} files, {} of them set aside for development), {} to test on; {} classes. A subset: \
          its figures cannot be compared with published ones unless the files are the whole of HWDB1.0 and 1.1 and the \
@@ -153,10 +150,4 @@ fn from_gnt(args: &OfflineArgs) -> Result<Data<Images>> {
         Box::new(AugmentedImages::new(train, ImageAugmentation::default()))
     };
     Ok(Data { train, dev, description })
-}
-
-/// All of the numbers, or as many as evaluation has time for, spread over them.
-fn some(numbers: &[usize]) -> Vec<usize> {
-    let count = numbers.len().min(DEV_IMAGES);
-    (0..count).map(|i| numbers[i * numbers.len() / count]).collect()
 }

@@ -1,6 +1,6 @@
 //! The flags of the online pipeline.
 
-use crate::args::{RunArgs, SizeArgs, file_names};
+use crate::args::{RunArgs, SizeArgs, check_exist, file_names};
 use anyhow::Result;
 use clap::Args;
 use std::path::PathBuf;
@@ -22,6 +22,11 @@ pub(crate) struct InkArgs {
 }
 
 impl InkArgs {
+    /// Whether files are trained on.
+    pub(crate) fn are_trained_on(&self) -> bool {
+        !self.pot.is_empty()
+    }
+
     /// Whether files are given.
     pub(crate) fn has_files(&self) -> bool {
         !self.pot.is_empty() || !self.pot_test.is_empty()
@@ -43,11 +48,15 @@ pub(crate) struct OnlineArgs {
 }
 
 impl OnlineArgs {
-    /// Refuses numbers out of range.
+    /// Refuses numbers out of range, and files that are not there: those of the test are read when all is trained.
     pub(crate) fn check(&self) -> Result<()> {
         self.size.check()?;
-        self.size.check_trained_files(&self.ink.pot, "--pot")?;
-        self.run.check()
+        self.run.check()?;
+        if !self.run.is_one_of_several {
+            self.size.check_files(self.ink.are_trained_on(), "--pot")?;
+        }
+        check_exist(&self.ink.pot)?;
+        check_exist(&self.ink.pot_test)
     }
 
     /// The flags of size and ink, as they are given to the command.

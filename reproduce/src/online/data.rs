@@ -2,15 +2,15 @@
 
 use super::args::{InkArgs, OnlineArgs};
 use super::inks::Inks;
-use crate::args::{check_exist, file_names};
+use crate::args::file_names;
 use crate::offline::{others, simulator_in_words, trained_on_simulated};
-use crate::pipeline::{DEV_SHARE, Data, Test, held_out_writers, overlap};
+use crate::pipeline::{DEV_SAMPLES, DEV_SHARE, Data, Test, held_out_writers, overlap};
 use crate::progress::{bar, counting, finish};
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use hccr_data::SplitSize;
 use hccr_data::{CasiaFilter, CasiaLimits, InkSet, SimulatorConfig, Split, is_packed, load_pot, simulate_ink};
-use hccr_models::SampleSet;
 use hccr_models::online::{OnlineRecipe, SequenceSet};
+use hccr_models::{SampleSet, spread};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -20,12 +20,8 @@ const TEST_SHARE: usize = 5;
 /// More than OLHWDB1.0, 1.1 and 1.2 hold together.
 const MAX_INKS: usize = 1 << 22;
 
-/// The most inks to develop on: each evaluation reads them all.
-const DEV_INKS: usize = 20_000;
-
 /// Simulates the sets to train and develop on, or reads them from the POT files asked for.
 pub(crate) fn load(args: &OnlineArgs, recipe: &OnlineRecipe) -> Result<Data<SequenceSet>> {
-    check_exist(&args.ink.pot_test)?;
     let simulator = &recipe.common.data;
     let (train, dev, description) = match (args.ink.pot.is_empty(), args.ink.pot_test.is_empty()) {
         (true, true) => all_simulated(simulator)?,
@@ -127,20 +123,11 @@ fn from_pot(args: &OnlineArgs, simulator: &SimulatorConfig) -> Result<(Inks, Ink
         description += &format!(
             "; as many inks again, or more, of the simulator to train on: {samples_per_class} a class by {writers} writers"
         );
-        let Inks::Memory(real) = &train else {
-            bail!("--with-simulated needs the inks in memory: give the files that were packed to --pot");
-        };
-        train = Inks::Memory(side_by_side(real, &inks));
+        train = Inks::Memory(side_by_side(&train.into_memory()?, &inks));
     }
     description += ". A subset: its figures cannot be compared with published ones unless the files are the whole of \
                     OLHWDB1.0 and 1.1 and the ICDAR-2013 competition set";
-    Ok((train, some(&dev).into_memory()?, description))
-}
-
-/// All of the inks, or as many as evaluation has time for, spread over them.
-fn some(set: &Inks) -> Inks {
-    let count = set.len().min(DEV_INKS);
-    set.subset(&(0..count).map(|i| i * set.len() / count).collect::<Vec<_>>())
+    Ok((train, dev.subset(&spread(dev.len(), DEV_SAMPLES)).into_memory()?, description))
 }
 
 fn writers(set: &Inks) -> usize {

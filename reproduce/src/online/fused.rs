@@ -4,6 +4,7 @@ use crate::report::types::{Fused, InkAccuracy};
 use anyhow::{Context, Result, ensure};
 use hccr_data::{InkSet, joined, shuffled};
 use hccr_evaluate::calibration::fit_temperature;
+use hccr_models::spread;
 use hccr_runtime::image::{Image, PixelFormat};
 use hccr_runtime::ink::Ink;
 use hccr_runtime::{Fusion, InkRecognizer, Recognizer, fuse};
@@ -61,8 +62,7 @@ pub(crate) fn measure(online: &[u8], offline: &Recognizer, dev: &InkSet, test: &
 /// The inks of a set, or some of them, spread over it.
 fn some(set: &InkSet) -> InkSet {
     let of_ink = 3 * 2 * set.classes.len() * size_of::<f32>();
-    let count = set.len().min(ANSWER_BYTES / of_ink);
-    set.subset(&(0..count).map(|i| i * set.len() / count).collect::<Vec<_>>())
+    set.subset(&spread(set.len(), ANSWER_BYTES / of_ink))
 }
 
 /// The temperature that calibrates answers fused with this weight.

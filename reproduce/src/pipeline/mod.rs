@@ -14,7 +14,7 @@ pub(crate) use length::Length;
 pub(crate) use overlap::overlap;
 pub(crate) use reproduction::{Data, Reproduction, Test};
 pub(crate) use results::{Results, asked, collect};
-pub(crate) use writers::{DEV_SHARE, held_out_writers};
+pub(crate) use writers::{DEV_SAMPLES, DEV_SHARE, held_out_writers};
 
 use crate::args::resuming_command;
 use crate::cluster;
@@ -60,7 +60,8 @@ pub(crate) fn run<'a, R: Reproduction>(
             eprintln!("will take about {estimate}");
         }
         // Only now is it sure that this run can begin.
-        set_aside(&out, &[])?;
+        let own = Earlier { out: out.clone(), models: Vec::new() };
+        args.earlier.iter().chain([&own]).try_for_each(|earlier| earlier.set_aside(&out))?;
         estimate.save(&out)?;
         let trainer = NetworkTrainer::new(state, &*data.train, &data.dev);
         (Pipeline::new(identity, stages, trainer), 0)
@@ -113,28 +114,50 @@ pub(crate) fn run<'a, R: Reproduction>(
 /// The file of what a run measures, in its directory.
 const METRICS: &str = "metrics.jsonl";
 
+/// What a run leaves in its directory, beside model files.
+const RESULTS: [&str; 6] = ["checkpoint", METRICS, estimate::FILE, "report.json", "report.html", "plots"];
+
 /// Where a run in the directory `out` saves its state.
 pub(crate) fn checkpoint(out: &Path) -> PathBuf {
     out.join("checkpoint")
 }
 
-/// Moves what an earlier run in the directory `out` saved, its `results` elsewhere included, into a new folder `earlier-N` in it. A later
-/// `--resume` then never continues that run, and a user who forgot `--resume` has lost nothing.
-pub(crate) fn set_aside(out: &Path, results: &[PathBuf]) -> Result<()> {
-    let checkpoint = checkpoint(out);
-    if !results.iter().chain([&checkpoint]).any(|path| path.exists()) {
-        return Ok(());
+/// What an earlier run may have left.
+#[derive(Clone, Debug)]
+pub(crate) struct Earlier {
+    /// Its directory.
+    pub(crate) out: PathBuf,
+    /// Its files elsewhere.
+    pub(crate) models: Vec<PathBuf>,
+}
+
+impl Earlier {
+    /// Moves all of it into a new folder `earlier-N` in its directory; that of the run that begins, `locked`, is locked already. A later
+    /// `--resume` then never continues the earlier run, and a user who forgot `--resume` has lost nothing.
+    fn set_aside(&self, locked: &Path) -> Result<()> {
+        let Self { out, models } = self;
+        let own = std::fs::read_dir(out).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+        let is_result = |path: &PathBuf| {
+            let is_named = RESULTS.iter().any(|name| path.file_name().is_some_and(|found| found == *name));
+            is_named || path.extension().is_some_and(|ending| ending == "hccr")
+        };
+        let left: Vec<PathBuf> =
+            own.filter(is_result).chain(models.iter().filter(|path| path.exists()).cloned()).collect();
+        if left.is_empty() {
+            return Ok(());
+        }
+        let _lock = (out != locked).then(|| hccr_files::lock(out)).transpose()?;
+        let is_free = |folder: &PathBuf| !folder.exists();
+        let aside =
+            (1u32..).map(|n| out.join(format!("earlier-{n}"))).find(is_free).context("too many earlier runs")?;
+        std::fs::create_dir_all(&aside).with_context(|| format!("cannot make {}", aside.display()))?;
+        for path in left {
+            let to = aside.join(path.file_name().unwrap_or_default());
+            std::fs::rename(&path, to).with_context(|| format!("cannot move an earlier run's {}", path.display()))?;
+        }
+        eprintln!("what an earlier run left is now in {}", aside.display());
+        Ok(())
     }
-    let free = |folder: &PathBuf| !folder.exists();
-    let aside = (1u32..).map(|n| out.join(format!("earlier-{n}"))).find(free).context("too many earlier runs")?;
-    std::fs::create_dir_all(&aside).with_context(|| format!("cannot make {}", aside.display()))?;
-    let beside = [METRICS, estimate::FILE].map(|name| out.join(name));
-    for path in results.iter().chain([&checkpoint]).chain(&beside).filter(|path| path.exists()) {
-        let to = aside.join(path.file_name().unwrap_or_default());
-        std::fs::rename(path, to).with_context(|| format!("cannot move an earlier run's {}", path.display()))?;
-    }
-    eprintln!("what an earlier run saved is now in {}", aside.display());
-    Ok(())
 }
 
 #[cfg(test)]
@@ -145,19 +168,21 @@ mod tests {
     fn an_earlier_run_is_kept_and_not_resumed() {
         let folder = tempfile::tempdir().unwrap();
         let (out, model) = (folder.path().join("network"), folder.path().join("network.hccr"));
-        set_aside(&out, std::slice::from_ref(&model)).unwrap(); // nothing there
+        let earlier = Earlier { out: out.clone(), models: vec![model.clone()] };
+        earlier.set_aside(&out).unwrap(); // nothing there
         assert!(!out.exists());
         std::fs::create_dir(&out).unwrap();
+        std::fs::write(out.join("notes.txt"), "of the user").unwrap();
+        let left = ["checkpoint", METRICS, "report.json", "channels.hccr"].map(|name| out.join(name));
         for run in ["first", "second"] {
-            for path in [&checkpoint(&out), &out.join(METRICS), &model] {
-                std::fs::write(path, run).unwrap();
-            }
-            set_aside(&out, std::slice::from_ref(&model)).unwrap();
-            assert!(!checkpoint(&out).exists() && !out.join(METRICS).exists() && !model.exists());
+            left.iter().chain([&model]).for_each(|path| std::fs::write(path, run).unwrap());
+            earlier.set_aside(&out).unwrap();
+            assert!(left.iter().chain([&model]).all(|path| !path.exists()) && out.join("notes.txt").exists());
         }
         for (aside, run) in [("earlier-1", "first"), ("earlier-2", "second")] {
-            for name in ["checkpoint", METRICS, "network.hccr"] {
-                assert_eq!(std::fs::read_to_string(out.join(aside).join(name)).unwrap(), run, "{name}");
+            for path in left.iter().chain([&model]) {
+                let moved = out.join(aside).join(path.file_name().unwrap());
+                assert_eq!(std::fs::read_to_string(&moved).unwrap(), run, "{}", moved.display());
             }
         }
     }

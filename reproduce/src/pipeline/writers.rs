@@ -6,6 +6,9 @@ use std::collections::BTreeSet;
 /// One in this many writers of the training files is set aside for development.
 pub(crate) const DEV_SHARE: usize = 16;
 
+/// The most samples of them to develop on: each evaluation reads them all.
+pub(crate) const DEV_SAMPLES: usize = 20_000;
+
 /// Every `share`-th writer, and at least one, of those who wrote the samples; never all. An error where there is only one.
 pub(crate) fn held_out_writers(writers: &[u32], share: usize) -> Result<BTreeSet<u32>> {
     let writers: BTreeSet<u32> = writers.iter().copied().collect();

@@ -212,8 +212,8 @@ impl fmt::Display for CasiaReason {
             Self::PackDamaged(part) => write!(f, "{part} is damaged, or this is no packed set"),
             Self::PackedOther(name) => write!(
                 f,
-                "an earlier run has packed {name} in its place, so the files have changed since: remove what that run left, .part and \
-                 .part-index, to begin anew"
+                "an earlier run has packed {name} in its place, so the files have changed since: to begin anew, remove what that run left \
+                 (the name of the packed set, with .part and .part-index behind it)"
             ),
             Self::PackKind => write!(f, "this packed set holds the other kind of records: images (GNT), or inks (POT)"),
         }

@@ -10,10 +10,10 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Whether the file begins as packed sets do; not where it cannot be read.
+/// Whether the file begins as packed sets do; not where it cannot be read, or is no regular file.
 pub fn is_packed(path: &Path) -> bool {
     let mut start = [0; MAGIC.len()];
-    File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok() && start == *MAGIC
+    path.is_file() && File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok() && start == *MAGIC
 }
 
 /// Records of a packed set, of which only the index is in memory: 32 bytes per record.

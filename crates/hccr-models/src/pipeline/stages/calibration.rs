@@ -1,7 +1,7 @@
 //! The stage that makes the model's probabilities mean what they say.
 
-use crate::SampleSet;
 use crate::pipeline::{Measured, Output, Run, Stage, StageError};
+use crate::{SampleSet, spread};
 use hccr_compress::Progress;
 use hccr_evaluate::calibration::fit_temperature;
 use hccr_nn_train::Optimizer;
@@ -45,11 +45,9 @@ impl<O: Optimizer> Stage<O> for Calibration {
 /// `model` with the temperature that suits samples spread over `set` best.
 fn calibrated(model: &Model, set: &dyn SampleSet) -> Result<Model, StageError> {
     let plan = Arc::new(Plan::new(model)?);
-    let samples = set.labels().len();
-    let count = samples.min(SAMPLES);
-    let chosen: Vec<usize> = (0..count).map(|i| i * samples / count).collect();
+    let chosen = spread(set.labels().len(), SAMPLES);
     let classes = set.classes().len();
-    let mut logits = vec![0.0; count * classes];
+    let mut logits = vec![0.0; chosen.len() * classes];
     let run = |(session, input): &mut (Session, Vec<f32>), (row, &i): (&mut [f32], &usize)| {
         set.fill_input(i, input)?;
         row.copy_from_slice(session.run(input)?);
