@@ -52,7 +52,7 @@ const fn deny(name: &'static str, command: &'static str, needs: &'static [Need])
 }
 
 /// The dependencies of each workspace against deny.toml. Advisories stand apart, since their database comes from the network.
-pub(crate) const DEPENDENCIES: [OptionalStep; 6] = [
+pub(crate) const DEPENDENCIES: [OptionalStep; 7] = [
     deny("dependencies", "cargo deny check --hide-inclusion-graph bans licenses sources", &[CARGO_DENY]),
     deny(
         "dependencies: web",
@@ -68,6 +68,11 @@ pub(crate) const DEPENDENCIES: [OptionalStep; 6] = [
         "dependencies: minimal example",
         "cargo deny --manifest-path crates/runtime/examples/minimal/Cargo.toml check --hide-inclusion-graph \
             bans licenses sources",
+        &[CARGO_DENY],
+    ),
+    deny(
+        "dependencies: burn",
+        "cargo deny --manifest-path crates/burn-engine/Cargo.toml check --hide-inclusion-graph bans licenses sources",
         &[CARGO_DENY],
     ),
     deny("advisories", "cargo deny check advisories", &[CARGO_DENY, ADVISORIES]),
