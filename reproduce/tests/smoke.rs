@@ -100,7 +100,8 @@ fn methods_are_trained_against_each_other_on_ink() {
         assert!(running.try_wait().unwrap().is_none(), "it ended before a cell was trained");
         std::thread::sleep(Duration::from_millis(20));
     }
-    let asked = Command::new("kill").args(["-INT", &running.id().to_string()]).status().unwrap();
+    // Not SIGINT, which a shell's background jobs ignore.
+    let asked = Command::new("kill").args(["-TERM", &running.id().to_string()]).status().unwrap();
     assert!(asked.success() && !running.wait().unwrap().success());
     assert_eq!(cells(stopped.path(), "part").len(), 1, "no state of the cell that was stopped");
     run(&[&grid[..], &["--resume"]].concat(), stopped.path());

@@ -87,9 +87,9 @@ impl Shipping {
         of_128 * (self.batch_size as f32 / 128.0).sqrt()
     }
 
-    /// Training on so many samples, in a smoke run on one in two thousand, evaluated so many times.
+    /// Training on so many samples, in a smoke run on one in four thousand, evaluated so many times.
     pub(crate) fn phase(&self, samples: f64, peak: f32, floor: f32, evaluations: usize) -> Phase {
-        let samples = if self.smoke { samples / 2000.0 } else { samples * self.effort };
+        let samples = if self.smoke { samples / 4000.0 } else { samples * self.effort };
         let steps = (samples / self.batch_size as f64).round().max(1.0) as usize;
         let interval = if self.batch_size < LARGE_BATCH { 10 } else { 100 };
         let evaluate_every = (steps / evaluations.max(1)).max(1).next_multiple_of(interval);
