@@ -10,8 +10,13 @@ use std::ops::Range;
 
 /// Rows of a tile.
 const ROWS: usize = 6;
-/// Columns of a tile, and of the narrower ones at the end: with [`ROWS`] they fill the registers, but not more.
-const COLUMNS: [usize; 3] = if cfg!(target_feature = "avx512f") { [64, 32, 16] } else { [16, 8, 4] };
+/// Columns of a tile, and of the narrower ones at the end: with [`ROWS`] they fill the registers, but not more. For Intel's CPUs LLVM cuts
+/// vectors of 512 bits in two, and so needs twice the registers; `sse4a` is of AMD's alone.
+const COLUMNS: [usize; 3] = match (cfg!(target_feature = "avx512f"), cfg!(target_feature = "sse4a")) {
+    (true, true) => [64, 32, 16],
+    (true, false) => [32, 16, 8],
+    (false, _) => [16, 8, 4],
+};
 /// Terms that a tile sums before the next tile has its turn: so many lines of a tile stay in the first-level cache.
 const DEPTH: usize = 256;
 /// Products that a thread computes at least: some 10 microseconds, so that handing them over does not count.
