@@ -23,6 +23,7 @@ use anyhow::{Context, Result, bail};
 use estimate::Estimate;
 use hccr_models::NetworkTrainer;
 use hccr_models::pipeline::{Pipeline, PipelineError};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -138,8 +139,8 @@ impl Earlier {
         let Self { out, models } = self;
         let own = std::fs::read_dir(out).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
         let is_result = |path: &PathBuf| {
-            let is_named = RESULTS.iter().any(|name| path.file_name().is_some_and(|found| found == *name));
-            is_named || path.extension().is_some_and(|ending| ending == "hccr")
+            let name = path.file_name().and_then(OsStr::to_str);
+            name.is_some_and(|name| RESULTS.contains(&name)) || path.extension().is_some_and(|ending| ending == "hccr")
         };
         let left: Vec<PathBuf> =
             own.filter(is_result).chain(models.iter().filter(|path| path.exists()).cloned()).collect();

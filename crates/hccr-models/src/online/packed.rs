@@ -1,7 +1,7 @@
 //! Inks of a packed file.
 
 use super::sequences::Augmentation;
-use crate::samples::{SampleError, SampleSet, Samples};
+use crate::samples::{SampleError, SampleSet, Samples, spread};
 use hccr_data::PackedInks;
 use hccr_nn_train::sequence::bucketed_batches;
 use hccr_random::Rng;
@@ -26,15 +26,19 @@ impl PackedSequences {
     /// [`SampleError`] where an ink cannot be read.
     pub fn new(inks: PackedInks, augmentation: Augmentation) -> Result<Self, SampleError> {
         let mut set = Self { inks, augmentation, mean_steps: 0.0 };
-        let len = set.inks.records.len();
-        let measured = len.min(MEASURED_INKS);
-        let plain = |i: usize| set.sequence(i * len / measured, Augmentation::default(), &mut Rng::new(0, 0));
-        let values = (0..measured).into_par_iter().map(|i| Ok(plain(i)?.len())).sum::<Result<usize, SampleError>>()?;
-        set.mean_steps = (values / FEATURES) as f64 / measured.max(1) as f64;
+        let measured = spread(set.inks.records.len(), MEASURED_INKS);
+        let values = |&i: &usize| Ok(set.plain(i)?.len());
+        let values = measured.par_iter().map(values).sum::<Result<usize, SampleError>>()?;
+        set.mean_steps = (values / FEATURES) as f64 / measured.len().max(1) as f64;
         Ok(set)
     }
 
-    /// The steps of ink `i`, row after row.
+    /// The steps of ink `i` as recognition reads it, row after row.
+    fn plain(&self, i: usize) -> Result<Vec<f32>, SampleError> {
+        self.sequence(i, Augmentation::default(), &mut Rng::new(0, 0))
+    }
+
+    /// The steps of ink `i`, augmented, row after row.
     fn sequence(&self, i: usize, augmentation: Augmentation, rng: &mut Rng) -> Result<Vec<f32>, SampleError> {
         let point = |[x, y]: [i16; 2]| Point { x: x.into(), y: y.into() };
         let strokes = self.inks.strokes(i).map_err(SampleError::new)?;
@@ -69,7 +73,7 @@ impl SampleSet for PackedSequences {
 
     /// The steps of the ink, row after row.
     fn fill_input(&self, i: usize, input: &mut Vec<f32>) -> Result<(), SampleError> {
-        *input = self.sequence(i, Augmentation::default(), &mut Rng::new(0, 0))?;
+        *input = self.plain(i)?;
         Ok(())
     }
 
