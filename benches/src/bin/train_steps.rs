@@ -17,6 +17,7 @@ use hccr_nn_train::{Adam, Batch, Clipped, Layer, Mode, Network, Sgd, softmax_cro
 use hccr_random::Rng;
 use hccr_runtime::ink::FEATURES;
 use hccr_runtime::shape::Conv2dParams;
+use hccr_tensor::{Scalar, Vector};
 use rayon::prelude::*;
 use serde_json::{Value, json};
 use std::fs;
@@ -256,19 +257,20 @@ fn layers(task: Task) -> Result<()> {
 
 /// GFLOP/s of all cores on nothing but independent multiply-adds in registers: the best of several tries.
 fn peak() -> f64 {
-    /// Twelve vectors of AVX-512: enough to hide the latency of each.
-    const SUMS: usize = 192;
+    type Values = <f32 as Scalar>::Vector;
+    /// Vectors: enough to hide the latency of each.
+    const SUMS: usize = 12;
     const ROUNDS: usize = 4_000_000;
     let threads = rayon::current_num_threads();
-    let gflop = (2 * SUMS * ROUNDS * threads) as f64 / 1e9;
+    let gflop = (2 * SUMS * Values::LANES * ROUNDS * threads) as f64 / 1e9;
     let rates = (0..10).map(|_| {
         let start = Instant::now();
         (0..threads).into_par_iter().for_each(|_| {
-            let (factor, addend) = black_box((0.5f32, 1.0f32));
-            let mut sums = [0.0f32; SUMS];
+            let (factor, addend) = black_box((Values::splat(0.5), Values::splat(1.0)));
+            let mut sums = [Values::splat(0.0); SUMS];
             for _ in 0..ROUNDS {
                 for sum in &mut sums {
-                    *sum = sum.mul_add(factor, addend);
+                    *sum = addend.add_product(*sum, factor);
                 }
             }
             black_box(sums);

@@ -17,6 +17,7 @@ pub mod memory;
 mod scalar;
 mod svd;
 pub mod threads;
+mod vector;
 mod winograd;
 
 pub use convolution::{Convolution, Weight};
@@ -25,3 +26,4 @@ pub use lines::{Lines, Panels, multiply, multiply_add};
 pub use matrix::{Transpose, gemm};
 pub use scalar::Scalar;
 pub use svd::{Svd, SvdError, svd};
+pub use vector::Vector;

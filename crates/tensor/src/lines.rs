@@ -1,22 +1,18 @@
 //! Products with a matrix whose rows begin anywhere in a slice, and may overlap.
 //!
-//! Such a matrix is what a convolution reads: the plane of a channel, shifted by each element of the kernel. The loops are written
-//! so that they compile to vector instructions, and hold a tile of the product in registers.
+//! Such a matrix is what a convolution reads: the plane of a channel, shifted by each element of the kernel. A tile of the
+//! product is held in registers.
 
 use crate::Scalar;
 use crate::threads::are_many;
+use crate::vector::{Vector, load};
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// Rows of a tile.
-const ROWS: usize = 6;
-/// Columns of a tile, and of the narrower ones at the end: with [`ROWS`] they fill the registers, but not more. For Intel's CPUs LLVM cuts
-/// vectors of 512 bits in two, and so needs twice the registers; `sse4a` is of AMD's alone.
-const COLUMNS: [usize; 3] = match (cfg!(target_feature = "avx512f"), cfg!(target_feature = "sse4a")) {
-    (true, true) => [64, 32, 16],
-    (true, false) => [32, 16, 8],
-    (false, _) => [16, 8, 4],
-};
+/// Rows of a tile: with [`VECTORS`] they fill the registers, but not more.
+const ROWS: usize = if cfg!(target_feature = "avx512f") { 8 } else { 6 };
+/// Vectors of a row of a tile. Three, for which AVX-512 has registers, were slower.
+const VECTORS: usize = 2;
 /// Terms that a tile sums before the next tile has its turn: so many lines of a tile stay in the first-level cache.
 const DEPTH: usize = 256;
 /// Products that a thread computes at least: some 10 microseconds, so that handing them over does not count.
@@ -101,77 +97,70 @@ impl<T: Scalar> Piece<'_, T> {
             let depth = first..(first + DEPTH).min(self.depth);
             let mut column = 0;
             while column < lines.columns {
-                let left = lines.columns - column;
-                let width = COLUMNS.into_iter().rev().find(|&width| width >= left).unwrap_or(COLUMNS[0]);
-                let at = column..(column + width).min(lines.columns);
-                match width {
-                    _ if width == COLUMNS[0] => self.tiles::<{ COLUMNS[0] }>(depth.clone(), lines, at, y),
-                    _ if width == COLUMNS[1] => self.tiles::<{ COLUMNS[1] }>(depth.clone(), lines, at, y),
-                    _ => self.tiles::<{ COLUMNS[2] }>(depth.clone(), lines, at, y),
+                let vectors = (lines.columns - column).div_ceil(T::Vector::LANES).min(VECTORS);
+                let at = column..(column + vectors * T::Vector::LANES).min(lines.columns);
+                column = at.end;
+                match vectors {
+                    1 => self.tiles::<1>(depth.clone(), lines, at, y),
+                    _ => self.tiles::<VECTORS>(depth.clone(), lines, at, y),
                 }
-                column += width;
             }
         }
     }
 
-    /// The tiles below each other in at most `N` columns, over the terms `depth`.
-    fn tiles<const N: usize>(&self, depth: Range<usize>, lines: Lines<'_, T>, columns: Range<usize>, y: &mut [T]) {
+    /// The tiles below each other in at most `V` vectors of columns, over the terms `depth`.
+    fn tiles<const V: usize>(&self, depth: Range<usize>, lines: Lines<'_, T>, columns: Range<usize>, y: &mut [T]) {
+        let (first, width) = (columns.start, V * T::Vector::LANES);
         let starts = &lines.starts[depth.clone()];
-        if columns.len() == N {
-            return self.tiles_of::<N>(depth, &lines.data[columns.start..], starts, columns, y);
+        if columns.len() == width {
+            let lines = starts.iter().map(|&start| load(&lines.data[start + first..][..width]));
+            return self.tiles_of::<V>(depth, lines, columns, y);
         }
-        // The tile hangs over: read copies of the lines.
-        let (mut copies, mut copied) = ([[T::zero(); N]; DEPTH], [0; DEPTH]);
-        for (k, (copy, &start)) in copies.iter_mut().zip(starts).enumerate() {
-            copy[..columns.len()].copy_from_slice(&lines.data[start + columns.start..][..columns.len()]);
-            copied[k] = k * N;
+        // The tile hangs over, and each of its lines is put together once.
+        let mut copies = [[T::Vector::splat(T::zero()); V]; DEPTH];
+        for (copy, &start) in copies.iter_mut().zip(starts) {
+            *copy = load(&lines.data[start + first..][..columns.len()]);
         }
-        self.tiles_of::<N>(depth, copies.as_flattened(), &copied[..starts.len()], columns, y);
+        self.tiles_of::<V>(depth, copies[..starts.len()].iter().copied(), columns, y);
     }
 
-    fn tiles_of<const N: usize>(
+    fn tiles_of<const V: usize>(
         &self,
         depth: Range<usize>,
-        data: &[T],
-        starts: &[usize],
+        lines: impl Iterator<Item = [T::Vector; V]> + Clone,
         columns: Range<usize>,
         y: &mut [T],
     ) {
-        let n = columns.len();
         for (panel, values) in self.values.chunks_exact(self.depth).enumerate() {
             let first = panel * ROWS;
             let rows = first..(first + ROWS).min(self.rows);
-            let mut sums = [[T::zero(); N]; ROWS];
+            let mut sums = [[T::Vector::splat(T::zero()); V]; ROWS];
             if depth.start > 0 {
                 for (sums, row) in sums.iter_mut().zip(rows.clone()) {
-                    let y = &y[row * self.stride + columns.start..][..n];
-                    match <&[T; N]>::try_from(y) {
-                        Ok(y) => *sums = *y,
-                        Err(_) => sums[..n].copy_from_slice(y),
-                    }
+                    *sums = load(&y[row * self.stride..][columns.clone()]);
                 }
             }
-            add_tile(&values[depth.clone()], data, starts, &mut sums);
+            add_tile::<T, V>(&values[depth.clone()], lines.clone(), &mut sums);
             for (sums, row) in sums.iter().zip(rows) {
-                let y = &mut y[row * self.stride + columns.start..][..n];
-                // A copy of a known length is no call.
-                match <&mut [T; N]>::try_from(&mut *y) {
-                    Ok(y) => *y = *sums,
-                    Err(_) => y.copy_from_slice(&sums[..n]),
-                }
+                let y = &mut y[row * self.stride..][columns.clone()];
+                sums.iter().zip(y.chunks_mut(T::Vector::LANES)).for_each(|(sum, y)| sum.store(y));
             }
         }
     }
 }
 
 #[inline(never)]
-fn add_tile<T: Scalar, const N: usize>(panel: &[[T; ROWS]], data: &[T], starts: &[usize], sums: &mut [[T; N]; ROWS]) {
+fn add_tile<T: Scalar, const V: usize>(
+    panel: &[[T; ROWS]],
+    lines: impl Iterator<Item = [T::Vector; V]>,
+    sums: &mut [[T::Vector; V]; ROWS],
+) {
     let mut tile = *sums;
-    for (w, &start) in panel.iter().zip(starts) {
-        let x: &[T; N] = data[start..start + N].try_into().expect("a slice of N elements");
-        for r in 0..ROWS {
-            for n in 0..N {
-                tile[r][n] = multiply_add(w[r], x[n], tile[r][n]);
+    for (w, x) in panel.iter().zip(lines) {
+        for (sums, &w) in tile.iter_mut().zip(w) {
+            let w = T::Vector::splat(w);
+            for (sum, &x) in sums.iter_mut().zip(&x) {
+                *sum = sum.add_product(w, x);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The element types that everything here is generic over.
 
 use crate::activation;
+use crate::vector::{Vector, native};
 use ndarray::LinalgScalar;
 use num_traits::{Float, FromPrimitive, ToPrimitive};
 use std::iter::Sum;
@@ -21,6 +22,9 @@ pub trait Scalar:
     + Default
     + std::fmt::Debug
 {
+    /// Values side by side.
+    type Vector: Vector<Self>;
+
     /// The nearest value of this type.
     fn of(value: f64) -> Self;
 
@@ -35,6 +39,8 @@ pub trait Scalar:
 }
 
 impl Scalar for f32 {
+    type Vector = native::F32;
+
     fn of(value: f64) -> Self {
         value as f32
     }
@@ -52,6 +58,8 @@ impl Scalar for f32 {
 }
 
 impl Scalar for f64 {
+    type Vector = native::F64;
+
     fn of(value: f64) -> Self {
         value
     }
