@@ -1,5 +1,6 @@
 //! Where the steps of sequences lie in a mini-batch.
 
+use hccr_tensor::Scalar;
 use std::ops::Range;
 
 /// How the steps of a chunk's sequences lie in its columns: the first step of all sequences, then the second step of all
@@ -48,6 +49,40 @@ impl Packing {
     /// The sequences, as numbered in the chunk, in the order of the columns of each step.
     pub fn order(&self) -> &[usize] {
         &self.order
+    }
+
+    /// The values of a matrix of `rows` rows with those of each step together, as a matrix of the step's columns.
+    pub(crate) fn by_step<T: Scalar>(&self, values: &[T], rows: usize) -> Vec<T> {
+        let mut steps = vec![T::zero(); values.len()];
+        for (row, values) in values.chunks_exact(self.columns()).enumerate() {
+            for step in (0..self.steps()).map(|t| self.step(t)) {
+                steps[step.start * rows + row * step.len()..][..step.len()].copy_from_slice(&values[step]);
+            }
+        }
+        steps
+    }
+
+    /// The reverse of [`by_step`](Self::by_step).
+    pub(crate) fn by_column<T: Scalar>(&self, steps: &[T], rows: usize) -> Vec<T> {
+        let mut values = Vec::with_capacity(steps.len());
+        for row in 0..rows {
+            for step in (0..self.steps()).map(|t| self.step(t)) {
+                values.extend_from_slice(&steps[step.start * rows + row * step.len()..][..step.len()]);
+            }
+        }
+        values
+    }
+
+    /// For every column but those of the first step, the column of the same sequence one step before: from values by step, the result by row.
+    pub(crate) fn before_each_step<T: Scalar>(&self, steps: &[T], rows: usize) -> Vec<T> {
+        let mut previous = Vec::with_capacity(steps.len());
+        for row in 0..rows {
+            for ends in self.starts.windows(3) {
+                let (before, n) = (ends[1] - ends[0], ends[2] - ends[1]);
+                previous.extend_from_slice(&steps[ends[0] * rows + row * before..][..n]);
+            }
+        }
+        previous
     }
 
     /// The column of each step of the sequence at `place` of the order.

@@ -41,6 +41,11 @@ impl<T: Scalar> Panels<T> {
     pub fn rows(&self) -> usize {
         self.rows
     }
+
+    /// Number of columns.
+    pub fn depth(&self) -> usize {
+        self.depth
+    }
 }
 
 /// A matrix whose row `k` is the `columns` elements of `data` from `starts[k]` on.
@@ -65,6 +70,11 @@ pub fn multiply_add<T: Scalar>(a: T, b: T, c: T) -> T {
 /// # Panics
 /// Where a line or a row of `y` does not fit into its slice, or `w` has another number of columns than there are lines.
 pub fn multiply<T: Scalar>(w: &Panels<T>, lines: Lines<'_, T>, y: &mut [T], stride: usize) {
+    T::multiply(w, lines, y, stride);
+}
+
+/// What [`Scalar::multiply`] is for each type.
+pub(crate) fn multiply_of<T: Scalar>(w: &Panels<T>, lines: Lines<'_, T>, y: &mut [T], stride: usize) {
     assert_eq!(w.depth, lines.starts.len(), "one column for each line");
     if w.depth == 0 {
         y.chunks_mut(stride.max(1)).take(w.rows).for_each(|row| row[..lines.columns].fill(T::zero()));

@@ -1,6 +1,7 @@
 //! The element types that everything here is generic over.
 
 use crate::activation;
+use crate::lines::{Lines, Panels, multiply_of};
 use crate::vector::{Vector, native};
 use ndarray::LinalgScalar;
 use num_traits::{Float, FromPrimitive, ToPrimitive};
@@ -36,6 +37,9 @@ pub trait Scalar:
 
     /// The hyperbolic tangent: in `f32` fast and to within 2e-7, in `f64` the system's.
     fn fast_tanh(self) -> Self;
+
+    /// [`multiply`](crate::multiply), which is compiled in this crate for each type, and so as fast in a build for tests.
+    fn multiply(w: &Panels<Self>, lines: Lines<'_, Self>, y: &mut [Self], stride: usize);
 }
 
 impl Scalar for f32 {
@@ -55,6 +59,9 @@ impl Scalar for f32 {
     fn fast_tanh(self) -> Self {
         activation::tanh(self)
     }
+    fn multiply(w: &Panels<Self>, lines: Lines<'_, Self>, y: &mut [Self], stride: usize) {
+        multiply_of(w, lines, y, stride);
+    }
 }
 
 impl Scalar for f64 {
@@ -71,5 +78,8 @@ impl Scalar for f64 {
     }
     fn fast_tanh(self) -> Self {
         self.tanh()
+    }
+    fn multiply(w: &Panels<Self>, lines: Lines<'_, Self>, y: &mut [Self], stride: usize) {
+        multiply_of(w, lines, y, stride);
     }
 }

@@ -8,6 +8,7 @@ use hccr_random::Rng;
 use hccr_tensor::{Lines, Panels, Scalar, Transpose, gemm, multiply, threads};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Units whose gates one of many threads computes at least.
@@ -44,16 +45,17 @@ pub(super) struct Cache<T> {
     chunks: Vec<States<T>>,
 }
 
-/// The values at every step of a chunk, one column a step of a sequence.
+/// The values at every step of a chunk: those of a step are side by side ([`Packing::by_step`]), so that what a step works on stays in the
+/// cache.
 #[derive(Clone, Debug)]
 struct States<T> {
-    /// The gates after their activation functions, `[4 * hidden_size, columns]`.
+    /// The gates after their activation functions, `4 * hidden_size` rows.
     gates: Vec<T>,
-    /// `c`, `[hidden_size, columns]`.
+    /// `c`, `hidden_size` rows.
     cells: Vec<T>,
-    /// `h`, `[hidden_size, columns]`.
+    /// `h`, `hidden_size` rows.
     hidden: Vec<T>,
-    /// `project` times the `h` of the step before, `[rank, columns]`; empty without `project`, nothing at first steps.
+    /// `project` times the `h` of the step before, `rank` rows; empty without `project`, nothing at first steps.
     projected: Vec<T>,
 }
 
@@ -102,17 +104,15 @@ impl<T: Scalar> Lstm<T> {
         let (this, panels) = (&*self, self.forward_panels());
         let of_chunk = |(chunk, packing): (Chunk<T>, &Packing)| this.forward_chunk(packing, &panels, chunk.data);
         let states: Vec<States<T>> = chunks.into_par_iter().zip(&packings[..]).map(of_chunk).collect();
-        let columns = |packing: &Packing| packing.columns();
-        let chunk = |(images, data)| Chunk { images, data };
-        let images = packings.iter().map(columns);
-        let shape = [self.hidden_size, 1, 1];
-        if mode == Mode::Eval {
-            let chunks = images.zip(states.into_iter().map(|s| s.hidden)).map(chunk).collect();
-            return Batch { shape, chunks, packings, share };
+        let chunk = |(packing, states): (&Packing, &States<T>)| Chunk {
+            images: packing.columns(),
+            data: packing.by_column(&states.hidden, this.hidden_size),
+        };
+        let chunks = packings.par_iter().zip(&states).map(chunk).collect();
+        if mode != Mode::Eval {
+            self.cache = Cache { packings: packings.clone(), chunks: states };
         }
-        let chunks = images.zip(states.iter().map(|s| s.hidden.clone())).map(chunk).collect();
-        self.cache = Cache { packings: packings.clone(), chunks: states };
-        Batch { shape, chunks, packings, share }
+        Batch { shape: [self.hidden_size, 1, 1], chunks, packings, share }
     }
 
     /// How many units' gates a thread computes at least.
@@ -137,44 +137,46 @@ impl<T: Scalar> Lstm<T> {
     }
 
     fn forward_chunk(&self, packing: &Packing, panels: &[Panels<T>], gates: Vec<T>) -> States<T> {
-        let (hidden_size, columns) = (self.hidden_size, packing.columns());
-        let zeros = || vec![T::zero(); hidden_size * columns];
-        let projected = vec![T::zero(); self.rank().unwrap_or(0) * columns];
-        let mut states = States { gates, cells: zeros(), hidden: zeros(), projected };
+        let (hidden_size, rank) = (self.hidden_size, self.rank().unwrap_or(0));
+        let zeros = |rows| vec![T::zero(); rows * packing.columns()];
+        let gates = packing.by_step(&gates, 4 * hidden_size);
+        let mut states =
+            States { gates, cells: zeros(hidden_size), hidden: zeros(hidden_size), projected: zeros(rank) };
         let width = packing.order().len();
-        let before_first = vec![T::zero(); width];
         // The recurrent product of a step, `[4 * hidden_size, sequences]`: zero before the first.
-        let (mut product, mut step) = (vec![T::zero(); 4 * hidden_size * width], Step::new());
+        let mut product = vec![T::zero(); 4 * hidden_size * width];
         for t in 0..packing.steps() {
             let now = packing.step(t);
             let n = now.len();
             if t > 0 {
-                let hidden = step.copy(&states.hidden, columns, packing.step(t - 1).start, n);
+                let last = packing.step(t - 1);
+                let hidden = (&states.hidden[last.start * hidden_size..], last.len());
                 match panels {
-                    [recurrent] => multiply(recurrent, hidden, &mut product, n),
+                    [recurrent] => product_with(recurrent, hidden, n, &mut product),
                     [project, recurrent, ..] => {
-                        multiply(project, hidden, &mut states.projected[now.start..], columns);
-                        let projected = step.copy(&states.projected, columns, now.start, n);
-                        multiply(recurrent, projected, &mut product, n);
+                        let projected = &mut states.projected[now.start * rank..];
+                        product_with(project, hidden, n, projected);
+                        product_with(recurrent, (projected, n), n, &mut product);
                     }
                     [] => unreachable!("an LSTM has a recurrent weight"),
                 }
             }
-            let States { gates, cells, hidden, .. } = &mut states;
-            let mut gates = gates.chunks_exact_mut(hidden_size * columns).zip(product.chunks_exact(hidden_size * n));
+            let (done, cells) = states.cells.split_at_mut(now.start * hidden_size);
+            let before = cells_before(done, packing, t, hidden_size);
+            let of_step = |rows: usize| now.start * rows..now.end * rows;
+            let [units, quarter] = [self.units_per_thread(), hidden_size].map(|units| units * n);
+            let mut gates =
+                states.gates[of_step(4 * hidden_size)].chunks_exact_mut(quarter).zip(product.chunks_exact(quarter));
             let mut gate = || {
                 let (gates, product) = gates.next().expect("four gates");
-                gates.par_chunks_exact_mut(columns).zip(product.par_chunks_exact(n))
+                gates.par_chunks_mut(units).zip(product.par_chunks(units))
             };
             let (i, f, g, o) = (gate(), gate(), gate(), gate());
-            let units = cells.par_chunks_exact_mut(columns).zip(hidden.par_chunks_exact_mut(columns));
-            i.zip(f).zip(g).zip(o).zip(units).with_min_len(self.units_per_thread()).for_each(
-                |((((i, f), g), o), (cells, hidden))| {
-                    let (before, cells) = cells.split_at_mut(now.start);
-                    let before = if t > 0 { &before[packing.step(t - 1).start..][..n] } else { &before_first };
-                    let products = [i.1, f.1, g.1, o.1];
-                    let gates = [i.0, f.0, g.0, o.0].map(|gate| &mut gate[now.clone()]);
-                    forward_unit(gates, products, before, &mut cells[..n], &mut hidden[now.clone()]);
+            let cells = cells[..quarter].par_chunks_mut(units);
+            let hidden = states.hidden[of_step(hidden_size)].par_chunks_mut(units);
+            i.zip(f).zip(g).zip(o).zip(before.par_chunks(units).zip(cells.zip(hidden))).for_each(
+                |((((i, f), g), o), (before, (cells, hidden)))| {
+                    forward_units([i.0, f.0, g.0, o.0], [i.1, f.1, g.1, o.1], before, cells, hidden);
                 },
             );
         }
@@ -205,49 +207,57 @@ impl<T: Scalar> Lstm<T> {
         packing: &Packing,
         panels: &[Panels<T>],
         states: States<T>,
-        mut dh: Vec<T>,
+        dh: Vec<T>,
     ) -> (Vec<T>, (Vec<T>, Vec<T>)) {
-        let (hidden_size, columns) = (self.hidden_size, packing.columns());
-        let width = packing.order().len();
+        let (hidden_size, rank) = (self.hidden_size, self.rank().unwrap_or(0));
         let States { mut gates, cells, hidden, projected } = states;
-        let mut dc = vec![T::zero(); hidden_size * width];
-        let before_first = vec![T::zero(); width];
+        let mut dh = packing.by_step(&dh, hidden_size);
         let mut dp = vec![T::zero(); projected.len()];
-        let (mut product, mut step) = (vec![T::zero(); hidden_size * width], Step::new());
+        let width = packing.order().len();
+        let zeros = || vec![T::zero(); hidden_size * width];
+        // Of the step at hand, `[hidden_size, sequences]`: the gradient by `c` that comes back from the step after, and that by `h`.
+        let (mut dc, mut product) = (zeros(), zeros());
         for t in (0..packing.steps()).rev() {
             let now = packing.step(t);
             let n = now.len();
-            let mut quarters = gates.chunks_exact_mut(hidden_size * columns);
-            let mut gate = || quarters.next().expect("four gates").par_chunks_exact_mut(columns);
+            let of_step = |rows: usize| now.start * rows..now.end * rows;
+            let before = cells_before(&cells, packing, t, hidden_size);
+            let [units, quarter] = [self.units_per_thread(), hidden_size].map(|units| units * n);
+            let mut quarters = gates[of_step(4 * hidden_size)].chunks_exact_mut(quarter);
+            let mut gate = || quarters.next().expect("four gates").par_chunks_mut(units);
             let (i, f, g, o) = (gate(), gate(), gate(), gate());
-            let units = cells.par_chunks_exact(columns).zip(dh.par_chunks_exact(columns));
-            let units = i.zip(f).zip(g).zip(o).zip(units.zip(dc.par_chunks_exact_mut(width)));
-            units.with_min_len(self.units_per_thread()).for_each(|((((i, f), g), o), ((cells, dh), dc))| {
-                let before = if t > 0 { &cells[packing.step(t - 1).start..][..n] } else { &before_first };
-                let gates = [i, f, g, o].map(|gate| &mut gate[now.clone()]);
-                backward_unit(gates, before, &cells[now.clone()], &dh[now.clone()], &mut dc[..n]);
-            });
+            let cells = before.par_chunks(units).zip(cells[of_step(hidden_size)].par_chunks(units));
+            let gradients = dh[of_step(hidden_size)].par_chunks(units).zip(dc[..quarter].par_chunks_mut(units));
+            i.zip(f).zip(g).zip(o).zip(cells.zip(gradients)).for_each(
+                |((((i, f), g), o), ((before, cells), (dh, dc)))| backward_units([i, f, g, o], before, cells, dh, dc),
+            );
             if t > 0 {
-                let dz = step.copy(&gates, columns, now.start, n);
+                let dz = (&gates[of_step(4 * hidden_size)], n);
                 match panels {
-                    [recurrent] => multiply(recurrent, dz, &mut product, n),
+                    [recurrent] => product_with(recurrent, dz, n, &mut product),
                     [recurrent, project, ..] => {
-                        multiply(recurrent, dz, &mut dp[now.start..], columns);
-                        multiply(project, step.copy(&dp, columns, now.start, n), &mut product, n);
+                        let dp = &mut dp[of_step(rank)];
+                        product_with(recurrent, dz, n, dp);
+                        product_with(project, (dp, n), n, &mut product);
                     }
                     [] => unreachable!("an LSTM has a recurrent weight"),
                 }
-                for (dh, product) in dh.chunks_exact_mut(columns).zip(product.chunks_exact(n)) {
-                    for (dh, &p) in dh[packing.step(t - 1).start..].iter_mut().zip(product) {
-                        *dh += p;
-                    }
+                let last = packing.step(t - 1);
+                let rows = dh[last.start * hidden_size..].chunks_exact_mut(last.len()).zip(product.chunks_exact(n));
+                for (dh, product) in rows {
+                    dh.iter_mut().zip(product).for_each(|(dh, &p)| *dh += p);
                 }
+                widen(&mut dc[..hidden_size * last.len()], n, last.len());
             }
         }
+        let columns = packing.columns();
+        let of_rows = |values: Vec<T>, rows| packing.by_column(&values, rows);
+        let (gates, dp) = (of_rows(gates, 4 * hidden_size), of_rows(dp, rank));
+        let projected = of_rows(projected, rank);
         // The weights' gradients are products over all steps but the first at once.
         let first = packing.step(0).len();
         let k = columns - first;
-        let previous = before_each_step(packing, &hidden);
+        let previous = packing.before_each_step(&hidden, hidden_size);
         let product = |d: &[T], rows: usize, (x, ld, of): (&[T], usize, usize)| {
             let mut dw = vec![T::zero(); rows * of];
             if k > 0 {
@@ -262,53 +272,45 @@ impl<T: Scalar> Lstm<T> {
         let weights = match &self.project {
             None => (Vec::new(), product(&gates, 4 * hidden_size, hidden)),
             Some(_) => {
-                let projected = (&projected[first..], columns, self.recurrent.shape[1]);
-                (product(&dp, dp.len() / columns, hidden), product(&gates, 4 * hidden_size, projected))
+                let projected = (&projected[first..], columns, rank);
+                (product(&dp, rank, hidden), product(&gates, 4 * hidden_size, projected))
             }
         };
         (gates, weights)
     }
 }
 
-/// The columns of one step, copied: in place their rows are so far apart that each has a page of its own.
-#[derive(Debug)]
-struct Step<T> {
-    data: Vec<T>,
-    starts: Vec<usize>,
+/// The first `columns` columns of a matrix of rows of `stride` elements, multiplied by `w`.
+fn product_with<T: Scalar>(w: &Panels<T>, (data, stride): (&[T], usize), columns: usize, y: &mut [T]) {
+    let starts: Vec<usize> = (0..w.depth()).map(|row| row * stride).collect();
+    multiply(w, Lines { data, starts: &starts, columns }, y, columns);
 }
 
-impl<T: Scalar> Step<T> {
-    fn new() -> Self {
-        Self { data: Vec::new(), starts: Vec::new() }
+/// `c` of the step before step `t`, `[hidden_size, sequences of step t]`.
+fn cells_before<'a, T: Scalar>(states: &'a [T], packing: &Packing, t: usize, hidden_size: usize) -> Cow<'a, [T]> {
+    let n = packing.step(t).len();
+    if t == 0 {
+        return vec![T::zero(); hidden_size * n].into();
     }
+    let before = packing.step(t - 1);
+    let cells = &states[before.start * hidden_size..before.end * hidden_size];
+    if before.len() == n {
+        return cells.into();
+    }
+    cells.chunks_exact(before.len()).flat_map(|row| &row[..n]).copied().collect()
+}
 
-    /// `n` columns of a matrix of `columns` columns, from column `first` on.
-    fn copy(&mut self, values: &[T], columns: usize, first: usize, n: usize) -> Lines<'_, T> {
-        self.data.clear();
-        self.starts.clear();
-        for row in values.chunks_exact(columns) {
-            self.starts.push(self.data.len());
-            self.data.extend_from_slice(&row[first..first + n]);
-        }
-        Lines { data: &self.data, starts: &self.starts, columns: n }
+/// Rows of `n` elements as rows of `wider` elements, with zeros behind.
+fn widen<T: Scalar>(values: &mut [T], n: usize, wider: usize) {
+    for row in (0..values.len() / wider).rev().filter(|_| wider > n) {
+        values.copy_within(row * n..(row + 1) * n, row * wider);
+        values[row * wider + n..(row + 1) * wider].fill(T::zero());
     }
 }
 
-/// For every column but those of the first step, the column of the same sequence one step before.
-fn before_each_step<T: Scalar>(packing: &Packing, values: &[T]) -> Vec<T> {
-    let columns = packing.columns();
-    let mut previous = Vec::with_capacity(values.len());
-    for row in values.chunks_exact(columns) {
-        for t in 1..packing.steps() {
-            previous.extend_from_slice(&row[packing.step(t - 1).start..][..packing.step(t).len()]);
-        }
-    }
-    previous
-}
-
-/// One unit at one step of several sequences: from the gates' inputs, in two terms, to their values, `c` and `h`.
+/// Some units at one step of several sequences: from the gates' inputs, in two terms, to their values, `c` and `h`.
 #[inline(always)]
-fn forward_unit<T: Scalar>(
+fn forward_units<T: Scalar>(
     [i, f, g, o]: [&mut [T]; 4],
     [wi, wf, wg, wo]: [&[T]; 4],
     before: &[T],
@@ -331,7 +333,7 @@ fn forward_unit<T: Scalar>(
 /// The same backwards: replaces the gates' values by the gradients by their inputs, and the gradient by `c` that came from
 /// the step after by the one for the step before.
 #[inline(always)]
-fn backward_unit<T: Scalar>([i, f, g, o]: [&mut [T]; 4], before: &[T], c: &[T], dh: &[T], dc: &mut [T]) {
+fn backward_units<T: Scalar>([i, f, g, o]: [&mut [T]; 4], before: &[T], c: &[T], dh: &[T], dc: &mut [T]) {
     let (n, one) = (before.len(), T::one());
     let (i, f, g, o) = (&mut i[..n], &mut f[..n], &mut g[..n], &mut o[..n]);
     let (c, dh, dc) = (&c[..n], &dh[..n], &mut dc[..n]);
