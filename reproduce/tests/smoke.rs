@@ -57,6 +57,16 @@ fn models_are_made_from_nothing() {
     let files =
         ["offline-3755.hccr", "online-3755.hccr", "offline-3755.md", "samples-3755.gnt.zip", "samples-3755.pot.zip"];
     assert_eq!(missing(folder.path(), &files), [""; 0]);
+
+    // One of them is trained on.
+    let (from, again) = (folder.path().join("online-3755.hccr"), tempfile::tempdir().unwrap());
+    run(&["models", "--only", "online", "--from", from.to_str().unwrap()], again.path());
+    let nonzeros = |folder: &Path| {
+        let file = std::fs::read(folder.join("online-3755.hccr")).unwrap();
+        hccr_runtime::Model::from_bytes(&file).unwrap().weight_nonzeros()
+    };
+    let [before, after] = [folder.path(), again.path()].map(nonzeros);
+    assert!(after <= before && after * 10 > before * 9, "{before} and {after} weights that are not zero");
 }
 
 #[test]

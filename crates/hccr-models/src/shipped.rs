@@ -1,10 +1,11 @@
 //! What the recipes of the shipped models have in common: which characters they read, and how long they train.
 
-use crate::pipeline::PruningConfig;
+use crate::pipeline::{Goal, PruningConfig};
 use hccr_compress::{BlockShapes, Phase, Schedule};
 use hccr_data::gb2312::{char_of_tag, gb2312_level1};
 use hccr_data::strokes::{Skeletons, StrokesError};
 use hccr_data::{SimulatorConfig, SplitSize};
+use hccr_runtime::{LayerCost, Model};
 use std::collections::BTreeSet;
 
 /// The characters that a shipped model reads.
@@ -58,6 +59,22 @@ pub struct Shipping {
     pub effort: f64,
     /// Of writers and initial weights.
     pub seed: u64,
+    /// The online model that is trained on, in place of initial weights. Its zeros may grow again, and it is then compressed to the size it
+    /// has.
+    pub from: Option<Model>,
+}
+
+/// Steps of an ink, roughly: how much of a network's work is in its last layer hardly depends on them.
+const STEPS: f64 = 50.0;
+
+/// As many weights, and multiply-accumulates, that are not zero as `model` has.
+pub(crate) fn size_of(model: &Model) -> Goal {
+    let costs = model.costs();
+    let sum = |macs: fn(&LayerCost) -> u64| costs.iter().map(|cost| macs(cost) as f64 * cost.runs(STEPS)).sum::<f64>();
+    Goal::Reduction {
+        macs_ratio: sum(|cost| cost.dense_macs) / sum(|cost| cost.nonzero_macs),
+        weights_ratio: model.weight_elements() as f64 / model.weight_nonzeros() as f64,
+    }
 }
 
 /// From this size on mini-batches are trained on a GPU, where an interval costs a transfer of the whole network: it has more of
@@ -118,7 +135,14 @@ mod tests {
 
     #[test]
     fn a_phase_has_as_many_samples_whatever_the_mini_batch() {
-        let shipping = |batch_size| Shipping { smoke: false, characters: Vec::new(), batch_size, effort: 2.0, seed: 1 };
+        let shipping = |batch_size| Shipping {
+            smoke: false,
+            characters: Vec::new(),
+            batch_size,
+            effort: 2.0,
+            seed: 1,
+            from: None,
+        };
         let steps = |batch_size| shipping(batch_size).phase(640_000.0, 0.1, 0.0, 4).steps();
         assert_eq!((steps(128), steps(512)), (10_000, 2_500));
         assert_eq!(shipping(512).rate(0.1), 0.2);

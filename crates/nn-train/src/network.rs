@@ -143,6 +143,16 @@ impl<T: Scalar> Network<T> {
         &self.layers
     }
 
+    /// The last layer.
+    pub(crate) fn last_mut(&mut self) -> Option<&mut Layer<T>> {
+        self.layers.last_mut()
+    }
+
+    /// Takes the last layer away.
+    pub(crate) fn pop(&mut self) -> Option<Layer<T>> {
+        self.layers.pop()
+    }
+
     /// Shape of each layer's output: channels, height, width.
     pub fn shapes(&self) -> Vec<[usize; 3]> {
         let mut shape = self.input;

@@ -72,9 +72,10 @@ impl Experiment for Online<'_> {
 
     /// The matrices that the pipeline decomposes, each to the rank at which its factors have so many times fewer weights.
     fn low_rank(&self, _: Method, level: f64, layers: &[LayerInfo], train: Phase) -> Stages<Clipped<Adam>> {
-        let decomposed = match &self.recipe.svd.ranks {
-            MatrixRanks::PerLayer(ranks) => ranks.iter().map(|(name, _)| name).collect(),
-            MatrixRanks::Energy { layers, .. } => layers.iter().collect::<Vec<_>>(),
+        let decomposed = match self.recipe.svd.as_ref().map(|svd| &svd.ranks) {
+            Some(MatrixRanks::PerLayer(ranks)) => ranks.iter().map(|(name, _)| name).collect(),
+            Some(MatrixRanks::Energy { layers, .. }) => layers.iter().collect::<Vec<_>>(),
+            None => Vec::new(),
         };
         let rank = |layer: &LayerInfo| match layer.kind {
             LayerKind::Linear(params) if decomposed.contains(&&layer.name) => {

@@ -1,9 +1,10 @@
 //! The flags of `cargo xtask models`.
 
-use crate::args::RunArgs;
+use crate::args::{RunArgs, file_names};
 use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
 use hccr_models::CharacterSet;
+use std::path::PathBuf;
 
 /// Flags of the models that the project ships.
 #[derive(Args, Clone, Debug)]
@@ -18,6 +19,10 @@ pub(crate) struct ModelsArgs {
     /// The characters that the models read: the 3755 of GB2312 level 1, or all that the simulator can write
     #[arg(long, value_enum, default_value = "3755")]
     pub(super) set: Set,
+    /// Train the online model of this file on, in place of one from nothing: its zeros may grow and its shared values part, and it is then
+    /// compressed again to the size it has. Together with --only online
+    #[arg(long, value_name = "FILE", requires = "only")]
+    pub(super) from: Option<PathBuf>,
     #[command(flatten)]
     pub(super) run: RunArgs,
 }
@@ -60,6 +65,12 @@ impl ModelsArgs {
         self.run.check()?;
         let is_used = self.tier != ModelsTier::Smoke || self.run.effort == 1.0;
         ensure!(is_used, "--effort is for the full tier: a smoke run has a length of its own");
+        // What they were trained with is folded into the convolutions of a finished model, and without it training diverges.
+        let trains = self.from.is_none() || self.only == Some(Kind::Online);
+        ensure!(
+            trains,
+            "--from is for --only online: an offline model has no batch normalizations left to be trained with"
+        );
         Ok(())
     }
 
@@ -94,6 +105,9 @@ impl ModelsArgs {
         let mut flags = vec![("only", value_name(kind)), ("set", value_name(self.set))];
         if self.tier == ModelsTier::Smoke {
             flags.push(("tier", value_name(self.tier)));
+        }
+        if let Some(from) = &self.from {
+            flags.push(("from", file_names(std::slice::from_ref(from))));
         }
         self.run.command_of("models", &flags)
     }

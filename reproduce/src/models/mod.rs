@@ -17,6 +17,7 @@ use args::{Kind, ModelsTier};
 use hccr_data::{SimulatorConfig, SimulatorError, Split};
 use hccr_files::lock;
 use hccr_models::Shipping;
+use hccr_runtime::Model;
 use std::path::{Path, PathBuf};
 
 /// One model to be made.
@@ -33,6 +34,11 @@ struct Job<'a> {
 /// Makes the models asked for that are not there yet.
 pub(crate) fn run(mut args: ModelsArgs, interrupt: &Interrupt) -> Result<()> {
     args.check()?;
+    let from = args.from.as_deref().map(|path| {
+        let bytes = hccr_files::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        Model::from_bytes(&bytes).with_context(|| format!("{} is no model", path.display()))
+    });
+    let from = from.transpose()?;
     args.run.is_one_of_several = true;
     let out = args.run.out.get_or_insert_with(|| args.tier.out().into()).clone();
     let mut kinds = args.kinds();
@@ -72,6 +78,7 @@ pub(crate) fn run(mut args: ModelsArgs, interrupt: &Interrupt) -> Result<()> {
             batch_size: args.batch_size(),
             effort: run.effort,
             seed: run.seed,
+            from: from.clone(),
         };
         let job = Job { args: &args, kind, name, run, shipping };
         let _lock = lock(&job.out())?;
@@ -149,6 +156,9 @@ impl Job<'_> {
         results.report.samples = Some(samples);
         let notes = &mut results.report.notes;
         notes.push("The writing is simulated: the accuracies cannot be compared with published ones.".into());
+        if self.shipping.from.is_some() {
+            notes.push("The baseline is a finished model, trained on with all its weights free.".into());
+        }
         write(&results, &self.out())?;
         let copy = |name: &str, extension: &str| {
             let to = self.models().join(format!("{}.{extension}", self.name));

@@ -8,14 +8,14 @@ use crate::pipeline::{self, Data, Reproduction, Test};
 use crate::progress::Interrupt;
 use crate::report::thesis::Thesis;
 use crate::report::types::{Config, Fused};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use hccr_compress::LayerInfo;
 use hccr_data::{InkSet, Simulator, Split, simulate_ink};
 use hccr_evaluate::image_of_ink;
 use hccr_models::online::{EndlessInks, OnlineRecipe, SequenceSet};
 use hccr_models::pipeline::Stages;
 use hccr_models::{SampleSet, TrainerState, Workload};
-use hccr_nn_train::{Adam, Clipped};
+use hccr_nn_train::{Adam, Clipped, Network};
 use hccr_runtime::Fusion;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -55,7 +55,16 @@ impl Reproduction for OnlineModel<'_> {
     }
 
     fn untrained(&self, data: &Data<SequenceSet>) -> Result<TrainerState<Clipped<Adam>>> {
-        Ok(self.recipe.untrained(data.train.classes().len(), self.job.run.seed)?)
+        let classes = data.train.classes();
+        let mut state = self.recipe.untrained(classes.len(), self.job.run.seed)?;
+        if let Some(model) = &self.job.shipping.from {
+            ensure!(model.labels() == classes, "--from reads other characters than --set asks for");
+            let network = Network::from_model(model).context("--from")?;
+            let is_online = network.reads_sequence(0) && network.input == state.network.input;
+            ensure!(is_online, "--from is no online model");
+            state.network = network;
+        }
+        Ok(state)
     }
 
     fn workload(&self, layers: &[LayerInfo]) -> Result<Workload> {

@@ -64,8 +64,9 @@ fn largest_difference(model: &Model, inputs: &[Vec<f32>], want: &[Vec<f32>], wha
 fn check(mut network: Network<f32>, kind: fn(&WeightData) -> bool) {
     let dev = &trained().0[1];
     let images: Vec<&[u8]> = (0..dev.len()).map(|i| dev.image(i)).collect();
-    let batch = Batch::from_bytes(&images, [dev.size; 2], &network.mean);
-    let want = network.forward(batch, Mode::Eval).vectors();
+    let mean = network.mean.clone();
+    let batch = || Batch::from_bytes(&images, [dev.size; 2], &mean);
+    let want = network.forward(batch(), Mode::Eval).vectors();
     let inputs: Vec<Vec<f32>> = images.iter().map(|image| image.iter().map(|&v| f32::from(v)).collect()).collect();
     let exported = network.to_model(&dev.classes).expect("a valid model");
     assert!(matrices(&exported).skip(1).all(kind), "a weight was exported in another form");
@@ -79,6 +80,13 @@ fn check(mut network: Network<f32>, kind: fn(&WeightData) -> bool) {
         let read = Model::from_bytes(&model.to_bytes()).expect("the bytes just written");
         assert_eq!(read, *model, "{what}: another model after writing and reading");
         report.push(format!("{what} {:.1e}", largest_difference(&read, &inputs, &want, what)));
+        let mut back = Network::from_model(&read).expect("a model of layers that train");
+        let found = back.forward(batch(), Mode::Eval).vectors();
+        for (found, want) in found.iter().zip(&want) {
+            let largest = want.iter().fold(0.0f32, |m, v| m.max(v.abs()));
+            let difference = found.iter().zip(want).fold(0.0f32, |d, (y, want)| d.max((y - want).abs()));
+            assert!(difference <= TOLERANCE * largest, "{what}, as a network again: {difference} of {largest}");
+        }
     };
     hold("exported", &exported);
     let mut model = exported.clone();

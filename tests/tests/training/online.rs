@@ -9,7 +9,7 @@ use hccr_data::InkSet;
 use hccr_graph_opt::optimize;
 use hccr_models::online::{OnlineTrainer, SequenceSet};
 use hccr_models::{SampleSet, TrainerState};
-use hccr_nn_train::{Adam, Clipped, checkpoint};
+use hccr_nn_train::{Adam, Clipped, Network, checkpoint};
 use hccr_runtime::ink::Ink;
 use hccr_runtime::{InkRecognizer, Model};
 use std::fs;
@@ -127,6 +127,11 @@ fn a_network_is_trained_compressed_and_recognizes() {
     assert!(Some(nonzero) <= budget.nonzero_macs);
     let sizes = [&baseline, &low_rank, &pruned, &shared, &optimized].map(Vec::len);
     assert!(sizes.windows(2).all(|w| w[1] <= w[0]) && sizes[4] * 8 < sizes[0], "{sizes:?}");
+
+    let again = Network::from_model(&model(&optimized)).expect("a model of layers that train");
+    let state = TrainerState { network: again, ..trainer.state().clone() };
+    let (mut again, read) = (OnlineTrainer::new(state, &train, &dev), trainer.evaluate().expect("finite answers"));
+    assert_eq!(again.evaluate().expect("finite answers"), read, "a network made of the model again");
 
     let mut recognizer = InkRecognizer::from_bytes(&optimized).expect("an online network");
     let inks = test.inks();

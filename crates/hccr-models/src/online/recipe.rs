@@ -22,8 +22,8 @@ pub struct OnlineRecipe {
     pub augmentation: Augmentation,
     /// The optimizer.
     pub optimizer: Clipped<Adam>,
-    /// Low-rank factors of the matrices.
-    pub svd: SvdConfig,
+    /// Low-rank factors of the matrices; `None` where the network begins with factors.
+    pub svd: Option<SvdConfig>,
 }
 
 impl OnlineRecipe {
@@ -61,7 +61,7 @@ impl OnlineRecipe {
             // The simulator's writers lean by themselves.
             augmentation: Augmentation { dropped_points: 0.3, lean: 0.0, elastic: 0.0 },
             optimizer: Clipped { optimizer: Adam::default(), max_norm: 1.0 },
-            svd: SvdConfig { ranks: MatrixRanks::PerLayer(ranks), phase: phase(svd, 0.001, 2) },
+            svd: Some(SvdConfig { ranks: MatrixRanks::PerLayer(ranks), phase: phase(svd, 0.001, 2) }),
         }
     }
 
@@ -69,7 +69,8 @@ impl OnlineRecipe {
     #[must_use]
     pub fn with_longer_baseline(mut self) -> Self {
         let Recipe { adw, sharing, .. } = &self.common;
-        let steps = self.svd.phase.steps() + adw.phase.steps() + sharing.steps();
+        let svd = self.svd.as_ref().map_or(0, |svd| svd.phase.steps());
+        let steps = svd + adw.phase.steps() + sharing.steps();
         self.common.longer_baseline = Some(phase(steps, 0.002, 2));
         self
     }
@@ -87,15 +88,15 @@ impl OnlineRecipe {
     /// The work of the [`stages`](Self::stages) on a network of these layers.
     pub fn workload(&self, layers: &[LayerInfo]) -> Workload {
         let Recipe { baseline, cra, adw, sharing, .. } = &self.common;
-        let ranks = match &self.svd.ranks {
-            MatrixRanks::PerLayer(ranks) => ranks.clone(),
+        let ranks = match self.svd.as_ref().map(|svd| &svd.ranks) {
+            Some(MatrixRanks::PerLayer(ranks)) => ranks.clone(),
             // Known once the baseline is trained.
-            MatrixRanks::Energy { .. } => Vec::new(),
+            Some(MatrixRanks::Energy { .. }) | None => Vec::new(),
         };
         let mut stages = vec![StageLoad::of("baseline", baseline, 1, false)];
         stages.extend(self.common.longer_load());
+        stages.extend(self.svd.as_ref().map(|svd| StageLoad::of("svd", &svd.phase, 1, true).evaluated_before()));
         stages.extend([
-            StageLoad::of("svd", &self.svd.phase, 1, true).evaluated_before(),
             StageLoad::analysis(layers.len() + ranks.len(), cra.grid.len() + ROUNDS),
             StageLoad::of("adw", &adw.phase, 1, true),
             StageLoad::of("codebook", sharing, 1, true).evaluated_before(),
@@ -111,8 +112,10 @@ impl OnlineRecipe {
             vec![Box::new(Baseline::new(baseline.clone()).with_patience(*patience))];
         stages.extend(self.common.longer_baseline());
         stages.extend(self.common.teaching());
+        if let Some(svd) = &self.svd {
+            stages.push(Box::new(Decomposition::new(svd.clone())));
+        }
         let compression: Stages<Clipped<Adam>> = vec![
-            Box::new(Decomposition::new(self.svd.clone())),
             Box::new(Redundancy::new(cra.clone(), *goal)),
             Box::new(Pruning::new(adw.clone())),
             Box::new(Sharing::new(*convolution, *matrix, sharing.clone())),

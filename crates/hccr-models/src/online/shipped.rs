@@ -3,12 +3,12 @@
 use super::{Augmentation, OnlineRecipe};
 use crate::pipeline::{Calibration, Goal, Stages};
 use crate::recipe::{self, Recipe};
-use crate::shipped::Shipping;
+use crate::shipped::{Shipping, size_of};
 use hccr_compress::{MatrixRanks, SvdConfig};
 use hccr_nn_train::{Adam, Clipped};
 
 impl OnlineRecipe {
-    /// The recipe of a shipped model, which trains on ink without end.
+    /// The recipe of a shipped model, which trains on ink without end. One that is trained on has its factors from the beginning.
     pub fn shipped(shipping: &Shipping) -> Self {
         let peak = if shipping.smoke { 0.006 } else { shipping.rate(0.002) };
         let (hidden_sizes, ranks) = if shipping.smoke { ([16, 32], [8, 12, 12]) } else { ([100, 512], [32, 48, 64]) };
@@ -17,16 +17,19 @@ impl OnlineRecipe {
             common: Recipe {
                 data: shipping.simulator(),
                 batch_size: shipping.batch_size,
-                baseline: shipping.phase(1e7, peak, 0.0, 8),
+                baseline: match &shipping.from {
+                    None => shipping.phase(1e7, peak, 0.0, 8),
+                    Some(_) => shipping.phase(5e6, 0.5 * peak, 0.05, 8),
+                },
                 longer_baseline: None,
                 distillation: None,
                 patience: None,
                 cra: recipe::cra(0.15),
                 // A wide last layer leaves few weights to the file.
-                goal: if shipping.smoke {
-                    Goal::Reduction { macs_ratio: 6.0, weights_ratio: 4.0 }
-                } else {
-                    Goal::Reduction { macs_ratio: 31.5, weights_ratio: 8.2 }
+                goal: match &shipping.from {
+                    Some(model) => size_of(model),
+                    None if shipping.smoke => Goal::Reduction { macs_ratio: 6.0, weights_ratio: 4.0 },
+                    None => Goal::Reduction { macs_ratio: 31.5, weights_ratio: 8.2 },
                 },
                 adw: shipping.pruning(8e6, 0.6 * peak, 6),
                 spares_first: false,
@@ -37,7 +40,10 @@ impl OnlineRecipe {
             dropout: if shipping.smoke { 0.0 } else { 0.2 },
             augmentation: Augmentation { dropped_points: 0.3, lean: 0.0, elastic: 0.0 },
             optimizer: Clipped { optimizer: Adam::default(), max_norm: 1.0 },
-            svd: SvdConfig { ranks: MatrixRanks::PerLayer(ranks), phase: shipping.phase(3e6, 0.3 * peak, 0.01, 3) },
+            svd: shipping.from.is_none().then(|| SvdConfig {
+                ranks: MatrixRanks::PerLayer(ranks),
+                phase: shipping.phase(3e6, 0.3 * peak, 0.01, 3),
+            }),
         }
     }
 
