@@ -51,22 +51,25 @@ fn both_pipelines_end_with_reports_and_models_that_learned_from_a_teacher() {
 
 #[test]
 #[ignore = "half a minute"]
-fn models_are_made_from_nothing() {
+fn models_are_made_from_nothing_and_trained_on() {
     let folder = tempfile::tempdir().unwrap();
     run(&["models"], folder.path());
     let files =
         ["offline-3755.hccr", "online-3755.hccr", "offline-3755.md", "samples-3755.gnt.zip", "samples-3755.pot.zip"];
     assert_eq!(missing(folder.path(), &files), [""; 0]);
 
-    // One of them is trained on.
-    let (from, again) = (folder.path().join("online-3755.hccr"), tempfile::tempdir().unwrap());
-    run(&["models", "--only", "online", "--from", from.to_str().unwrap()], again.path());
-    let nonzeros = |folder: &Path| {
-        let file = std::fs::read(folder.join("online-3755.hccr")).unwrap();
-        hccr_runtime::Model::from_bytes(&file).unwrap().weight_nonzeros()
-    };
-    let [before, after] = [folder.path(), again.path()].map(nonzeros);
-    assert!(after <= before && after * 10 > before * 9, "{before} and {after} weights that are not zero");
+    // They are trained on.
+    let again = tempfile::tempdir().unwrap();
+    for kind in ["offline", "online"] {
+        let file = format!("{kind}-3755.hccr");
+        let from = folder.path().join(&file);
+        run(&["models", "--only", kind, "--from", from.to_str().unwrap()], again.path());
+        let nonzeros = |folder: &Path| {
+            hccr_runtime::Model::from_bytes(&std::fs::read(folder.join(&file)).unwrap()).unwrap().weight_nonzeros()
+        };
+        let [before, after] = [folder.path(), again.path()].map(nonzeros);
+        assert!(after <= before && after * 10 > before * 9, "{kind}: {before} and {after} weights that are not zero");
+    }
 }
 
 #[test]

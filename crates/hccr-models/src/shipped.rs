@@ -59,12 +59,11 @@ pub struct Shipping {
     pub effort: f64,
     /// Of writers and initial weights.
     pub seed: u64,
-    /// The online model that is trained on, in place of initial weights. Its zeros may grow again, and it is then compressed to the size it
-    /// has.
+    /// The model that is trained on, in place of initial weights. Its zeros may grow again, and it is then compressed to the size it has.
     pub from: Option<Model>,
 }
 
-/// Steps of an ink, roughly: how much of a network's work is in its last layer hardly depends on them.
+/// Steps of an ink, roughly. They decide how much the last layer, which runs once, counts beside those that run at each step: little.
 const STEPS: f64 = 50.0;
 
 /// As many weights, and multiply-accumulates, that are not zero as `model` has.

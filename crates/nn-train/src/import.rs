@@ -3,9 +3,12 @@
 use crate::layers::{Conv2d, Dropout, Flatten, Layer, Linear, Lstm, MeanOverTime, Norm, NormPReluPool};
 use crate::network::{Network, NetworkError};
 use crate::param::Param;
-use hccr_random::Rng;
+use hccr_runtime::shape::elements;
 use hccr_runtime::{Model, Node, Op, WeightId};
 use std::fmt;
+
+/// Values of all weights together: training needs several times as many, and a file of zeros is short.
+const MOST_VALUES: usize = 1 << 28;
 
 /// Why a model is no network that this crate trains.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,8 +21,10 @@ pub enum ImportError {
         /// Its operation.
         op: &'static str,
     },
-    /// The model has several inputs, or an output that is not that of the last node.
+    /// The model has several inputs or outputs, or one of a shape that no network reads.
     NotAChain,
+    /// Its weights have too many values, zeros included.
+    TooLarge,
     /// A layer does not fit the one before it.
     Network(NetworkError),
 }
@@ -28,7 +33,12 @@ impl fmt::Display for ImportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Node { node, op } => write!(f, "'{node}' ({op}) cannot be trained"),
-            Self::NotAChain => write!(f, "only a model of one input and one output can be trained"),
+            Self::NotAChain => {
+                write!(f, "only a chain from one image, vector or sequence to one output can be trained")
+            }
+            Self::TooLarge => {
+                write!(f, "only a model of at most {MOST_VALUES} weights, zeros included, can be trained")
+            }
             Self::Network(e) => write!(f, "{e}"),
         }
     }
@@ -59,6 +69,9 @@ impl Network<f32> {
             [features] => Self::new([features, 1, 1]),
             _ => return Err(ImportError::NotAChain),
         };
+        if values_of(model).is_none_or(|values| values > MOST_VALUES) {
+            return Err(ImportError::TooLarge);
+        }
         let mut before = model.values().next();
         for (index, node) in model.nodes().iter().enumerate() {
             if Some(node.input) != before {
@@ -75,25 +88,19 @@ impl Network<f32> {
 
     fn push_node(&mut self, model: &Model, node: &Node) -> Result<(), ImportError> {
         let values = |id: WeightId| model.weight(id).to_dense();
-        // Initial weights that are all replaced.
-        let (name, rng) = (&node.name, &mut Rng::new(0, 0));
+        let name = &node.name;
         match &node.op {
-            Op::SubtractMean { mean } if self.layers().is_empty() => self.mean = values(*mean),
+            Op::SubtractMean { mean } if self.layers().is_empty() => {
+                self.mean.iter_mut().zip(values(*mean)).for_each(|(sum, mean)| *sum += mean);
+            }
             Op::Conv2d { params, weight, scale, bias, prelu } => {
-                let mut layer = Conv2d::new(name, *params, bias.is_some(), rng);
-                layer.weight.value = scaled(values(*weight), scale.map(values));
-                set(&mut layer.bias, bias.map(values));
-                self.push(Layer::Conv2d(layer))?;
+                let weight = scaled(values(*weight), scale.map(values));
+                self.push(Layer::Conv2d(Conv2d::with_weight(name, *params, weight, bias.map(values))))?;
                 self.push_prelu(name, params.out_channels, prelu.map(values))?;
             }
             Op::Linear { params, weight, scale, bias, prelu } => {
-                let mut layer = Linear::new(name, *params, rng);
-                layer.weight.value = scaled(values(*weight), scale.map(values));
-                match bias {
-                    Some(_) => set(&mut layer.bias, bias.map(values)),
-                    None => layer.bias = None,
-                }
-                self.push(Layer::Linear(layer))?;
+                let weight = scaled(values(*weight), scale.map(values));
+                self.push(Layer::Linear(Linear::with_weight(name, *params, weight, bias.map(values))))?;
                 self.push_prelu(name, params.out_features, prelu.map(values))?;
             }
             Op::BatchNorm { mean, scale, shift } => {
@@ -117,7 +124,7 @@ impl Network<f32> {
                 let [channels, ..] = self.shapes().last().copied().unwrap_or(self.input);
                 let mut layer = NormPReluPool::new(activation(name), channels);
                 // After an activation, in one pass with it.
-                if matches!(self.last_mut(), Some(Layer::Norm(last)) if last.pool.is_none())
+                if matches!(self.layers_mut().last_mut(), Some(Layer::Norm(last)) if last.pool.is_none())
                     && let Some(Layer::Norm(last)) = self.pop()
                 {
                     layer = last;
@@ -131,11 +138,7 @@ impl Network<f32> {
             Op::Flatten => self.push(Layer::Flatten(Flatten::default()))?,
             Op::Dropout { probability } => self.push(Layer::Dropout(Dropout::new(name, *probability)))?,
             Op::Lstm { params, project, recurrent } => {
-                let mut layer = Lstm::new(name, params.hidden_size, rng);
-                match (params.rank, project) {
-                    (Some(rank), Some(project)) => layer.factorize(rank, [values(*project), values(*recurrent)]),
-                    _ => layer.recurrent.value = values(*recurrent),
-                }
+                let layer = Lstm::with_weights(name, params.hidden_size, project.map(values), values(*recurrent));
                 self.push(Layer::Lstm(layer))?;
             }
             Op::MeanOverTime => self.push(Layer::MeanOverTime(MeanOverTime::default()))?,
@@ -148,19 +151,33 @@ impl Network<f32> {
     /// A PRelu, if any, in one layer with a batch normalization before it.
     fn push_prelu(&mut self, name: &str, channels: usize, slope: Option<Vec<f32>>) -> Result<(), ImportError> {
         let Some(slope) = slope else { return Ok(()) };
-        if let Some(Layer::Norm(layer)) = self.last_mut()
-            && layer.prelu.is_none()
-            && layer.pool.is_none()
-        {
-            *layer = layer.clone().with_prelu();
-        } else {
-            self.push(Layer::Norm(NormPReluPool::new(&format!("{name}.act"), channels).with_prelu()))?;
-        }
-        if let Some(Layer::Norm(layer)) = self.last_mut() {
-            set(&mut layer.prelu, Some(slope));
+        let slope = |name: &str| Some(Param::new(format!("{name}.slope"), &[slope.len()], slope));
+        match self.layers_mut().last_mut() {
+            Some(Layer::Norm(layer)) if layer.prelu.is_none() && layer.pool.is_none() => {
+                layer.prelu = slope(&layer.name);
+            }
+            _ => {
+                let mut layer = NormPReluPool::new(&format!("{name}.act"), channels);
+                layer.prelu = slope(&layer.name);
+                self.push(Layer::Norm(layer))?;
+            }
         }
         Ok(())
     }
+}
+
+/// Number of values that the network of a model has, a weight that several nodes use counted for each.
+fn values_of(model: &Model) -> Option<usize> {
+    let input = model.inputs().first().and_then(|shape| elements(shape));
+    let of_node = |node: &Node| match &node.op {
+        Op::Conv2d { weight, .. } | Op::Linear { weight, .. } => model.weight(*weight).elements(),
+        Op::Lstm { project, recurrent, .. } => {
+            let project = project.map_or(0, |project| model.weight(project).elements());
+            project.saturating_add(model.weight(*recurrent).elements())
+        }
+        _ => 0,
+    };
+    model.nodes().iter().map(of_node).try_fold(input.unwrap_or(0), usize::checked_add)
 }
 
 fn unknown(node: &Node) -> ImportError {
@@ -172,17 +189,11 @@ fn activation(node: &str) -> &str {
     ["norm", "prelu", "pool"].iter().find_map(|part| node.strip_suffix(part)?.strip_suffix('.')).unwrap_or(node)
 }
 
-fn set(param: &mut Option<Param<f32>>, values: Option<Vec<f32>>) {
-    if let (Some(param), Some(values)) = (param, values) {
-        param.value = values;
-    }
-}
-
 /// The rows of a weight times a factor each.
 fn scaled(mut weight: Vec<f32>, factors: Option<Vec<f32>>) -> Vec<f32> {
-    if let Some(factors) = factors.filter(|factors| !factors.is_empty()) {
+    if let Some(factors) = factors {
         let row = weight.len() / factors.len();
-        for (row, factor) in weight.chunks_exact_mut(row.max(1)).zip(factors) {
+        for (row, factor) in weight.chunks_exact_mut(row).zip(factors) {
             row.iter_mut().for_each(|value| *value *= factor);
         }
     }

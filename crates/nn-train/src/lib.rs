@@ -23,6 +23,7 @@ mod params_serde;
 pub mod sequence;
 mod sgd;
 mod share;
+mod unfold;
 
 pub use adam::Adam;
 pub use batch::Batch;

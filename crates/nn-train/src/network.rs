@@ -143,9 +143,9 @@ impl<T: Scalar> Network<T> {
         &self.layers
     }
 
-    /// The last layer.
-    pub(crate) fn last_mut(&mut self) -> Option<&mut Layer<T>> {
-        self.layers.last_mut()
+    /// The layers, each of which must go on to fit the others.
+    pub(crate) fn layers_mut(&mut self) -> &mut [Layer<T>] {
+        &mut self.layers
     }
 
     /// Takes the last layer away.

@@ -52,7 +52,7 @@ impl Packing {
     }
 
     /// The values of a matrix of `rows` rows with those of each step together, as a matrix of the step's columns.
-    pub(crate) fn by_step<T: Scalar>(&self, values: &[T], rows: usize) -> Vec<T> {
+    pub(crate) fn by_step<T: Scalar>(&self, values: Vec<T>, rows: usize) -> Vec<T> {
         let mut steps = vec![T::zero(); values.len()];
         for (row, values) in values.chunks_exact(self.columns()).enumerate() {
             for step in (0..self.steps()).map(|t| self.step(t)) {
@@ -73,7 +73,7 @@ impl Packing {
         values
     }
 
-    /// For every column but those of the first step, the column of the same sequence one step before: from values by step, the result by row.
+    /// For every column but those of the first step, the column of the same sequence one step before: of values by step, as a matrix.
     pub(crate) fn before_each_step<T: Scalar>(&self, steps: &[T], rows: usize) -> Vec<T> {
         let mut previous = Vec::with_capacity(steps.len());
         for row in 0..rows {

@@ -38,7 +38,8 @@ pub trait Scalar:
     /// The hyperbolic tangent: in `f32` fast and to within 2e-7, in `f64` the system's.
     fn fast_tanh(self) -> Self;
 
-    /// [`multiply`](crate::multiply), which is compiled in this crate for each type, and so as fast in a build for tests.
+    /// [`multiply`](crate::multiply): a method, so that it is compiled in this crate for each type, and is as fast in a build for tests.
+    #[doc(hidden)]
     fn multiply(w: &Panels<Self>, lines: Lines<'_, Self>, y: &mut [Self], stride: usize);
 }
 

@@ -1,10 +1,10 @@
-//! Values that one instruction computes with.
+//! Values that one or two instructions compute with.
 //!
 //! Loops over these are vector instructions as they stand. Left to find vectors in plain loops, LLVM takes half of AVX-512's on Intel's CPUs.
 
 use crate::Scalar;
 
-/// Some values side by side, as many as an instruction takes.
+/// Some values side by side: as many as an instruction takes, or two on narrow instruction sets.
 pub trait Vector<T>: Copy + Send + Sync + 'static {
     /// Number of values.
     const LANES: usize;

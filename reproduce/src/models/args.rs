@@ -19,8 +19,8 @@ pub(crate) struct ModelsArgs {
     /// The characters that the models read: the 3755 of GB2312 level 1, or all that the simulator can write
     #[arg(long, value_enum, default_value = "3755")]
     pub(super) set: Set,
-    /// Train the online model of this file on, in place of one from nothing: its zeros may grow and its shared values part, and it is then
-    /// compressed again to the size it has. Together with --only online
+    /// Train the model of this file on, in place of one from nothing: its zeros may grow and its shared values part, and it is then
+    /// compressed again to the size it has. Together with --only
     #[arg(long, value_name = "FILE", requires = "only")]
     pub(super) from: Option<PathBuf>,
     #[command(flatten)]
@@ -65,12 +65,6 @@ impl ModelsArgs {
         self.run.check()?;
         let is_used = self.tier != ModelsTier::Smoke || self.run.effort == 1.0;
         ensure!(is_used, "--effort is for the full tier: a smoke run has a length of its own");
-        // What they were trained with is folded into the convolutions of a finished model, and without it training diverges.
-        let trains = self.from.is_none() || self.only == Some(Kind::Online);
-        ensure!(
-            trains,
-            "--from is for --only online: an offline model has no batch normalizations left to be trained with"
-        );
         Ok(())
     }
 
@@ -117,6 +111,6 @@ impl ModelsArgs {
     }
 }
 
-fn value_name(value: impl ValueEnum) -> String {
+pub(super) fn value_name(value: impl ValueEnum) -> String {
     value.to_possible_value().map_or_else(String::new, |v| v.get_name().into())
 }

@@ -1,4 +1,4 @@
-//! Makes the models that the project ships, from nothing: `cargo xtask models`.
+//! Makes the models that the project ships, from nothing or from a finished one: `cargo xtask models`.
 
 mod args;
 pub(crate) mod card;
@@ -17,6 +17,7 @@ use args::{Kind, ModelsTier};
 use hccr_data::{SimulatorConfig, SimulatorError, Split};
 use hccr_files::lock;
 use hccr_models::Shipping;
+use hccr_nn_train::Network;
 use hccr_runtime::Model;
 use std::path::{Path, PathBuf};
 
@@ -29,16 +30,14 @@ struct Job<'a> {
     /// The flags of its run; its checkpoint is in a directory of its own.
     run: RunArgs,
     shipping: Shipping,
+    /// The checksum of the model's file that is trained on.
+    from: Option<u32>,
 }
 
 /// Makes the models asked for that are not there yet.
 pub(crate) fn run(mut args: ModelsArgs, interrupt: &Interrupt) -> Result<()> {
     args.check()?;
-    let from = args.from.as_deref().map(|path| {
-        let bytes = hccr_files::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-        Model::from_bytes(&bytes).with_context(|| format!("{} is no model", path.display()))
-    });
-    let from = from.transpose()?;
+    let from = args.from.as_deref().map(|path| opened(path, args.only)).transpose()?;
     args.run.is_one_of_several = true;
     let out = args.run.out.get_or_insert_with(|| args.tier.out().into()).clone();
     let mut kinds = args.kinds();
@@ -63,7 +62,13 @@ pub(crate) fn run(mut args: ModelsArgs, interrupt: &Interrupt) -> Result<()> {
             let models = ["hccr", "json", "md"].map(|extension| out.join(format!("{name}.{extension}")));
             Earlier { out: args.run.out(&name), models: models.into() }
         };
+        let is_from = |model: &PathBuf| {
+            let [model, from] = [Some(model), args.from.as_ref()].map(|path| path?.canonicalize().ok());
+            model.is_some() && model == from
+        };
         args.run.earlier = kinds.iter().map(|&kind| earlier(args.model_name(kind))).collect();
+        let moved = args.run.earlier.iter().flat_map(|earlier| &earlier.models).any(is_from);
+        ensure!(!moved, "this run would move the model that it is to train on: give another --out");
     }
     for kind in kinds {
         let name = args.model_name(kind);
@@ -78,9 +83,10 @@ pub(crate) fn run(mut args: ModelsArgs, interrupt: &Interrupt) -> Result<()> {
             batch_size: args.batch_size(),
             effort: run.effort,
             seed: run.seed,
-            from: from.clone(),
+            from: from.as_ref().map(|(model, _)| model.clone()),
         };
-        let job = Job { args: &args, kind, name, run, shipping };
+        let from = from.as_ref().map(|(_, checksum)| *checksum);
+        let job = Job { args: &args, kind, name, run, shipping, from };
         let _lock = lock(&job.out())?;
         match kind {
             Kind::Offline => offline::make(&job, interrupt)?,
@@ -88,6 +94,20 @@ pub(crate) fn run(mut args: ModelsArgs, interrupt: &Interrupt) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The model that is trained on, and the checksum of its file.
+fn opened(path: &Path, kind: Option<Kind>) -> Result<(Model, u32)> {
+    let shown = path.display();
+    let bytes = hccr_files::read(path).with_context(|| format!("cannot read {shown}"))?;
+    let model = Model::from_bytes(&bytes).with_context(|| format!("{shown} is no model"))?;
+    ensure!(
+        model.is_sequence() == (kind == Some(Kind::Online)),
+        "{shown} is not a model of the kind that --only names"
+    );
+    let nonzeros = model.weight_nonzeros();
+    ensure!(0 < nonzeros && nonzeros < model.weight_elements(), "{shown} has no zeros: it was not compressed");
+    Ok((model, crc32fast::hash(&bytes)))
 }
 
 impl Job<'_> {
@@ -100,9 +120,24 @@ impl Job<'_> {
         self.args.command(self.kind)
     }
 
+    /// What tells its state from that of other runs: two files may have one name.
+    fn identity(&self) -> String {
+        self.command() + &self.from.map_or(String::new(), |checksum| format!(" ({checksum:08x})"))
+    }
+
     /// The directory of this run.
     fn out(&self) -> PathBuf {
         self.run.out(&self.name)
+    }
+
+    /// The network of the model that is trained on, if any, which must be of the kind of `initial`.
+    fn begun(&self, initial: &Network<f32>, classes: &[char]) -> Result<Option<Network<f32>>> {
+        let Some(model) = &self.shipping.from else { return Ok(None) };
+        ensure!(model.labels() == classes, "--from reads other characters than --set asks for");
+        let network = Network::from_model(model).context("--from")?;
+        let reads = |network: &Network<f32>| (network.input, network.reads_sequence(0));
+        ensure!(reads(&network) == reads(initial), "--from reads no {} data of this size", args::value_name(self.kind));
+        Ok(Some(network))
     }
 
     /// Where the samples are that the model is checked on.

@@ -12,10 +12,13 @@ use hccr_compress::LayerInfo;
 use hccr_data::{ImageSet, Simulator, Split, simulate};
 use hccr_models::offline::{EndlessImages, OfflineRecipe};
 use hccr_models::pipeline::Stages;
-use hccr_models::{TrainerState, Workload};
-use hccr_nn_train::Sgd;
+use hccr_models::{TrainerState, Workload, spread};
+use hccr_nn_train::{Batch, Sgd};
 use std::path::PathBuf;
 use std::time::Instant;
+
+/// Images that give the statistics of batch normalizations that are put back.
+const STATISTICS: usize = 512;
 
 struct OfflineModel<'a> {
     job: &'a Job<'a>,
@@ -39,13 +42,23 @@ impl Reproduction for OfflineModel<'_> {
         self.job.command()
     }
 
+    fn identity(&self) -> String {
+        self.job.identity()
+    }
+
     fn test(&self, _: &Data<ImageSet>) -> Result<Test<ImageSet>> {
         let simulator = &self.recipe.common.data;
         Ok(Test::new(self.job.simulated("test set", |progress| simulate(simulator, Split::Test, progress))?))
     }
 
     fn untrained(&self, data: &Data<ImageSet>) -> Result<TrainerState<Sgd>> {
-        Ok(self.recipe.untrained(&data.dev, self.job.run.seed)?)
+        let (mut state, dev) = (self.recipe.untrained(&data.dev, self.job.run.seed)?, &data.dev);
+        if let Some(mut network) = self.job.begun(&state.network, &dev.classes)? {
+            let images: Vec<&[u8]> = spread(dev.len(), STATISTICS).into_iter().map(|i| dev.image(i)).collect();
+            network.unfold_norms(Batch::from_bytes(&images, [dev.size; 2], &network.mean));
+            state.network = network;
+        }
+        Ok(state)
     }
 
     fn workload(&self, layers: &[LayerInfo]) -> Result<Workload> {
@@ -70,7 +83,8 @@ pub(super) fn make(job: &Job<'_>, interrupt: &Interrupt) -> Result<()> {
 
     let trained = finished.run().trainer.state();
     let config = Config {
-        width: Some(model.recipe.width.into()),
+        // A model that is trained on has a width of its own.
+        width: job.from.is_none().then(|| model.recipe.width.into()),
         ..job.config(simulator.classes.len(), trained.steps * trained.batch_size as u64, data.dev.len())
     };
     let (results, test) = pipeline::collect(&model, config, Thesis::offline(), &data, data_seconds, &finished)?;

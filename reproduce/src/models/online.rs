@@ -8,14 +8,14 @@ use crate::pipeline::{self, Data, Reproduction, Test};
 use crate::progress::Interrupt;
 use crate::report::thesis::Thesis;
 use crate::report::types::{Config, Fused};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use hccr_compress::LayerInfo;
 use hccr_data::{InkSet, Simulator, Split, simulate_ink};
 use hccr_evaluate::image_of_ink;
 use hccr_models::online::{EndlessInks, OnlineRecipe, SequenceSet};
 use hccr_models::pipeline::Stages;
 use hccr_models::{SampleSet, TrainerState, Workload};
-use hccr_nn_train::{Adam, Clipped, Network};
+use hccr_nn_train::{Adam, Clipped};
 use hccr_runtime::Fusion;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -50,6 +50,10 @@ impl Reproduction for OnlineModel<'_> {
         self.job.command()
     }
 
+    fn identity(&self) -> String {
+        self.job.identity()
+    }
+
     fn test(&self, _: &Data<SequenceSet>) -> Result<Test<SequenceSet>> {
         Ok(Test::new(self.simulated("test set", Split::Test)?))
     }
@@ -57,11 +61,7 @@ impl Reproduction for OnlineModel<'_> {
     fn untrained(&self, data: &Data<SequenceSet>) -> Result<TrainerState<Clipped<Adam>>> {
         let classes = data.train.classes();
         let mut state = self.recipe.untrained(classes.len(), self.job.run.seed)?;
-        if let Some(model) = &self.job.shipping.from {
-            ensure!(model.labels() == classes, "--from reads other characters than --set asks for");
-            let network = Network::from_model(model).context("--from")?;
-            let is_online = network.reads_sequence(0) && network.input == state.network.input;
-            ensure!(is_online, "--from is no online model");
+        if let Some(network) = self.job.begun(&state.network, classes)? {
             state.network = network;
         }
         Ok(state)
@@ -89,7 +89,8 @@ pub(super) fn make(job: &Job<'_>, interrupt: &Interrupt) -> Result<()> {
 
     let trained = finished.run().trainer.state();
     let config = Config {
-        hidden_sizes: Some(model.recipe.hidden_sizes),
+        // A model that is trained on has sizes of its own.
+        hidden_sizes: job.from.is_none().then_some(model.recipe.hidden_sizes),
         ..job.config(simulator.classes.len(), trained.steps * trained.batch_size as u64, data.dev.labels().len())
     };
     let (mut results, test_set) = pipeline::collect(&model, config, Thesis::online(), &data, data_seconds, &finished)?;

@@ -97,6 +97,18 @@ fn check(mut network: Network<f32>, kind: fn(&WeightData) -> bool) {
     }
     let optimized = optimize(&exported);
     hold("optimized", &optimized);
+    let mut unfolded = Network::from_model(&optimized).expect("a model of layers that train");
+    unfolded.unfold_norms(batch());
+    assert!(unfolded.norms_mut().count() > 2, "no batch normalization came back");
+    // Its statistics are those of these images: measured anew they stay.
+    let before: Vec<Vec<f64>> = unfolded.norms_mut().map(|norm| norm.running_mean.clone()).collect();
+    unfolded.unfold_norms(batch());
+    for (norm, before) in unfolded.norms_mut().zip(before) {
+        let deviations = norm.running_var.iter().map(|var| var.sqrt());
+        let moved = norm.running_mean.iter().zip(&before).zip(deviations).map(|((a, b), d)| (a - b).abs() / (d + 1e-3));
+        assert!(moved.fold(0.0, f64::max) < 1e-2, "other statistics: {:?}, before {before:?}", norm.running_mean);
+    }
+    hold("unfolded", &unfolded.to_model(&dev.classes).expect("a valid model"));
     let left = |op: &Op| matches!(op, Op::BatchNorm { .. } | Op::PRelu { .. } | Op::Dropout { .. } | Op::Identity);
     assert!(!optimized.nodes().iter().any(|n| left(&n.op)), "a pass had no effect");
     assert!(matrices(&optimized).skip(1).all(kind), "a pass changed the form of a weight");

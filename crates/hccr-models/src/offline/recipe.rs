@@ -31,8 +31,8 @@ pub struct OfflineRecipe {
     pub optimizer: Sgd,
     /// Channel pruning, where that is wanted.
     pub channels: Option<ChannelPruningConfig>,
-    /// Low-rank expansion.
-    pub gslre: GslreConfig,
+    /// Low-rank expansion; `None` where the network begins with pairs.
+    pub gslre: Option<GslreConfig>,
 }
 
 impl OfflineRecipe {
@@ -72,12 +72,12 @@ impl OfflineRecipe {
             dropout: if tier == Tier::Full { 0.5 } else { 0.0 },
             optimizer: Sgd { momentum: 0.9, weight_decay: 5e-4 },
             channels: None,
-            gslre: GslreConfig {
+            gslre: Some(GslreConfig {
                 // The thesis's 4 suits its width; a narrow network has less to spare.
                 ranks: Ranks::Speedup(if tier == Tier::Default { 3.0 } else { 4.0 }),
                 layer_phase: phase(layer, 0.01, 1),
                 joint_phase: phase(joint, 0.02, 2),
-            },
+            }),
         }
     }
 
@@ -89,19 +89,21 @@ impl OfflineRecipe {
     }
 
     /// The same, with channel pruning before the network becomes low-rank, until it takes so many times fewer multiply-accumulates. It then
-    /// trains for as many steps as GSLRE's joint training has.
+    /// trains for as many steps as GSLRE's joint training has. Nothing changes where there is no GSLRE.
     #[must_use]
     pub fn with_channel_pruning(mut self, speedup: f64) -> Self {
-        self.channels = Some(ChannelPruningConfig { speedup, phase: self.gslre.joint_phase.clone() });
+        let config = |gslre: &GslreConfig| ChannelPruningConfig { speedup, phase: gslre.joint_phase.clone() };
+        self.channels = self.gslre.as_ref().map(config);
         self
     }
 
     /// The same, with the baseline trained on for as many steps as compression takes as it is now, to compare with.
     #[must_use]
     pub fn with_longer_baseline(mut self) -> Self {
-        let GslreConfig { layer_phase, joint_phase, .. } = &self.gslre;
         // All convolutions but the first are expanded.
-        let low_rank = (CONVOLUTIONS.len() - 1) * layer_phase.steps() + joint_phase.steps();
+        let steps =
+            |gslre: &GslreConfig| (CONVOLUTIONS.len() - 1) * gslre.layer_phase.steps() + gslre.joint_phase.steps();
+        let low_rank = self.gslre.as_ref().map_or(0, steps);
         let channels = self.channels.as_ref().map_or(0, |channels| channels.phase.steps());
         let steps = channels + low_rank + self.common.adw.phase.steps() + self.common.sharing.steps();
         self.common.longer_baseline = Some(phase(steps, 0.02, 2));
@@ -113,7 +115,9 @@ impl OfflineRecipe {
     /// ratios of pruning that follow from a tolerance of 0.1 points. What is not known stays.
     #[must_use]
     pub fn as_in_thesis(mut self) -> Self {
-        self.gslre.ranks = Ranks::Speedup(4.0);
+        if let Some(gslre) = &mut self.gslre {
+            gslre.ranks = Ranks::Speedup(4.0);
+        }
         self.dropout = 0.5;
         self.common.label_bits = [6, 5];
         self.common.spares_first = true;
@@ -143,18 +147,25 @@ impl OfflineRecipe {
             Some(config) => ChannelPruning::new(config.clone(), layers)?.plan().to_vec(),
             None => Vec::new(),
         };
-        let ranks = Gslre::new(self.gslre.clone(), &with_channels_kept(layers, &channels)?)?.plan().to_vec();
+        let ranks = match &self.gslre {
+            Some(gslre) => Gslre::new(gslre.clone(), &with_channels_kept(layers, &channels)?)?.plan().to_vec(),
+            None => Vec::new(),
+        };
         let one = |phase: &Phase, times, is_small| StageLoad::of("gslre", phase, times, is_small);
         let analysed = layers.len() + ranks.len();
         let mut stages = vec![StageLoad::of("baseline", baseline, 1, false)];
         stages.extend(self.common.longer_load());
         let pruning = self.channels.as_ref();
         stages.extend(pruning.map(|c| StageLoad::of("channels", &c.phase, 1, false).evaluated_before()));
+        if let Some(GslreConfig { layer_phase, joint_phase, .. }) = &self.gslre {
+            stages.extend([
+                // Layer by layer: half of the time more of them are whole, half of it fewer.
+                one(layer_phase, ranks.len().div_ceil(2), false),
+                one(layer_phase, ranks.len() / 2, true),
+                one(joint_phase, 1, true),
+            ]);
+        }
         stages.extend([
-            // Layer by layer: half of the time more of them are whole, half of it fewer.
-            one(&self.gslre.layer_phase, ranks.len().div_ceil(2), false),
-            one(&self.gslre.layer_phase, ranks.len() / 2, true),
-            one(&self.gslre.joint_phase, 1, true),
             StageLoad::analysis(analysed, cra.grid.len() + ROUNDS),
             StageLoad::of("adw", &adw.phase, 1, true),
             StageLoad::of("codebook", sharing, 1, true).evaluated_before(),
@@ -177,8 +188,10 @@ impl OfflineRecipe {
         if let Some(channels) = &self.channels {
             stages.push(Box::new(Channels::new(channels.clone())));
         }
+        if let Some(gslre) = &self.gslre {
+            stages.push(Box::new(Expansion::new(gslre.clone())));
+        }
         let compression: Stages<Sgd> = vec![
-            Box::new(Expansion::new(self.gslre.clone())),
             Box::new(analysis),
             Box::new(Pruning::new(adw.clone())),
             Box::new(values),

@@ -3,27 +3,31 @@
 use super::OfflineRecipe;
 use crate::pipeline::{Calibration, Goal, Stages};
 use crate::recipe::{self, Recipe};
-use crate::shipped::Shipping;
+use crate::shipped::{Shipping, size_of};
 use hccr_compress::{GslreConfig, Ranks};
 use hccr_nn_train::Sgd;
 
 impl OfflineRecipe {
-    /// The recipe of a shipped model: a network of half the thesis's width, which trains on writing without end.
+    /// The recipe of a shipped model: a network of half the thesis's width, which trains on writing without end. One that is trained on
+    /// is low-rank from the beginning.
     pub fn shipped(shipping: &Shipping) -> Self {
         let peak = shipping.rate(0.1);
         Self {
             common: Recipe {
                 data: shipping.simulator(),
                 batch_size: shipping.batch_size,
-                baseline: shipping.phase(8e6, peak, 0.0, 8),
+                baseline: match &shipping.from {
+                    None => shipping.phase(8e6, peak, 0.0, 8),
+                    Some(_) => shipping.phase(4e6, 0.4 * peak, 0.01, 8),
+                },
                 longer_baseline: None,
                 distillation: None,
                 patience: None,
                 cra: recipe::cra(0.1),
-                goal: if shipping.smoke {
-                    Goal::Reduction { macs_ratio: 4.0, weights_ratio: 4.0 }
-                } else {
-                    Goal::Reduction { macs_ratio: 9.2, weights_ratio: 6.2 }
+                goal: match &shipping.from {
+                    Some(model) => size_of(model),
+                    None if shipping.smoke => Goal::Reduction { macs_ratio: 4.0, weights_ratio: 4.0 },
+                    None => Goal::Reduction { macs_ratio: 9.2, weights_ratio: 6.2 },
                 },
                 adw: shipping.pruning(5e6, 0.3 * peak, 6),
                 spares_first: false,
@@ -32,14 +36,14 @@ impl OfflineRecipe {
             },
             width: if shipping.smoke { 0.084 } else { 0.5 },
             // No sample comes twice, so there is little to overfit but the simulator itself.
-            dropout: if shipping.smoke { 0.0 } else { 0.1 },
+            dropout: if shipping.smoke || shipping.from.is_some() { 0.0 } else { 0.1 },
             optimizer: Sgd { momentum: 0.9, weight_decay: 1e-4 },
             channels: None,
-            gslre: GslreConfig {
+            gslre: shipping.from.is_none().then(|| GslreConfig {
                 ranks: Ranks::Speedup(3.5),
                 layer_phase: shipping.phase(1e5, 0.15 * peak, 0.01, 1),
                 joint_phase: shipping.phase(2.5e6, 0.3 * peak, 0.01, 3),
-            },
+            }),
         }
     }
 

@@ -37,7 +37,8 @@ impl OnlineRecipe {
                 sharing: shipping.phase(1e6, 0.1 * peak, 0.01, 2),
             },
             hidden_sizes,
-            dropout: if shipping.smoke { 0.0 } else { 0.2 },
+            // A finished model has none left.
+            dropout: if shipping.smoke || shipping.from.is_some() { 0.0 } else { 0.2 },
             augmentation: Augmentation { dropped_points: 0.3, lean: 0.0, elastic: 0.0 },
             optimizer: Clipped { optimizer: Adam::default(), max_norm: 1.0 },
             svd: shipping.from.is_none().then(|| SvdConfig {

@@ -35,6 +35,13 @@ impl<T: Scalar> Conv2d<T> {
         Self { name: name.into(), params, weight, bias, input: Batch::default(), spare: Spare::default() }
     }
 
+    /// A convolution of given weights.
+    pub(crate) fn with_weight(name: &str, params: Conv2dParams, weight: Vec<T>, bias: Option<Vec<T>>) -> Self {
+        let weight = Param::weight(format!("{name}.weight"), &params.weight_shape(), weight);
+        let bias = bias.map(|bias| Param::new(format!("{name}.bias"), &[params.out_channels], bias));
+        Self { name: name.into(), params, weight, bias, input: Batch::default(), spare: Spare::default() }
+    }
+
     pub(crate) fn output_shape(&self, [_, h, w]: [usize; 3]) -> [usize; 3] {
         let [h, w] = self.params.output_size([h, w]).expect("the kernel fits, as Network::push has checked");
         [self.params.out_channels, h, w]

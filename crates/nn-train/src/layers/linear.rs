@@ -35,6 +35,13 @@ impl<T: Scalar> Linear<T> {
         Self { name: name.into(), params, weight, bias, input: Batch::default() }
     }
 
+    /// A layer of given weights.
+    pub(crate) fn with_weight(name: &str, params: LinearParams, weight: Vec<T>, bias: Option<Vec<T>>) -> Self {
+        let weight = Param::weight(format!("{name}.weight"), &[params.out_features, params.in_features], weight);
+        let bias = bias.map(|bias| Param::new(format!("{name}.bias"), &[params.out_features], bias));
+        Self { name: name.into(), params, weight, bias, input: Batch::default() }
+    }
+
     /// The two layers `{name}_v` (`[rank, in_features]`, without a bias) and `{name}_u` (`[out_features, rank]`, with
     /// the bias of this one) that compute `u v x + bias`.
     pub(crate) fn factors(&self, rank: usize, [v, u]: [Vec<T>; 2]) -> [Self; 2] {

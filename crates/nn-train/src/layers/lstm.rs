@@ -74,6 +74,21 @@ impl<T: Scalar> Lstm<T> {
         Self { name: name.into(), hidden_size, project: None, recurrent, cache: Cache::default() }
     }
 
+    /// A layer of given weights: the recurrent one, or its two factors.
+    pub(crate) fn with_weights(name: &str, hidden_size: usize, project: Option<Vec<T>>, recurrent: Vec<T>) -> Self {
+        let empty = Param::default();
+        let mut layer =
+            Self { name: name.into(), hidden_size, project: None, recurrent: empty, cache: Cache::default() };
+        match project {
+            Some(project) => layer.factorize(project.len() / hidden_size, [project, recurrent]),
+            None => {
+                let shape = [4 * hidden_size, hidden_size];
+                layer.recurrent = Param::weight(format!("{name}_h.weight"), &shape, recurrent);
+            }
+        }
+        layer
+    }
+
     /// Rank of the recurrent weight where it has two factors.
     pub fn rank(&self) -> Option<usize> {
         self.project.as_ref().map(|p| p.shape[0])
@@ -139,7 +154,7 @@ impl<T: Scalar> Lstm<T> {
     fn forward_chunk(&self, packing: &Packing, panels: &[Panels<T>], gates: Vec<T>) -> States<T> {
         let (hidden_size, rank) = (self.hidden_size, self.rank().unwrap_or(0));
         let zeros = |rows| vec![T::zero(); rows * packing.columns()];
-        let gates = packing.by_step(&gates, 4 * hidden_size);
+        let gates = packing.by_step(gates, 4 * hidden_size);
         let mut states =
             States { gates, cells: zeros(hidden_size), hidden: zeros(hidden_size), projected: zeros(rank) };
         let width = packing.order().len();
@@ -211,7 +226,7 @@ impl<T: Scalar> Lstm<T> {
     ) -> (Vec<T>, (Vec<T>, Vec<T>)) {
         let (hidden_size, rank) = (self.hidden_size, self.rank().unwrap_or(0));
         let States { mut gates, cells, hidden, projected } = states;
-        let mut dh = packing.by_step(&dh, hidden_size);
+        let mut dh = packing.by_step(dh, hidden_size);
         let mut dp = vec![T::zero(); projected.len()];
         let width = packing.order().len();
         let zeros = || vec![T::zero(); hidden_size * width];
@@ -243,7 +258,8 @@ impl<T: Scalar> Lstm<T> {
                     [] => unreachable!("an LSTM has a recurrent weight"),
                 }
                 let last = packing.step(t - 1);
-                let rows = dh[last.start * hidden_size..].chunks_exact_mut(last.len()).zip(product.chunks_exact(n));
+                let rows =
+                    dh[last.start * hidden_size..].chunks_exact_mut(last.len()).zip(product[..quarter].chunks_exact(n));
                 for (dh, product) in rows {
                     dh.iter_mut().zip(product).for_each(|(dh, &p)| *dh += p);
                 }
@@ -302,7 +318,10 @@ fn cells_before<'a, T: Scalar>(states: &'a [T], packing: &Packing, t: usize, hid
 
 /// Rows of `n` elements as rows of `wider` elements, with zeros behind.
 fn widen<T: Scalar>(values: &mut [T], n: usize, wider: usize) {
-    for row in (0..values.len() / wider).rev().filter(|_| wider > n) {
+    if wider == n {
+        return;
+    }
+    for row in (0..values.len() / wider).rev() {
         values.copy_within(row * n..(row + 1) * n, row * wider);
         values[row * wider + n..(row + 1) * wider].fill(T::zero());
     }

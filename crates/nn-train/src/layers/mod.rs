@@ -17,6 +17,7 @@ pub use linear::{Flatten, Linear};
 pub use lstm::Lstm;
 pub use mean_over_time::MeanOverTime;
 pub use mode::Mode;
+pub(crate) use norm::batch_statistics;
 pub use norm::{Norm, NormPReluPool};
 pub(crate) use plane::moments;
 

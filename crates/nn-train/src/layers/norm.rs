@@ -78,9 +78,9 @@ pub(super) struct Cache<T> {
     indices: Vec<Vec<u8>>,
 }
 
-/// Whether the place of an element of the window fits a byte.
+/// Whether the place of an element of the window fits a byte, and windows are not further apart.
 fn is_small(pool: &Pool2dParams) -> bool {
-    pool.kernel_size[0].saturating_mul(pool.kernel_size[1]) <= 256
+    pool.kernel_size[0].saturating_mul(pool.kernel_size[1]) <= 256 && pool.stride.iter().all(|&stride| stride <= 256)
 }
 
 impl<T: Scalar> NormPReluPool<T> {
@@ -115,7 +115,7 @@ impl<T: Scalar> NormPReluPool<T> {
 
     /// With max pooling.
     pub fn with_pool(mut self, pool: Pool2dParams) -> Self {
-        assert!(is_small(&pool), "a pooling window of more than 256 elements");
+        assert!(is_small(&pool), "a pooling window of more than 256 elements, or a stride of more");
         self.pool = Some(pool);
         self
     }
@@ -316,7 +316,7 @@ fn inv_std(var: f64) -> f64 {
 }
 
 /// Mean and (biased) variance of each channel over the batch.
-fn batch_statistics<T: Scalar>(x: &Batch<T>, channels: usize) -> [Vec<f64>; 2] {
+pub(crate) fn batch_statistics<T: Scalar>(x: &Batch<T>, channels: usize) -> [Vec<f64>; 2] {
     let plane = x.plane();
     let parts: Vec<Vec<[f64; 2]>> =
         x.chunks.par_iter().map(|c| c.data.par_chunks_exact(c.images * plane).map(moments).collect()).collect();

@@ -3,6 +3,7 @@
 
 mod common;
 mod gradients;
+mod import;
 mod sequences;
 mod shares;
 mod training;

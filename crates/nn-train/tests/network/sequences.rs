@@ -17,9 +17,9 @@ const ADAM: Clipped<Adam> = Clipped { optimizer: Adam { beta1: 0.9, beta2: 0.99,
 fn network() -> Network<f32> {
     let mut rng = Rng::new(3, 0);
     let mut network = Network::of_sequences(3);
-    let fc = LinearParams { in_features: 12, out_features: CLASSES };
+    let fc = LinearParams { in_features: 40, out_features: CLASSES };
     let [lstm1_x, lstm1] = Layer::lstm("lstm1", 3, 10, &mut rng);
-    let [lstm2_x, lstm2] = Layer::lstm("lstm2", 10, 12, &mut rng);
+    let [lstm2_x, lstm2] = Layer::lstm("lstm2", 10, 40, &mut rng);
     let head = [Layer::MeanOverTime(MeanOverTime::default()), Layer::Linear(Linear::new("fc", fc, &mut rng))];
     let dropout = Layer::Dropout(Dropout::new("dropout", 0.1));
     for layer in [lstm1_x, lstm1, dropout, lstm2_x, lstm2].into_iter().chain(head) {
@@ -150,7 +150,7 @@ fn constraints_hold_with_adam() {
     let len = n.weight("lstm2_h").unwrap().value.len();
     let keep: Vec<bool> = (0..len).map(|i| i % 3 == 0).collect();
     n.weight_mut("lstm2_h").unwrap().set_constraint(Constraint::Mask(keep.clone()));
-    let labels: Vec<u8> = (0..480).map(|i| (i % 4) as u8).collect();
+    let labels: Vec<u8> = (0..1600).map(|i| (i % 4) as u8).collect();
     n.weight_mut("lstm2_x").unwrap().set_constraint(Constraint::Shared(labels.clone()));
     let before = values(&mut n);
     train(&mut n, &ADAM, 0.01, 5, 15);
