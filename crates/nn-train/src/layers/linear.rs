@@ -48,11 +48,9 @@ impl<T: Scalar> Linear<T> {
         let LinearParams { in_features, out_features } = self.params;
         let layer = |suffix: &str, in_features, out_features, value, bias| {
             let name = format!("{}_{suffix}", self.name);
-            let weight = Param::weight(format!("{name}.weight"), &[out_features, in_features], value);
-            let params = LinearParams { in_features, out_features };
-            Self { name, params, weight, bias, input: Batch::default() }
+            Self::with_weight(&name, LinearParams { in_features, out_features }, value, bias)
         };
-        let bias = self.bias.as_ref().map(|b| Param::new(format!("{}_u.bias", self.name), &b.shape, b.value.clone()));
+        let bias = self.bias.as_ref().map(|bias| bias.value.clone());
         [layer("v", in_features, rank, v, None), layer("u", rank, out_features, u, bias)]
     }
 
