@@ -55,7 +55,12 @@ impl<T> Default for Spare<T> {
 impl<T: Scalar> Spare<T> {
     /// Keeps the buffers of a batch that is no longer needed.
     pub(crate) fn keep(&mut self, batch: Batch<T>) {
-        self.0 = batch.chunks.into_iter().map(|c| c.data).collect();
+        self.keep_buffers(batch.chunks.into_iter().map(|c| c.data).collect());
+    }
+
+    /// Keeps buffers, one per chunk.
+    pub(crate) fn keep_buffers(&mut self, buffers: Vec<Vec<T>>) {
+        self.0 = buffers;
     }
 
     /// One buffer for each of `chunks` chunks, of any length and content.

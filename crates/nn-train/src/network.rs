@@ -264,14 +264,23 @@ impl<T: Scalar> Network<T> {
             x = stem::forward(conv, norm, x);
             done = 2;
         }
-        for (i, layer) in self.layers.iter_mut().enumerate().skip(done) {
+        loop {
             let mode = match mode {
-                Mode::Train { seed } => Mode::Train { seed: seed.wrapping_add((i as u64) << 48) },
+                Mode::Train { seed } => Mode::Train { seed: seed.wrapping_add((done as u64) << 48) },
                 Mode::Eval => Mode::Eval,
             };
-            x = layer.forward(x, mode);
+            match &mut self.layers[done..] {
+                [Layer::Linear(input), Layer::Lstm(lstm), ..] => {
+                    x = lstm.forward(Some(input), x, mode);
+                    done += 2;
+                }
+                [layer, ..] => {
+                    x = layer.forward(x, mode);
+                    done += 1;
+                }
+                [] => return x,
+            }
         }
-        x
     }
 
     /// The mean products of the values that an output of the convolution or fully connected layer `layer` reads, in the order of a row of
@@ -306,8 +315,19 @@ impl<T: Scalar> Network<T> {
         let share = dy.share.clone();
         let mut dy = dy;
         let as_one = if self.stem().is_some() { 2 } else { 0 };
-        for (i, layer) in self.layers.iter_mut().enumerate().skip(as_one).rev() {
-            dy = layer.backward(dy, i > 0);
+        let mut left = self.layers.len();
+        loop {
+            match &mut self.layers[as_one..left] {
+                [.., Layer::Linear(input), Layer::Lstm(lstm)] => {
+                    dy = lstm.backward(Some(input), dy);
+                    left -= 2;
+                }
+                [.., layer] => {
+                    dy = layer.backward(dy, left > 1);
+                    left -= 1;
+                }
+                [] => break,
+            }
         }
         if let Some((conv, norm)) = self.stem() {
             stem::backward(conv, norm, dy);

@@ -3,6 +3,9 @@
 use hccr_tensor::Scalar;
 use std::ops::Range;
 
+/// Rows that are put in another order together: so much of a step is one piece of memory.
+const ROWS: usize = 32;
+
 /// How the steps of a chunk's sequences lie in its columns: the first step of all sequences, then the second step of all
 /// that have one, and so on, the longest sequence always first.
 ///
@@ -51,38 +54,32 @@ impl Packing {
         &self.order
     }
 
-    /// The values of a matrix of `rows` rows with those of each step together, as a matrix of the step's columns.
-    pub(crate) fn by_step<T: Scalar>(&self, values: Vec<T>, rows: usize) -> Vec<T> {
-        let mut steps = vec![T::zero(); values.len()];
-        for (row, values) in values.chunks_exact(self.columns()).enumerate() {
+    /// Writes a matrix of `rows` rows with the values of each step together, where those of a step are a matrix of `of` rows: into its first.
+    pub(crate) fn spread<T: Scalar>(&self, values: &[T], rows: usize, steps: &mut [T], of: usize) {
+        let columns = self.columns();
+        for first in (0..rows).step_by(ROWS) {
             for step in (0..self.steps()).map(|t| self.step(t)) {
-                steps[step.start * rows + row * step.len()..][..step.len()].copy_from_slice(&values[step]);
+                let to = steps[step.start * of..].chunks_exact_mut(step.len()).skip(first);
+                for (row, to) in (first..rows.min(first + ROWS)).zip(to) {
+                    to.copy_from_slice(&values[row * columns..][step.clone()]);
+                }
             }
         }
-        steps
     }
 
-    /// The reverse of [`by_step`](Self::by_step).
-    pub(crate) fn by_column<T: Scalar>(&self, steps: &[T], rows: usize) -> Vec<T> {
-        let mut values = Vec::with_capacity(steps.len());
-        for row in 0..rows {
+    /// The reverse of [`spread`](Self::spread).
+    pub(crate) fn gather<T: Scalar>(&self, steps: &[T], of: usize, rows: usize) -> Vec<T> {
+        let columns = self.columns();
+        let mut values = vec![T::zero(); rows * columns];
+        for (block, values) in values.chunks_mut(ROWS * columns.max(1)).enumerate() {
             for step in (0..self.steps()).map(|t| self.step(t)) {
-                values.extend_from_slice(&steps[step.start * rows + row * step.len()..][..step.len()]);
+                let from = steps[step.start * of..].chunks_exact(step.len()).skip(block * ROWS);
+                for (values, from) in values.chunks_exact_mut(columns).zip(from) {
+                    values[step.clone()].copy_from_slice(from);
+                }
             }
         }
         values
-    }
-
-    /// For every column but those of the first step, the column of the same sequence one step before: of values by step, as a matrix.
-    pub(crate) fn before_each_step<T: Scalar>(&self, steps: &[T], rows: usize) -> Vec<T> {
-        let mut previous = Vec::with_capacity(steps.len());
-        for row in 0..rows {
-            for ends in self.starts.windows(3) {
-                let (before, n) = (ends[1] - ends[0], ends[2] - ends[1]);
-                previous.extend_from_slice(&steps[ends[0] * rows + row * before..][..n]);
-            }
-        }
-        previous
     }
 
     /// The column of each step of the sequence at `place` of the order.

@@ -10,11 +10,11 @@ use rayon::prelude::*;
 use std::ops::Range;
 
 /// Rows of a tile: with [`VECTORS`] it stays in the registers of AVX2, AVX-512 and NEON.
-const ROWS: usize = if cfg!(target_feature = "avx512f") { 8 } else { 6 };
+pub(crate) const ROWS: usize = if cfg!(target_feature = "avx512f") { 8 } else { 6 };
 /// Vectors of a row of a tile. Three, for which AVX-512 has registers, were slower on a Xeon; on AMD none but two were timed.
-const VECTORS: usize = 2;
+pub(crate) const VECTORS: usize = 2;
 /// Terms that a tile sums before the next tile has its turn: so many lines of a tile stay in the first-level cache.
-const DEPTH: usize = 256;
+pub(crate) const DEPTH: usize = 256;
 /// Products that a thread computes at least: some 10 microseconds, so that handing them over does not count.
 const PIECE: usize = 1 << 20;
 
@@ -160,7 +160,7 @@ impl<T: Scalar> Piece<'_, T> {
 }
 
 #[inline(never)]
-fn add_tile<T: Scalar, const V: usize>(
+pub(crate) fn add_tile<T: Scalar, const V: usize>(
     panel: &[[T; ROWS]],
     lines: impl Iterator<Item = [T::Vector; V]>,
     sums: &mut [[T::Vector; V]; ROWS],

@@ -2,6 +2,7 @@
 
 use crate::activation;
 use crate::lines::{Lines, Panels, multiply_of};
+use crate::outer::{Columns, multiply_transposed_of};
 use crate::vector::{Vector, native};
 use ndarray::LinalgScalar;
 use num_traits::{Float, FromPrimitive, ToPrimitive};
@@ -41,6 +42,10 @@ pub trait Scalar:
     /// [`multiply`](crate::multiply): a method, so that it is compiled in this crate for each type, and is as fast in a build for tests.
     #[doc(hidden)]
     fn multiply(w: &Panels<Self>, lines: Lines<'_, Self>, y: &mut [Self], stride: usize);
+
+    /// [`multiply_transposed`](crate::multiply_transposed): a method for the same reason.
+    #[doc(hidden)]
+    fn multiply_transposed(size: [usize; 2], parts: &[Columns<'_, Self>]) -> Vec<Self>;
 }
 
 impl Scalar for f32 {
@@ -63,6 +68,9 @@ impl Scalar for f32 {
     fn multiply(w: &Panels<Self>, lines: Lines<'_, Self>, y: &mut [Self], stride: usize) {
         multiply_of(w, lines, y, stride);
     }
+    fn multiply_transposed(size: [usize; 2], parts: &[Columns<'_, Self>]) -> Vec<Self> {
+        multiply_transposed_of(size, parts)
+    }
 }
 
 impl Scalar for f64 {
@@ -82,5 +90,8 @@ impl Scalar for f64 {
     }
     fn multiply(w: &Panels<Self>, lines: Lines<'_, Self>, y: &mut [Self], stride: usize) {
         multiply_of(w, lines, y, stride);
+    }
+    fn multiply_transposed(size: [usize; 2], parts: &[Columns<'_, Self>]) -> Vec<Self> {
+        multiply_transposed_of(size, parts)
     }
 }

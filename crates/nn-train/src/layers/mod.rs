@@ -8,6 +8,7 @@ mod mean_over_time;
 mod mode;
 mod norm;
 mod plane;
+mod recurrence;
 pub(crate) mod stem;
 
 pub use conv2d::Conv2d;
@@ -80,7 +81,7 @@ impl<T: Scalar> Layer<T> {
             Self::Norm(l) => (l.cache, l.stem, l.spare) = (None, None, Spare::default()),
             Self::Linear(l) => l.input = Batch::default(),
             Self::Dropout(l) => l.kept = Vec::new(),
-            Self::Lstm(l) => l.cache = lstm::Cache::default(),
+            Self::Lstm(l) => (l.cache, l.spare) = (lstm::Cache::default(), Spare::default()),
             Self::Flatten(_) | Self::MeanOverTime(_) => {}
         }
     }
@@ -122,7 +123,7 @@ impl<T: Scalar> Layer<T> {
             Self::Flatten(l) => l.forward(x),
             Self::Linear(l) => l.forward(x, mode),
             Self::Dropout(l) => l.forward(x, mode),
-            Self::Lstm(l) => l.forward(x, mode),
+            Self::Lstm(l) => l.forward(None, x, mode),
             Self::MeanOverTime(l) => l.forward(x, mode),
         }
     }
@@ -136,7 +137,7 @@ impl<T: Scalar> Layer<T> {
             Self::Flatten(l) => l.backward(dy),
             Self::Linear(l) => l.backward(dy, wanted),
             Self::Dropout(l) => l.backward(dy),
-            Self::Lstm(l) => l.backward(dy),
+            Self::Lstm(l) => l.backward(None, dy),
             Self::MeanOverTime(l) => l.backward(dy),
         }
     }

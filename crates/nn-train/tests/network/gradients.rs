@@ -185,6 +185,31 @@ fn cross_entropy() {
     }
 }
 
+fn same(a: f64, b: f64, what: &str) {
+    assert!((a - b).abs() < 1e-9 * (1.0 + b.abs()), "{what}: {a} {b}");
+}
+
+/// Outputs and gradients of a network, which computes some layers as one, against those of the same layers one by one.
+fn together_as_apart(network: &mut Network<f64>, apart: &mut [Layer<f64>], x: Batch<f64>, rng: &mut Rng) {
+    let whole = network.forward(x.clone(), MODE);
+    let parts = apart.iter_mut().fold(x, |x, layer| layer.forward(x, MODE));
+    assert_eq!((whole.shape, whole.chunks.len()), (parts.shape, parts.chunks.len()));
+    let values = |batch: &Batch<f64>| batch.chunks.iter().flat_map(|c| c.data.clone()).collect::<Vec<_>>();
+    values(&whole).iter().zip(values(&parts)).for_each(|(&a, b)| same(a, b, "output"));
+
+    let mut gradient = parts;
+    gradient.chunks.iter_mut().flat_map(|c| &mut c.data).for_each(|v| *v = rng.normal().into());
+    network.backward(gradient.clone());
+    for (i, layer) in apart.iter_mut().enumerate().rev() {
+        gradient = layer.backward(gradient, i > 0);
+    }
+    for (whole, part) in network.params_mut().zip(apart.iter_mut().flat_map(Layer::params_mut)) {
+        assert_eq!((&whole.name, whole.grad.len()), (&part.name, part.grad.len()));
+        assert!(!part.grad.is_empty(), "{} has no gradient", part.name);
+        whole.grad.iter().zip(&part.grad).for_each(|(&a, &b)| same(a, b, &whole.name));
+    }
+}
+
 /// The first convolution and its normalization, which a network trains as one, against each of them alone.
 #[test]
 fn the_first_layers_as_one_are_what_they_are_apart() {
@@ -208,26 +233,7 @@ fn the_first_layers_as_one_are_what_they_are_apart() {
         let mut x = random_batch(input, &mut rng);
         x.chunks.iter_mut().flat_map(|c| &mut c.data).for_each(|v| *v = 3.0 * *v + 2.0);
 
-        let whole = network.forward(x.clone(), MODE);
-        let mut parts = x;
-        for layer in &mut apart {
-            parts = layer.forward(parts, MODE);
-        }
-        let close = |a: f64, b: f64, what: &str| assert!((a - b).abs() < 1e-9 * (1.0 + b.abs()), "{what}: {a} {b}");
-        assert_eq!((whole.shape, whole.chunks.len()), (parts.shape, parts.chunks.len()));
-        let values = |batch: &Batch<f64>| batch.chunks.iter().flat_map(|c| c.data.clone()).collect::<Vec<_>>();
-        values(&whole).iter().zip(values(&parts)).for_each(|(&a, b)| close(a, b, "output"));
-
-        let mut gradient = parts;
-        gradient.chunks.iter_mut().flat_map(|c| &mut c.data).for_each(|v| *v = rng.normal().into());
-        network.backward(gradient.clone());
-        for (i, layer) in apart.iter_mut().enumerate().rev() {
-            gradient = layer.backward(gradient, i > 0);
-        }
-        for (whole, part) in network.params_mut().zip(apart.iter_mut().flat_map(Layer::params_mut)) {
-            assert_eq!((&whole.name, whole.grad.len()), (&part.name, part.grad.len()));
-            whole.grad.iter().zip(&part.grad).for_each(|(&a, &b)| close(a, b, &whole.name));
-        }
+        together_as_apart(&mut network, &mut apart, x, &mut rng);
         let statistics = |layer: &Layer<f64>| match layer {
             Layer::Norm(layer) => {
                 let norm = layer.norm.as_ref().unwrap();
@@ -236,6 +242,36 @@ fn the_first_layers_as_one_are_what_they_are_apart() {
             _ => unreachable!("the second layer is the normalization"),
         };
         let together = statistics(&network.layers()[1]);
-        together.iter().zip(statistics(&apart[1])).for_each(|(&a, b)| close(a, b, "statistics"));
+        together.iter().zip(statistics(&apart[1])).for_each(|(&a, b)| same(a, b, "statistics"));
+    }
+}
+
+/// An LSTM and the linear layer before it, which a network computes as one, against each of them alone: behind another layer, to which a
+/// gradient goes, and as the first ones.
+#[test]
+fn an_lstm_and_the_layer_before_it_as_one_are_what_they_are_apart() {
+    for (factors, bias, first) in [(false, true, true), (true, true, false), (false, false, false), (true, false, true)]
+    {
+        let mut rng = Rng::new(14, 0);
+        let (features, hidden_size) = (5, 7);
+        let mut network = Network::<f64>::of_sequences(features);
+        if !first {
+            let params = LinearParams { in_features: features, out_features: features };
+            network.push(Layer::Linear(Linear::new("fc", params, &mut rng))).unwrap();
+        }
+        for mut layer in Layer::lstm("lstm", features, hidden_size, &mut rng) {
+            if let Layer::Linear(layer) = &mut layer {
+                layer.bias = layer.bias.take().filter(|_| bias);
+            }
+            network.push(layer).unwrap();
+        }
+        if factors {
+            let mut draw = |len: usize| (0..len).map(|_| f64::from(rng.normal())).collect();
+            let (v, u) = (draw(3 * hidden_size), draw(4 * hidden_size * 3));
+            network.factorize("lstm_h", 3, v, u).unwrap();
+        }
+        let mut apart = network.layers().to_vec();
+        let x = random_sequences(features, &mut rng);
+        together_as_apart(&mut network, &mut apart, x, &mut rng);
     }
 }
