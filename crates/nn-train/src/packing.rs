@@ -3,9 +3,6 @@
 use hccr_tensor::Scalar;
 use std::ops::Range;
 
-/// Rows that are put in another order together: so much of a step is one piece of memory.
-const ROWS: usize = 32;
-
 /// How the steps of a chunk's sequences lie in its columns: the first step of all sequences, then the second step of all
 /// that have one, and so on, the longest sequence always first.
 ///
@@ -57,12 +54,10 @@ impl Packing {
     /// Writes a matrix of `rows` rows with the values of each step together, where those of a step are a matrix of `of` rows: into its first.
     pub(crate) fn spread<T: Scalar>(&self, values: &[T], rows: usize, steps: &mut [T], of: usize) {
         let columns = self.columns();
-        for first in (0..rows).step_by(ROWS) {
-            for step in (0..self.steps()).map(|t| self.step(t)) {
-                let to = steps[step.start * of..].chunks_exact_mut(step.len()).skip(first);
-                for (row, to) in (first..rows.min(first + ROWS)).zip(to) {
-                    to.copy_from_slice(&values[row * columns..][step.clone()]);
-                }
+        for step in (0..self.steps()).map(|t| self.step(t)) {
+            let to = steps[step.start * of..].chunks_exact_mut(step.len());
+            for (row, to) in (0..rows).zip(to) {
+                to.copy_from_slice(&values[row * columns..][step.clone()]);
             }
         }
     }
@@ -71,12 +66,10 @@ impl Packing {
     pub(crate) fn gather<T: Scalar>(&self, steps: &[T], of: usize, rows: usize) -> Vec<T> {
         let columns = self.columns();
         let mut values = vec![T::zero(); rows * columns];
-        for (block, values) in values.chunks_mut(ROWS * columns.max(1)).enumerate() {
-            for step in (0..self.steps()).map(|t| self.step(t)) {
-                let from = steps[step.start * of..].chunks_exact(step.len()).skip(block * ROWS);
-                for (values, from) in values.chunks_exact_mut(columns).zip(from) {
-                    values[step.clone()].copy_from_slice(from);
-                }
+        for step in (0..self.steps()).map(|t| self.step(t)) {
+            let from = steps[step.start * of..].chunks_exact(step.len());
+            for (values, from) in values.chunks_exact_mut(columns).zip(from) {
+                values[step.clone()].copy_from_slice(from);
             }
         }
         values

@@ -5,6 +5,7 @@ use crate::lines::{DEPTH, ROWS, VECTORS, add_tile};
 use crate::threads::are_many;
 use crate::vector::{Vector, load};
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// Panels of rows that one of many threads computes at least: each thread reads all right factors.
 const PANELS: usize = 16;
@@ -47,7 +48,7 @@ pub(crate) fn multiply_transposed_of<T: Scalar>([rows, columns]: [usize; 2], par
             for (panel, product) in product.chunks_mut(ROWS * columns).enumerate() {
                 let first = (piece * panels + panel) * ROWS;
                 let values = panel_of(parts, first..first + product.len() / columns);
-                let mut tile = Tile { values: &values[..depth], lines: block_lines, width, columns, adds: block > 0 };
+                let tile = Tile { values: &values[..depth], lines: block_lines, width, columns, adds: block > 0 };
                 let mut column = 0;
                 while column < columns {
                     column += match (columns - column).div_ceil(T::Vector::LANES) {
@@ -95,7 +96,7 @@ fn right_transposed<T: Scalar>(parts: &[Columns<'_, T>], columns: usize, width: 
 
 /// Rows of the left matrices side by side.
 #[inline(always)]
-fn panel_of<T: Scalar>(parts: &[Columns<'_, T>], rows: std::ops::Range<usize>) -> [[T; ROWS]; DEPTH] {
+fn panel_of<T: Scalar>(parts: &[Columns<'_, T>], rows: Range<usize>) -> [[T; ROWS]; DEPTH] {
     let mut values = [[T::zero(); ROWS]; DEPTH];
     let mut rest = &mut values[..];
     for &Columns { left: (left, stride), count, .. } in parts {
@@ -124,7 +125,7 @@ struct Tile<'a, T> {
 impl<T: Scalar> Tile<'_, T> {
     /// Adds to at most `V` vectors of columns of the product's rows, from `column` on; gives their number.
     #[inline(always)]
-    fn add<const V: usize>(&mut self, column: usize, product: &mut [T]) -> usize {
+    fn add<const V: usize>(&self, column: usize, product: &mut [T]) -> usize {
         let count = (V * T::Vector::LANES).min(self.columns - column);
         let mut sums = [[T::Vector::splat(T::zero()); V]; ROWS];
         if self.adds {

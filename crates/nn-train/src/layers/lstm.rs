@@ -56,27 +56,17 @@ impl<T: Scalar> Lstm<T> {
     /// Its parameter is that of a layer `{name}_h`, beside the `{name}_x` of [`Layer::lstm`](crate::Layer::lstm).
     pub fn new(name: &str, hidden_size: usize, rng: &mut Rng) -> Self {
         let recurrent = Param::normal(format!("{name}_h.weight"), &[4 * hidden_size, hidden_size], 1.0, rng);
-        Self {
-            name: name.into(),
-            hidden_size,
-            project: None,
-            recurrent,
-            cache: Cache::default(),
-            spare: Spare::default(),
-        }
+        Self::of(name, hidden_size, recurrent)
+    }
+
+    fn of(name: &str, hidden_size: usize, recurrent: Param<T>) -> Self {
+        let (cache, spare) = (Cache::default(), Spare::default());
+        Self { name: name.into(), hidden_size, project: None, recurrent, cache, spare }
     }
 
     /// A layer of given weights: the recurrent one, or its two factors.
     pub(crate) fn with_weights(name: &str, hidden_size: usize, project: Option<Vec<T>>, recurrent: Vec<T>) -> Self {
-        let empty = Param::default();
-        let mut layer = Self {
-            name: name.into(),
-            hidden_size,
-            project: None,
-            recurrent: empty,
-            cache: Cache::default(),
-            spare: Spare::default(),
-        };
+        let mut layer = Self::of(name, hidden_size, Param::default());
         match project {
             Some(project) => layer.factorize(project.len() / hidden_size, [project, recurrent]),
             None => {
@@ -142,7 +132,7 @@ impl<T: Scalar> Lstm<T> {
         let panels = recurrence.backward_panels();
         let features = input.as_ref().map_or(4 * self.hidden_size, |input| input.params.in_features);
         let of_chunk = |((states, dy), packing): ((States<T>, Chunk<T>), &Packing)| {
-            let (dx, gradients, buffer) = recurrence.backward_chunk(packing, &panels, states, dy.data);
+            let (dx, gradients, buffer) = recurrence.backward_chunk(packing, &panels, states, &dy.data);
             (Chunk { images: packing.columns(), data: dx }, (gradients, buffer))
         };
         let parts = chunks.into_par_iter().zip(dy.chunks).zip(&packings[..]).map(of_chunk);

@@ -114,7 +114,8 @@ impl<T: Scalar> Recurrence<'_, T> {
         }
         drop(x);
         // What is added to the gates of the layer before, where it was computed apart.
-        let mut product = vec![T::zero(); if read == 0 { 4 * hidden_size * packing.order().len() } else { 0 }];
+        let mut product =
+            vec![T::zero(); if self.input.is_none() { 4 * hidden_size * packing.order().len() } else { 0 }];
         for t in 0..packing.steps() {
             let now = packing.step(t);
             let n = now.len();
@@ -163,14 +164,13 @@ impl<T: Scalar> Recurrence<'_, T> {
         packing: &Packing,
         weights: &Weights<T>,
         states: States<T>,
-        dh: Vec<T>,
+        dy: &[T],
     ) -> (Vec<T>, Gradients<T>, Vec<T>) {
         let (hidden_size, [read, back, _]) = (self.lstm.hidden_size, self.rows());
         let (columns, width) = (packing.columns(), packing.order().len());
         let States { mut gates, cells, hidden, inputs } = states;
-        let mut dh_steps = vec![T::zero(); hidden_size * columns];
-        packing.spread(&dh, hidden_size, &mut dh_steps, hidden_size);
-        let mut dh = dh_steps;
+        let mut dh = vec![T::zero(); hidden_size * columns];
+        packing.spread(dy, hidden_size, &mut dh, hidden_size);
         // By the inputs but the ones.
         let given = read + back;
         let mut d_inputs = vec![T::zero(); given * columns];
