@@ -75,6 +75,18 @@ impl Bounds {
         }
     }
 
+    /// Where a point lies in the box, as shares of its extents.
+    pub(super) fn share(&self, p: Point) -> [f32; 2] {
+        let share = |axis: usize, v: f32| (v - self.low[axis]) / self.extent(axis).max(1.0);
+        [share(0, p.x), share(1, p.y)]
+    }
+
+    /// The point at these shares of the box's extents.
+    pub(super) fn at(&self, share: [f32; 2]) -> Point {
+        let [x, y] = [0, 1].map(|axis| self.low[axis] + share[axis] * self.extent(axis));
+        Point { x, y }
+    }
+
     pub(super) fn extent(&self, axis: usize) -> f32 {
         self.high[axis] - self.low[axis]
     }

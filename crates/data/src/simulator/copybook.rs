@@ -1,6 +1,6 @@
 //! What writers copy from: of each class a character's strokes, and the shapes that fonts give it.
 
-use super::{SimulatorConfig, SimulatorError, Writer};
+use super::{SimulatorConfig, SimulatorError, Writer, forms::Forms};
 use crate::{
     IMAGE_SIZE,
     render::render,
@@ -13,8 +13,15 @@ use hccr_runtime::image::{Image, ImageError, PixelFormat, normalize};
 const FROM_FONTS: f32 = 0.5;
 
 #[derive(Clone, Debug)]
+struct Character {
+    strokes: Vec<Stroke>,
+    /// What people write otherwise.
+    forms: Forms,
+}
+
+#[derive(Clone, Debug)]
 pub(super) struct Copybook {
-    skeletons: Vec<Vec<Stroke>>,
+    characters: Vec<Character>,
     /// Of each class, the shapes that fonts give it.
     shapes: Vec<Vec<Vec<Stroke>>>,
 }
@@ -29,12 +36,15 @@ impl Copybook {
             return Err(SimulatorError::NoClasses);
         }
         let all = Skeletons::embedded().map_err(SimulatorError::Strokes)?;
-        let skeleton = |&c: &char| all.get(c).map(<[Stroke]>::to_vec).ok_or(SimulatorError::UnknownCharacter(c));
-        let skeletons = config.classes.iter().map(skeleton).collect::<Result<_, _>>()?;
+        let character = |&c: &char| {
+            let strokes = all.get(c).ok_or(SimulatorError::UnknownCharacter(c))?.to_vec();
+            Ok(Character { forms: Forms::of(&strokes, &all), strokes })
+        };
+        let characters = config.classes.iter().map(character).collect::<Result<_, _>>()?;
         let fonts = if config.fonts { Skeletons::fonts().map_err(SimulatorError::Strokes)? } else { Vec::new() };
         let shapes_of = |&c: &char| fonts.iter().filter_map(|(_, font)| font.get(c).map(<[Stroke]>::to_vec)).collect();
         let shapes = config.classes.iter().map(shapes_of).collect();
-        Ok(Self { skeletons, shapes })
+        Ok(Self { characters, shapes })
     }
 
     /// Makes `image`, `[IMAGE_SIZE, IMAGE_SIZE]`, the normalized scan of what `hand` writes.
@@ -48,7 +58,13 @@ impl Copybook {
 
     /// What a device records of the character that `hand` writes.
     pub(super) fn ink(&self, hand: &Writer, class: usize, sample: u64) -> Vec<Vec<[i16; 2]>> {
-        hand.ink(&self.skeletons[class], sample)
+        hand.ink(&self.written(hand, class, sample), sample)
+    }
+
+    /// The strokes of a character in the forms that `hand` gives them.
+    fn written(&self, hand: &Writer, class: usize, sample: u64) -> Vec<Stroke> {
+        let Character { strokes, forms } = &self.characters[class];
+        hand.formed(strokes, forms, sample)
     }
 
     fn trajectory(&self, hand: &Writer, class: usize, sample: u64) -> Trajectory {
@@ -56,7 +72,7 @@ impl Copybook {
         // Without fonts no number is drawn, and a font changes no writing but its own.
         match hand.font(shapes.len(), FROM_FONTS, sample) {
             Some(font) => hand.trace(&shapes[font], sample),
-            None => hand.sample(&self.skeletons[class], sample),
+            None => hand.sample(&self.written(hand, class, sample), sample),
         }
     }
 }

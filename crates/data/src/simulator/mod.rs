@@ -11,11 +11,14 @@ mod copybook;
 mod device;
 mod elastic;
 mod endless;
+mod forms;
+mod merges;
 mod motor;
 mod path;
 mod pen;
 mod shape;
 mod shortcuts;
+mod ticks;
 mod writer;
 
 pub use endless::Simulator;

@@ -83,16 +83,21 @@ impl Warp {
     }
 }
 
-/// Moves, turns, scales and bends each stroke on its own; `strength` 1 is the usual amount.
-pub(super) fn jitter_strokes(strokes: &mut [Stroke], strength: f32, rng: &mut Rng) {
+/// Moves, turns, scales and bends each stroke on its own; `strength` 1 is the usual amount. Long strokes get shorter and short
+/// ones longer, by this power of their length, the `evenness`.
+pub(super) fn jitter_strokes(strokes: &mut [Stroke], strength: f32, evenness: f32, rng: &mut Rng) {
+    /// The extent that stays, in grid units, and the least that is looked at.
+    const MIDDLING: f32 = 330.0;
+    const SHORT: f32 = 60.0;
     for stroke in strokes {
         let group = std::slice::from_mut(stroke);
-        let scale = libm::expf((0.4 * strength * rng.normal()).clamp(-0.9, 0.7));
+        let chance = libm::expf((0.4 * strength * rng.normal()).clamp(-0.9, 0.7));
         let reach = 26.0 * strength;
         let shift = Point { x: reach * rng.normal(), y: reach * rng.normal() };
         let bounds = Bounds::of(group);
-        // Short strokes point anywhere.
         let length = bounds.extent(0).max(bounds.extent(1));
+        let scale = chance * libm::powf(length.max(SHORT) / MIDDLING, -evenness);
+        // Short strokes point anywhere.
         let turn = 0.13 * strength * (1.0 + 200.0 / length.max(50.0));
         Affine::new(turn * rng.normal(), [scale, scale], centre(group), shift).apply_to(group);
         bend(stroke, 0.1 * strength * rng.normal());
