@@ -11,7 +11,7 @@ const GRID: f32 = 0.5;
 const RULE: f32 = 0.8;
 /// Of a grid, also the dashed lines through the middles of cells go, which fill so much.
 const DASHED: f32 = 0.35;
-/// A line between cells fills this share of the page's ink from end to end, one of a dashed cross less.
+/// A line between cells has this share of the strongest line's ink, one of a dashed cross less.
 const SOLID: f32 = 0.72;
 /// Rows of pixels at a line, to each side, that are its own.
 const REACH: usize = 2;
@@ -153,8 +153,9 @@ impl Direction {
 
     /// The lines between cells: those of a dashed cross have less ink.
     fn borders(&self) -> Vec<usize> {
+        let strongest = (0..self.counts.len()).map(|at| self.ink(at)).fold(0.0, f32::max);
         let mut borders: Vec<usize> = Vec::new();
-        for at in (0..self.counts.len()).filter(|&at| self.is_line(at, SOLID * self.extent)) {
+        for at in (0..self.counts.len()).filter(|&at| self.is_line(at, SOLID * strongest)) {
             if borders.last().is_none_or(|&last| at > last + 2 * REACH + 1) {
                 borders.push(at);
             }

@@ -12,7 +12,7 @@ const PAPER: f32 = 0.85;
 /// The least contrast of strokes, as a share of the pen's: above that of most printed grids.
 const STROKE: f32 = 0.6;
 /// A printed line is so dark.
-const FAINT: f32 = 0.35;
+const FAINT: f32 = 0.25;
 /// A stroke is so dark somewhere.
 const CORE: f32 = 0.8;
 /// The least contrast of ink, of 255.
