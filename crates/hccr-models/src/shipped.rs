@@ -5,7 +5,8 @@ use hccr_compress::{BlockShapes, Phase, Schedule};
 use hccr_data::gb2312::{char_of_tag, gb2312_level1};
 use hccr_data::strokes::{Skeletons, StrokesError};
 use hccr_data::{SimulatorConfig, SplitSize};
-use hccr_runtime::{LayerCost, Model};
+use hccr_nn_train::Network;
+use hccr_runtime::Model;
 use std::collections::BTreeSet;
 
 /// The characters that a shipped model reads.
@@ -59,20 +60,37 @@ pub struct Shipping {
     pub effort: f64,
     /// Of writers and initial weights.
     pub seed: u64,
-    /// The model that is trained on, in place of initial weights. Its zeros may grow again, and it is then compressed to the size it has.
+    /// The model that is trained on, in place of initial weights. Its zeros may grow again, and it is then compressed to the
+    /// size that one from nothing gets.
     pub from: Option<Model>,
 }
 
 /// Steps of an ink, roughly. They decide how much the last layer, which runs once, counts beside those that run at each step: little.
 const STEPS: f64 = 50.0;
 
-/// As many weights, and multiply-accumulates, that are not zero as `model` has.
-pub(crate) fn size_of(model: &Model) -> Goal {
-    let costs = model.costs();
-    let sum = |macs: fn(&LayerCost) -> u64| costs.iter().map(|cost| macs(cost) as f64 * cost.runs(STEPS)).sum::<f64>();
-    Goal::Reduction {
-        macs_ratio: sum(|cost| cost.dense_macs) / sum(|cost| cost.nonzero_macs),
-        weights_ratio: model.weight_elements() as f64 / model.weight_nonzeros() as f64,
+/// How much smaller than its network a shipped model is.
+pub(crate) struct Reduction {
+    /// Multiply-accumulates over those on non-zero weights.
+    pub macs: f64,
+    /// Weights over those that are not zero.
+    pub weights: f64,
+}
+
+impl Reduction {
+    /// What pruning aims at.
+    pub(crate) fn goal(&self) -> Goal {
+        Goal::Reduction { macs_ratio: self.macs, weights_ratio: self.weights }
+    }
+
+    /// The same size, reached from a model that has fewer weights than its network, `whole`, since it is low-rank.
+    pub(crate) fn goal_from(&self, model: &Model, whole: &Network<f32>, classes: &[char]) -> Goal {
+        let whole = whole.to_model(classes).expect("a network with its initial weights is a model");
+        let macs =
+            |model: &Model| model.costs().iter().map(|cost| cost.dense_macs as f64 * cost.runs(STEPS)).sum::<f64>();
+        Goal::Reduction {
+            macs_ratio: self.macs * macs(model) / macs(&whole),
+            weights_ratio: self.weights * model.weight_elements() as f64 / whole.weight_elements() as f64,
+        }
     }
 }
 
@@ -122,6 +140,8 @@ impl Shipping {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::online::lstm2;
+    use hccr_random::Rng;
 
     #[test]
     fn the_wide_set_begins_with_the_narrow_one() {
@@ -130,6 +150,24 @@ mod tests {
         assert_eq!(wide[..3755], level1);
         assert_eq!((wide[3755], wide.len() > 9000), ('亍', true));
         assert_eq!(wide.iter().collect::<BTreeSet<_>>().len(), wide.len(), "a character twice");
+    }
+
+    #[test]
+    fn a_low_rank_model_gets_the_size_that_its_network_gets() {
+        let classes: Vec<char> = ('a'..='z').collect();
+        let network = |hidden_sizes| lstm2(26, hidden_sizes, 0.0, &mut Rng::new(1, 0)).expect("layers with units");
+        let (whole, small) = (network([8, 16]), network([8, 8]));
+        let ratios = |network: &Network<f32>| {
+            let model = network.to_model(&classes).expect("a label per class");
+            let goal = Reduction { macs: 6.0, weights: 4.0 }.goal_from(&model, &whole, &classes);
+            let Goal::Reduction { macs_ratio, weights_ratio } = goal else { panic!("{goal:?}") };
+            let kept = model.weight_elements() as f64 / weights_ratio;
+            (macs_ratio, weights_ratio, kept)
+        };
+        let (of_whole, of_small) = (ratios(&whole), ratios(&small));
+        assert_eq!((of_whole.0, of_whole.1), (6.0, 4.0));
+        assert!(of_small.0 < 4.0 && of_small.1 < 3.0, "{of_small:?}");
+        assert!((of_small.2 - of_whole.2).abs() < 1e-6, "as many weights stay: {of_small:?}, {of_whole:?}");
     }
 
     #[test]

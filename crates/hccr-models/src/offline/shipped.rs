@@ -1,40 +1,46 @@
 //! The recipe of the shipped offline models.
 
 use super::OfflineRecipe;
-use crate::pipeline::{Calibration, Goal, Stages};
+use super::cnn9;
+use crate::pipeline::{Calibration, Stages};
 use crate::recipe::{self, Recipe};
-use crate::shipped::{Shipping, size_of};
+use crate::shipped::{Reduction, Shipping};
 use hccr_compress::{GslreConfig, Ranks};
 use hccr_nn_train::Sgd;
+use hccr_random::Rng;
 
 impl OfflineRecipe {
     /// The recipe of a shipped model: a network of half the thesis's width, which trains on writing without end. One that is trained on
     /// is low-rank from the beginning.
     pub fn shipped(shipping: &Shipping) -> Self {
         let peak = shipping.rate(0.1);
+        let width = if shipping.smoke { 0.084 } else { 0.5 };
+        let size =
+            if shipping.smoke { Reduction { macs: 4.0, weights: 4.0 } } else { Reduction { macs: 9.2, weights: 6.2 } };
+        let classes = shipping.classes();
+        let whole = || cnn9(classes.len(), width, 0.0, &mut Rng::new(0, 0)).expect("layers with channels");
         Self {
             common: Recipe {
                 data: shipping.simulator(),
                 batch_size: shipping.batch_size,
                 baseline: match &shipping.from {
                     None => shipping.phase(8e6, peak, 0.0, 8),
-                    Some(_) => shipping.phase(4e6, 0.4 * peak, 0.01, 8),
+                    Some(_) => shipping.phase(4e6, 0.15 * peak, 0.01, 8),
                 },
                 longer_baseline: None,
                 distillation: None,
                 patience: None,
                 cra: recipe::cra(0.1),
                 goal: match &shipping.from {
-                    Some(model) => size_of(model),
-                    None if shipping.smoke => Goal::Reduction { macs_ratio: 4.0, weights_ratio: 4.0 },
-                    None => Goal::Reduction { macs_ratio: 9.2, weights_ratio: 6.2 },
+                    Some(model) => size.goal_from(model, &whole(), &classes),
+                    None => size.goal(),
                 },
-                adw: shipping.pruning(5e6, 0.3 * peak, 6),
+                adw: shipping.pruning(5e6, if shipping.from.is_some() { 0.15 } else { 0.3 } * peak, 6),
                 spares_first: false,
                 label_bits: [5, 4],
                 sharing: shipping.phase(5e5, 0.04 * peak, 0.01, 2),
             },
-            width: if shipping.smoke { 0.084 } else { 0.5 },
+            width,
             // No sample comes twice, so there is little to overfit but the simulator itself.
             dropout: if shipping.smoke || shipping.from.is_some() { 0.0 } else { 0.1 },
             optimizer: Sgd { momentum: 0.9, weight_decay: 1e-4 },

@@ -1,17 +1,24 @@
 //! The recipe of the shipped online models.
 
+use super::lstm2;
 use super::{Augmentation, OnlineRecipe};
-use crate::pipeline::{Calibration, Goal, Stages};
+use crate::pipeline::{Calibration, Stages};
 use crate::recipe::{self, Recipe};
-use crate::shipped::{Shipping, size_of};
+use crate::shipped::{Reduction, Shipping};
 use hccr_compress::{MatrixRanks, SvdConfig};
 use hccr_nn_train::{Adam, Clipped};
+use hccr_random::Rng;
 
 impl OnlineRecipe {
     /// The recipe of a shipped model, which trains on ink without end. One that is trained on has its factors from the beginning.
     pub fn shipped(shipping: &Shipping) -> Self {
         let peak = if shipping.smoke { 0.006 } else { shipping.rate(0.002) };
         let (hidden_sizes, ranks) = if shipping.smoke { ([16, 32], [8, 12, 12]) } else { ([100, 512], [32, 48, 64]) };
+        // A wide last layer leaves few weights to the file.
+        let size =
+            if shipping.smoke { Reduction { macs: 6.0, weights: 4.0 } } else { Reduction { macs: 31.5, weights: 8.2 } };
+        let classes = shipping.classes();
+        let whole = || lstm2(classes.len(), hidden_sizes, 0.0, &mut Rng::new(0, 0)).expect("layers with units");
         let ranks = ["lstm1_h", "lstm2_x", "lstm2_h"].into_iter().map(String::from).zip(ranks).collect();
         Self {
             common: Recipe {
@@ -25,15 +32,13 @@ impl OnlineRecipe {
                 distillation: None,
                 patience: None,
                 cra: recipe::cra(0.15),
-                // A wide last layer leaves few weights to the file.
                 goal: match &shipping.from {
-                    Some(model) => size_of(model),
-                    None if shipping.smoke => Goal::Reduction { macs_ratio: 6.0, weights_ratio: 4.0 },
-                    None => Goal::Reduction { macs_ratio: 31.5, weights_ratio: 8.2 },
+                    Some(model) => size.goal_from(model, &whole(), &classes),
+                    None => size.goal(),
                 },
                 adw: shipping.pruning(8e6, 0.6 * peak, 6),
                 spares_first: false,
-                label_bits: [5, 4],
+                label_bits: [5, 5],
                 sharing: shipping.phase(1e6, 0.1 * peak, 0.01, 2),
             },
             hidden_sizes,
