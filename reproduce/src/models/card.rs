@@ -203,7 +203,10 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("己已 (9)"), "{text}");
-        let none = card("online-3755", &sample::report(), &[]).unwrap();
+        let mut report = sample::report();
+        (report.config.width, report.config.hidden_sizes) = (None, None);
+        let none = card("online-3755", &report, &[]).unwrap();
+        assert!(none.contains("The network (sizes as in the file trained on) saw"), "{none}");
         assert!(none.contains("Not measured yet"), "{none}");
     }
 }

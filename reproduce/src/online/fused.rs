@@ -36,26 +36,37 @@ pub(crate) fn offline_recognizer(bytes: &[u8], classes: &[char]) -> Result<Recog
     Ok(offline)
 }
 
-/// Fits the fusion on the development writers, over all three kinds of ink, and measures on the test writers: on all of their inks, or on
-/// as many as memory allows, spread over them.
-pub(crate) fn measure(online: &[u8], offline: &Recognizer, dev: &InkSet, test: &InkSet, seed: u64) -> Result<Fused> {
+/// Inks that a fusion is fitted on.
+pub(crate) struct Fitted<'a> {
+    /// The weight, on these.
+    pub(crate) weight: &'a InkSet,
+    /// The temperature, on these.
+    pub(crate) temperature: &'a InkSet,
+}
+
+/// Fits the fusion over all three kinds of ink, and measures on the test writers: on all of their inks, or on as many as memory allows,
+/// spread over them; likewise where it is fitted.
+pub(crate) fn measure(
+    online: &[u8],
+    offline: &Recognizer,
+    fitted: &Fitted<'_>,
+    test: &InkSet,
+    seed: u64,
+) -> Result<Fused> {
     let online = InkRecognizer::from_bytes(online)?;
     let kinds = |set: &InkSet| -> Result<[Answers; 3]> {
         let answers = |set: &InkSet| answers(&online, offline, set);
         Ok([answers(set)?, answers(&shuffled(set, seed))?, answers(&joined(set))?])
     };
-    let [dev, test] = [dev, test].map(some);
+    let weight = best_weight(&kinds(&some(fitted.weight))?);
+    let temperature = fused_temperature(&kinds(&some(fitted.temperature))?, weight);
+    let test = some(test);
     let inks = test.len();
-    let (dev, test) = (kinds(&dev)?, kinds(&test)?);
-    let on_dev = |weight: f64| dev.iter().map(|answers| answers.accuracy(weight)).sum::<f64>();
-    let weights = (0..=WEIGHTS).map(|step| f64::from(step) / f64::from(WEIGHTS));
-    let scored = weights.map(|weight| (weight, on_dev(weight)));
-    let (weight, _) = scored.max_by(|a, b| a.1.total_cmp(&b.1)).expect("there are weights");
+    let test = kinds(&test)?;
     let row = |weight: f64| {
         let [plain, shuffled, joined] = [0, 1, 2].map(|kind: usize| test[kind].accuracy(weight));
         InkAccuracy { plain, shuffled, joined }
     };
-    let temperature = fused_temperature(&dev, weight);
     Ok(Fused { online: row(0.0), offline: row(1.0), fused: row(weight), weight, temperature, inks: Some(inks) })
 }
 
@@ -63,6 +74,14 @@ pub(crate) fn measure(online: &[u8], offline: &Recognizer, dev: &InkSet, test: &
 fn some(set: &InkSet) -> InkSet {
     let of_ink = 3 * 2 * set.classes.len() * size_of::<f32>();
     set.subset(&spread(set.len(), ANSWER_BYTES / of_ink))
+}
+
+/// The weight with which the most inks are recognized, all kinds together.
+fn best_weight(kinds: &[Answers]) -> f64 {
+    let recognized = |weight: f64| kinds.iter().map(|answers| answers.accuracy(weight)).sum::<f64>();
+    let weights = (0..=WEIGHTS).map(|step| f64::from(step) / f64::from(WEIGHTS));
+    let scored = weights.map(|weight| (weight, recognized(weight)));
+    scored.max_by(|a, b| a.1.total_cmp(&b.1)).expect("there are weights").0
 }
 
 /// The temperature that calibrates answers fused with this weight.

@@ -83,7 +83,8 @@ impl Config {
     pub(crate) fn network(&self) -> String {
         let width = self.width.map(|width| format!("width {}", (1e3 * width).round() / 1e3));
         let sizes = self.hidden_sizes.map(|[first, second]| format!("LSTMs of {first} and {second} units"));
-        width.into_iter().chain(sizes).collect::<Vec<_>>().join(", ")
+        // One that began with a file has the sizes of that.
+        width.or(sizes).unwrap_or_else(|| "sizes as in the file trained on".into())
     }
 }
 
