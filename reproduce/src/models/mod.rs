@@ -105,6 +105,7 @@ fn opened(path: &Path, kind: Option<Kind>) -> Result<(Model, u32)> {
         model.is_sequence() == (kind == Some(Kind::Online)),
         "{shown} is not a model of the kind that --only names"
     );
+    ensure!(model.weight_nonzeros() > 0, "{shown} has no weights to train on");
     Ok((model, crc32fast::hash(&bytes)))
 }
 

@@ -3,7 +3,7 @@
 use super::args::Kind;
 use super::{Job, samples};
 use crate::args::RunArgs;
-use crate::online::fused::{self, Fitted};
+use crate::online::fused;
 use crate::pipeline::{self, Data, Reproduction, Test};
 use crate::progress::Interrupt;
 use crate::report::thesis::Thesis;
@@ -101,8 +101,8 @@ pub(super) fn make(job: &Job<'_>, interrupt: &Interrupt) -> Result<()> {
     let (mut results, test_set) = pipeline::collect(&model, config, Thesis::online(), &data, data_seconds, &finished)?;
     let neat = SimulatorConfig { variation: NEAT, ..simulator.clone() };
     let neat = job.simulated("neat dev set", |progress| simulate_ink(&neat, Split::Dev, progress))?;
-    let fitted = Fitted { weight: &neat, temperature: data.dev.inks() };
-    results.report.fused = fused_with_offline(job, results.last_model(), &fitted, test_set.inks())?;
+    let fitted = (data.dev.inks(), Some(&neat));
+    results.report.fused = fused_with_offline(job, results.last_model(), fitted, test_set.inks())?;
     if let Some(fused) = &results.report.fused {
         let fusion = Fusion::new(fused.weight as f32, fused.temperature as f32);
         results.edit_last_model(|model| model.set_fusion(fusion))?;
@@ -114,7 +114,12 @@ pub(super) fn make(job: &Job<'_>, interrupt: &Interrupt) -> Result<()> {
 }
 
 /// The model fused with the offline one of the same characters, if that is made.
-fn fused_with_offline(job: &Job<'_>, online: &[u8], fitted: &Fitted<'_>, test: &InkSet) -> Result<Option<Fused>> {
+fn fused_with_offline(
+    job: &Job<'_>,
+    online: &[u8],
+    fitted: (&InkSet, Option<&InkSet>),
+    test: &InkSet,
+) -> Result<Option<Fused>> {
     let path = job.models().join(job.args.model_name(Kind::Offline) + ".hccr");
     if !path.exists() {
         eprintln!("not fused: there is no {}", path.display());

@@ -36,20 +36,12 @@ pub(crate) fn offline_recognizer(bytes: &[u8], classes: &[char]) -> Result<Recog
     Ok(offline)
 }
 
-/// Inks that a fusion is fitted on.
-pub(crate) struct Fitted<'a> {
-    /// The weight, on these.
-    pub(crate) weight: &'a InkSet,
-    /// The temperature, on these.
-    pub(crate) temperature: &'a InkSet,
-}
-
-/// Fits the fusion over all three kinds of ink, and measures on the test writers: on all of their inks, or on as many as memory allows,
-/// spread over them; likewise where it is fitted.
+/// Fits the fusion on the development writers, over all three kinds of ink, and measures on the test writers: on all of their inks, or on
+/// as many as memory allows, spread over them; likewise where it is fitted. The weight is fitted on `neat` ink, where there is some.
 pub(crate) fn measure(
     online: &[u8],
     offline: &Recognizer,
-    fitted: &Fitted<'_>,
+    (dev, neat): (&InkSet, Option<&InkSet>),
     test: &InkSet,
     seed: u64,
 ) -> Result<Fused> {
@@ -58,8 +50,11 @@ pub(crate) fn measure(
         let answers = |set: &InkSet| answers(&online, offline, set);
         Ok([answers(set)?, answers(&shuffled(set, seed))?, answers(&joined(set))?])
     };
-    let weight = best_weight(&kinds(&some(fitted.weight))?);
-    let temperature = fused_temperature(&kinds(&some(fitted.temperature))?, weight);
+    let on_neat = neat.map(|neat| kinds(&some(neat))).transpose()?.map(|neat| best_weight(&neat));
+    let dev = kinds(&some(dev))?;
+    let weight = on_neat.unwrap_or_else(|| best_weight(&dev));
+    let temperature = fused_temperature(&dev, weight);
+    drop(dev);
     let test = some(test);
     let inks = test.len();
     let test = kinds(&test)?;

@@ -124,13 +124,7 @@ pub(crate) fn run(args: &OnlineArgs, offline: Option<&[u8]>, interrupt: &Interru
     }
     match &offline {
         Some(offline) => {
-            let fused = fused::measure(
-                results.model("graph-opt"),
-                offline,
-                &fused::Fitted { weight: dev, temperature: dev },
-                test,
-                *seed,
-            )?;
+            let fused = fused::measure(results.model("graph-opt"), offline, (dev, None), test, *seed)?;
             results.report.fused = Some(fused);
         }
         None => notes.push("No offline network to fuse with: run both pipelines, or give --offline-model.".into()),

@@ -1,7 +1,6 @@
 //! The recipe of the shipped offline models.
 
-use super::OfflineRecipe;
-use super::cnn9;
+use super::{OfflineRecipe, cnn9};
 use crate::pipeline::{Calibration, Stages};
 use crate::recipe::{self, Recipe};
 use crate::shipped::{Reduction, Shipping};

@@ -1,7 +1,6 @@
 //! The recipe of the shipped online models.
 
-use super::lstm2;
-use super::{Augmentation, OnlineRecipe};
+use super::{Augmentation, OnlineRecipe, lstm2};
 use crate::pipeline::{Calibration, Stages};
 use crate::recipe::{self, Recipe};
 use crate::shipped::{Reduction, Shipping};
