@@ -2,12 +2,13 @@
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use hccr::ink::FEATURES;
 use hccr::{IsaKind, Plan, Session};
 use hccr_gauge::ModelSource;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Time steps of a character of mean length, where the input is pen strokes.
+/// Steps of a character of mean length, where the input is pen strokes.
 const STEPS: usize = 46;
 /// How long each row of the table takes; enough runs for a median.
 const DURATION: Duration = Duration::from_secs(1);
@@ -16,7 +17,7 @@ const MIN_RUNS: usize = 20;
 /// Time a model: the minimum and the median of many runs for one character, on one thread
 ///
 /// The times are those of the network alone, without decoding and normalization. Of a model of pen strokes, they are those of a
-/// character of 46 time steps. Run nothing else meanwhile.
+/// character of 46 steps of the pen. Run nothing else meanwhile.
 #[derive(Args, Debug)]
 pub struct BenchArgs {
     /// The model [default: both in the box]
@@ -63,7 +64,8 @@ impl BenchArgs {
 
 /// The times of many runs, the shortest first.
 fn times(plan: Plan) -> Result<Vec<Duration>> {
-    let steps = if plan.is_sequence() { STEPS } else { 1 };
+    // A network may read several at once.
+    let steps = if plan.is_sequence() { (STEPS * FEATURES).div_ceil(plan.input_len()) } else { 1 };
     let input = vec![0.5; steps * plan.input_len()];
     let mut session = Session::new(Arc::new(plan));
     session.run(&input)?; // brings the weights into the cache

@@ -32,7 +32,7 @@ static INKS: LazyLock<SequenceSet> = LazyLock::new(|| {
     let split = SplitSize { writers: 2, samples_per_class: 2 };
     let config = SimulatorConfig { train: split, ..SimulatorConfig::new(CLASSES, SEED) };
     let inks = simulate_ink(&config, Split::Train, &|_, _| ()).expect("valid numbers");
-    SequenceSet::new(inks, Augmentation { dropped_points: 0.0, lean: 0.0, elastic: 0.0 }).expect("inks with points")
+    SequenceSet::new(inks, Augmentation { dropped_points: 0.0, lean: 0.0, elastic: 0.0 }, 1).expect("inks with points")
 });
 
 fn offline() -> OfflineRecipe {

@@ -7,7 +7,6 @@ use burn_tensor::{Device, Distribution, Tensor, TensorData};
 use hccr_models::Samples;
 use hccr_nn_train::layers::{Lstm, Norm, NormPReluPool};
 use hccr_nn_train::{Layer, Network, Param};
-use hccr_runtime::ink::FEATURES;
 
 /// A mini-batch in a batch normalization: the mean and the variance per channel, and of how many values.
 type Moments = (Tensor<1>, Tensor<1>, usize);
@@ -82,13 +81,14 @@ fn inputs(samples: &Samples, mean: &[f32], device: &Device) -> Vec<Tensor<4>> {
             let shape = [pixels.len() / (size * size), 1, *size, *size];
             vec![Tensor::from_data(TensorData::new(values, shape), device)]
         }
-        Samples::Sequences(sequences) => {
-            let longest = sequences.iter().map(|sequence| sequence.len() / FEATURES).max().unwrap_or(0);
+        Samples::Sequences { features, sequences } => {
+            let longest = sequences.iter().map(|sequence| sequence.len() / features).max().unwrap_or(0);
+            let none = vec![0.0; *features];
             let step = |t: usize| {
-                let row = t * FEATURES..(t + 1) * FEATURES;
-                let rows = sequences.iter().map(|sequence| sequence.get(row.clone()).unwrap_or(&[0.0; FEATURES]));
+                let row = t * features..(t + 1) * features;
+                let rows = sequences.iter().map(|sequence| sequence.get(row.clone()).unwrap_or(&none));
                 let values: Vec<f32> = rows.flatten().copied().collect();
-                Tensor::from_data(TensorData::new(values, [sequences.len(), FEATURES, 1, 1]), device)
+                Tensor::from_data(TensorData::new(values, [sequences.len(), *features, 1, 1]), device)
             };
             (0..longest).map(step).collect()
         }
@@ -146,7 +146,7 @@ fn lstm(layer: &Lstm<f32>, x: Vec<Tensor<4>>, next: &mut impl FnMut() -> Tensor<
 
 fn mean_over_time(x: Vec<Tensor<4>>, samples: &Samples, device: &Device) -> Tensor<4> {
     let lengths: Vec<usize> = match samples {
-        Samples::Sequences(sequences) => sequences.iter().map(|sequence| sequence.len() / FEATURES).collect(),
+        Samples::Sequences { features, sequences } => sequences.iter().map(|sequence| sequence.len() / features).collect(),
         Samples::Images { .. } => Vec::new(),
     };
     let share = |t: usize| -> Tensor<4> {

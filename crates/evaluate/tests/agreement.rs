@@ -5,7 +5,7 @@
 
 use hccr_data::{IMAGE_SIZE, Simulator, SimulatorConfig};
 use hccr_random::Rng;
-use hccr_runtime::ink::{Ink, Point};
+use hccr_runtime::ink::{FEATURES, Ink, Point, rows};
 use hccr_runtime::{IsaKind, Model, Plan, Session};
 use std::path::Path;
 use std::sync::Arc;
@@ -68,7 +68,7 @@ fn inks(count: usize) {
         let point = |&[x, y]: &[i16; 2]| Point { x: x.into(), y: y.into() };
         let strokes = simulator.ink(class(i), &mut Rng::new(12, i as u64));
         let strokes: Vec<Vec<Point>> = strokes.iter().map(|stroke| stroke.iter().map(point).collect()).collect();
-        Ink::new(&strokes).unwrap().steps().as_flattened().to_vec()
+        rows(&Ink::new(&strokes).unwrap().steps(), model.inputs()[0][1] / FEATURES)
     };
     compare("inks", &model, count, input);
 }

@@ -5,7 +5,7 @@
 //! compares losses, accuracies, weights, what the optimizer remembers, running statistics and constraints. It takes seconds.
 
 use crate::offline::{EndlessImages, cnn9};
-use crate::online::{Augmentation, EndlessInks, lstm2};
+use crate::online::{Augmentation, EndlessInks, lstm2, reading_at_once};
 use crate::{Engine, NetworkTrainer, SampleSet, Teacher, TrainerState};
 use hccr_compress::{LowRankPair, Trainer};
 use hccr_constraint::Constraint;
@@ -49,9 +49,10 @@ pub fn images(engine: impl Fn() -> Box<dyn Engine<Sgd>>) {
 /// # Panics
 /// As [`images`].
 pub fn inks(engine: impl Fn() -> Box<dyn Engine<Clipped<Adam>>>) {
-    let set = EndlessInks::new(simulator(), Augmentation { dropped_points: 0.3, lean: 0.1, elastic: 0.0 });
+    let set = EndlessInks::new(simulator(), Augmentation { dropped_points: 0.3, lean: 0.1, elastic: 0.0 }, 2);
     let [student, teacher] = [0.0, 0.5].map(|dropout| {
         let network = lstm2(CLASSES, [16, 24], dropout, &mut Rng::new(3, 0)).expect("a valid network");
+        let network = reading_at_once(network, 2).expect("a network over steps");
         state(network, Clipped { optimizer: Adam { weight_decay: 0.1, ..Adam::default() }, max_norm: 0.5 })
     });
     let pairs = [("lstm1_h", 5, [16, 64]), ("lstm2_x", 6, [16, 96]), ("lstm2_h", 7, [24, 96])];

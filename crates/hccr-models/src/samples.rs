@@ -2,7 +2,6 @@
 
 use hccr_nn_train::Batch;
 use hccr_random::Rng;
-use hccr_runtime::ink::FEATURES;
 use std::error::Error;
 use std::fmt;
 
@@ -78,8 +77,13 @@ pub enum Samples {
         /// The grey values of the images one after another, `[images, size, size]`.
         pixels: Vec<u8>,
     },
-    /// Inks, each of them rows of [`FEATURES`] values, one row per step.
-    Sequences(Vec<Vec<f32>>),
+    /// Inks as the network reads them.
+    Sequences {
+        /// The values of a time step.
+        features: usize,
+        /// The time steps of each ink, one after another.
+        sequences: Vec<Vec<f32>>,
+    },
 }
 
 impl Samples {
@@ -93,8 +97,8 @@ impl Samples {
                 let images: Vec<&[u8]> = pixels.chunks_exact(size * size).collect();
                 Batch::from_bytes(&images, [*size; 2], mean)
             }
-            Self::Sequences(sequences) => {
-                Batch::from_sequences(&sequences.iter().map(Vec::as_slice).collect::<Vec<_>>(), FEATURES)
+            Self::Sequences { features, sequences } => {
+                Batch::from_sequences(&sequences.iter().map(Vec::as_slice).collect::<Vec<_>>(), *features)
             }
         }
     }

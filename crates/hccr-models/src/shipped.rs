@@ -77,19 +77,17 @@ pub(crate) struct Reduction {
 }
 
 impl Reduction {
-    /// What pruning aims at.
-    pub(crate) fn goal(&self) -> Goal {
-        Goal::Reduction { macs_ratio: self.macs, weights_ratio: self.weights }
-    }
-
-    /// The same size, reached from a model that has fewer weights than its network, `whole`, since it is low-rank.
-    pub(crate) fn goal_from(&self, model: &Model, whole: &Network<f32>, classes: &[char]) -> Goal {
-        let whole = whole.to_model(classes).expect("a network with its initial weights is a model");
-        let macs =
-            |model: &Model| model.costs().iter().map(|cost| cost.dense_macs as f64 * cost.runs(STEPS)).sum::<f64>();
+    /// What pruning aims at: the size that `whole`, the network, gets, reached from the model that is trained on, if any, which is low-rank.
+    /// `whole` reads one step at a time, the one that is pruned so many at once.
+    pub(crate) fn goal(&self, shipping: &Shipping, whole: &Network<f32>, steps_at_once: usize) -> Goal {
+        let whole = whole.to_model(&shipping.classes()).expect("a network with its initial weights is a model");
+        let from = shipping.from.as_ref().unwrap_or(&whole);
+        let macs = |model: &Model, steps: f64| -> f64 {
+            model.costs().iter().map(|cost| cost.dense_macs as f64 * cost.runs(steps)).sum()
+        };
         Goal::Reduction {
-            macs_ratio: self.macs * macs(model) / macs(&whole),
-            weights_ratio: self.weights * model.weight_elements() as f64 / whole.weight_elements() as f64,
+            macs_ratio: self.macs * macs(from, STEPS / steps_at_once as f64) / macs(&whole, STEPS),
+            weights_ratio: self.weights * from.weight_elements() as f64 / whole.weight_elements() as f64,
         }
     }
 }
@@ -152,36 +150,36 @@ mod tests {
         assert_eq!(wide.iter().collect::<BTreeSet<_>>().len(), wide.len(), "a character twice");
     }
 
+    fn shipping(batch_size: usize, characters: Vec<char>, from: Option<Model>) -> Shipping {
+        Shipping { smoke: false, characters, batch_size, effort: 2.0, seed: 1, from }
+    }
+
     #[test]
-    fn a_low_rank_model_gets_the_size_that_its_network_gets() {
+    fn a_model_that_is_trained_on_gets_the_size_that_its_network_gets() {
         let classes: Vec<char> = ('a'..='z').collect();
         let network = |hidden_sizes| lstm2(26, hidden_sizes, 0.0, &mut Rng::new(1, 0)).expect("layers with units");
-        let (whole, small) = (network([8, 16]), network([8, 8]));
-        let ratios = |network: &Network<f32>| {
-            let model = network.to_model(&classes).expect("a label per class");
-            let goal = Reduction { macs: 6.0, weights: 4.0 }.goal_from(&model, &whole, &classes);
+        let whole = network([8, 16]);
+        let ratios = |from: Option<&Network<f32>>, steps_at_once| {
+            let model = |network: &Network<f32>| network.to_model(&classes).expect("a label per class");
+            let shipping = shipping(128, classes.clone(), from.map(model));
+            let goal = Reduction { macs: 6.0, weights: 4.0 }.goal(&shipping, &whole, steps_at_once);
             let Goal::Reduction { macs_ratio, weights_ratio } = goal else { panic!("{goal:?}") };
-            let kept = model.weight_elements() as f64 / weights_ratio;
+            let kept = model(from.unwrap_or(&whole)).weight_elements() as f64 / weights_ratio;
             (macs_ratio, weights_ratio, kept)
         };
-        let (of_whole, of_small) = (ratios(&whole), ratios(&small));
+        let (of_whole, of_small) = (ratios(None, 1), ratios(Some(&network([8, 8])), 1));
         assert_eq!((of_whole.0, of_whole.1), (6.0, 4.0));
         assert!(of_small.0 < 4.0 && of_small.1 < 3.0, "{of_small:?}");
         assert!((of_small.2 - of_whole.2).abs() < 1e-6, "as many weights stay: {of_small:?}, {of_whole:?}");
+        let pairs = ratios(None, 2);
+        assert!((2.9..3.2).contains(&pairs.0), "half as many steps, and a last layer: {pairs:?}");
+        assert_eq!(pairs.1, 4.0);
     }
 
     #[test]
     fn a_phase_has_as_many_samples_whatever_the_mini_batch() {
-        let shipping = |batch_size| Shipping {
-            smoke: false,
-            characters: Vec::new(),
-            batch_size,
-            effort: 2.0,
-            seed: 1,
-            from: None,
-        };
-        let steps = |batch_size| shipping(batch_size).phase(640_000.0, 0.1, 0.0, 4).steps();
+        let steps = |batch_size| shipping(batch_size, Vec::new(), None).phase(640_000.0, 0.1, 0.0, 4).steps();
         assert_eq!((steps(128), steps(512)), (10_000, 2_500));
-        assert_eq!(shipping(512).rate(0.1), 0.2);
+        assert_eq!(shipping(512, Vec::new(), None).rate(0.1), 0.2);
     }
 }

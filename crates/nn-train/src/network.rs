@@ -1,11 +1,11 @@
 //! A chain of layers.
 
 use crate::batch::Batch;
-use crate::layers::{Conv2d, Layer, Mode, Norm, NormPReluPool, stem};
+use crate::layers::{Conv2d, Layer, Linear, Mode, Norm, NormPReluPool, stem};
 use crate::loss::{StepStats, softmax_cross_entropy};
 use crate::optimizer::Optimizer;
 use crate::param::Param;
-use hccr_runtime::shape::elements;
+use hccr_runtime::shape::{LinearParams, elements};
 use hccr_tensor::Scalar;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -108,6 +108,26 @@ impl<T: Scalar> Network<T> {
     /// Whether the layer at `index` (the output, for the number of layers) reads a sequence.
     pub fn reads_sequence(&self, index: usize) -> bool {
         self.sequences && !self.layers[..index].iter().any(|l| matches!(l, Layer::MeanOverTime(_)))
+    }
+
+    /// The same network over sequences of other features: `row` makes each row of the first layer's weight anew.
+    ///
+    /// # Errors
+    /// [`NetworkError::NoSuchLayer`] where the first layer is not a fully connected one over sequences, [`NetworkError::Size`] where a new
+    /// row has not `features` values.
+    pub fn with_features(mut self, features: usize, row: impl Fn(&[T]) -> Vec<T>) -> Result<Self, NetworkError> {
+        let Some(Layer::Linear(first)) = self.layers.first_mut().filter(|_| self.sequences) else {
+            return Err(NetworkError::NoSuchLayer { layer: "a fully connected first layer".into() });
+        };
+        let rows: Vec<Vec<T>> = first.weight.value.chunks_exact(first.params.in_features).map(row).collect();
+        if features == 0 || rows.iter().any(|row| row.len() != features) {
+            return Err(NetworkError::Size { layer: first.name.clone() });
+        }
+        let params = LinearParams { in_features: features, ..first.params };
+        let bias = first.bias.take().map(|bias| bias.value);
+        *first = Linear::with_weight(&first.name, params, rows.concat(), bias);
+        self.input = [features, 1, 1];
+        Ok(self)
     }
 
     /// Appends a layer.

@@ -3,13 +3,13 @@
 mod common;
 
 use common::Rng;
-use common::ink::{CLASSES, SIZE, ink, labels, linear, offline_model, online_model};
+use common::ink::{CLASSES, SIZE, ink, labels, linear, offline_model, online_model, online_model_of};
 use hccr_runtime::image::{Image, PixelFormat};
 use hccr_runtime::ink::{Ink, InkError, Point, WritingBox};
 use hccr_runtime::shape::STEPS;
 use hccr_runtime::{
     Candidate, FormatError, FusedRecognizer, Fusion, InkRecognizer, InkSession, Model, ModelBuilder, Op, Recognizer,
-    RecognizerError, ValueId, fuse,
+    RecognizerError, Session, ValueId, fuse,
 };
 
 /// The strokes as an ink, in the box or in their own.
@@ -29,10 +29,30 @@ fn recognizer() -> InkRecognizer {
     InkRecognizer::new(online_model()).unwrap()
 }
 
+/// Recognizers that read one step and several at once, each with a box and without one.
+fn settings() -> impl Iterator<Item = (InkRecognizer, Option<WritingBox>)> {
+    let recognizer = |steps_at_once| InkRecognizer::new(online_model_of(steps_at_once)).unwrap();
+    [1, 2, 3].into_iter().flat_map(move |n| [Some(writing_box()), None].map(|writing_box| (recognizer(n), writing_box)))
+}
+
+#[test]
+fn steps_are_read_several_at_once() {
+    let mut recognizer = InkRecognizer::new(online_model_of(3)).unwrap();
+    assert_eq!(recognizer.steps_at_once(), 3);
+    let not_whole = |ink: &Ink| ink.steps().len() % 3 == 1;
+    let ink = (1..).map(|seed| in_box(&ink(seed, 5), None)).find(not_whole).unwrap();
+    let steps = ink.steps();
+    let mut rows = steps.as_flattened().to_vec();
+    rows.resize(steps.len().next_multiple_of(3) * 6, 0.0);
+    assert_eq!(hccr_runtime::ink::rows(&steps, 3), rows);
+    let scores = Session::new(recognizer.plan().clone()).run(&rows).unwrap().to_vec();
+    let best = (0..CLASSES).max_by(|&a, &b| scores[a].total_cmp(&scores[b])).unwrap();
+    assert_eq!(recognizer.recognize(&ink, 1)[0].character, labels()[best]);
+}
+
 #[test]
 fn candidates_at_every_point_are_those_of_the_ink_so_far() {
-    let mut recognizer = recognizer();
-    for writing_box in [Some(writing_box()), None] {
+    for (mut recognizer, writing_box) in settings() {
         for seed in 1..6 {
             let mut session = InkSession::new(&recognizer, writing_box);
             assert_eq!(session.candidates(1), Err(InkError::Empty));
@@ -56,8 +76,7 @@ fn candidates_at_every_point_are_those_of_the_ink_so_far() {
 
 #[test]
 fn strokes_are_added_and_undone_in_any_order() {
-    let mut recognizer = recognizer();
-    for writing_box in [Some(writing_box()), None] {
+    for (mut recognizer, writing_box) in settings() {
         let mut rng = Rng(7);
         let mut session = InkSession::new(&recognizer, writing_box);
         let mut strokes: Vec<Vec<Point>> = Vec::new();
@@ -150,7 +169,7 @@ fn models_that_do_not_recognize_ink_are_errors() {
         RecognizerError::Unfit { needs } => needs,
         other => panic!("{other}"),
     };
-    assert_eq!(needs(offline_model()), "a sequence of 6 features per step");
+    assert_eq!(needs(offline_model()), "a sequence of 6 features per step, or a multiple of 6");
     let mut model = online_model().edit();
     model.set_outputs(vec![ValueId(4); 2]);
     assert_eq!(needs(model.clone().finish().unwrap()), "one output");
@@ -160,7 +179,7 @@ fn models_that_do_not_recognize_ink_are_errors() {
     let mut b = ModelBuilder::new(&[STEPS, 5]);
     linear(&mut b, &mut Rng(1), 5, CLASSES);
     b.push("mean", Op::MeanOverTime);
-    assert_eq!(needs(b.finish().unwrap()), "a sequence of 6 features per step");
+    assert_eq!(needs(b.finish().unwrap()), "a sequence of 6 features per step, or a multiple of 6");
     assert!(InkRecognizer::from_bytes(&online_model().to_bytes()).is_ok());
     assert_eq!(InkRecognizer::from_bytes(b"?").unwrap_err(), RecognizerError::Format(FormatError::NotAModel));
 }

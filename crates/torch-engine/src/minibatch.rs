@@ -6,7 +6,6 @@
 
 use crate::error::TorchError;
 use hccr_models::{MiniBatch, Samples, Work};
-use hccr_runtime::ink::FEATURES;
 use std::cmp::Reverse;
 use std::sync::mpsc::sync_channel;
 use std::thread::{available_parallelism, scope};
@@ -44,15 +43,15 @@ fn frame(MiniBatch { samples, labels }: MiniBatch) -> Vec<u8> {
             frame.extend(pixels);
             frame
         }
-        Samples::Sequences(sequences) => {
+        Samples::Sequences { features, sequences } => {
             let mut sorted: Vec<(Vec<f32>, u16)> = sequences.into_iter().zip(labels).collect();
             sorted.sort_by_key(|(sequence, _)| Reverse(sequence.len()));
-            let longest = sorted.first().map_or(0, |(sequence, _)| sequence.len() / FEATURES);
-            let row = |step: usize| step * FEATURES..(step + 1) * FEATURES;
+            let longest = sorted.first().map_or(0, |(sequence, _)| sequence.len() / features);
+            let row = |step: usize| step * features..(step + 1) * features;
             let at = |step: usize| sorted.iter().map_while(move |(sequence, _)| sequence.get(row(step)));
             let sizes: Vec<i64> = (0..longest).map(|step| at(step).count() as i64).collect();
             let columns = sizes.iter().sum::<i64>() as u32;
-            let mut frame = Vec::with_capacity(12 + 8 * longest + 4 * FEATURES * columns as usize + 2 * sorted.len());
+            let mut frame = Vec::with_capacity(12 + 8 * longest + 4 * features * columns as usize + 2 * sorted.len());
             extend(&mut frame, [sorted.len() as u32, columns, longest as u32], u32::to_le_bytes);
             extend(&mut frame, sizes, i64::to_le_bytes);
             for step in 0..longest {
@@ -82,7 +81,7 @@ mod tests {
     #[test]
     fn sequences_lie_step_by_step() {
         let rows = |first: f32, steps: usize| (0..steps * 6).map(|i| first + (i / 6) as f32).collect::<Vec<f32>>();
-        let samples = Samples::Sequences(vec![rows(10.0, 1), rows(20.0, 3), rows(30.0, 2)]);
+        let samples = Samples::Sequences { features: 6, sequences: vec![rows(10.0, 1), rows(20.0, 3), rows(30.0, 2)] };
         let frame = frame(MiniBatch { samples, labels: vec![7, 8, 9] });
         let header: Vec<u8> = [3u32, 6, 3].into_iter().flat_map(u32::to_le_bytes).collect();
         let sizes: Vec<u8> = [3i64, 2, 1].into_iter().flat_map(i64::to_le_bytes).collect();

@@ -58,7 +58,8 @@ impl Experiment for Online<'_> {
         }
         let simulator = &self.recipe.common.data;
         let dev = online::sequences(online::simulated("dev set", simulator, Split::Dev)?, &self.recipe)?;
-        let train = Box::new(EndlessInks::new(Simulator::new(simulator)?, self.recipe.augmentation));
+        let train =
+            Box::new(EndlessInks::new(Simulator::new(simulator)?, self.recipe.augmentation, self.recipe.steps_at_once));
         Ok(Data { train, dev, description: endless_in_words(simulator) })
     }
 

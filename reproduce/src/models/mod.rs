@@ -17,8 +17,10 @@ use args::{Kind, ModelsTier};
 use hccr_data::{SimulatorConfig, SimulatorError, Split};
 use hccr_files::lock;
 use hccr_models::Shipping;
+use hccr_models::online::reading_at_once;
 use hccr_nn_train::Network;
 use hccr_runtime::Model;
+use hccr_runtime::ink::FEATURES;
 use std::path::{Path, PathBuf};
 
 /// One model to be made.
@@ -133,7 +135,10 @@ impl Job<'_> {
     fn begun(&self, initial: &Network<f32>, classes: &[char]) -> Result<Option<Network<f32>>> {
         let Some(model) = &self.shipping.from else { return Ok(None) };
         ensure!(model.labels() == classes, "--from reads other characters than --set asks for");
-        let network = Network::from_model(model).context("--from")?;
+        let mut network = Network::from_model(model).context("--from")?;
+        if network.reads_sequence(0) && network.input == [FEATURES, 1, 1] {
+            network = reading_at_once(network, initial.input[0] / FEATURES).context("--from")?;
+        }
         let reads = |network: &Network<f32>| (network.input, network.reads_sequence(0));
         ensure!(reads(&network) == reads(initial), "--from reads no {} data of this size", args::value_name(self.kind));
         Ok(Some(network))

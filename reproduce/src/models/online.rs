@@ -34,7 +34,7 @@ impl OnlineModel<'_> {
     fn simulated(&self, name: &str, split: Split) -> Result<SequenceSet> {
         let simulator = &self.recipe.common.data;
         let inks = self.job.simulated(name, |progress| simulate_ink(simulator, split, progress))?;
-        SequenceSet::new(inks, self.recipe.augmentation).context("normalizing ink")
+        SequenceSet::new(inks, self.recipe.augmentation, self.recipe.steps_at_once).context("normalizing ink")
     }
 }
 
@@ -84,9 +84,10 @@ impl Reproduction for OnlineModel<'_> {
 /// Trains, compresses and measures the model, and writes its files.
 pub(super) fn make(job: &Job<'_>, interrupt: &Interrupt) -> Result<()> {
     let model = OnlineModel { job, recipe: OnlineRecipe::shipped(&job.shipping) };
-    let (simulator, augmentation) = (&model.recipe.common.data, model.recipe.augmentation);
+    let simulator = &model.recipe.common.data;
     let started = Instant::now();
-    let train = Box::new(EndlessInks::new(Simulator::new(simulator)?, augmentation));
+    let train =
+        Box::new(EndlessInks::new(Simulator::new(simulator)?, model.recipe.augmentation, model.recipe.steps_at_once));
     let dev = model.simulated("dev set", Split::Dev)?;
     let data = Data { train, dev, description: job.description("pen trajectories", simulator) };
     let data_seconds = started.elapsed().as_secs_f64();

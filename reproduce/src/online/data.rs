@@ -28,13 +28,13 @@ pub(crate) fn load(args: &OnlineArgs, recipe: &OnlineRecipe) -> Result<Data<Sequ
         (true, false) => tested_on_pot(args, simulator)?,
         (false, _) => from_pot(args, simulator)?,
     };
-    let train = train.into_samples(recipe.augmentation).context("normalizing ink")?;
+    let train = train.into_samples(recipe).context("normalizing ink")?;
     Ok(Data { train, dev: sequences(dev, recipe)?, description })
 }
 
 /// The inks as the network reads them.
 pub(crate) fn sequences(inks: InkSet, recipe: &OnlineRecipe) -> Result<SequenceSet> {
-    SequenceSet::new(inks, recipe.augmentation).context("normalizing ink")
+    SequenceSet::new(inks, recipe.augmentation, recipe.steps_at_once).context("normalizing ink")
 }
 
 /// Simulates the test set of a run on `data`, or reads it from the POT files asked for.

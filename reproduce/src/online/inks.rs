@@ -3,7 +3,7 @@
 use anyhow::Result;
 use hccr_data::{CasiaFilter, InkSet, PackedInks};
 use hccr_models::SampleSet;
-use hccr_models::online::{Augmentation, PackedSequences, SequenceSet};
+use hccr_models::online::{OnlineRecipe, PackedSequences, SequenceSet};
 use rayon::prelude::*;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
@@ -89,10 +89,10 @@ impl Inks {
     }
 
     /// The inks as the network trains on them, those of a packed file where they are.
-    pub(super) fn into_samples(self, augmentation: Augmentation) -> Result<Box<dyn SampleSet>> {
+    pub(super) fn into_samples(self, recipe: &OnlineRecipe) -> Result<Box<dyn SampleSet>> {
         Ok(match self {
-            Self::Memory(set) => Box::new(SequenceSet::new(set, augmentation)?),
-            Self::Packed(set) => Box::new(PackedSequences::new(set, augmentation)?),
+            Self::Memory(set) => Box::new(SequenceSet::new(set, recipe.augmentation, recipe.steps_at_once)?),
+            Self::Packed(set) => Box::new(PackedSequences::new(set, recipe.augmentation, recipe.steps_at_once)?),
         })
     }
 

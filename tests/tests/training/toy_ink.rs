@@ -22,7 +22,8 @@ pub(crate) fn sets() -> [SequenceSet; 3] {
     let config = SimulatorConfig { train, dev, test, variation: VARIATION, ..SimulatorConfig::new(CLASSES, SEED) };
     [Split::Train, Split::Dev, Split::Test].map(|split| {
         let inks = simulate_ink(&config, split, &|_, _| ()).expect("valid numbers");
-        SequenceSet::new(inks, Augmentation { dropped_points: 0.3, lean: 0.0, elastic: 0.0 }).expect("inks with points")
+        SequenceSet::new(inks, Augmentation { dropped_points: 0.3, lean: 0.0, elastic: 0.0 }, 1)
+            .expect("inks with points")
     })
 }
 

@@ -79,7 +79,7 @@ mod tests {
             Samples::Images { size, pixels } => {
                 pixels.chunks_exact(size * size).map(<[u8]>::to_vec).collect::<Vec<_>>()
             }
-            Samples::Sequences(_) => panic!("not images"),
+            Samples::Sequences { .. } => panic!("not images"),
         };
         let [first, again, other] = [draw(1), draw(1), draw(2)];
         assert_eq!(first, again);

@@ -16,8 +16,8 @@ impl OfflineRecipe {
         let width = if shipping.smoke { 0.084 } else { 0.5 };
         let size =
             if shipping.smoke { Reduction { macs: 4.0, weights: 4.0 } } else { Reduction { macs: 9.2, weights: 6.2 } };
-        let classes = shipping.classes();
-        let whole = || cnn9(classes.len(), width, 0.0, &mut Rng::new(0, 0)).expect("layers with channels");
+        let classes = shipping.classes().len();
+        let whole = cnn9(classes, width, 0.0, &mut Rng::new(0, 0)).expect("layers with channels");
         Self {
             common: Recipe {
                 data: shipping.simulator(),
@@ -30,10 +30,7 @@ impl OfflineRecipe {
                 distillation: None,
                 patience: None,
                 cra: recipe::cra(0.1),
-                goal: match &shipping.from {
-                    Some(model) => size.goal_from(model, &whole(), &classes),
-                    None => size.goal(),
-                },
+                goal: size.goal(shipping, &whole, 1),
                 adw: shipping.pruning(5e6, if shipping.from.is_some() { 0.15 } else { 0.3 } * peak, 6),
                 spares_first: false,
                 label_bits: [5, 4],

@@ -5,7 +5,7 @@ use crate::samples::{SampleError, SampleSet, Samples, endless_fingerprint, endle
 use hccr_data::Simulator;
 use hccr_nn_train::sequence::bucketed_batches;
 use hccr_random::Rng;
-use hccr_runtime::ink::{FEATURES, Ink, Point};
+use hccr_runtime::ink::{FEATURES, Ink, Point, rows};
 use rayon::prelude::*;
 
 /// Inks of a [`Simulator`]: each time that a sample is drawn, another writer writes it anew. A pass has about 65,000 samples, of each
@@ -15,20 +15,25 @@ pub struct EndlessInks {
     simulator: Simulator,
     augmentation: Augmentation,
     labels: Vec<u16>,
+    steps_at_once: usize,
     /// The steps of one ink of each class.
     steps: Vec<usize>,
 }
 
 impl EndlessInks {
-    /// Inks that `simulator` writes. Training on the set augments them, recognition does not.
-    pub fn new(simulator: Simulator, augmentation: Augmentation) -> Self {
+    /// Inks that `simulator` writes, for a network that reads `steps_at_once` steps together. Training on the set augments them,
+    /// recognition does not.
+    pub fn new(simulator: Simulator, augmentation: Augmentation, steps_at_once: usize) -> Self {
         let labels = endless_labels(simulator.classes().len());
-        let mut set = Self { simulator, augmentation, labels, steps: Vec::new() };
+        let mut set = Self { simulator, augmentation, labels, steps_at_once, steps: Vec::new() };
         let classes = 0..set.classes().len() as u16;
-        let steps =
-            |class| set.sequence(class, Augmentation::default(), &mut Rng::new(0, class.into())).len() / FEATURES;
-        set.steps = classes.into_par_iter().map(steps).collect();
+        let sequence = |class: u16| set.sequence(class, Augmentation::default(), &mut Rng::new(0, class.into()));
+        set.steps = classes.into_par_iter().map(|class| sequence(class).len() / set.features()).collect();
         set
+    }
+
+    fn features(&self) -> usize {
+        self.steps_at_once * FEATURES
     }
 
     /// One ink of the class of sample `i`, always the same.
@@ -46,7 +51,7 @@ impl EndlessInks {
             augmentation.change(&mut ink, rng);
             // An ink without points is written again.
             if let Ok(ink) = Ink::new(&ink) {
-                return ink.steps().concat();
+                return rows(&ink.steps(), self.steps_at_once);
             }
         }
     }
@@ -72,7 +77,8 @@ impl SampleSet for EndlessInks {
         let sequence = |(i, &sample): (usize, &usize)| {
             self.sequence(self.labels[sample], self.augmentation, &mut Rng::new(seed, i as u64))
         };
-        Ok(Samples::Sequences(indices.par_iter().enumerate().map(sequence).collect()))
+        let sequences = indices.par_iter().enumerate().map(sequence).collect();
+        Ok(Samples::Sequences { features: self.features(), sequences })
     }
 
     /// The steps of one ink of the class of sample `i`, always the same, row after row.
@@ -99,9 +105,9 @@ mod tests {
     fn each_draw_is_new_and_repeats_by_its_seed() {
         let config = SimulatorConfig { classes: vec!['一', '阿'], ..SimulatorConfig::new(0, 1) };
         let simulator = Simulator::new(&config).expect("known characters");
-        let set = EndlessInks::new(simulator, Augmentation { dropped_points: 0.3, lean: 0.0, elastic: 0.0 });
+        let set = EndlessInks::new(simulator, Augmentation { dropped_points: 0.3, lean: 0.0, elastic: 0.0 }, 1);
         let draw = |seed| match set.draw(&[0, 0, set.labels().len() - 1], &mut Rng::new(seed, 0)).unwrap() {
-            Samples::Sequences(sequences) => sequences,
+            Samples::Sequences { sequences, .. } => sequences,
             Samples::Images { .. } => panic!("not inks"),
         };
         let [first, again, other] = [draw(1), draw(1), draw(2)];

@@ -9,7 +9,7 @@ mod shipped;
 mod thesis;
 
 pub use endless::EndlessInks;
-pub use lstm2::lstm2;
+pub use lstm2::{lstm2, reading_at_once};
 pub use packed::PackedSequences;
 pub use recipe::OnlineRecipe;
 pub use sequences::{Augmentation, SequenceSet};

@@ -5,7 +5,7 @@ use crate::samples::{SampleError, SampleSet, Samples, spread};
 use hccr_data::PackedInks;
 use hccr_nn_train::sequence::bucketed_batches;
 use hccr_random::Rng;
-use hccr_runtime::ink::{FEATURES, Ink, Point};
+use hccr_runtime::ink::{FEATURES, Ink, Point, rows};
 use rayon::prelude::*;
 
 /// Inks whose mean number of steps is taken for that of all.
@@ -16,21 +16,26 @@ const MEASURED_INKS: usize = 1000;
 pub struct PackedSequences {
     inks: PackedInks,
     augmentation: Augmentation,
+    steps_at_once: usize,
     mean_steps: f64,
 }
 
 impl PackedSequences {
-    /// These inks; training on the set augments them, recognition does not.
+    /// These inks, for a network that reads `steps_at_once` steps together; training on the set augments them, recognition does not.
     ///
     /// # Errors
     /// [`SampleError`] where an ink cannot be read.
-    pub fn new(inks: PackedInks, augmentation: Augmentation) -> Result<Self, SampleError> {
-        let mut set = Self { inks, augmentation, mean_steps: 0.0 };
+    pub fn new(inks: PackedInks, augmentation: Augmentation, steps_at_once: usize) -> Result<Self, SampleError> {
+        let mut set = Self { inks, augmentation, steps_at_once, mean_steps: 0.0 };
         let measured = spread(set.inks.records.len(), MEASURED_INKS);
         let values = |&i: &usize| Ok(set.plain(i)?.len());
         let values = measured.par_iter().map(values).sum::<Result<usize, SampleError>>()?;
-        set.mean_steps = (values / FEATURES) as f64 / measured.len().max(1) as f64;
+        set.mean_steps = (values / set.features()) as f64 / measured.len().max(1) as f64;
         Ok(set)
+    }
+
+    fn features(&self) -> usize {
+        self.steps_at_once * FEATURES
     }
 
     /// The steps of ink `i` as recognition reads it, row after row.
@@ -45,7 +50,7 @@ impl PackedSequences {
         let mut ink: Vec<Vec<Point>> =
             strokes.into_iter().map(|stroke| stroke.into_iter().map(point).collect()).collect();
         augmentation.change(&mut ink, rng);
-        Ok(Ink::new(&ink).map_err(SampleError::new)?.steps().concat())
+        Ok(rows(&Ink::new(&ink).map_err(SampleError::new)?.steps(), self.steps_at_once))
     }
 }
 
@@ -68,7 +73,8 @@ impl SampleSet for PackedSequences {
         let seed = rng.next_u64();
         let augmented =
             |(place, &i): (usize, &usize)| self.sequence(i, self.augmentation, &mut Rng::new(seed, place as u64));
-        Ok(Samples::Sequences(indices.par_iter().enumerate().map(augmented).collect::<Result<_, _>>()?))
+        let sequences = indices.par_iter().enumerate().map(augmented).collect::<Result<_, _>>()?;
+        Ok(Samples::Sequences { features: self.features(), sequences })
     }
 
     /// The steps of the ink, row after row.
@@ -105,8 +111,8 @@ mod tests {
         let memory = packed.to_memory().expect("inks");
         let augmentation = Augmentation::OF_FILES;
         let [a, b]: [Box<dyn SampleSet>; 2] = [
-            Box::new(PackedSequences::new(packed.clone(), augmentation).expect("a set")),
-            Box::new(SequenceSet::new(memory, augmentation).expect("a set")),
+            Box::new(PackedSequences::new(packed.clone(), augmentation, 2).expect("a set")),
+            Box::new(SequenceSet::new(memory, augmentation, 2).expect("a set")),
         ];
         assert_eq!((a.labels(), a.classes()), (b.labels(), b.classes()));
         let drawn = |set: &dyn SampleSet| set.draw(&[5, 0, 11], &mut Rng::new(3, 0)).expect("drawn");
@@ -121,6 +127,6 @@ mod tests {
         all.sort_unstable();
         assert_eq!(all, (0..16).collect::<Vec<_>>());
         let other = packed.subset(&[1, 0]);
-        assert_ne!(PackedSequences::new(other, augmentation).expect("a set").fingerprint(), a.fingerprint());
+        assert_ne!(PackedSequences::new(other, augmentation, 2).expect("a set").fingerprint(), a.fingerprint());
     }
 }

@@ -1,6 +1,6 @@
 //! The configuration of the online pipeline.
 
-use super::{Augmentation, lstm2};
+use super::{Augmentation, lstm2, reading_at_once};
 use crate::pipeline::{Baseline, Decomposition, Goal, GraphOptimization, Pruning, ROUNDS, Redundancy, Sharing, Stages};
 use crate::recipe::{self, Recipe, Tier, phase, pruning, scaled, simulator};
 use crate::{StageLoad, TrainerState, Workload};
@@ -16,6 +16,8 @@ pub struct OnlineRecipe {
     pub common: Recipe,
     /// Units of the two LSTM layers.
     pub hidden_sizes: [usize; 2],
+    /// Steps of the ink that the network reads together, as one of its own.
+    pub steps_at_once: usize,
     /// Dropout before the last layer.
     pub dropout: f32,
     /// How training changes the ink that it reads.
@@ -57,6 +59,7 @@ impl OnlineRecipe {
                 sharing: phase(sharing, 3e-4, 2),
             },
             hidden_sizes,
+            steps_at_once: 1,
             dropout: if tier == Tier::Full { 0.3 } else { 0.0 },
             // The simulator's writers lean by themselves.
             augmentation: Augmentation { dropped_points: 0.3, lean: 0.0, elastic: 0.0 },
@@ -81,6 +84,7 @@ impl OnlineRecipe {
     /// [`NetworkError`] where a size is zero.
     pub fn untrained(&self, classes: usize, seed: u64) -> Result<TrainerState<Clipped<Adam>>, NetworkError> {
         let network = lstm2(classes, self.hidden_sizes, self.dropout, &mut Rng::new(seed, 0x11e8))?;
+        let network = reading_at_once(network, self.steps_at_once)?;
         let batch_size = self.common.batch_size;
         Ok(TrainerState { network, steps: 0, seed, batch_size, optimizer: self.optimizer })
     }

@@ -4,7 +4,7 @@ use crate::samples::{SampleError, SampleSet, Samples, fingerprint, input_bytes};
 use hccr_data::{Field, InkSet};
 use hccr_nn_train::sequence::bucketed_batches;
 use hccr_random::Rng;
-use hccr_runtime::ink::{FEATURES, Ink, InkError, Point};
+use hccr_runtime::ink::{FEATURES, Ink, InkError, Point, rows};
 use rayon::prelude::*;
 
 /// How training changes an ink, anew each time, before it is normalized.
@@ -50,17 +50,19 @@ pub struct SequenceSet {
     /// The steps of each ink, row after row.
     sequences: Vec<Vec<f32>>,
     augmentation: Augmentation,
+    steps_at_once: usize,
 }
 
 impl SequenceSet {
-    /// Normalizes all inks, each in its own bounding box. Training on the set augments them, recognition does not.
+    /// Normalizes all inks, each in its own bounding box, for a network that reads `steps_at_once` steps together. Training on the set augments
+    /// them, recognition does not.
     ///
     /// # Errors
     /// [`InkError::Empty`] for an ink without points.
-    pub fn new(inks: InkSet, augmentation: Augmentation) -> Result<Self, InkError> {
-        let sequence = |i| Ok(Ink::new(&inks.ink(i))?.steps().concat());
+    pub fn new(inks: InkSet, augmentation: Augmentation, steps_at_once: usize) -> Result<Self, InkError> {
+        let sequence = |i| Ok(rows(&Ink::new(&inks.ink(i))?.steps(), steps_at_once));
         let sequences = (0..inks.len()).map(sequence).collect::<Result<_, InkError>>()?;
-        Ok(Self { inks, sequences, augmentation })
+        Ok(Self { inks, sequences, augmentation, steps_at_once })
     }
 
     /// The inks.
@@ -72,7 +74,11 @@ impl SequenceSet {
     fn augmented(&self, i: usize, rng: &mut Rng) -> Vec<f32> {
         let mut ink = self.inks.ink(i);
         self.augmentation.change(&mut ink, rng);
-        Ink::new(&ink).expect("no stroke lost all of its points").steps().concat()
+        rows(&Ink::new(&ink).expect("no stroke lost all of its points").steps(), self.steps_at_once)
+    }
+
+    fn features(&self) -> usize {
+        self.steps_at_once * FEATURES
     }
 }
 
@@ -116,7 +122,8 @@ impl SampleSet for SequenceSet {
     fn draw(&self, indices: &[usize], rng: &mut Rng) -> Result<Samples, SampleError> {
         let seed = rng.next_u64();
         let augmented = |(place, &i): (usize, &usize)| self.augmented(i, &mut Rng::new(seed, place as u64));
-        Ok(Samples::Sequences(indices.par_iter().enumerate().map(augmented).collect()))
+        let sequences = indices.par_iter().enumerate().map(augmented).collect();
+        Ok(Samples::Sequences { features: self.features(), sequences })
     }
 
     /// The steps of the ink, row after row.
@@ -130,7 +137,7 @@ impl SampleSet for SequenceSet {
     }
 
     fn mean_steps(&self) -> f64 {
-        let steps: usize = self.sequences.iter().map(|s| s.len() / FEATURES).sum();
+        let steps: usize = self.sequences.iter().map(|s| s.len() / self.features()).sum();
         steps as f64 / self.sequences.len().max(1) as f64
     }
 }
@@ -139,25 +146,40 @@ impl SampleSet for SequenceSet {
 mod tests {
     use super::*;
 
-    fn set(dropped_points: f32, lean: f32, elastic: f32) -> SequenceSet {
+    fn set(dropped_points: f32, lean: f32, elastic: f32, steps_at_once: usize) -> SequenceSet {
         let mut inks = InkSet::new(vec!['一', '乙']);
         let line: Vec<[i16; 2]> = (0..50).map(|x| [20 * x, (x % 7) * 9]).collect();
         for label in [0, 1] {
             inks.push([&line[..], &[[500, 300]], &line[10..20]], label, 3);
         }
-        SequenceSet::new(inks, Augmentation { dropped_points, lean, elastic }).expect("inks with points")
+        SequenceSet::new(inks, Augmentation { dropped_points, lean, elastic }, steps_at_once).expect("inks with points")
     }
 
     #[test]
     fn training_reads_what_is_recognized_but_for_augmentation() {
         let mut input = Vec::new();
-        let draw = |share, lean, elastic| set(share, lean, elastic).draw(&[1, 0], &mut Rng::new(1, 0)).unwrap();
-        set(0.3, 0.1, 0.04).fill_input(1, &mut input).unwrap();
-        assert_eq!(draw(0.0, 0.0, 0.0), Samples::Sequences(vec![input.clone(), input.clone()]));
+        let draw = |share, lean, elastic| set(share, lean, elastic, 1).draw(&[1, 0], &mut Rng::new(1, 0)).unwrap();
+        set(0.3, 0.1, 0.04, 1).fill_input(1, &mut input).unwrap();
+        let both = Samples::Sequences { features: FEATURES, sequences: vec![input.clone(), input.clone()] };
+        assert_eq!(draw(0.0, 0.0, 0.0), both);
         assert_ne!(draw(0.3, 0.0, 0.0), draw(0.0, 0.0, 0.0));
         assert_ne!(draw(0.0, 0.0, 0.04), draw(0.0, 0.0, 0.0));
         assert_ne!(draw(0.0, 0.1, 0.0), draw(0.0, 0.0, 0.0));
-        assert!((set(0.3, 0.1, 0.04).mean_steps() - (input.len() / FEATURES) as f64).abs() < 1e-9);
+        assert!((set(0.3, 0.1, 0.04, 1).mean_steps() - (input.len() / FEATURES) as f64).abs() < 1e-9);
+    }
+
+    #[test]
+    fn steps_are_read_several_at_once() {
+        let [one, eleven] = [1, 11].map(|steps_at_once| set(0.0, 0.0, 0.0, steps_at_once));
+        let [mut steps, mut input] = [Vec::new(), Vec::new()];
+        one.fill_input(0, &mut steps).unwrap();
+        eleven.fill_input(0, &mut input).unwrap();
+        assert!(steps.len() % (11 * FEATURES) != 0, "nothing to fill up");
+        assert_eq!((&input[..steps.len()], input.len()), (&steps[..], steps.len().next_multiple_of(11 * FEATURES)));
+        assert!(input[steps.len()..].iter().all(|&v| v == 0.0));
+        assert_eq!(eleven.mean_steps(), (input.len() / (11 * FEATURES)) as f64);
+        let drawn = eleven.draw(&[0], &mut Rng::new(1, 0)).unwrap();
+        assert_eq!(drawn, Samples::Sequences { features: 11 * FEATURES, sequences: vec![input] });
     }
 
     #[test]

@@ -16,8 +16,8 @@ impl OnlineRecipe {
         // A wide last layer leaves few weights to the file.
         let size =
             if shipping.smoke { Reduction { macs: 6.0, weights: 4.0 } } else { Reduction { macs: 31.5, weights: 8.2 } };
-        let classes = shipping.classes();
-        let whole = || lstm2(classes.len(), hidden_sizes, 0.0, &mut Rng::new(0, 0)).expect("layers with units");
+        let whole = lstm2(shipping.classes().len(), hidden_sizes, 0.0, &mut Rng::new(0, 0)).expect("layers with units");
+        let steps_at_once = 2;
         let ranks = ["lstm1_h", "lstm2_x", "lstm2_h"].into_iter().map(String::from).zip(ranks).collect();
         Self {
             common: Recipe {
@@ -25,22 +25,20 @@ impl OnlineRecipe {
                 batch_size: shipping.batch_size,
                 baseline: match &shipping.from {
                     None => shipping.phase(1e7, peak, 0.0, 8),
-                    Some(_) => shipping.phase(5e6, 0.5 * peak, 0.05, 8),
+                    Some(_) => shipping.phase(5e6, peak, 0.05, 8),
                 },
                 longer_baseline: None,
                 distillation: None,
                 patience: None,
                 cra: recipe::cra(0.15),
-                goal: match &shipping.from {
-                    Some(model) => size.goal_from(model, &whole(), &classes),
-                    None => size.goal(),
-                },
-                adw: shipping.pruning(8e6, 0.6 * peak, 6),
+                goal: size.goal(shipping, &whole, steps_at_once),
+                adw: shipping.pruning(if shipping.from.is_some() { 4e6 } else { 8e6 }, 0.6 * peak, 6),
                 spares_first: false,
                 label_bits: [5, 5],
                 sharing: shipping.phase(1e6, 0.1 * peak, 0.01, 2),
             },
             hidden_sizes,
+            steps_at_once,
             // A finished model has none left.
             dropout: if shipping.smoke || shipping.from.is_some() { 0.0 } else { 0.2 },
             augmentation: Augmentation { dropped_points: 0.3, lean: 0.0, elastic: 0.0 },

@@ -11,7 +11,7 @@ mod strokes;
 mod writing_box;
 
 pub use error::InkError;
-pub use normalizer::{FEATURES, InkNormalizer, Step};
+pub use normalizer::{FEATURES, InkNormalizer, Step, rows};
 use strokes::check_finite;
 pub(crate) use strokes::{GrowingStrokes, bounds, is_written};
 pub use strokes::{Ink, Point};

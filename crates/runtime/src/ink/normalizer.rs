@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 /// The number of features of a step.
 pub const FEATURES: usize = 6;
 
-/// What the network sees at once: `[x, y, dx, dy, same_stroke, new_stroke]`.
+/// What the network sees of one point: `[x, y, dx, dy, same_stroke, new_stroke]`.
 ///
 /// `x` and `y` lie from -1 to 1 along the longest side of the writing box; `dx` and `dy` lead here from the step before (0
 /// at the first). One of the last two is 1, the other 0: the way here was written, or the pen was lifted on it. X.-Y. Zhang
@@ -22,6 +22,14 @@ pub const FEATURES: usize = 6;
 /// # Ok::<_, hccr_runtime::ink::InkError>(())
 /// ```
 pub type Step = [f32; FEATURES];
+
+/// The rows of a network that reads `at_once` steps together, one after another: `[rows, 6 * at_once]`, the last one filled up with zeros,
+/// which no step consists of.
+pub fn rows(steps: &[Step], at_once: usize) -> Vec<f32> {
+    let mut rows = steps.as_flattened().to_vec();
+    rows.resize(steps.len().next_multiple_of(at_once) * FEATURES, 0.0);
+    rows
+}
 
 /// The distance along the pen's path of the points that are looked at, whatever the device's were: 1/64 of the box.
 const SPACING: f64 = 1.0 / 32.0;

@@ -3,7 +3,7 @@
 use super::answer::Answer;
 use super::{Candidate, Classifier, RecognizerError};
 use crate::exec::Plan;
-use crate::ink::{FEATURES, Ink, Step};
+use crate::ink::{FEATURES, Ink, Step, rows};
 use crate::model::Model;
 use crate::tensor::shape::STEPS;
 use alloc::sync::Arc;
@@ -25,6 +25,7 @@ use alloc::vec::Vec;
 #[derive(Clone, Debug)]
 pub struct InkRecognizer {
     pub(super) classifier: Classifier,
+    pub(super) steps_at_once: usize,
 }
 
 impl InkRecognizer {
@@ -36,16 +37,25 @@ impl InkRecognizer {
         Self::new(Model::from_bytes(bytes)?)
     }
 
-    /// A recognizer for `model`, which takes a sequence of [`Step`](crate::ink::Step)s (`[STEPS, 6]`) and gives one score
-    /// for each of its labels. Scores become probabilities as those of a [`Recognizer`](crate::Recognizer) do.
+    /// A recognizer for `model`, which takes a sequence of [`Step`](crate::ink::Step)s, one or several at once (`[STEPS, 6]`, `[STEPS, 12]`
+    /// and so on: [`rows`](crate::ink::rows)), and gives one score for each of its labels. Scores become probabilities as those of a
+    /// [`Recognizer`](crate::Recognizer) do.
     ///
     /// # Errors
     /// [`RecognizerError::Unfit`] for any other model, [`RecognizerError::Plan`] where it cannot be planned.
     pub fn new(model: Model) -> Result<Self, RecognizerError> {
-        if model.inputs() != [[STEPS, FEATURES]] {
-            return Err(RecognizerError::Unfit { needs: "a sequence of 6 features per step" });
-        }
-        Ok(Self { classifier: Classifier::new(model)? })
+        let steps_at_once = match model.inputs() {
+            [input] if matches!(input[..], [STEPS, features] if features > 0 && features % FEATURES == 0) => {
+                input[1] / FEATURES
+            }
+            _ => return Err(RecognizerError::Unfit { needs: "a sequence of 6 features per step, or a multiple of 6" }),
+        };
+        Ok(Self { classifier: Classifier::new(model)?, steps_at_once })
+    }
+
+    /// How many [`Step`](crate::ink::Step)s the network reads together, as one time step of its own.
+    pub fn steps_at_once(&self) -> usize {
+        self.steps_at_once
     }
 
     /// The characters that the recognizer knows, in the model's order.
@@ -59,7 +69,7 @@ impl InkRecognizer {
     /// # Errors
     /// [`RecognizerError::UnknownCharacter`] for one that is no label, [`RecognizerError::NoCharacters`] for none.
     pub fn restricted(&self, characters: &[char]) -> Result<Self, RecognizerError> {
-        Ok(Self { classifier: self.classifier.restricted(characters)? })
+        Ok(Self { classifier: self.classifier.restricted(characters)?, ..*self })
     }
 
     /// The plan that runs, to share; it gives the scores of all of the model's labels.
@@ -75,12 +85,12 @@ impl InkRecognizer {
 
     /// The probability of each label, in the model's order.
     pub fn probabilities(&mut self, ink: &Ink) -> &[f32] {
-        self.classifier.probabilities(ink.steps().as_flattened())
+        self.answer(&ink.steps()).probabilities()
     }
 
     /// The answer for an ink of these steps.
     pub(super) fn answer(&mut self, steps: &[Step]) -> &Answer {
-        self.classifier.probabilities(steps.as_flattened());
+        self.classifier.probabilities(&rows(steps, self.steps_at_once));
         &self.classifier.answer
     }
 }

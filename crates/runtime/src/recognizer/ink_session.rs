@@ -4,7 +4,7 @@ use super::answer::Answer;
 use super::fused::SecondOpinion;
 use super::{Candidate, FusedRecognizer, InkRecognizer, scores, sure};
 use crate::exec::{SequenceSession, SequenceState};
-use crate::ink::{GrowingStrokes, Ink, InkError, InkNormalizer, Point, Step, WritingBox, bounds, is_written};
+use crate::ink::{FEATURES, GrowingStrokes, Ink, InkError, InkNormalizer, Point, Step, WritingBox, bounds, is_written};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
@@ -41,6 +41,7 @@ const UNDO_STROKES: usize = 64;
 #[derive(Debug)]
 pub struct InkSession {
     session: SequenceSession,
+    steps_at_once: usize,
     /// The online network's.
     answer: Answer,
     /// Of a fused recognizer.
@@ -51,14 +52,23 @@ pub struct InkSession {
     /// The reading of the ink, up to the stroke that is under way in it.
     normalizer: Option<InkNormalizer>,
     /// The network after the steps that are certain. The session itself may be ahead of it.
-    certain: SequenceState,
+    certain: Certain,
     /// Strokes begun to be read, and points read of the last of them.
     begun: usize,
     points: usize,
     /// The reading before each of the last strokes was begun: the one before was complete and not ended.
-    before: VecDeque<(InkNormalizer, SequenceState)>,
+    before: VecDeque<(InkNormalizer, Certain)>,
+    /// Those that the network has not run for yet.
     steps: Vec<Step>,
     steps_run: usize,
+}
+
+/// What has been read of the steps that are certain.
+#[derive(Clone, Debug, Default)]
+struct Certain {
+    state: SequenceState,
+    /// The last of them, where the network reads several at once and they are too few.
+    rest: Vec<Step>,
 }
 
 impl InkSession {
@@ -68,12 +78,13 @@ impl InkSession {
         let session = sure(SequenceSession::new(Arc::clone(recognizer.plan())));
         Self {
             session,
+            steps_at_once: recognizer.steps_at_once,
             answer: recognizer.classifier.answer.clone(),
             second: None,
             writing_box,
             strokes: GrowingStrokes::default(),
             normalizer: None,
-            certain: SequenceState::default(),
+            certain: Certain::default(),
             begun: 0,
             points: 0,
             before: VecDeque::new(),
@@ -116,9 +127,9 @@ impl InkSession {
         let stroke = self.strokes.undo_stroke()?;
         if self.begun > self.strokes.len() {
             match self.before.pop_back() {
-                Some((normalizer, state)) => {
+                Some((normalizer, certain)) => {
                     self.normalizer = Some(normalizer);
-                    self.certain = state;
+                    self.certain = certain;
                     self.begun -= 1;
                     self.points = self.strokes.last().map_or(0, Vec::len);
                 }
@@ -149,14 +160,15 @@ impl InkSession {
         self.read()?;
         let Some(normalizer) = &self.normalizer else { return Err(InkError::Empty) };
         normalizer.provisional(&mut self.steps);
-        run(&mut self.session, &mut self.steps, &mut self.steps_run);
+        self.steps.resize(self.steps.len().next_multiple_of(self.steps_at_once), [0.0; FEATURES]);
+        self.run();
         let scores = scores(self.session.answer());
         let online = self.answer.read(|class| scores.map_or(0.0, |scores| scores[class]));
         let Some(second) = &mut self.second else { return Ok(&self.answer) };
         second.answer(online, &Ink::new(&self.strokes)?)
     }
 
-    /// How many steps the network has run in this session, those run again included: the measure of what it has cost.
+    /// How many time steps the network has run in this session, those run again included: the measure of what it has cost.
     pub fn steps_run(&self) -> usize {
         self.steps_run
     }
@@ -164,7 +176,7 @@ impl InkSession {
     /// Forgets the reading, not the ink.
     fn reread(&mut self) {
         self.normalizer = None;
-        self.certain = SequenceState::default();
+        self.certain = Certain::default();
         (self.begun, self.points) = (0, 0);
         self.before.clear();
     }
@@ -176,13 +188,12 @@ impl InkSession {
         if self.normalizer.as_ref().is_some_and(|normalizer| normalizer.writing_box() != writing_box) {
             self.reread();
         }
-        let session = &mut self.session;
-        sure(session.restore(&self.certain));
-        let normalizer = self.normalizer.get_or_insert_with(|| InkNormalizer::new(writing_box));
-        for (number, stroke) in self.strokes.iter().enumerate().skip(self.begun.saturating_sub(1)) {
+        sure(self.session.restore(&self.certain.state));
+        self.steps.clone_from(&self.certain.rest);
+        let mut normalizer = self.normalizer.take().unwrap_or_else(|| InkNormalizer::new(writing_box));
+        for number in self.begun.saturating_sub(1)..self.strokes.len() {
             if number == self.begun {
-                run(session, &mut self.steps, &mut self.steps_run);
-                session.save(&mut self.certain);
+                self.keep();
                 if self.before.len() == UNDO_STROKES {
                     self.before.pop_front();
                 }
@@ -190,21 +201,31 @@ impl InkSession {
                 normalizer.end_stroke(&mut self.steps);
                 (self.begun, self.points) = (number + 1, 0);
             }
+            let stroke = &self.strokes[number];
             // A far tap that goes on and becomes a stroke changes the bounds, so that all is read again.
             if self.writing_box.is_some() || is_written(stroke, bounds) {
                 stroke[self.points..].iter().for_each(|&point| normalizer.add_finite(point, &mut self.steps));
             }
             self.points = stroke.len();
         }
-        run(session, &mut self.steps, &mut self.steps_run);
-        session.save(&mut self.certain);
+        self.normalizer = Some(normalizer);
+        self.keep();
         Ok(())
     }
-}
 
-/// Runs the network over `steps`, and clears them.
-fn run(session: &mut SequenceSession, steps: &mut Vec<Step>, steps_run: &mut usize) {
-    sure(session.push(steps.as_flattened()));
-    *steps_run += steps.len();
-    steps.clear();
+    /// Runs the network over the steps so far, all of them certain, and remembers where it is.
+    fn keep(&mut self) {
+        self.run();
+        self.session.save(&mut self.certain.state);
+        self.certain.rest.clone_from(&self.steps);
+    }
+
+    /// Runs the network over as many of the steps as it can, and takes them out.
+    fn run(&mut self) {
+        let runs = self.steps.len() / self.steps_at_once;
+        let read = ..runs * self.steps_at_once;
+        sure(self.session.push(self.steps[read].as_flattened()));
+        self.steps.drain(read);
+        self.steps_run += runs;
+    }
 }

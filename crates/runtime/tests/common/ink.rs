@@ -23,9 +23,14 @@ pub(crate) fn linear(b: &mut ModelBuilder, rng: &mut Rng, in_features: usize, ou
 
 /// An LSTM and a fully connected layer.
 pub(crate) fn online_model() -> Model {
-    let (mut rng, hidden_size) = (Rng(1), 24);
-    let mut b = ModelBuilder::new(&[STEPS, 6]);
-    linear(&mut b, &mut rng, 6, 4 * hidden_size);
+    online_model_of(1)
+}
+
+/// The same for a number of steps at once.
+pub(crate) fn online_model_of(steps_at_once: usize) -> Model {
+    let (mut rng, hidden_size, features) = (Rng(1), 24, 6 * steps_at_once);
+    let mut b = ModelBuilder::new(&[STEPS, features]);
+    linear(&mut b, &mut rng, features, 4 * hidden_size);
     let recurrent = b.dense("h", &[4 * hidden_size, hidden_size], rng.values(4 * hidden_size * hidden_size));
     b.push("lstm", Op::Lstm { params: LstmParams { hidden_size, rank: None }, project: None, recurrent });
     b.push("mean", Op::MeanOverTime);
