@@ -87,6 +87,8 @@ pub(crate) fn run(mut args: ModelsArgs, interrupt: &Interrupt) -> Result<()> {
             seed: run.seed,
             from: from.as_ref().map(|(model, _)| model.clone()),
         };
+        let reads_others = shipping.from.as_ref().is_some_and(|model| model.labels() != shipping.classes());
+        ensure!(!reads_others, "--from reads other characters than --set {} asks for", args.character_set().name());
         let from = from.as_ref().map(|(_, checksum)| *checksum);
         let job = Job { args: &args, kind, name, run, shipping, from };
         let _lock = lock(&job.out())?;
@@ -132,9 +134,8 @@ impl Job<'_> {
     }
 
     /// The network of the model that is trained on, if any, which must be of the kind of `initial`.
-    fn begun(&self, initial: &Network<f32>, classes: &[char]) -> Result<Option<Network<f32>>> {
+    fn begun(&self, initial: &Network<f32>) -> Result<Option<Network<f32>>> {
         let Some(model) = &self.shipping.from else { return Ok(None) };
-        ensure!(model.labels() == classes, "--from reads other characters than --set asks for");
         let mut network = Network::from_model(model).context("--from")?;
         if network.reads_sequence(0) && network.input == [FEATURES, 1, 1] {
             network = reading_at_once(network, initial.input[0] / FEATURES).context("--from")?;
@@ -213,5 +214,37 @@ impl Job<'_> {
         copy(&format!("{}.hccr", results.last_stage()), "hccr")?;
         println!("{} reads {} of the {} samples", self.name, samples[0], samples[1]);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hccr_runtime::shape::LinearParams;
+    use hccr_runtime::{ModelBuilder, Op};
+
+    #[test]
+    fn what_cannot_be_trained_on_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let refused = |weights: Option<[f32; 6]>, kind| {
+            let path = folder.path().join("model.hccr");
+            let bytes = weights.map_or(b"something else".to_vec(), |weights| {
+                let mut b = ModelBuilder::new(&[3]);
+                let weight = b.dense("weight", &[2, 3], weights.to_vec());
+                let params = LinearParams { in_features: 3, out_features: 2 };
+                b.push("fc", Op::Linear { params, weight, scale: None, bias: None, prelu: None });
+                b.finish().expect("a layer").to_bytes()
+            });
+            std::fs::write(&path, bytes).expect("written");
+            opened(&path, Some(kind)).err().map(|error| error.to_string())
+        };
+        assert_eq!(refused(Some([0.0, 1.0, 0.0, 0.0, 0.0, 0.0]), Kind::Offline), None);
+        let ends = |message: Option<String>, end: &str| {
+            assert!(message.as_ref().is_some_and(|m| m.ends_with(end)), "{message:?}")
+        };
+        ends(refused(Some([1.0; 6]), Kind::Online), "is not a model of the kind that --only names");
+        ends(refused(Some([0.0; 6]), Kind::Offline), "has no weights to train on");
+        ends(refused(None, Kind::Offline), "is no model");
+        ends(opened(&folder.path().join("none"), None).err().map(|error| error.to_string()), "none");
     }
 }

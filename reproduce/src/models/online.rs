@@ -64,9 +64,8 @@ impl Reproduction for OnlineModel<'_> {
     }
 
     fn untrained(&self, data: &Data<SequenceSet>) -> Result<TrainerState<Clipped<Adam>>> {
-        let classes = data.train.classes();
-        let mut state = self.recipe.untrained(classes.len(), self.job.run.seed)?;
-        if let Some(network) = self.job.begun(&state.network, classes)? {
+        let mut state = self.recipe.untrained(data.train.classes().len(), self.job.run.seed)?;
+        if let Some(network) = self.job.begun(&state.network)? {
             state.network = network;
         }
         Ok(state)

@@ -25,7 +25,7 @@ impl OnlineRecipe {
                 batch_size: shipping.batch_size,
                 baseline: match &shipping.from {
                     None => shipping.phase(1e7, peak, 0.0, 8),
-                    Some(_) => shipping.phase(5e6, peak, 0.05, 8),
+                    Some(_) => shipping.phase(2e6, 0.5 * peak, 0.05, 8),
                 },
                 longer_baseline: None,
                 distillation: None,
