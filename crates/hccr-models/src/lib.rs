@@ -25,7 +25,7 @@ pub use answers::{Answer, answers};
 pub use engine::{Engine, InProcess, MiniBatch, Teacher, Work};
 pub use recipe::{DISTILLATION, Recipe, Tier};
 pub use samples::{SampleError, SampleSet, Samples, spread};
-pub use shipped::{CharacterSet, Shipping};
+pub use shipped::{BeginError, CharacterSet, Shipping};
 pub use thesis::ThesisForm;
 pub use trainer::{NetworkTrainer, TrainError, TrainerState};
 pub use workload::{StageLoad, Workload};

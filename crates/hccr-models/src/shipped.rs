@@ -1,13 +1,16 @@
 //! What the recipes of the shipped models have in common: which characters they read, and how long they train.
 
+use crate::online::{OnlineRecipe, reading_at_once};
 use crate::pipeline::{Goal, PruningConfig};
 use hccr_compress::{BlockShapes, Phase, Schedule};
 use hccr_data::gb2312::{char_of_tag, gb2312_level1};
 use hccr_data::strokes::{Skeletons, StrokesError};
 use hccr_data::{SimulatorConfig, SplitSize};
-use hccr_nn_train::Network;
+use hccr_nn_train::{ImportError, Network, NetworkError};
 use hccr_runtime::Model;
-use std::collections::BTreeSet;
+use hccr_runtime::ink::FEATURES;
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
 
 /// The characters that a shipped model reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,9 +63,9 @@ pub struct Shipping {
     pub effort: f64,
     /// Of writers and initial weights.
     pub seed: u64,
-    /// The model that is trained on, in place of initial weights. Its zeros may grow again, and it is then compressed to the
-    /// size that one from nothing gets.
-    pub from: Option<Model>,
+    /// The network that is trained on, in place of [initial weights](Shipping::begin): it is then compressed to the size that one from
+    /// nothing gets.
+    pub from: Option<Network<f32>>,
 }
 
 /// Steps of an ink, roughly. They decide how much the last layer, which runs once, counts beside those that run at each step: little.
@@ -80,15 +83,57 @@ impl Reduction {
     /// What pruning aims at: the size that `whole`, the network, gets, reached from the model that is trained on, if any, which is low-rank.
     /// `whole` reads one step at a time, the one that is pruned so many at once.
     pub(crate) fn goal(&self, shipping: &Shipping, whole: &Network<f32>, steps_at_once: usize) -> Goal {
-        let whole = whole.to_model(&shipping.classes()).expect("a network with its initial weights is a model");
-        let from = shipping.from.as_ref().unwrap_or(&whole);
+        let model = |network: &Network<f32>| network.to_model(&shipping.classes()).expect("a network of these classes");
+        let whole = model(whole);
+        let from = shipping.from.as_ref().map_or_else(|| whole.clone(), model);
         let macs = |model: &Model, steps: f64| -> f64 {
             model.costs().iter().map(|cost| cost.dense_macs as f64 * cost.runs(steps)).sum()
         };
         Goal::Reduction {
-            macs_ratio: self.macs * macs(from, STEPS / steps_at_once as f64) / macs(&whole, STEPS),
+            macs_ratio: self.macs * macs(&from, STEPS / steps_at_once as f64) / macs(&whole, STEPS),
             weights_ratio: self.weights * from.weight_elements() as f64 / whole.weight_elements() as f64,
         }
+    }
+}
+
+/// Why a model cannot be trained on.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum BeginError {
+    /// It reads characters that the one to be trained does not read.
+    OtherCharacters {
+        /// How many.
+        others: usize,
+    },
+    /// It is not a chain of layers that train.
+    Import(ImportError),
+    /// Its first or last layer cannot be made to read, or to tell, more.
+    Network(NetworkError),
+}
+
+impl fmt::Display for BeginError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OtherCharacters { others } => {
+                write!(f, "{others} of the model's characters are not among those to be read")
+            }
+            Self::Import(e) => e.fmt(f),
+            Self::Network(e) => e.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for BeginError {}
+
+impl From<ImportError> for BeginError {
+    fn from(e: ImportError) -> Self {
+        Self::Import(e)
+    }
+}
+
+impl From<NetworkError> for BeginError {
+    fn from(e: NetworkError) -> Self {
+        Self::Network(e)
     }
 }
 
@@ -100,6 +145,24 @@ impl Shipping {
     /// The classes: in a smoke run the first of the characters.
     pub fn classes(&self) -> Vec<char> {
         self.characters.iter().copied().take(if self.smoke { 10 } else { usize::MAX }).collect()
+    }
+
+    /// The network of a finished model, to be trained on: all its zeros may grow again. It may read fewer characters than this one; those that
+    /// are new begin as the mean of all others.
+    ///
+    /// # Errors
+    /// [`BeginError`] where it reads other characters, or is not a chain of layers that train.
+    pub fn begin(&self, model: &Model) -> Result<Network<f32>, BeginError> {
+        let classes = self.classes();
+        let known: HashMap<char, usize> = model.labels().iter().enumerate().map(|(i, &c)| (c, i)).collect();
+        let outputs: Vec<Option<usize>> = classes.iter().map(|c| known.get(c).copied()).collect();
+        let others = known.len() - outputs.iter().flatten().count();
+        if others > 0 {
+            return Err(BeginError::OtherCharacters { others });
+        }
+        let network = Network::from_model(model)?.with_outputs(&outputs)?;
+        let reads_steps = network.reads_sequence(0) && network.input == [FEATURES, 1, 1];
+        Ok(if reads_steps { reading_at_once(network, OnlineRecipe::SHIPPED_STEPS_AT_ONCE)? } else { network })
     }
 
     /// Who writes: without end for training; about 7,500 samples for development, and 37,500 to test on.
@@ -150,7 +213,7 @@ mod tests {
         assert_eq!(wide.iter().collect::<BTreeSet<_>>().len(), wide.len(), "a character twice");
     }
 
-    fn shipping(batch_size: usize, characters: Vec<char>, from: Option<Model>) -> Shipping {
+    fn shipping(batch_size: usize, characters: Vec<char>, from: Option<Network<f32>>) -> Shipping {
         Shipping { smoke: false, characters, batch_size, effort: 2.0, seed: 1, from }
     }
 
@@ -160,11 +223,11 @@ mod tests {
         let network = |hidden_sizes| lstm2(26, hidden_sizes, 0.0, &mut Rng::new(1, 0)).expect("layers with units");
         let whole = network([8, 16]);
         let ratios = |from: Option<&Network<f32>>, steps_at_once| {
-            let model = |network: &Network<f32>| network.to_model(&classes).expect("a label per class");
-            let shipping = shipping(128, classes.clone(), from.map(model));
+            let shipping = shipping(128, classes.clone(), from.cloned());
             let goal = Reduction { macs: 6.0, weights: 4.0 }.goal(&shipping, &whole, steps_at_once);
             let Goal::Reduction { macs_ratio, weights_ratio } = goal else { panic!("{goal:?}") };
-            let kept = model(from.unwrap_or(&whole)).weight_elements() as f64 / weights_ratio;
+            let model = from.unwrap_or(&whole).to_model(&classes).expect("a label per class");
+            let kept = model.weight_elements() as f64 / weights_ratio;
             (macs_ratio, weights_ratio, kept)
         };
         let (of_whole, of_small) = (ratios(None, 1), ratios(Some(&network([8, 8])), 1));
@@ -174,6 +237,20 @@ mod tests {
         let pairs = ratios(None, 2);
         assert!((2.9..3.2).contains(&pairs.0), "half as many steps, and a last layer: {pairs:?}");
         assert_eq!(pairs.1, 4.0);
+    }
+
+    #[test]
+    fn a_model_of_fewer_characters_begins_with_what_it_knows() {
+        let network = lstm2(2, [3, 4], 0.0, &mut Rng::new(1, 0)).expect("layers with units");
+        let model = network.to_model(&['b', 'd']).expect("a label per class");
+        let begun = shipping(128, vec!['a', 'b', 'c', 'd'], None).begin(&model).expect("more characters");
+        let [old, new] = [&network, &begun].map(|network| network.weight("fc").expect("a last layer").value.clone());
+        assert_eq!((&new[4..8], &new[12..]), (&old[..4], &old[4..]));
+        let mean: Vec<f32> = (0..4).map(|i| 0.5 * old[i] + 0.5 * old[4 + i]).collect();
+        assert!(mean.iter().zip(&new[..4]).all(|(a, b)| (a - b).abs() < 1e-6) && new[..4] == new[8..12]);
+        assert_eq!(begun.input[0], FEATURES * OnlineRecipe::SHIPPED_STEPS_AT_ONCE);
+        let refused = shipping(128, vec!['a', 'b', 'c'], None).begin(&model).expect_err("d is left out");
+        assert_eq!(refused.to_string(), "1 of the model's characters are not among those to be read");
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod params_serde;
 pub mod sequence;
 mod sgd;
 mod share;
+mod surgery;
 mod unfold;
 
 pub use adam::Adam;

@@ -1,11 +1,11 @@
 //! A chain of layers.
 
 use crate::batch::Batch;
-use crate::layers::{Conv2d, Layer, Linear, Mode, Norm, NormPReluPool, stem};
+use crate::layers::{Conv2d, Layer, Mode, Norm, NormPReluPool, stem};
 use crate::loss::{StepStats, softmax_cross_entropy};
 use crate::optimizer::Optimizer;
 use crate::param::Param;
-use hccr_runtime::shape::{LinearParams, elements};
+use hccr_runtime::shape::elements;
 use hccr_tensor::Scalar;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -61,8 +61,8 @@ pub struct Network<T> {
     pub input: [usize; 3],
     /// Mean image, as long as the input; empty for sequences.
     pub mean: Vec<f32>,
-    sequences: bool,
-    layers: Vec<Layer<T>>,
+    pub(crate) sequences: bool,
+    pub(crate) layers: Vec<Layer<T>>,
 }
 
 /// A network as it is read, which may hold anything.
@@ -108,26 +108,6 @@ impl<T: Scalar> Network<T> {
     /// Whether the layer at `index` (the output, for the number of layers) reads a sequence.
     pub fn reads_sequence(&self, index: usize) -> bool {
         self.sequences && !self.layers[..index].iter().any(|l| matches!(l, Layer::MeanOverTime(_)))
-    }
-
-    /// The same network over sequences of other features: `row` makes each row of the first layer's weight anew.
-    ///
-    /// # Errors
-    /// [`NetworkError::NoSuchLayer`] where the first layer is not a fully connected one over sequences, [`NetworkError::Size`] where a new
-    /// row has not `features` values.
-    pub fn with_features(mut self, features: usize, row: impl Fn(&[T]) -> Vec<T>) -> Result<Self, NetworkError> {
-        let Some(Layer::Linear(first)) = self.layers.first_mut().filter(|_| self.sequences) else {
-            return Err(NetworkError::NoSuchLayer { layer: "a fully connected first layer".into() });
-        };
-        let rows: Vec<Vec<T>> = first.weight.value.chunks_exact(first.params.in_features).map(row).collect();
-        if features == 0 || rows.iter().any(|row| row.len() != features) {
-            return Err(NetworkError::Size { layer: first.name.clone() });
-        }
-        let params = LinearParams { in_features: features, ..first.params };
-        let bias = first.bias.take().map(|bias| bias.value);
-        *first = Linear::with_weight(&first.name, params, rows.concat(), bias);
-        self.input = [features, 1, 1];
-        Ok(self)
     }
 
     /// Appends a layer.
@@ -206,64 +186,6 @@ impl<T: Scalar> Network<T> {
     /// The same, to change.
     pub fn weight_mut(&mut self, layer: &str) -> Option<&mut Param<T>> {
         self.params_mut().find(|p| p.layer() == Some(layer))
-    }
-
-    /// Replaces the convolution `layer` by others in the same place.
-    ///
-    /// # Errors
-    /// Where there is no such convolution, or the others do not fit its place; the network is then as before.
-    pub fn replace_conv2d(
-        &mut self,
-        layer: &str,
-        others: impl FnOnce(&Conv2d<T>) -> Vec<Conv2d<T>>,
-    ) -> Result<(), NetworkError> {
-        let found = self.layers.iter().enumerate().find_map(|(i, l)| match l {
-            Layer::Conv2d(conv) if conv.name == layer => Some((i, conv)),
-            _ => None,
-        });
-        let (at, conv) = found.ok_or_else(|| NetworkError::NoSuchLayer { layer: layer.into() })?;
-        let others = others(conv).into_iter().map(Layer::Conv2d);
-        let mut layers = self.layers.clone();
-        layers.splice(at..=at, others);
-        self.set_layers(layers)
-    }
-
-    /// Other layers in place of all.
-    ///
-    /// # Errors
-    /// Where they do not fit each other; the network is then as before.
-    pub(crate) fn set_layers(&mut self, layers: Vec<Layer<T>>) -> Result<(), NetworkError> {
-        let mut replaced = Self { mean: self.mean.clone(), layers: Vec::new(), ..*self };
-        for layer in layers {
-            replaced.push(layer)?;
-        }
-        *self = replaced;
-        Ok(())
-    }
-
-    /// Replaces the weight `[out, in]` of a fully connected layer, or of the recurrence of an LSTM, by the product of `u`
-    /// (`[out, rank]`) and `v` (`[rank, in]`), which become the weights of the layers `{layer}_u` and `{layer}_v`.
-    ///
-    /// # Errors
-    /// Where there is no such layer, or the factors do not fit it.
-    pub fn factorize(&mut self, layer: &str, rank: usize, v: Vec<T>, u: Vec<T>) -> Result<(), NetworkError> {
-        let fits = |p: &&Param<T>| {
-            let fits = |out: usize, of: usize| rank > 0 && v.len() == rank * of && u.len() == out * rank;
-            p.layer() == Some(layer) && matches!(p.shape[..], [out, of] if fits(out, of))
-        };
-        let found = self.layers.iter().position(|l| l.weights().iter().any(fits));
-        match found.map(|at| (at, &mut self.layers[at])) {
-            Some((at, Layer::Linear(linear))) => {
-                let factors = linear.factors(rank, [v, u]).map(Layer::Linear);
-                self.layers.splice(at..=at, factors);
-                Ok(())
-            }
-            Some((_, Layer::Lstm(lstm))) if lstm.project.is_none() => {
-                lstm.factorize(rank, [v, u]);
-                Ok(())
-            }
-            _ => Err(NetworkError::NoSuchLayer { layer: layer.into() }),
-        }
     }
 
     /// The first two layers, where they are [trained as one](stem).

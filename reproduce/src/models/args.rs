@@ -20,7 +20,7 @@ pub(crate) struct ModelsArgs {
     #[arg(long, value_enum, default_value = "3755")]
     pub(super) set: Set,
     /// Train the model of this file on, in place of one from nothing: its zeros may grow and its shared values part, and it is then
-    /// compressed again, to the size that one from nothing gets. Together with --only
+    /// compressed again, to the size that one from nothing gets. It may read fewer characters than --set asks for. Together with --only
     #[arg(long, value_name = "FILE", requires = "only")]
     pub(super) from: Option<PathBuf>,
     #[command(flatten)]

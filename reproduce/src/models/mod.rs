@@ -17,10 +17,8 @@ use args::{Kind, ModelsTier};
 use hccr_data::{SimulatorConfig, SimulatorError, Split};
 use hccr_files::lock;
 use hccr_models::Shipping;
-use hccr_models::online::reading_at_once;
 use hccr_nn_train::Network;
 use hccr_runtime::Model;
-use hccr_runtime::ink::FEATURES;
 use std::path::{Path, PathBuf};
 
 /// One model to be made.
@@ -79,16 +77,15 @@ pub(crate) fn run(mut args: ModelsArgs, interrupt: &Interrupt) -> Result<()> {
         args.run.earlier.clear();
         // A run that was stopped in the first model has not begun the second one.
         run.resume &= pipeline::checkpoint(&run.out(&name)).exists();
-        let shipping = Shipping {
+        let mut shipping = Shipping {
             smoke: args.tier == ModelsTier::Smoke,
             characters: args.character_set().characters()?,
             batch_size: args.batch_size(),
             effort: run.effort,
             seed: run.seed,
-            from: from.as_ref().map(|(model, _)| model.clone()),
+            from: None,
         };
-        let reads_others = shipping.from.as_ref().is_some_and(|model| model.labels() != shipping.classes());
-        ensure!(!reads_others, "--from reads other characters than --set {} asks for", args.character_set().name());
+        shipping.from = from.as_ref().map(|(model, _)| shipping.begin(model)).transpose().context("--from")?;
         let from = from.as_ref().map(|(_, checksum)| *checksum);
         let job = Job { args: &args, kind, name, run, shipping, from };
         let _lock = lock(&job.out())?;
@@ -135,14 +132,10 @@ impl Job<'_> {
 
     /// The network of the model that is trained on, if any, which must be of the kind of `initial`.
     fn begun(&self, initial: &Network<f32>) -> Result<Option<Network<f32>>> {
-        let Some(model) = &self.shipping.from else { return Ok(None) };
-        let mut network = Network::from_model(model).context("--from")?;
-        if network.reads_sequence(0) && network.input == [FEATURES, 1, 1] {
-            network = reading_at_once(network, initial.input[0] / FEATURES).context("--from")?;
-        }
+        let Some(network) = &self.shipping.from else { return Ok(None) };
         let reads = |network: &Network<f32>| (network.input, network.reads_sequence(0));
-        ensure!(reads(&network) == reads(initial), "--from reads no {} data of this size", args::value_name(self.kind));
-        Ok(Some(network))
+        ensure!(reads(network) == reads(initial), "--from reads no {} data of this size", args::value_name(self.kind));
+        Ok(Some(network.clone()))
     }
 
     /// Where the samples are that the model is checked on.

@@ -9,6 +9,9 @@ use hccr_nn_train::{Adam, Clipped};
 use hccr_random::Rng;
 
 impl OnlineRecipe {
+    /// Steps of the ink that a shipped network reads together.
+    pub const SHIPPED_STEPS_AT_ONCE: usize = 2;
+
     /// The recipe of a shipped model, which trains on ink without end. One that is trained on has its factors from the beginning.
     pub fn shipped(shipping: &Shipping) -> Self {
         let peak = if shipping.smoke { 0.006 } else { shipping.rate(0.002) };
@@ -17,7 +20,6 @@ impl OnlineRecipe {
         let size =
             if shipping.smoke { Reduction { macs: 6.0, weights: 4.0 } } else { Reduction { macs: 31.5, weights: 8.2 } };
         let whole = lstm2(shipping.classes().len(), hidden_sizes, 0.0, &mut Rng::new(0, 0)).expect("layers with units");
-        let steps_at_once = 2;
         let ranks = ["lstm1_h", "lstm2_x", "lstm2_h"].into_iter().map(String::from).zip(ranks).collect();
         Self {
             common: Recipe {
@@ -31,14 +33,14 @@ impl OnlineRecipe {
                 distillation: None,
                 patience: None,
                 cra: recipe::cra(0.15),
-                goal: size.goal(shipping, &whole, steps_at_once),
+                goal: size.goal(shipping, &whole, Self::SHIPPED_STEPS_AT_ONCE),
                 adw: shipping.pruning(if shipping.from.is_some() { 4e6 } else { 8e6 }, 0.6 * peak, 6),
                 spares_first: false,
                 label_bits: [5, 5],
                 sharing: shipping.phase(1e6, 0.1 * peak, 0.01, 2),
             },
             hidden_sizes,
-            steps_at_once,
+            steps_at_once: Self::SHIPPED_STEPS_AT_ONCE,
             // A finished model has none left.
             dropout: if shipping.smoke || shipping.from.is_some() { 0.0 } else { 0.2 },
             augmentation: Augmentation { dropped_points: 0.3, lean: 0.0, elastic: 0.0 },
