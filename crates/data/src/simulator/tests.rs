@@ -35,7 +35,7 @@ fn bytes_are_fixed() {
     assert_eq!(crc32fast::hash(&written(Split::Train).pixels), GOLDEN);
 }
 
-const GOLDEN: u32 = 943_519_542;
+const GOLDEN: u32 = 401_568_443;
 
 /// So must these.
 #[test]
@@ -51,7 +51,7 @@ fn ink_is_fixed() {
     assert_eq!(crc.finalize(), GOLDEN_INK);
 }
 
-const GOLDEN_INK: u32 = 4_200_275_047;
+const GOLDEN_INK: u32 = 925_242_287;
 
 #[test]
 fn bytes_do_not_depend_on_threads() {

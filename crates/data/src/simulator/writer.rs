@@ -21,7 +21,7 @@ use crate::{
 use hccr_random::Rng;
 
 /// The share of samples whose strokes come in any order, more than people's: a network that reads them does not rely on the order.
-const ANY_ORDER: f32 = 0.15;
+const ANY_ORDER: f32 = 0.25;
 
 /// A writer with habits of their own.
 #[derive(Clone, Debug)]
