@@ -23,8 +23,8 @@ pub const FEATURES: usize = 6;
 /// ```
 pub type Step = [f32; FEATURES];
 
-/// The rows of a network that reads `at_once` steps together, one after another: `[rows, 6 * at_once]`, the last one filled up with zeros,
-/// which no step consists of.
+/// The rows of a network that reads `at_once` steps together, at least one: `[rows, 6 * at_once]`, row after row, the last one filled up with
+/// zeros, which no step consists of.
 pub fn rows(steps: &[Step], at_once: usize) -> Vec<f32> {
     let mut rows = steps.as_flattened().to_vec();
     rows.resize(steps.len().next_multiple_of(at_once) * FEATURES, 0.0);
