@@ -36,19 +36,19 @@ pub(crate) fn measure(args: &Args, samples: &Samples, program: &str) -> Result<M
         }
         (Samples::Inks(set), Some(ink_source)) => {
             let online = ink_source.read()?;
-            let steps = mean_steps(set)?;
-            let files = vec![file(1.0)?, ModelFile::new(&ink_source, &online, macs(&online, steps))?];
             let fitted = online.fusion().unwrap_or_default();
             let fusion = args.weight.map_or(Some(fitted), |weight| Fusion::new(weight, fitted.temperature()));
             let fusion = fusion.context("--weight must lie from 0 to 1")?;
-            let online = InkRecognizer::new(online).with_context(|| unfit(&ink_source))?;
+            let recognizer = InkRecognizer::new(online.clone()).with_context(|| unfit(&ink_source))?;
+            let steps = mean_time_steps(set, &recognizer)?;
+            let files = vec![file(1.0)?, ModelFile::new(&ink_source, &online, macs(&online, steps))?];
             let offline = Recognizer::new(model).with_context(|| unfit(&source))?;
-            let fused = FusedRecognizer::new(online, offline, fusion).context("the models cannot be fused")?;
+            let fused = FusedRecognizer::new(recognizer, offline, fusion).context("the models cannot be fused")?;
             run.of_reader(FusedReader::new(fused, set), files, Some(fusion.weight()))
         }
         (Samples::Inks(set), None) if model.is_sequence() => {
-            let files = vec![file(mean_steps(set)?)?];
-            let recognizer = InkRecognizer::new(model).with_context(|| unfit(&source))?;
+            let recognizer = InkRecognizer::new(model.clone()).with_context(|| unfit(&source))?;
+            let files = vec![file(mean_time_steps(set, &recognizer)?)?];
             run.of_reader(InkReader::new(recognizer, set), files, None)
         }
         (Samples::Inks(set), None) => {
@@ -63,10 +63,10 @@ fn unfit(source: &ModelSource) -> String {
     format!("{source} cannot read these samples")
 }
 
-fn mean_steps(set: &InkSet) -> Result<f64> {
+fn mean_time_steps(set: &InkSet, recognizer: &InkRecognizer) -> Result<f64> {
     let mut steps = 0;
     for i in 0..set.len() {
-        steps += Ink::new(&set.ink(i))?.steps().len();
+        steps += Ink::new(&set.ink(i))?.steps().len().div_ceil(recognizer.steps_at_once());
     }
     Ok(steps as f64 / set.len() as f64)
 }
