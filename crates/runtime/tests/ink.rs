@@ -237,14 +237,16 @@ proptest! {
         ink in proptest::collection::vec(proptest::collection::vec((-50i16..50, -50i16..50), 1..20), 1..6)
     ) {
         let ink: Strokes = ink.iter().map(|s| s.iter().map(|&(x, y)| point(x.into(), y.into())).collect()).collect();
-        let steps = normalize(&ink).unwrap();
-        let found = strokes(&steps);
-        prop_assert_eq!(found.len(), ink.len());
         let (mut low, mut high) = (point(99.0, 99.0), point(-99.0, -99.0));
         for p in ink.iter().flatten() {
             (low, high) = (point(low.x.min(p.x), low.y.min(p.y)), point(high.x.max(p.x), high.y.max(p.y)));
         }
-        let half = (0.5 * (high.x - low.x).max(high.y - low.y)).max(1e-9);
+        let half = (0.5 * (high.x - low.x).max(high.y - low.y)).max(0.5);
+        // In a box of the caller no far point is taken for a palm's.
+        let (left, top) = (0.5 * (low.x + high.x) - half, 0.5 * (low.y + high.y) - half);
+        let steps = normalize_in(WritingBox::new(left, top, 2.0 * half, 2.0 * half).unwrap(), &ink).unwrap();
+        let found = strokes(&steps);
+        prop_assert_eq!(found.len(), ink.len());
         for (stroke, steps) in ink.iter().zip(found) {
             let line = line(steps);
             for p in stroke {
