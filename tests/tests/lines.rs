@@ -134,8 +134,8 @@ fn simulated_lines_are_cut_right() {
     let recognizer = fused();
     let hold = |layout| {
         let figures = measure(&inks, &|| LineSession::fused(&recognizer), layout, 12);
-        // 88 and 90 % were measured; of 60 lines three more or less are chance.
-        assert!(figures.right() >= 0.85, "{layout:?}: {:?} of lines of {LENGTHS:?} characters", figures.lines);
+        // 88 and 83 % were measured, where one character in eight has its strokes in any order; of 60 lines three more or less are chance.
+        assert!(figures.right() >= 0.78, "{layout:?}: {:?} of lines of {LENGTHS:?} characters", figures.lines);
     };
     std::thread::scope(|scope| {
         scope.spawn(|| hold(Layout::Beside));
