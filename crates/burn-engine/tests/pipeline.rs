@@ -68,7 +68,7 @@ fn a_network_is_trained_and_compressed() {
         strategy: Strategy::Adaptive,
         targets: targets.clone(),
         block,
-        phase: phase(40, 0.04),
+        phase: phase(70, 0.04),
         ramp_steps: 25,
     };
     let mut adw = Adw::new(config, &layers).expect("a valid configuration");
