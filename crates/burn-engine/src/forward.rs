@@ -146,7 +146,9 @@ fn lstm(layer: &Lstm<f32>, x: Vec<Tensor<4>>, next: &mut impl FnMut() -> Tensor<
 
 fn mean_over_time(x: Vec<Tensor<4>>, samples: &Samples, device: &Device) -> Tensor<4> {
     let lengths: Vec<usize> = match samples {
-        Samples::Sequences { features, sequences } => sequences.iter().map(|sequence| sequence.len() / features).collect(),
+        Samples::Sequences { features, sequences } => {
+            sequences.iter().map(|sequence| sequence.len() / features).collect()
+        }
         Samples::Images { .. } => Vec::new(),
     };
     let share = |t: usize| -> Tensor<4> {
