@@ -11,6 +11,7 @@
 mod answers;
 pub mod conformance;
 mod engine;
+mod inferred;
 pub mod offline;
 pub mod online;
 pub mod pipeline;
@@ -23,6 +24,7 @@ mod workload;
 
 pub use answers::{Answer, answers};
 pub use engine::{Engine, InProcess, MiniBatch, Teacher, Work};
+pub use inferred::infer_new_classes;
 pub use recipe::{DISTILLATION, Recipe, Tier};
 pub use samples::{SampleError, SampleSet, Samples, spread};
 pub use shipped::{BeginError, CharacterSet, Shipping};

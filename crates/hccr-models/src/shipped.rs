@@ -9,7 +9,7 @@ use hccr_data::{SimulatorConfig, SplitSize};
 use hccr_nn_train::{ImportError, Network, NetworkError};
 use hccr_runtime::Model;
 use hccr_runtime::ink::FEATURES;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 
 /// The characters that a shipped model reads.
@@ -147,8 +147,14 @@ impl Shipping {
         self.characters.iter().copied().take(if self.smoke { 10 } else { usize::MAX }).collect()
     }
 
+    /// Of each class whether `model` does not read it.
+    pub fn is_new(&self, model: &Model) -> Vec<bool> {
+        let known: HashSet<&char> = model.labels().iter().collect();
+        self.classes().iter().map(|c| !known.contains(c)).collect()
+    }
+
     /// The network of a finished model, to be trained on: all its zeros may grow again. It may read fewer characters than this one; those that
-    /// are new begin as the mean of all others.
+    /// are new begin as the mean of all others, and may be [inferred](crate::infer_new_classes).
     ///
     /// # Errors
     /// [`BeginError`] where it reads other characters, or is not a chain of layers that train.

@@ -234,12 +234,22 @@ impl<T: Scalar> Network<T> {
         let is_it = |l: &Layer<T>| matches!(l, Layer::Conv2d(_) | Layer::Linear(_)) && l.name() == layer;
         let at = self.layers.iter().position(is_it);
         let at = at.ok_or_else(|| NetworkError::NoSuchLayer { layer: layer.into() })?;
-        let before = self.layers[..at].iter_mut().fold(x, |x, layer| layer.forward(x, Mode::Eval));
+        let before = self.before(at, x);
         match &self.layers[at] {
             Layer::Conv2d(conv) => Ok(conv.input_products(&before)),
             Layer::Linear(linear) => Ok(linear.input_products(&before)),
             _ => unreachable!("found above"),
         }
+    }
+
+    /// The features that the last layer tells the classes by, of each sample of `x`.
+    pub fn features(&mut self, x: Batch<T>) -> Vec<Vec<T>> {
+        self.before(self.layers.len().saturating_sub(1), x).vectors()
+    }
+
+    /// What layer number `at` reads.
+    fn before(&mut self, at: usize, x: Batch<T>) -> Batch<T> {
+        self.layers[..at].iter_mut().fold(x, |x, layer| layer.forward(x, Mode::Eval))
     }
 
     /// Makes the running statistics of all batch normalizations those of `x` alone, whatever they were.

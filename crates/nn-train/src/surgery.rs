@@ -4,7 +4,7 @@ use crate::layers::{Conv2d, Layer, Linear};
 use crate::network::{Network, NetworkError};
 use crate::param::Param;
 use hccr_runtime::shape::LinearParams;
-use hccr_tensor::Scalar;
+use hccr_tensor::{LinearFit, Scalar};
 
 impl<T: Scalar> Network<T> {
     /// Replaces the convolution `layer` by others in the same place.
@@ -111,5 +111,39 @@ impl<T: Scalar> Network<T> {
         *last =
             Linear::with_weight(&last.name, LinearParams { in_features, out_features: outputs.len() }, weight, bias);
         Ok(self)
+    }
+
+    /// Gives each output that `is_new` the weights that the others have for features like its own: the linear map that fits best from the mean
+    /// features of the other classes to their rows and biases, applied to its mean features. `means` has the [features](Self::features) of
+    /// each class.
+    ///
+    /// # Errors
+    /// [`NetworkError::NoSuchLayer`] where the last layer is not a fully connected one, [`NetworkError::Size`] where it has another number of
+    /// features or outputs, or the means are not finite.
+    pub fn infer_outputs(&mut self, is_new: &[bool], means: &[Vec<f64>]) -> Result<(), NetworkError> {
+        let Some(Layer::Linear(last)) = self.layers.last_mut() else {
+            return Err(NetworkError::NoSuchLayer { layer: "a fully connected last layer".into() });
+        };
+        let LinearParams { in_features, out_features } = last.params;
+        let refused = || NetworkError::Size { layer: last.name.clone() };
+        let [known, new] = [false, true].map(|new| (0..is_new.len()).filter(|&c| is_new[c] == new).collect::<Vec<_>>());
+        let fits = is_new.len() == out_features && means.len() == out_features;
+        if !fits || known.is_empty() || means.iter().any(|mean| mean.len() != in_features) {
+            return Err(refused());
+        }
+        let row = |&class: &usize| -> Vec<f64> {
+            let weights = &last.weight.value[class * in_features..][..in_features];
+            weights.iter().chain(last.bias.iter().map(|bias| &bias.value[class])).map(|v| v.as_f64()).collect()
+        };
+        let (x, y): (Vec<_>, Vec<_>) = known.iter().map(|class| (means[*class].clone(), row(class))).unzip();
+        let fit = LinearFit::new(&x, &y).map_err(|_| refused())?;
+        for class in new {
+            let row: Vec<T> = fit.predict(&means[class]).into_iter().map(T::of).collect();
+            last.weight.value[class * in_features..][..in_features].copy_from_slice(&row[..in_features]);
+            if let Some(bias) = &mut last.bias {
+                bias.value[class] = row[in_features];
+            }
+        }
+        Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! Dense and sparse arrays, matrix products, im2col and SVD for training.
+//! Dense and sparse arrays, matrix products, im2col, SVD and regression for training.
 //!
 //! The only crate that knows BLAS. Its default feature `openblas` links the system's OpenBLAS;
 //! `default-features = false` leaves the backend to the final binary.
@@ -15,6 +15,7 @@ mod lines;
 mod matrix;
 pub mod memory;
 mod outer;
+mod regression;
 mod scalar;
 mod svd;
 pub mod threads;
@@ -26,6 +27,7 @@ pub use im2col::{Window, col2im, im2col};
 pub use lines::{Lines, Panels, multiply, multiply_add};
 pub use matrix::{Transpose, gemm};
 pub use outer::{Columns, multiply_transposed};
+pub use regression::LinearFit;
 pub use scalar::Scalar;
 pub use svd::{Svd, SvdError, svd};
 pub use vector::Vector;

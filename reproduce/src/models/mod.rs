@@ -16,7 +16,7 @@ use anyhow::{Context, Result, ensure};
 use args::{Kind, ModelsTier};
 use hccr_data::{SimulatorConfig, SimulatorError, Split};
 use hccr_files::lock;
-use hccr_models::Shipping;
+use hccr_models::{SampleSet, Shipping, infer_new_classes};
 use hccr_nn_train::Network;
 use hccr_runtime::Model;
 use std::path::{Path, PathBuf};
@@ -32,6 +32,8 @@ struct Job<'a> {
     shipping: Shipping,
     /// The checksum of the model's file that is trained on.
     from: Option<u32>,
+    /// Which classes that model does not read; none where nothing is trained on.
+    is_new: Vec<bool>,
 }
 
 /// Makes the models asked for that are not there yet.
@@ -85,9 +87,10 @@ pub(crate) fn run(mut args: ModelsArgs, interrupt: &Interrupt) -> Result<()> {
             seed: run.seed,
             from: None,
         };
+        let is_new = from.as_ref().map_or_else(Vec::new, |(model, _)| shipping.is_new(model));
         shipping.from = from.as_ref().map(|(model, _)| shipping.begin(model)).transpose().context("--from")?;
         let from = from.as_ref().map(|(_, checksum)| *checksum);
-        let job = Job { args: &args, kind, name, run, shipping, from };
+        let job = Job { args: &args, kind, name, run, shipping, from, is_new };
         let _lock = lock(&job.out())?;
         match kind {
             Kind::Offline => offline::make(&job, interrupt)?,
@@ -130,12 +133,20 @@ impl Job<'_> {
         self.run.out(&self.name)
     }
 
-    /// The network of the model that is trained on, if any, which must be of the kind of `initial`.
-    fn begun(&self, initial: &Network<f32>) -> Result<Option<Network<f32>>> {
+    /// The network of the model that is trained on, if any, which must be of the kind of `initial`; `set` shows it the characters that it
+    /// does not read yet.
+    fn begun(&self, initial: &Network<f32>, set: &dyn SampleSet) -> Result<Option<Network<f32>>> {
         let Some(network) = &self.shipping.from else { return Ok(None) };
         let reads = |network: &Network<f32>| (network.input, network.reads_sequence(0));
         ensure!(reads(network) == reads(initial), "--from reads no {} data of this size", args::value_name(self.kind));
-        Ok(Some(network.clone()))
+        let mut network = network.clone();
+        let new = self.is_new.iter().filter(|&&is_new| is_new).count();
+        if new > 0 {
+            let bar = bar("new classes", self.is_new.len());
+            infer_new_classes(&mut network, &self.is_new, set, self.run.seed, |done| bar.set_position(done as u64))?;
+            finish(&bar, "new classes", &format!("{new}, which begin with the weights that suit their features"));
+        }
+        Ok(Some(network))
     }
 
     /// Where the samples are that the model is checked on.

@@ -53,7 +53,7 @@ impl Reproduction for OfflineModel<'_> {
 
     fn untrained(&self, data: &Data<ImageSet>) -> Result<TrainerState<Sgd>> {
         let (mut state, dev) = (self.recipe.untrained(&data.dev, self.job.run.seed)?, &data.dev);
-        if let Some(mut network) = self.job.begun(&state.network)? {
+        if let Some(mut network) = self.job.begun(&state.network, &*data.train)? {
             let images: Vec<&[u8]> = spread(dev.len(), STATISTICS).into_iter().map(|i| dev.image(i)).collect();
             network.unfold_norms(Batch::from_bytes(&images, [dev.size; 2], &network.mean));
             state.network = network;

@@ -65,7 +65,7 @@ impl Reproduction for OnlineModel<'_> {
 
     fn untrained(&self, data: &Data<SequenceSet>) -> Result<TrainerState<Clipped<Adam>>> {
         let mut state = self.recipe.untrained(data.train.classes().len(), self.job.run.seed)?;
-        if let Some(network) = self.job.begun(&state.network)? {
+        if let Some(network) = self.job.begun(&state.network, &*data.train)? {
             state.network = network;
         }
         Ok(state)

@@ -6,4 +6,5 @@ mod gradients;
 mod import;
 mod sequences;
 mod shares;
+mod surgery;
 mod training;
