@@ -44,6 +44,10 @@ fn describe(source: &ModelSource) -> Result<()> {
     if let Some(temperature) = model.temperature() {
         writeln!(out, "calibrated by the temperature {temperature}")?;
     }
+    if let Some(tilt) = model.tilt() {
+        let angle = f64::from(tilt).atan().to_degrees();
+        writeln!(out, "looks      twice, turned by {angle:.1} degrees to each side; the MACs are of both")?;
+    }
     if let Some(fusion) = model.fusion() {
         let (weight, temperature) = (fusion.weight(), fusion.temperature());
         writeln!(

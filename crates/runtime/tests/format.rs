@@ -37,12 +37,13 @@ fn models() -> [Model; 2] {
     [image_model(), sequence_model()]
 }
 
-/// Their files, one of them with a temperature.
+/// Their files, one of them with all the optional sections.
 fn files() -> [Vec<u8>; 2] {
     let [images, sequences] = models();
     let mut calibrated = images.edit();
     calibrated.set_temperature(Some(0.75));
     calibrated.set_fusion(Fusion::new(0.25, 0.75));
+    calibrated.set_tilt(Some(0.5));
     [calibrated.finish().unwrap(), sequences].map(|model| model.to_bytes())
 }
 
@@ -170,7 +171,7 @@ fn a_temperature_is_an_optional_section_at_the_end() {
             let error = altered([1, a, b, c, d]).unwrap_err();
             assert!(matches!(&error, FormatError::InvalidModel(e) if e.place == "temperature"), "{error:?}");
         }
-        assert!(matches!(altered([3, 0, 0, 0xC0, 0x3F]), Err(FormatError::Corrupt { .. })), "another section");
+        assert!(matches!(altered([4, 0, 0, 0xC0, 0x3F]), Err(FormatError::Corrupt { .. })), "another section");
         assert!(matches!(altered([0, 0, 0, 0xC0, 0x3F]), Err(FormatError::Corrupt { .. })), "no zeros");
     }
 }
@@ -200,6 +201,26 @@ fn a_fusion_is_the_section_behind_the_temperature() {
         // A temperature comes before it, and once.
         let second = altered(&[1, 0, 0, 0x80, 0x3E, 0, 0, 0, 0]);
         assert_eq!(matches!(second, Err(FormatError::Corrupt { .. })), temperature.is_some(), "{second:?}");
+    }
+}
+
+#[test]
+fn a_tilt_is_the_last_section() {
+    for (temperature, fusion) in [(None, None), (Some(1.5), None), (Some(1.5), Fusion::new(0.25, 0.75))] {
+        let mut tilted = image_model().edit();
+        tilted.set_temperature(temperature);
+        tilted.set_fusion(fusion);
+        tilted.set_tilt(Some(0.125));
+        let tilted = tilted.finish().unwrap();
+        let file = tilted.to_bytes();
+        let read = Model::from_bytes(&file).unwrap();
+        assert_eq!((read.tilt(), &read), (Some(0.125), &tilted));
+        let at = file.windows(5).rposition(|section| section == [3, 0, 0, 0, 0x3E]).unwrap();
+        for sign_and_exponent in [0xBE, 0x40, 0x7F, 0] {
+            let altered = [&file[..at + 4], &[sign_and_exponent], &file[at + 5..]].concat();
+            let error = read_hostile(&sealed(altered)).unwrap_err();
+            assert!(matches!(&error, FormatError::InvalidModel(e) if e.place == "tilt"), "{error:?}");
+        }
     }
 }
 

@@ -15,5 +15,5 @@ pub use stage::{Measured, Output, Saved, Stage, Stages};
 pub(crate) use stages::ROUNDS;
 pub use stages::{
     Baseline, Calibration, Channels, Decomposition, Expansion, Goal, GraphOptimization, Integers, LongerBaseline,
-    Pruning, PruningConfig, Redundancy, Sharing, Teaching, Thresholds, quantized_for,
+    Looks, Pruning, PruningConfig, Redundancy, Sharing, Teaching, Thresholds, quantized_for,
 };

@@ -11,7 +11,7 @@ mod select;
 
 pub use error::PlanError;
 pub use program::PlannedLayer;
-pub(crate) use program::{Input, Program, Tail};
+pub(crate) use program::{Input, Program, Tail, Tilt};
 
 use crate::isa::Token;
 use crate::kernels::f32::lstm::Lstm;
@@ -105,7 +105,13 @@ pub(crate) fn compile(model: &Model, token: Token, forced: Option<&str>, limits:
     for (task, Buffers { src, dst, state, scratch }) in tasks.iter_mut().zip(connections) {
         task.buffers = [src, dst, state, scratch].map(|buffer| buffer.map_or(0..0, |buffer| placed[buffer].clone()));
     }
-    let arena_len = placed.iter().map(|range| range.end).max().unwrap_or(0);
+    let mut arena_len = placed.iter().map(|range| range.end).max().unwrap_or(0);
+    let outputs: Vec<_> = outputs.into_iter().map(|(b, len)| placed[b].start..placed[b].start + len).collect();
+    let tilt = model.tilt.map(|tangent| {
+        let first_look = arena_len..arena_len + outputs[0].len();
+        arena_len = first_look.end;
+        Tilt { tangent, first_look }
+    });
     let bytes = weight_bytes.saturating_add(arena_len.saturating_mul(size_of::<f32>()));
     if arena_len > most || bytes > limits.memory_bytes {
         return Err(PlanError::TooLarge { layer: "outputs".into(), bytes });
@@ -118,7 +124,8 @@ pub(crate) fn compile(model: &Model, token: Token, forced: Option<&str>, limits:
         inputs: (0..inputs)
             .map(|v| Input { arena: placed[buffer_of[v]].clone(), layout: values[v].layout.clone() })
             .collect(),
-        outputs: outputs.into_iter().map(|(b, len)| placed[b].start..placed[b].start + len).collect(),
+        outputs,
+        tilt,
         tasks,
         layers,
     })

@@ -24,8 +24,17 @@ pub(crate) struct Program {
     pub(crate) inputs: Vec<Input>,
     /// Where each output stands after a run.
     pub(crate) outputs: Vec<Range<usize>>,
+    /// How it looks twice, if it does.
+    pub(crate) tilt: Option<Tilt>,
     /// The tasks that several samples of a batch can take together.
     pub(crate) tail: Option<Tail>,
+}
+
+/// See [`Model::tilt`](crate::Model::tilt).
+pub(crate) struct Tilt {
+    pub(crate) tangent: f32,
+    /// Where the output of the first look is kept.
+    pub(crate) first_look: Range<usize>,
 }
 
 /// Where an input of the model goes.

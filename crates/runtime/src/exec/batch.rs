@@ -3,7 +3,6 @@
 use super::error::RunError;
 use super::plan::Plan;
 use super::session::{Session, check_finite};
-use crate::kernels::GROUP;
 use crate::tensor::Aligned;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -112,7 +111,8 @@ impl Job<'_> {
     pub fn run(self) {
         let Self { worker: Worker { session, group }, inputs, outputs } = self;
         let [input_len, output_len] = [session.plan().input_len(), session.plan().output_len()];
-        for (inputs, outputs) in inputs.chunks(GROUP * input_len).zip(outputs.chunks_mut(GROUP * output_len)) {
+        let group_of = session.plan().group();
+        for (inputs, outputs) in inputs.chunks(group_of * input_len).zip(outputs.chunks_mut(group_of * output_len)) {
             session.run_group(inputs.chunks_exact(input_len), outputs.chunks_exact_mut(output_len), group);
         }
     }

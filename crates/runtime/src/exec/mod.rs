@@ -6,6 +6,7 @@ mod layers;
 mod plan;
 mod sequence;
 mod session;
+mod tilt;
 
 pub use batch::{Batch, Job};
 pub use error::RunError;

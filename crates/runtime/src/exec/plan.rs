@@ -1,7 +1,8 @@
 //! The plan: a model made ready for this machine.
 
+use super::tilt::Turned;
 use crate::compile::PlanError;
-use crate::compile::{Input, PlannedLayer, Program, Tail, compile, kernel_names};
+use crate::compile::{Input, PlannedLayer, Program, Tail, Tilt, compile, kernel_names};
 use crate::isa::{IsaKind, Token};
 use crate::kernels::{CHUNK, Extent, GROUP};
 use crate::limits::Limits;
@@ -129,6 +130,11 @@ impl Plan {
         self.group_len() * size_of::<f32>()
     }
 
+    /// How many samples a group takes.
+    pub(crate) fn group(&self) -> usize {
+        GROUP / self.looks()
+    }
+
     /// Elements that a group needs beside an arena; none where the plan has no tail.
     pub(crate) fn group_len(&self) -> usize {
         self.program.tail.as_ref().map_or(0, |tail| GROUP * tail.len)
@@ -147,19 +153,42 @@ impl Plan {
         }
     }
 
-    /// Runs every task over `arena`; `input` has [`Plan::input_len`] elements.
-    pub(crate) fn execute(&self, input: &[f32], arena: &mut [f32], after_layer: &mut impl FnMut(&PlannedLayer)) {
-        self.place_input(input, arena);
-        self.run(0..self.program.tasks.len(), arena, Extent::Whole, after_layer);
+    /// How often a run looks at its input: see [`Model::looks`].
+    fn looks(&self) -> usize {
+        if self.program.tilt.is_some() { 2 } else { 1 }
     }
 
-    fn place_input(&self, mut input: &[f32], arena: &mut [f32]) {
+    /// Runs every task over `arena`, once per look; `input` has [`Plan::input_len`] elements.
+    pub(crate) fn execute(&self, input: &[f32], arena: &mut [f32], after_layer: &mut impl FnMut(&PlannedLayer)) {
+        for look in 0..self.looks() {
+            self.place_input(input, look, arena);
+            self.run(0..self.program.tasks.len(), arena, Extent::Whole, after_layer);
+            if let Some(Tilt { first_look, .. }) = &self.program.tilt {
+                if look == 0 {
+                    arena.copy_within(self.output_range(0), first_look.start);
+                } else {
+                    let both = arena.get_disjoint_mut([self.output_range(0), first_look.clone()]);
+                    let [output, first] = both.expect("planned apart");
+                    average(first, output);
+                }
+            }
+        }
+    }
+
+    /// Puts `input` into the arena, as it is seen in this look.
+    fn place_input(&self, mut input: &[f32], look: usize, arena: &mut [f32]) {
         for Input { arena: range, layout } in &self.program.inputs {
             let planes = &mut arena[range.clone()];
+            let turn = |tangent: f32| Turned::new(input, layout.width, if look == 0 { tangent } else { -tangent });
+            let turned = self.program.tilt.as_ref().map(|tilt| turn(tilt.tangent));
             for channel in 0..layout.channels {
                 for y in 0..layout.height {
                     let (row, rest) = input.split_at(layout.width);
-                    planes[layout.row(channel, y)].copy_from_slice(row);
+                    let place = &mut planes[layout.row(channel, y)];
+                    match &turned {
+                        Some(turned) => turned.row(y, place),
+                        None => place.copy_from_slice(row),
+                    }
                     input = rest;
                 }
             }
@@ -188,7 +217,7 @@ impl Plan {
         self.run(chunk_tasks..tasks.len(), arena, Extent::Steps(steps), after_layer);
     }
 
-    /// Runs at most [`GROUP`] samples: each alone up to the tail, over `arena`, and then all of them through it, over `group`.
+    /// Runs at most [`Plan::group`] samples: each alone up to the tail, over `arena`, and then all of them through it, over `group`.
     /// The first outputs go to `outputs`.
     pub(crate) fn execute_group<'a>(
         &self,
@@ -197,7 +226,8 @@ impl Plan {
         arena: &mut [f32],
         group: &mut [f32],
     ) {
-        let samples = inputs.len();
+        let looks = self.looks();
+        let samples = looks * inputs.len();
         let Some(Tail { first, carried, len }) = self.program.tail.as_ref().filter(|_| samples > 1) else {
             for (input, output) in inputs.zip(outputs) {
                 self.execute(input, arena, &mut |_| ());
@@ -205,16 +235,25 @@ impl Plan {
             }
             return;
         };
-        for (input, sample) in inputs.zip(group.chunks_exact_mut(*len)) {
-            self.place_input(input, arena);
-            self.run(0..*first, arena, Extent::Whole, &mut |_| ());
-            carried.iter().for_each(|range| sample[range.clone()].copy_from_slice(&arena[range.clone()]));
+        for (input, group) in inputs.zip(group.chunks_exact_mut(looks * len)) {
+            for (look, sample) in group.chunks_exact_mut(*len).enumerate() {
+                self.place_input(input, look, arena);
+                self.run(0..*first, arena, Extent::Whole, &mut |_| ());
+                carried.iter().for_each(|range| sample[range.clone()].copy_from_slice(&arena[range.clone()]));
+            }
         }
         self.program.tasks[*first..].iter().for_each(|task| task.run_group(self.token, group, *len, samples));
-        for (output, sample) in outputs.zip(group.chunks_exact(*len)) {
-            output.copy_from_slice(&sample[self.output_range(0)]);
+        for (output, group) in outputs.zip(group.chunks_exact(looks * len)) {
+            let mut of_looks = group.chunks_exact(*len).map(|sample| &sample[self.output_range(0)]).rev();
+            of_looks.by_ref().take(1).for_each(|last| output.copy_from_slice(last));
+            of_looks.for_each(|first| average(first, output));
         }
     }
+}
+
+/// Makes `output` the mean of both looks.
+fn average(first: &[f32], output: &mut [f32]) {
+    output.iter_mut().zip(first).for_each(|(last, &first)| *last = 0.5 * (first + *last));
 }
 
 fn token(isa: IsaKind) -> Result<Token, PlanError> {

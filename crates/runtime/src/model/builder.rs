@@ -53,8 +53,8 @@ impl ModelBuilder {
     /// A graph with several inputs.
     pub fn with_inputs(inputs: Vec<Vec<usize>>) -> Self {
         let (nodes, outputs, weights, labels, shapes) = Default::default();
-        let (temperature, fusion) = (None, None);
-        Self { model: Model { nodes, inputs, outputs, weights, labels, temperature, fusion, shapes } }
+        let (temperature, fusion, tilt) = (None, None, None);
+        Self { model: Model { nodes, inputs, outputs, weights, labels, temperature, fusion, tilt, shapes } }
     }
 
     /// Adds a weight.
@@ -102,6 +102,11 @@ impl ModelBuilder {
     /// Sets the [fusion](Model::fusion) with an offline model.
     pub fn set_fusion(&mut self, fusion: Option<Fusion>) {
         self.model.fusion = fusion;
+    }
+
+    /// Sets the [tilt](Model::tilt), from above 0 to 1, of a model with one output whose only input is a square grey image, `[1, size, size]`.
+    pub fn set_tilt(&mut self, tilt: Option<f32>) {
+        self.model.tilt = tilt;
     }
 
     /// The nodes so far.

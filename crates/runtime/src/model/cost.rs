@@ -29,7 +29,7 @@ pub struct LayerCost {
     pub nonzeros: usize,
     /// True where the layer runs once per step of a sequence, and the multiply-accumulates below are those of one step.
     pub per_step: bool,
-    /// Multiply-accumulates over all weights. Those on padding count, as in the thesis.
+    /// Multiply-accumulates over all weights, in all [looks](Model::looks). Those on padding count, as in the thesis.
     pub dense_macs: u64,
     /// Multiply-accumulates over the non-zero weights.
     pub nonzero_macs: u64,
@@ -62,7 +62,7 @@ impl Model {
             _ => product(output),
         };
         let weights: usize = op.matrices().map(|id| self.weight(id).elements()).sum();
-        elements.max((weights as u64).saturating_mul(positions(op, output)))
+        elements.max((weights as u64).saturating_mul(positions(op, output))).saturating_mul(self.looks() as u64)
     }
 
     /// Cost of one node; `None` for a node without matrices.
@@ -70,7 +70,7 @@ impl Model {
         let output = &self.shapes[self.inputs.len() + node];
         let node = &self.nodes[node];
         node.op.matrices().next()?;
-        let positions = positions(&node.op, output);
+        let positions = positions(&node.op, output) * self.looks() as u64;
         let (mut weights, mut nonzeros) = (0, 0);
         for weight in node.op.matrices().map(|id| self.weight(id)) {
             weights += weight.elements();

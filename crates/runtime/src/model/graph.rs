@@ -75,6 +75,7 @@ pub struct Model {
     pub(crate) labels: Vec<char>,
     pub(crate) temperature: Option<f32>,
     pub(crate) fusion: Option<Fusion>,
+    pub(crate) tilt: Option<f32>,
     /// The shape of each value; empty until the model is checked.
     pub(crate) shapes: Vec<Vec<usize>>,
 }
@@ -124,6 +125,17 @@ impl Model {
     /// fitted: see [`FusedRecognizer`](crate::FusedRecognizer).
     pub fn fusion(&self) -> Option<Fusion> {
         self.fusion
+    }
+
+    /// How far a model looks to both sides, where it looks twice: it reads its image turned by the angle of this tangent, and by as much to
+    /// the other side, and its output is the mean of both. Of one network that makes two, which err in different images.
+    pub fn tilt(&self) -> Option<f32> {
+        self.tilt
+    }
+
+    /// How often the network runs for one input: twice for a model with a [tilt](Model::tilt).
+    pub fn looks(&self) -> usize {
+        if self.tilt.is_some() { 2 } else { 1 }
     }
 
     /// The shape of a value of this model.

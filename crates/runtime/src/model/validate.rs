@@ -59,6 +59,15 @@ impl Model {
         if self.temperature.is_some_and(|t| !t.is_normal() || t < 0.0) {
             return Err(ModelError::new("temperature", "not a positive number"));
         }
+        if let Some(tilt) = self.tilt {
+            if !(tilt.is_normal() && tilt > 0.0 && tilt <= 1.0) {
+                return Err(ModelError::new("tilt", "not a number above 0 and up to 1"));
+            }
+            let is_square = matches!(&self.inputs[..], [input] if matches!(input[..], [1, h, w] if h == w));
+            if !is_square || self.outputs.len() != 1 {
+                return Err(ModelError::new("tilt", "for a model with one output that reads one square grey image"));
+            }
+        }
         for node in &self.nodes {
             let fail = |reason: String| ModelError::new(&*node.name, reason);
             let input = shapes.get(node.input.index());

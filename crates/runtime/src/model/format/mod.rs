@@ -22,9 +22,10 @@ const MAGIC: [u8; 4] = *b"HCCR";
 const VERSION: u32 = 1;
 /// Magic, version, length of the file, checksum of all that follows.
 const HEADER_BYTES: usize = 20;
-/// Stand before a temperature and before a fusion, behind the weights.
+/// Stand before a temperature, a fusion and a tilt, in this order, behind the weights.
 const TEMPERATURE: u8 = 1;
 const FUSION: u8 = 2;
+const TILT: u8 = 3;
 
 impl Model {
     /// The model as a file.
@@ -138,6 +139,9 @@ impl Model {
         if let Some(fusion) = self.fusion {
             section(FUSION, &[fusion.weight(), fusion.temperature()]);
         }
+        if let Some(tilt) = self.tilt {
+            section(TILT, &[tilt]);
+        }
     }
 
     fn read(source: &mut Source<'_>) -> Result<Self, FormatError> {
@@ -169,11 +173,12 @@ impl Model {
                 Some(fusion.ok_or_else(|| source.plain.corrupt("a fusion whose numbers are out of range"))?)
             }
         };
+        let tilt = read_section(&mut source.plain, TILT, "the tilt")?.map(|[tilt]| tilt);
         // Behind the sections, zeros follow, or nothing.
         if source.plain.rest().first().is_some_and(|&section| section != 0) {
             return Err(source.plain.corrupt("unknown section"));
         }
-        Ok(Self { nodes, inputs, outputs, weights, labels, temperature, fusion, shapes: Vec::new() })
+        Ok(Self { nodes, inputs, outputs, weights, labels, temperature, fusion, tilt, shapes: Vec::new() })
     }
 }
 
