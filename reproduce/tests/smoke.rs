@@ -1,5 +1,6 @@
 //! The smallest runs from end to end, as users start them: minutes in all, so that only `cargo xtask test` runs them, last.
 
+use hccr_runtime::Model;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
@@ -57,6 +58,8 @@ fn models_are_made_from_nothing_and_trained_on() {
     let files =
         ["offline-3755.hccr", "online-3755.hccr", "offline-3755.md", "samples-3755.gnt.zip", "samples-3755.pot.zip"];
     assert_eq!(missing(folder.path(), &files), [""; 0]);
+    let model = |name: &str| Model::from_bytes(&std::fs::read(folder.path().join(name)).unwrap()).unwrap();
+    assert_eq!([files[0], files[1]].map(|name| model(name).looks()), [2, 1]);
 
     // They are trained on.
     let again = tempfile::tempdir().unwrap();
@@ -64,9 +67,8 @@ fn models_are_made_from_nothing_and_trained_on() {
         let file = format!("{kind}-3755.hccr");
         let from = folder.path().join(&file);
         run(&["models", "--only", kind, "--from", from.to_str().unwrap()], again.path());
-        let nonzeros = |folder: &Path| {
-            hccr_runtime::Model::from_bytes(&std::fs::read(folder.join(&file)).unwrap()).unwrap().weight_nonzeros()
-        };
+        let nonzeros =
+            |folder: &Path| Model::from_bytes(&std::fs::read(folder.join(&file)).unwrap()).unwrap().weight_nonzeros();
         let [before, after] = [folder.path(), again.path()].map(nonzeros);
         assert!(after <= before && after * 10 > before * 9, "{kind}: {before} and {after} weights that are not zero");
     }

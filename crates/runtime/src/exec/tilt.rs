@@ -33,20 +33,40 @@ impl<'a> Turned<'a> {
         Self { image, size, tangent, middle: [0, 1].map(|i| 0.5 * (low[i] + high[i])), step: longest / size as f32 }
     }
 
-    /// Row `y` of the turned image.
+    /// Row `y` of the turned image: between the pixels of the image linearly, outside of it 0.
     pub(super) fn row(&self, y: usize, row: &mut [f32]) {
-        let Self { tangent, middle, step, .. } = *self;
-        let centre = 0.5 * (self.size as f32 - 1.0);
+        let Self { image, size, tangent, middle, step } = *self;
+        let centre = 0.5 * (size as f32 - 1.0);
         let back = 1.0 / (1.0 + tangent * tangent);
         let v = middle[1] + step * (y as f32 - centre);
-        for (x, value) in row.iter_mut().enumerate() {
+        let place = |x: usize| {
             let u = middle[0] + step * (x as f32 - centre);
-            *value = self.at(back * (u - tangent * v), back * (v + tangent * u));
+            (back * (u - tangent * v), back * (v + tangent * u))
+        };
+        // Most of the row lies where all four neighbours are pixels, between two ends where they may not be.
+        let last = size as f32 - 1.0;
+        let is_inside = |x: &usize| {
+            let (x, y) = place(*x);
+            x >= 0.0 && y >= 0.0 && x < last && y < last
+        };
+        let first = (0..size).find(is_inside).unwrap_or(size);
+        let end = (first..size).rfind(is_inside).map_or(first, |x| x + 1);
+        for x in (0..first).chain(end..size) {
+            row[x] = self.at_edge(place(x));
+        }
+        for (x, value) in (first..end).zip(&mut row[first..end]) {
+            let (x, y) = place(x);
+            let (column, line) = (x as usize, y as usize);
+            let (right, below) = (x - column as f32, y - line as f32);
+            // Two lines one after the other, of which only the ends of this pair matter.
+            let pair = &image[line * size + column..][..size + 2];
+            let between = |left: usize| (1.0 - right) * pair[left] + right * pair[left + 1];
+            *value = (1.0 - below) * between(0) + below * between(size);
         }
     }
 
-    /// The image between its pixels, linearly; 0 outside of it.
-    fn at(&self, x: f32, y: f32) -> f32 {
+    /// The image at a place whose neighbours need not all be pixels.
+    fn at_edge(&self, (x, y): (f32, f32)) -> f32 {
         // By one pixel to the right and down, so that all that is not quite outside is positive.
         let (x, y) = (x + 1.0, y + 1.0);
         let end = (self.size + 1) as f32;
