@@ -13,9 +13,6 @@ pub const OFFLINE_MODEL: &[u8] = include_bytes!("../offline-3755.hccr");
 #[cfg(feature = "online")]
 pub const ONLINE_MODEL: &[u8] = include_bytes!("../online-3755.hccr");
 
-#[cfg(feature = "wide")]
-pub mod wide;
-
 #[cfg(any(feature = "offline", feature = "online"))]
 const SOUND: &str = "the models in the box are tested";
 
