@@ -40,6 +40,9 @@ pub struct Args {
     /// Choose among the files' characters alone; otherwise among all that the model knows
     #[arg(long)]
     restrict: bool,
+    /// Choose among the characters that this other model reads: so the figures of models that read more can be compared with its own
+    #[arg(long, value_name = "FILE", conflicts_with = "restrict")]
+    among: Option<ModelSource>,
     /// Put the strokes of each ink into a random order
     #[arg(long, requires = "pot", conflicts_with = "joined")]
     shuffled: bool,

@@ -82,6 +82,10 @@ impl Run<'_> {
     fn of_reader(&self, mut reader: impl Reader, models: Vec<ModelFile>, weight: Option<f32>) -> Result<Measured> {
         let args = self.args;
         let classes: Vec<char> = reader.samples().classes.to_vec();
+        if let Some(source) = &args.among {
+            let others = source.read()?.labels().to_vec();
+            reader = reader.restricted(&others).with_context(|| format!("the characters of {source}"))?;
+        }
         let known: Vec<char> = classes.iter().copied().filter(|c| reader.labels().contains(c)).collect();
         if known.is_empty() {
             bail!("the model knows none of the characters of {}", file_names(args));
@@ -108,6 +112,7 @@ impl Run<'_> {
             },
             candidates: reader.labels().len() as u64,
             restricted: args.restrict,
+            among: args.among.as_ref().map(ModelSource::name),
             figures: Figures::new(&answers),
             unknown,
             confused_pairs: pairs,
@@ -125,7 +130,7 @@ impl Run<'_> {
     fn command(&self) -> String {
         let args = self.args;
         let mut command = String::from(self.program);
-        for (name, source) in [("model", &args.model), ("ink-model", &args.ink_model)] {
+        for (name, source) in [("model", &args.model), ("ink-model", &args.ink_model), ("among", &args.among)] {
             if let Some(source) = source {
                 command += &format!(" --{name} {}", source.name());
             }

@@ -21,6 +21,9 @@ pub(crate) struct Report {
     pub(crate) candidates: u64,
     /// Whether these are the files' characters alone.
     pub(crate) restricted: bool,
+    /// The other model whose characters these are, if they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) among: Option<String>,
     pub(crate) figures: Figures,
     pub(crate) unknown: Unknown,
     pub(crate) confused_pairs: Vec<ConfusedPair>,
@@ -139,6 +142,8 @@ impl Report {
         let candidates = number::thousands(self.candidates as f64);
         let mut text = if self.restricted {
             format!("The answers were restricted to the {candidates} characters of the files.")
+        } else if let Some(other) = &self.among {
+            format!("The answers were restricted to the {candidates} characters that {other} reads.")
         } else {
             format!(
                 "The model chose among all of its {candidates} characters; the files have {}.",

@@ -10,7 +10,9 @@ const SAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../models/samples-37
 fn a_model_is_described() {
     let run = hccr(Path::new("."), &["describe"]);
     assert_eq!(run.code, Some(0));
-    for part in ["96 x 96", "pen strokes", "3755", "MIT OR Apache-2.0", "per time step", "fc1"] {
+    for part in
+        ["twice, turned by 5.7 degrees", "96 x 96", "pen strokes", "3755", "MIT OR Apache-2.0", "per time step", "fc1"]
+    {
         assert!(run.stdout.contains(part), "{part}: {}", run.stdout);
     }
     let run = hccr(Path::new("."), &["describe", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")]);
@@ -53,6 +55,23 @@ fn a_model_is_evaluated() {
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["command"], "hccr evaluate --gnt samples-3755.gnt.zip");
     assert!(json["figures"]["top1"].as_f64().unwrap() > 0.5);
+}
+
+#[test]
+fn a_model_of_more_characters_is_compared_with_one_of_fewer() {
+    let folder = tempfile::tempdir().unwrap();
+    let models = concat!(env!("CARGO_MANIFEST_DIR"), "/../models");
+    let [wide, inks] = ["online-wide.hccr", "samples-3755.pot.zip"].map(|name| format!("{models}/{name}"));
+    let run = hccr(folder.path(), &["evaluate", "--model", &wide, "--pot", &inks, "--among", "online", "--out", "out"]);
+    assert_eq!(run.code, Some(0), "{run:?}");
+    let json = fs::read_to_string(folder.path().join("out/evaluation.json")).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((&json["candidates"], &json["among"]), (&3755.into(), &"online".into()));
+    assert!(json["command"].as_str().unwrap().contains(" --among online "), "{}", json["command"]);
+    // One that reads other characters gives none to choose among.
+    let other =
+        hccr(folder.path(), &["evaluate", "--pot", &inks, "--model", "online", "--among", &wide, "--out", "out"]);
+    assert!(other.code == Some(1) && other.stderr.contains("the characters of"), "{other:?}");
 }
 
 #[test]

@@ -19,6 +19,7 @@ pub(super) struct Evaluation {
     data: Data,
     candidates: u64,
     restricted: bool,
+    among: Option<String>,
     figures: Figures,
     confused_pairs: Vec<Pair>,
 }
@@ -136,10 +137,14 @@ fn real(evaluations: &[Evaluation]) -> String {
         return "## On people's writing\n\nNot measured yet.".into();
     }
     let row = |evaluation: &Evaluation| {
-        let Evaluation { weight, data, candidates, restricted, figures, .. } = evaluation;
+        let Evaluation { weight, data, candidates, restricted, among, figures, .. } = evaluation;
         let strokes = data.strokes.as_ref().map_or(String::new(), |strokes| format!(", {strokes}"));
         let fused = if weight.is_some() { ", fused" } else { "" };
-        let chosen = if *restricted { "those of the set alone" } else { "all" };
+        let chosen = match among {
+            _ if *restricted => "those of the set alone".into(),
+            Some(other) => format!("those of {other}"),
+            None => "all".into(),
+        };
         let mut cells =
             vec![thousands(figures.samples as f64), format!("{} ({chosen})", thousands(*candidates as f64))];
         cells.extend([figures.top1, figures.top5, figures.top10, figures.reliability.ece].map(percent));
@@ -195,13 +200,16 @@ mod tests {
             "figures": {"samples": 3000, "top1": 0.875, "top5": 0.96, "top10": 0.98, "reliability": {"ece": 0.031, "bins": []}},
             "confused_pairs": [{"characters": ['己', '已'], "confused": [7, 2], "test_samples": [60, 60]}],
         });
-        let evaluation: Evaluation = serde_json::from_value(evaluation).unwrap();
-        let text = card("online-3755", &sample::report(), &[evaluation]).unwrap();
+        let mut of_another = evaluation.clone();
+        of_another["among"] = "online-few.hccr".into();
+        let evaluations = [evaluation, of_another].map(|value| serde_json::from_value::<Evaluation>(value).unwrap());
+        let text = card("online-3755", &sample::report(), &evaluations).unwrap();
         assert!(text.starts_with("# online-3755\n"));
         assert!(
             text.contains("| some.zip, shuffled, fused | 3,000 | 3,755 (all) | 87.50 | 96.00 | 98.00 | 3.10 |"),
             "{text}"
         );
+        assert!(text.contains("| 3,755 (those of online-few.hccr) |"), "{text}");
         assert!(text.contains("己已 (9)"), "{text}");
         let mut report = sample::report();
         (report.config.width, report.config.hidden_sizes) = (None, None);
