@@ -53,7 +53,7 @@ pub fn online() -> InkRecognizer {
     InkRecognizer::from_bytes(ONLINE_MODEL).expect(SOUND)
 }
 
-/// As [`online`], of 9,574 Chinese characters: the 6,763 of GB2312, and 2,811 others, nine in ten of them traditional. Of the 3755 of level 1
+/// As [`online`], of 9,574 Chinese characters: the 6,763 of GB2312, and 2,811 others, most of them traditional. Of the 3755 of level 1
 /// it reads less than the model of these alone. A program that does not call this has the model out of its binary.
 ///
 /// ```
