@@ -9,7 +9,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 /// Images per chunk. Chunks, not threads, divide the work, so that results do not depend on the number of threads.
-pub const CHUNK_IMAGES: usize = 8;
+/// They are as many as the widest vector holds.
+pub const CHUNK_IMAGES: usize = 16;
 
 /// Values of a parameter that one thread works on at a time.
 pub(crate) const PIECE: usize = 1 << 14;
@@ -17,10 +18,11 @@ pub(crate) const PIECE: usize = 1 << 14;
 /// Activations of a mini-batch in chunks of [`CHUNK_IMAGES`] images, the last one perhaps smaller.
 ///
 /// # Shapes
-/// Each chunk is `[channels, images, height, width]`: with channels outermost, a convolution over several images is one
-/// matrix product, and a channel's statistics are sums over one piece of memory. Vectors are `[features, images, 1, 1]`.
-/// Sequences are `[features, columns, 1, 1]` with one column per step of a sequence, in the order of the chunk's
-/// [`Packing`], so that layers which treat each step alike need not know of them.
+/// Each chunk is `[channels, height, width, images]`: with channels outermost, a convolution over several images is one
+/// matrix product, and a channel's statistics are sums over one piece of memory; with images innermost, what is done to an element of
+/// one image is done to those of all by the same vector instructions, and a vector of features needs no order of its own:
+/// `[features, 1, 1, images]`. Sequences are `[features, 1, 1, columns]` with one column per step of a sequence, in the order of the
+/// chunk's [`Packing`], so that layers which treat each step alike need not know of them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Batch<T> {
     /// Channels, height and width of one image.
@@ -38,35 +40,37 @@ pub struct Batch<T> {
 pub struct Chunk<T> {
     /// Number of images, or of columns where the chunk holds sequences.
     pub images: usize,
-    /// Values, `[channels, images, height, width]`.
+    /// Values, `[channels, height, width, images]`.
     pub data: Vec<T>,
 }
 
 /// Buffers of an earlier step, for outputs of the same size: fresh memory costs page faults and clearing.
 #[derive(Clone, Debug)]
-pub(crate) struct Spare<T>(Vec<Vec<T>>);
+pub(crate) struct Spare<B>(Vec<B>);
 
-impl<T> Default for Spare<T> {
+impl<B> Default for Spare<B> {
     fn default() -> Self {
         Self(Vec::new())
     }
 }
 
-impl<T: Scalar> Spare<T> {
+impl<T: Scalar> Spare<Vec<T>> {
     /// Keeps the buffers of a batch that is no longer needed.
     pub(crate) fn keep(&mut self, batch: Batch<T>) {
         self.keep_buffers(batch.chunks.into_iter().map(|c| c.data).collect());
     }
+}
 
+impl<B: Default> Spare<B> {
     /// Keeps buffers, one per chunk.
-    pub(crate) fn keep_buffers(&mut self, buffers: Vec<Vec<T>>) {
+    pub(crate) fn keep_buffers(&mut self, buffers: Vec<B>) {
         self.0 = buffers;
     }
 
     /// One buffer for each of `chunks` chunks, of any length and content.
-    pub(crate) fn take(&mut self, chunks: usize) -> Vec<Vec<T>> {
+    pub(crate) fn take(&mut self, chunks: usize) -> Vec<B> {
         let mut buffers = std::mem::take(&mut self.0);
-        buffers.resize_with(chunks, Vec::new);
+        buffers.resize_with(chunks, B::default);
         buffers
     }
 }
@@ -100,10 +104,10 @@ impl<T: Scalar> Batch<T> {
         let chunks = images
             .par_chunks(CHUNK_IMAGES)
             .map(|images| {
+                assert!(images.iter().all(|image| image.len() == pixels), "image of another size");
                 let mut data = Vec::with_capacity(images.len() * pixels);
-                for image in images {
-                    assert_eq!(image.len(), pixels, "image of another size");
-                    data.extend(image.iter().zip(&mean).map(|(&v, &m)| T::of(v.into()) - m));
+                for (at, &m) in mean.iter().enumerate() {
+                    data.extend(images.iter().map(|image| T::of(image[at].into()) - m));
                 }
                 Chunk { images: images.len(), data }
             })

@@ -1,12 +1,12 @@
 //! Convolution of several images, and its gradients.
 //!
 //! Where the output is as large as the input and the stride is 1, the planes are copied with a border of zeros. Then each element
-//! of the kernel reads the plane shifted as a whole, and the convolution is a product with [`Lines`] that overlap. Rows and images
-//! that follow each other share their borders. With kernels of 3x3 and enough channels, [tiles](crate::winograd) spare most of the
-//! products. Any other convolution goes through [`im2col`].
+//! of the kernel reads the plane shifted as a whole, and the convolution is a product with [`Lines`] that overlap. Rows that follow
+//! each other share their borders. With kernels of 3x3 and enough channels, [tiles](crate::winograd) spare most of the products. Any
+//! other convolution goes through [`im2col`].
 //!
 //! # Shapes
-//! Planes are `[channels, images, h, w]`, weights Oihw.
+//! Planes are `[channels, h, w, images]`, weights Oihw: what becomes of an element of an image becomes of it in all images, side by side.
 
 use crate::im2col::{Window, col2im, im2col};
 use crate::lines::{Lines, Panels, multiply};
@@ -20,6 +20,10 @@ const STRIP_ELEMENTS: usize = 1 << 15;
 /// Elements of a channel's strip that a gradient by the weight is summed over: the strips of all channels should stay in the
 /// second-level cache.
 const STRIP_SUM: usize = 1 << 10;
+/// Rows of a strip at least: with fewer, most of a copy would be of the rows above and below.
+const LEAST_ROWS: usize = 4;
+/// Elements of the column matrix that are made at a time.
+const PIECE_ELEMENTS: usize = 1 << 17;
 /// Channels from which on the gradient by the weight is a product for each element of the kernel; below it would be too narrow.
 const WIDE: usize = 8;
 
@@ -69,8 +73,14 @@ impl Convolution {
         self.window.kernel[0] * self.window.kernel[1]
     }
 
-    fn planes(&self) -> [usize; 2] {
-        [self.window.input, self.window.output].map(|[h, w]| h * w)
+    /// Elements of a row of the output, of so many images.
+    fn row(&self, images: usize) -> usize {
+        self.window.output[1] * images
+    }
+
+    /// Elements of a channel of the output, of so many images.
+    fn plane(&self, images: usize) -> usize {
+        self.window.output[0] * self.row(images)
     }
 
     /// The `weight` as [`forward`](Self::forward) reads it.
@@ -111,9 +121,8 @@ impl Convolution {
         if self.is_same() {
             return Strips::new(&self.window, images).convolve(weight, x, self.in_channels, y);
         }
-        let [in_plane, plane] = self.planes();
-        self.each_image(x, images, |image, lines| multiply(weight, lines, &mut y[image * plane..], images * plane));
-        debug_assert_eq!(x.len(), self.in_channels * images * in_plane);
+        let plane = self.plane(images);
+        self.each_piece(x, images, |first, lines| multiply(weight, lines, &mut y[first..], plane));
     }
 
     /// Adds the gradient by the weight to `dw`, given the one by the output.
@@ -124,11 +133,11 @@ impl Convolution {
         if self.is_same() && self.in_channels >= WIDE {
             return Strips::new(&self.window, images).correlate(x, [self.out_channels, self.in_channels], dy, dw);
         }
-        let ([_, plane], depth) = (self.planes(), self.in_channels * self.taps());
-        self.each_image(x, images, |image, lines| {
-            let dy = (&dy[image * plane..], images * plane, Transpose::No);
-            let columns = (lines.data, plane, Transpose::Yes);
-            gemm([self.out_channels, depth, plane], T::one(), dy, columns, T::one(), (dw, depth));
+        let (plane, depth) = (self.plane(images), self.in_channels * self.taps());
+        self.each_piece(x, images, |first, Lines { data, columns, .. }| {
+            let dy = (&dy[first..], plane, Transpose::No);
+            let data = (data, columns, Transpose::Yes);
+            gemm([self.out_channels, depth, columns], T::one(), dy, data, T::one(), (dw, depth));
         });
     }
 
@@ -141,43 +150,54 @@ impl Convolution {
         if self.is_same() {
             return Strips::new(&self.window, images).convolve(weight, dy, self.out_channels, dx);
         }
-        let [in_plane, plane] = self.planes();
-        let starts: Vec<usize> = (0..self.out_channels).map(|c| c * images * plane).collect();
-        let mut columns = vec![T::zero(); weight.rows() * plane];
+        let plane = self.plane(images);
+        let starts: Vec<usize> = (0..self.out_channels).map(|c| c * plane).collect();
+        let mut data = Vec::new();
         dx.fill(T::zero());
-        for image in 0..images {
-            let lines = Lines { data: &dy[image * plane..], starts: &starts, columns: plane };
-            multiply(weight, lines, &mut columns, plane);
-            let images = image..image + 1;
-            col2im(&self.window, &mut columns, self.in_channels, dx.len() / self.in_channels, images, dx);
+        for rows in self.pieces(images) {
+            let (first, columns) = (self.row(images) * rows.start, self.row(images) * rows.len());
+            data.resize(weight.rows() * columns, T::zero());
+            multiply(weight, Lines { data: &dy[first..], starts: &starts, columns }, &mut data, columns);
+            col2im(&self.window, &data, self.in_channels, images, rows, dx);
         }
-        debug_assert_eq!(dx.len(), self.in_channels * images * in_plane);
     }
 
-    /// Calls `f` with each image and the lines of its columns.
-    fn each_image<T: Scalar>(&self, x: &[T], images: usize, mut f: impl FnMut(usize, Lines<'_, T>)) {
-        let ([in_plane, plane], depth) = (self.planes(), self.in_channels * self.taps());
-        let starts: Vec<usize> = (0..depth).map(|k| k * plane).collect();
-        let mut data = vec![T::zero(); depth * plane];
-        for image in 0..images {
-            im2col(&self.window, x, self.in_channels, images * in_plane, image..image + 1, &mut data);
-            f(image, Lines { data: &data, starts: &starts, columns: plane });
+    /// Rows of the output, as many as columns are made of at a time.
+    fn pieces(&self, images: usize) -> impl Iterator<Item = Range<usize>> + use<> {
+        let (rows, depth) = (self.window.output[0], self.in_channels * self.taps());
+        let piece = (PIECE_ELEMENTS / (depth * self.row(images)).max(1)).max(1);
+        (0..rows).step_by(piece).map(move |first| first..(first + piece).min(rows))
+    }
+
+    /// Calls `f` with the lines of the columns of some rows of the output after the other, and where these rows begin in a channel.
+    fn each_piece<T: Scalar>(&self, x: &[T], images: usize, mut f: impl FnMut(usize, Lines<'_, T>)) {
+        let (depth, mut data) = (self.in_channels * self.taps(), Vec::new());
+        for rows in self.pieces(images) {
+            let (first, columns) = (self.row(images) * rows.start, self.row(images) * rows.len());
+            data.resize(depth * columns, T::zero());
+            im2col(&self.window, x, self.in_channels, images, rows, &mut data);
+            let starts: Vec<usize> = (0..depth).map(|k| k * columns).collect();
+            f(first, Lines { data: &data, starts: &starts, columns });
         }
     }
 }
 
-/// The rows of all images, one below the other with borders between them, a strip at a time.
+/// The rows of planes, each followed by a border, a strip of them at a time.
 #[derive(Clone, Copy, Debug)]
 struct Strips {
-    images: usize,
+    /// Rows, and elements of a row, of all images.
     size: [usize; 2],
     kernel: [usize; 2],
+    /// Rows above and below, and elements beside a row.
     border: [usize; 2],
+    /// Elements from one column to the next.
+    images: usize,
 }
 
 impl Strips {
     fn new(window: &Window, images: usize) -> Self {
-        Self { images, size: window.input, kernel: window.kernel, border: window.padding }
+        let [[h, w], [above, beside]] = [window.input, window.padding];
+        Self { size: [h, w * images], kernel: window.kernel, border: [above, beside * images], images }
     }
 
     /// Elements from one row to the next: a row and the border on its right, which is the next row's on the left.
@@ -190,34 +210,27 @@ impl Strips {
         (rows + 2 * self.border[0]) * self.pitch() + 2 * self.border[1]
     }
 
-    /// The strips, of about one length, with up to `elements` elements of a channel.
+    /// The strips, of about one height, with up to `elements` elements of a channel.
     fn strips(&self, elements: usize) -> impl Iterator<Item = Range<usize>> + use<> {
-        let rows = (self.images * (self.size[0] + self.border[0])).saturating_sub(self.border[0]);
-        let count = rows.div_ceil((elements / self.pitch()).max(8)).max(1);
+        let rows = self.size[0];
+        let count = rows.div_ceil((elements / self.pitch()).max(LEAST_ROWS)).max(1);
         let strip = rows.div_ceil(count).max(1);
         (0..rows).step_by(strip).map(move |first| first..(first + strip).min(rows))
-    }
-
-    /// Where the row stands in a channel of the images; `None` for a border.
-    fn place(&self, row: usize) -> Option<usize> {
-        let [h, w] = self.size;
-        let (image, y) = (row / (h + self.border[0]), row % (h + self.border[0]));
-        (image < self.images && y < h).then(|| (image * h + y) * w)
     }
 
     /// Copies a strip, and the rows above and below it that the kernel reaches.
     fn copy<T: Scalar>(&self, planes: &[T], rows: &Range<usize>, copy: &mut Vec<T>) {
         let ([h, w], [above, beside], pitch) = (self.size, self.border, self.pitch());
-        let (plane, channel) = (self.images * h * w, self.channel_elements(rows.len()));
-        copy.resize(planes.len() / plane * channel, T::zero());
-        for (plane, copy) in planes.chunks_exact(plane).zip(copy.chunks_exact_mut(channel)) {
+        let channel = self.channel_elements(rows.len());
+        copy.resize(planes.len() / (h * w) * channel, T::zero());
+        for (plane, copy) in planes.chunks_exact(h * w).zip(copy.chunks_exact_mut(channel)) {
             let (left, copy) = copy.split_at_mut(beside);
             left.fill(T::zero());
             let mut copies = copy.chunks_exact_mut(pitch);
             for (row, copy) in (rows.start..rows.end + 2 * above).zip(&mut copies) {
-                match row.checked_sub(above).and_then(|row| self.place(row)) {
-                    Some(place) => {
-                        copy_row(&plane[place..place + w], &mut copy[..w]);
+                match row.checked_sub(above).filter(|&row| row < h) {
+                    Some(row) => {
+                        copy[..w].copy_from_slice(&plane[row * w..][..w]);
                         copy[w..].fill(T::zero());
                     }
                     None => copy.fill(T::zero()),
@@ -227,11 +240,15 @@ impl Strips {
         }
     }
 
+    /// Where the element `tap` of the kernel begins to read a channel's copy.
+    fn shift(&self, tap: usize) -> usize {
+        tap / self.kernel[1] * self.pitch() + tap % self.kernel[1] * self.images
+    }
+
     /// The lines of a strip's copy: first elements of each channel's plane, shifted by each element of the kernel.
     fn starts(&self, channels: usize, rows: usize) -> Vec<usize> {
-        let ([kh, kw], channel) = (self.kernel, self.channel_elements(rows));
-        let of_channel = |c| (0..kh * kw).map(move |tap| c * channel + tap / kw * self.pitch() + tap % kw);
-        (0..channels).flat_map(of_channel).collect()
+        let (taps, channel) = (self.kernel[0] * self.kernel[1], self.channel_elements(rows));
+        (0..channels).flat_map(|c| (0..taps).map(move |tap| c * channel + self.shift(tap))).collect()
     }
 
     fn convolve<T: Scalar>(&self, weight: &Panels<T>, x: &[T], channels: usize, y: &mut [T]) {
@@ -242,12 +259,9 @@ impl Strips {
             product.resize(weight.rows() * columns, T::zero());
             let starts = self.starts(channels, rows.len());
             multiply(weight, Lines { data: &copy, starts: &starts, columns }, &mut product, columns);
-            for (y, product) in y.chunks_exact_mut(self.images * h * w).zip(product.chunks_exact(columns)) {
-                for (row, product) in rows.clone().zip(product.chunks_exact(self.pitch())) {
-                    if let Some(place) = self.place(row) {
-                        copy_row(&product[..w], &mut y[place..place + w]);
-                    }
-                }
+            for (y, product) in y.chunks_exact_mut(h * w).zip(product.chunks_exact(columns)) {
+                let y = y[rows.start * w..rows.end * w].chunks_exact_mut(w);
+                y.zip(product.chunks_exact(self.pitch())).for_each(|(y, product)| y.copy_from_slice(&product[..w]));
             }
         }
     }
@@ -263,8 +277,7 @@ impl Strips {
             let (columns, channel) = (rows.len() * self.pitch(), self.channel_elements(rows.len()));
             let d = &d_copy[self.border[0] * self.pitch() + self.border[1]..];
             for (tap, part) in parts.chunks_exact_mut(out_channels * in_channels).enumerate() {
-                let x = &copy[tap / self.kernel[1] * self.pitch() + tap % self.kernel[1]..];
-                let (d, x) = ((d, channel, Transpose::No), (x, channel, Transpose::Yes));
+                let (d, x) = ((d, channel, Transpose::No), (&copy[self.shift(tap)..], channel, Transpose::Yes));
                 gemm([out_channels, in_channels, columns], T::one(), d, x, T::one(), (part, in_channels));
             }
         }
@@ -273,21 +286,5 @@ impl Strips {
                 *dw += part;
             }
         }
-    }
-}
-
-/// `copy_from_slice` without a call, which would cost more than a row of a few elements.
-#[inline(always)]
-fn copy_row<T: Copy>(from: &[T], to: &mut [T]) {
-    let ((from, from_rest), (to, to_rest)) = (from.as_chunks::<8>(), to.as_chunks_mut::<8>());
-    for (to, from) in to.iter_mut().zip(from) {
-        *to = *from;
-    }
-    let ((from, from_rest), (to, to_rest)) = (from_rest.as_chunks::<2>(), to_rest.as_chunks_mut::<2>());
-    for (to, from) in to.iter_mut().zip(from) {
-        *to = *from;
-    }
-    if let ([from], [to]) = (from_rest, to_rest) {
-        *to = *from;
     }
 }

@@ -1,4 +1,7 @@
 //! Patches of images as columns of a matrix, and back.
+//!
+//! # Shapes
+//! Planes are `[channels, h, w, images]`, columns `[channels * kh * kw, rows, out_w, images]` for some rows of the output.
 
 use crate::Scalar;
 use std::ops::Range;
@@ -18,6 +21,14 @@ pub struct Window {
     pub output: [usize; 2],
 }
 
+/// A row of the column matrix within a row of the output: where its elements lie in the row of the input that they are from.
+struct Segment {
+    /// The elements inside the plane; those beside it are zeros.
+    inside: Range<usize>,
+    /// Where the first of them is from.
+    from: usize,
+}
+
 impl Window {
     /// The outputs along `axis` whose input under kernel element `k` lies inside the plane, and the first such input.
     fn inside(&self, axis: usize, k: usize) -> (Range<usize>, usize) {
@@ -27,107 +38,78 @@ impl Window {
         (low..high, (low * s + k).saturating_sub(p).min(n))
     }
 
-    /// Whether rows of input and output have one length and stride, so that a patch is a plane shifted as a whole.
-    fn is_shift(&self) -> bool {
-        self.stride == [1, 1] && self.input[1] == self.output[1]
-    }
-
-    /// The lines of the column matrix: their index, channel and kernel element.
-    fn lines(&self, channels: usize) -> impl Iterator<Item = (usize, usize, [usize; 2])> + use<> {
-        let [kh, kw] = self.kernel;
-        (0..channels * kh * kw).map(move |line| (line, line / (kh * kw), [line / kw % kh, line % kw]))
+    /// Calls `f` with each row of the output among `rows` of each line of the column matrix: where it is in the columns, the channel's row of
+    /// the input that it reads, if any, as an index into the planes, and which elements.
+    fn each_row(
+        &self,
+        channels: usize,
+        images: usize,
+        rows: Range<usize>,
+        mut f: impl FnMut(usize, Option<(usize, Segment)>),
+    ) {
+        let ([ih, iw], [_, ow], [kh, kw]) = (self.input, self.output, self.kernel);
+        for line in 0..channels * kh * kw {
+            let (channel, ky, kx) = (line / (kh * kw), line / kw % kh, line % kw);
+            let ((inside_rows, top), (inside, left)) = (self.inside(0, ky), self.inside(1, kx));
+            for (i, row) in rows.clone().enumerate() {
+                let of_row = inside_rows.contains(&row) && !inside.is_empty();
+                let source = of_row.then(|| {
+                    let y = top + (row - inside_rows.start) * self.stride[0];
+                    let segment = Segment { inside: inside.start * images..inside.end * images, from: left * images };
+                    ((channel * ih + y) * iw * images, segment)
+                });
+                f((line * rows.len() + i) * ow * images, source);
+            }
+        }
     }
 }
 
-/// Writes the patches of `planes` as columns.
-///
-/// # Shapes
-/// `planes`: `[channels, images, h, w]`, of which the images in `images` are read, each channel `channel_stride`
-/// elements after the one before. `columns`: `[channels * kh * kw, images.len() * out_h * out_w]`.
+/// Writes the patches that `rows` of the output read as columns.
 pub fn im2col<T: Scalar>(
     window: &Window,
     planes: &[T],
     channels: usize,
-    channel_stride: usize,
-    images: Range<usize>,
+    images: usize,
+    rows: Range<usize>,
     columns: &mut [T],
 ) {
-    let ([ih, iw], [oh, ow]) = (window.input, window.output);
-    for (line, channel, [ky, kx]) in window.lines(channels) {
-        let ((rows, top), (inside, left)) = (window.inside(0, ky), window.inside(1, kx));
-        for (i, image) in images.clone().enumerate() {
-            let plane = &planes[channel * channel_stride + image * ih * iw..][..ih * iw];
-            let out = &mut columns[(line * images.len() + i) * oh * ow..][..oh * ow];
-            if inside.is_empty() || rows.is_empty() {
-                out.fill(T::zero());
-                continue;
-            }
-            out[..rows.start * ow].fill(T::zero());
-            out[rows.end * ow..].fill(T::zero());
-            let out = &mut out[rows.start * ow..rows.end * ow];
-            if window.is_shift() {
-                // From the first element inside to the last, in one piece; what wrapped around is zeroed below.
-                let len = out.len() - inside.start - (ow - inside.end);
-                out[inside.start..][..len].copy_from_slice(&plane[top * iw + left..][..len]);
-            } else {
-                for (y, to) in out.chunks_exact_mut(ow).enumerate() {
-                    let from = plane[(top + y * window.stride[0]) * iw..][..iw][left..].iter();
-                    for (t, &f) in to[inside.clone()].iter_mut().zip(from.step_by(window.stride[1])) {
-                        *t = f;
-                    }
-                }
-            }
-            if inside != (0..ow) {
-                for to in out.chunks_exact_mut(ow) {
-                    to[..inside.start].fill(T::zero());
-                    to[inside.end..].fill(T::zero());
-                }
+    let ([_, iw], [_, ow], [_, stride]) = (window.input, window.output, window.stride);
+    window.each_row(channels, images, rows, |at, source| {
+        let to = &mut columns[at..][..ow * images];
+        let Some((row, Segment { inside, from })) = source else {
+            return to.fill(T::zero());
+        };
+        let from = &planes[row..][..iw * images][from..];
+        to[..inside.start].fill(T::zero());
+        to[inside.end..].fill(T::zero());
+        let to = &mut to[inside];
+        if stride == 1 {
+            to.copy_from_slice(&from[..to.len()]);
+        } else {
+            for (to, from) in to.chunks_exact_mut(images).zip(from.chunks_exact(images).step_by(stride)) {
+                to.copy_from_slice(from);
             }
         }
-    }
+    });
 }
 
-/// Adds columns back onto the planes they were taken from: the transpose of [`im2col`], with the same shapes.
-///
-/// `columns` is scratch: what stands on padding is overwritten.
+/// Adds the columns of `rows` of the output back onto the planes they were taken from: the transpose of [`im2col`], with the same shapes.
 pub fn col2im<T: Scalar>(
     window: &Window,
-    columns: &mut [T],
+    columns: &[T],
     channels: usize,
-    channel_stride: usize,
-    images: Range<usize>,
+    images: usize,
+    rows: Range<usize>,
     planes: &mut [T],
 ) {
-    let ([ih, iw], [oh, ow]) = (window.input, window.output);
-    for (line, channel, [ky, kx]) in window.lines(channels) {
-        let ((rows, top), (inside, left)) = (window.inside(0, ky), window.inside(1, kx));
-        if inside.is_empty() || rows.is_empty() {
-            continue;
+    let ([_, iw], [_, ow], [_, stride]) = (window.input, window.output, window.stride);
+    window.each_row(channels, images, rows, |at, source| {
+        let Some((row, Segment { inside, from })) = source else { return };
+        let to = planes[row..][..iw * images][from..].chunks_mut(images).step_by(stride);
+        for (to, from) in to.zip(columns[at..][..ow * images][inside].chunks_exact(images)) {
+            to.iter_mut().zip(from).for_each(|(to, &from)| *to += from);
         }
-        for (i, image) in images.clone().enumerate() {
-            let plane = &mut planes[channel * channel_stride + image * ih * iw..][..ih * iw];
-            let from = &mut columns[(line * images.len() + i) * oh * ow..][rows.start * ow..rows.end * ow];
-            if window.is_shift() {
-                if inside != (0..ow) {
-                    for from in from.chunks_exact_mut(ow) {
-                        from[..inside.start].fill(T::zero());
-                        from[inside.end..].fill(T::zero());
-                    }
-                }
-                let len = from.len() - inside.start - (ow - inside.end);
-                for (t, &f) in plane[top * iw + left..][..len].iter_mut().zip(&from[inside.start..]) {
-                    *t += f;
-                }
-            } else {
-                for (y, from) in from.chunks_exact(ow).enumerate() {
-                    let to = plane[(top + y * window.stride[0]) * iw..][..iw][left..].iter_mut();
-                    for (t, &f) in to.step_by(window.stride[1]).zip(&from[inside.clone()]) {
-                        *t += f;
-                    }
-                }
-            }
-        }
-    }
+    });
 }
 
 #[cfg(test)]
@@ -150,19 +132,20 @@ mod tests {
     }
 
     /// Every pair (index into columns, index into planes) by definition.
-    fn pairs(w: &Window, channels: usize, images: Range<usize>, total: usize) -> Vec<(usize, usize)> {
+    fn pairs(w: &Window, channels: usize, images: usize, rows: Range<usize>) -> Vec<(usize, usize)> {
         let mut pairs = Vec::new();
-        for (line, channel, [ky, kx]) in w.lines(channels) {
-            for (i, image) in images.clone().enumerate() {
-                for y in 0..w.output[0] {
-                    for x in 0..w.output[1] {
-                        let (iy, ix) = (y * w.stride[0] + ky, x * w.stride[1] + kx);
-                        let inside = |v: usize, d: usize| v >= w.padding[d] && v - w.padding[d] < w.input[d];
-                        if inside(iy, 0) && inside(ix, 1) {
-                            let column = ((line * images.len() + i) * w.output[0] + y) * w.output[1] + x;
-                            let (iy, ix) = (iy - w.padding[0], ix - w.padding[1]);
-                            pairs.push((column, ((channel * total + image) * w.input[0] + iy) * w.input[1] + ix));
-                        }
+        let [kh, kw] = w.kernel;
+        for line in 0..channels * kh * kw {
+            let (channel, ky, kx) = (line / (kh * kw), line / kw % kh, line % kw);
+            for (i, y) in rows.clone().enumerate() {
+                for x in 0..w.output[1] {
+                    let (iy, ix) = (y * w.stride[0] + ky, x * w.stride[1] + kx);
+                    let inside = |v: usize, d: usize| v >= w.padding[d] && v - w.padding[d] < w.input[d];
+                    if inside(iy, 0) && inside(ix, 1) {
+                        let column = ((line * rows.len() + i) * w.output[1] + x) * images;
+                        let (iy, ix) = (iy - w.padding[0], ix - w.padding[1]);
+                        let place = ((channel * w.input[0] + iy) * w.input[1] + ix) * images;
+                        pairs.extend((0..images).map(|image| (column + image, place + image)));
                     }
                 }
             }
@@ -172,28 +155,30 @@ mod tests {
 
     #[test]
     fn both_directions_agree_with_the_definition() {
-        let (channels, total, images) = (2, 3, 1..3);
+        let (channels, images) = (2, 3);
         let mut rng = Rng::new(1, 0);
         for w in windows() {
-            let plane = w.input[0] * w.input[1];
-            let planes: Vec<f64> = (0..channels * total * plane).map(|_| rng.uniform().into()).collect();
-            let len = channels * w.kernel[0] * w.kernel[1] * images.len() * w.output[0] * w.output[1];
-            let mut columns = vec![f64::NAN; len];
-            im2col(&w, &planes, channels, total * plane, images.clone(), &mut columns);
-            let mut want = vec![0.0; len];
-            for (c, p) in pairs(&w, channels, images.clone(), total) {
-                want[c] = planes[p];
-            }
-            assert_eq!(columns, want, "{w:?}");
+            for rows in [0..w.output[0], 1..w.output[0] - 1] {
+                let plane = w.input[0] * w.input[1] * images;
+                let planes: Vec<f64> = (0..channels * plane).map(|_| rng.uniform().into()).collect();
+                let len = channels * w.kernel[0] * w.kernel[1] * rows.len() * w.output[1] * images;
+                let mut columns = vec![f64::NAN; len];
+                im2col(&w, &planes, channels, images, rows.clone(), &mut columns);
+                let mut want = vec![0.0; len];
+                for (c, p) in pairs(&w, channels, images, rows.clone()) {
+                    want[c] = planes[p];
+                }
+                assert_eq!(columns, want, "{w:?}");
 
-            let mut columns: Vec<f64> = (0..len).map(|i| (i % 97) as f64).collect();
-            let mut want = vec![1.0; planes.len()];
-            for (c, p) in pairs(&w, channels, images.clone(), total) {
-                want[p] += columns[c];
+                let columns: Vec<f64> = (0..len).map(|i| (i % 97) as f64).collect();
+                let mut want = vec![1.0; planes.len()];
+                for (c, p) in pairs(&w, channels, images, rows.clone()) {
+                    want[p] += columns[c];
+                }
+                let mut got = vec![1.0; planes.len()];
+                col2im(&w, &columns, channels, images, rows, &mut got);
+                assert_eq!(got, want, "{w:?}");
             }
-            let mut got = vec![1.0; planes.len()];
-            col2im(&w, &mut columns, channels, total * plane, images.clone(), &mut got);
-            assert_eq!(got, want, "{w:?}");
         }
     }
 }

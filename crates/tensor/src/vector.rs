@@ -3,9 +3,12 @@
 //! Loops over these are vector instructions as they stand. Left to find vectors in plain loops, LLVM takes half of AVX-512's on Intel's CPUs.
 
 use crate::Scalar;
+use std::ops::{Add, Mul, Sub};
 
 /// Some values side by side: as many as an instruction takes, or two on narrow instruction sets.
-pub trait Vector<T>: Copy + Send + Sync + 'static {
+pub trait Vector<T>:
+    Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Send + Sync + 'static
+{
     /// Number of values.
     const LANES: usize;
 
@@ -21,6 +24,14 @@ pub trait Vector<T>: Copy + Send + Sync + 'static {
     /// `self + a * b`, in one instruction where there is one.
     #[must_use]
     fn add_product(self, a: Self, b: Self) -> Self;
+
+    /// Of each value, that of `yes` where `self` is greater than `other`, and that of `no` elsewhere.
+    #[must_use]
+    fn choose_greater(self, other: Self, yes: Self, no: Self) -> Self;
+
+    /// The same where `self` equals `other`.
+    #[must_use]
+    fn choose_equal(self, other: Self, yes: Self, no: Self) -> Self;
 }
 
 macro_rules! vector {
@@ -56,6 +67,16 @@ macro_rules! vector {
             #[inline(always)]
             fn add_product(self, a: Self, b: Self) -> Self {
                 a.mul_add(b, self)
+            }
+
+            #[inline(always)]
+            fn choose_greater(self, other: Self, yes: Self, no: Self) -> Self {
+                self.simd_gt(other).select(yes, no)
+            }
+
+            #[inline(always)]
+            fn choose_equal(self, other: Self, yes: Self, no: Self) -> Self {
+                self.simd_eq(other).select(yes, no)
             }
         }
     };

@@ -36,7 +36,7 @@ impl Products {
                     Window { kernel: p.kernel_size, stride: p.stride, padding: p.padding, input: size, output };
                 let [rows, pixels] = [weight.len() / p.out_channels, output[0] * output[1]];
                 scratch.resize(rows * pixels, 0.0);
-                im2col(&window, x, p.in_channels, size[0] * size[1], 0..1, scratch);
+                im2col(&window, x, p.in_channels, 1, 0..output[0], scratch);
                 let (a, b) = ((weight, rows, Transpose::No), (&scratch[..], pixels, Transpose::No));
                 gemm([p.out_channels, pixels, rows], 1.0, a, b, 0.0, (y, pixels));
             }

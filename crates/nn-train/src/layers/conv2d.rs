@@ -24,7 +24,7 @@ pub struct Conv2d<T> {
     #[serde(skip, default = "Batch::default")]
     pub(super) input: Batch<T>,
     #[serde(skip, default = "Spare::default")]
-    pub(super) spare: Spare<T>,
+    pub(super) spare: Spare<Vec<T>>,
 }
 
 impl<T: Scalar> Conv2d<T> {
@@ -86,8 +86,7 @@ impl<T: Scalar> Conv2d<T> {
         for chunk in &x.chunks {
             let columns = chunk.images * outputs;
             let mut patches = vec![T::zero(); row * columns];
-            let stride = chunk.images * window.input[0] * window.input[1];
-            im2col(&window, &chunk.data, in_channels, stride, 0..chunk.images, &mut patches);
+            im2col(&window, &chunk.data, in_channels, chunk.images, 0..window.output[0], &mut patches);
             let factors = ((&patches[..], columns, Transpose::No), (&patches[..], columns, Transpose::Yes));
             gemm([row, row, columns], share, factors.0, factors.1, T::one(), (&mut products, row));
         }

@@ -190,26 +190,10 @@ pub struct Flatten {
 impl Flatten {
     pub(crate) fn forward<T: Scalar>(&mut self, x: Batch<T>) -> Batch<T> {
         self.shape = x.shape;
-        let (channels, plane) = (x.shape[0], x.plane());
-        Batch::new([channels * plane, 1, 1], swap(x.chunks, channels, |c| [c.images, plane])).with_share(x.share)
+        Batch { shape: [x.shape.iter().product(), 1, 1], ..x }
     }
 
     pub(crate) fn backward<T: Scalar>(&mut self, dy: Batch<T>) -> Batch<T> {
-        let [channels, h, w] = self.shape;
-        Batch::new(self.shape, swap(dy.chunks, channels, |c| [h * w, c.images])).with_share(dy.share)
+        Batch { shape: self.shape, ..dy }
     }
-}
-
-/// Transposes the `rows x columns` matrix of each channel.
-fn swap<T: Scalar>(chunks: Vec<Chunk<T>>, channels: usize, size: impl Fn(&Chunk<T>) -> [usize; 2]) -> Vec<Chunk<T>> {
-    let of_chunk = |chunk: Chunk<T>| {
-        let [rows, columns] = size(&chunk);
-        let mut data = Vec::with_capacity(chunk.data.len());
-        for channel in 0..channels {
-            let from = &chunk.data[channel * rows * columns..][..rows * columns];
-            data.extend((0..columns).flat_map(|c| (0..rows).map(move |r| from[r * columns + c])));
-        }
-        Chunk { images: chunk.images, data }
-    };
-    chunks.into_iter().map(of_chunk).collect()
 }

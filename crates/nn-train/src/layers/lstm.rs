@@ -34,7 +34,7 @@ pub struct Lstm<T> {
     pub(super) cache: Cache<T>,
     /// For the gates.
     #[serde(skip, default = "Spare::default")]
-    pub(super) spare: Spare<T>,
+    pub(super) spare: Spare<Vec<T>>,
 }
 
 /// What a training pass leaves for the backward pass.

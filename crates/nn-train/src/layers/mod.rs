@@ -78,7 +78,7 @@ impl<T: Scalar> Layer<T> {
     pub(crate) fn forget_batch(&mut self) {
         match self {
             Self::Conv2d(l) => (l.input, l.spare) = (Batch::default(), Spare::default()),
-            Self::Norm(l) => (l.cache, l.stem, l.spare) = (None, None, Spare::default()),
+            Self::Norm(l) => l.forget_batch(),
             Self::Linear(l) => l.input = Batch::default(),
             Self::Dropout(l) => l.kept = Vec::new(),
             Self::Lstm(l) => (l.cache, l.spare) = (lstm::Cache::default(), Spare::default()),

@@ -67,15 +67,18 @@ pub struct NormPReluPool<T> {
     #[serde(skip, default = "Option::default")]
     pub(super) stem: Option<Stem<T>>,
     #[serde(skip, default = "Spare::default")]
-    pub(super) spare: Spare<T>,
+    pub(super) spare: Spare<Vec<T>>,
+    /// For what pooling keeps.
+    #[serde(skip, default = "Spare::default")]
+    pub(super) spare_kept: Spare<[Vec<T>; 2]>,
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct Cache<T> {
     input: Batch<T>,
     channels: Vec<Channel<T>>,
-    /// Which element of its window each maximum was, a chunk; empty without pooling.
-    indices: Vec<Vec<u8>>,
+    /// Per chunk what pooling [keeps](Pooling::forward); empty without pooling.
+    kept: Vec<[Vec<T>; 2]>,
 }
 
 /// Whether the place of an element of the window fits a byte, and windows are not further apart.
@@ -95,6 +98,7 @@ impl<T: Scalar> NormPReluPool<T> {
             cache: None,
             stem: None,
             spare: Spare::default(),
+            spare_kept: Spare::default(),
         }
     }
 
@@ -127,6 +131,12 @@ impl<T: Scalar> NormPReluPool<T> {
         params.all(|p| p.has_shape(&[self.channels]))
             && statistics.map(Vec::len).all(|len| len == self.channels)
             && self.pool.as_ref().is_none_or(is_small)
+    }
+
+    /// Drops what it remembers of the last batch.
+    pub(super) fn forget_batch(&mut self) {
+        (self.cache, self.stem) = (None, None);
+        (self.spare, self.spare_kept) = (Spare::default(), Spare::default());
     }
 
     pub(crate) fn output_shape(&self, [c, h, w]: [usize; 3]) -> [usize; 3] {
@@ -185,13 +195,14 @@ impl<T: Scalar> NormPReluPool<T> {
         let channels: Vec<Channel<T>> = (0..self.channels).map(|c| self.channel(c, mean[c], var[c])).collect();
         let shape = self.output_shape(x.shape);
         let buffers = self.spare.take(x.chunks.len());
+        let kept = if train { self.spare_kept.take(x.chunks.len()) } else { vec![Default::default(); x.chunks.len()] };
         let this = &*self;
-        let of_chunk = |(chunk, buffer)| this.forward_chunk(x.shape, &channels, chunk, train, buffer);
-        let outputs: Vec<(Chunk<T>, Vec<u8>)> = x.chunks.par_iter().zip(buffers).map(of_chunk).collect();
-        let (chunks, indices) = outputs.into_iter().unzip();
+        let of_chunk = |((chunk, data), kept)| this.forward_chunk(x.shape, &channels, chunk, train, data, kept);
+        let outputs: Vec<_> = x.chunks.par_iter().zip(buffers).zip(kept).map(of_chunk).collect();
+        let (chunks, kept) = outputs.into_iter().unzip();
         let share = x.share.clone();
         if train {
-            self.cache = Some(Cache { input: x, channels, indices });
+            self.cache = Some(Cache { input: x, channels, kept });
         }
         Batch::new(shape, chunks).with_share(share)
     }
@@ -203,24 +214,23 @@ impl<T: Scalar> NormPReluPool<T> {
         x: &Chunk<T>,
         train: bool,
         mut data: Vec<T>,
-    ) -> (Chunk<T>, Vec<u8>) {
+        mut kept: [Vec<T>; 2],
+    ) -> (Chunk<T>, [Vec<T>; 2]) {
         let [_, oh, ow] = self.output_shape(shape);
         let (in_plane, plane) = (shape[1] * shape[2], oh * ow);
         let stride = x.images * plane;
         data.resize(channels.len() * stride, T::zero());
-        let mut index = vec![0; if train && self.pool.is_some() { data.len() } else { 0 }];
         let inputs = channels.par_iter().zip(x.data.par_chunks_exact(x.images * in_plane));
         if let Some(pool) = self.pool {
-            let pooling = Pooling::new(pool, [shape[1], shape[2]], [oh, ow]);
-            let mut indices: Vec<&mut [u8]> = index.chunks_exact_mut(stride).collect();
-            indices.resize_with(channels.len(), Default::default);
-            let outputs = data.par_chunks_exact_mut(stride).zip(indices);
-            inputs.zip(outputs).for_each_with(pooling, |pooling, ((channel, y), (out, index))| {
-                for (i, (y, out)) in y.chunks_exact(in_plane).zip(out.chunks_exact_mut(plane)).enumerate() {
-                    let index = if train { &mut index[i * plane..][..plane] } else { &mut [] };
-                    pooling.forward(channel, y, out, index);
-                }
-            });
+            let pooling = Pooling::new(pool, [shape[1], shape[2]], [oh, ow], x.images);
+            if train {
+                kept.iter_mut().for_each(|kept| kept.resize(data.len(), T::zero()));
+            }
+            let [maxima, places] = kept.each_mut().map(|kept| kept.chunks_exact_mut(stride));
+            let mut of_channels: Vec<_> = maxima.zip(places).map(|(maxima, places)| Some([maxima, places])).collect();
+            of_channels.resize_with(channels.len(), Default::default);
+            let outputs = data.par_chunks_exact_mut(stride).zip(of_channels);
+            inputs.zip(outputs).for_each(|((channel, y), (out, kept))| pooling.forward(channel, y, out, kept));
         } else {
             inputs.zip(data.par_chunks_exact_mut(stride)).for_each(|((channel, y), out)| {
                 for (o, &y) in out.iter_mut().zip(y) {
@@ -228,7 +238,7 @@ impl<T: Scalar> NormPReluPool<T> {
                 }
             });
         }
-        (Chunk { images: x.images, data }, index)
+        (Chunk { images: x.images, data }, kept)
     }
 
     /// Sets the gradients of the parameters from the [sums](Channel::backward_sums) of each channel over each chunk; gives those over all.
@@ -251,62 +261,45 @@ impl<T: Scalar> NormPReluPool<T> {
 
     pub(crate) fn backward(&mut self, dy: Batch<T>) -> Batch<T> {
         let cache = self.cache.take().expect("a backward pass follows a training pass");
-        let Cache { mut input, channels, indices } = cache;
+        let Cache { mut input, channels, kept } = cache;
         let (shape, images) = (input.shape, input.images());
         let [_, oh, ow] = self.output_shape(shape);
-        let sizes = [[shape[1], shape[2]], [oh, ow]];
-        let (planes, n) = (shape[1] * shape[2], self.channels);
+        let (in_plane, plane) = (shape[1] * shape[2], oh * ow);
 
         // First pass: the sums that every element's gradient depends on. Only the maxima have a gradient.
-        let pooling = self.pool.map(|pool| Pooling::new(pool, sizes[0], sizes[1]));
-        let plane = oh * ow;
-        let of_chunk = |((x, dy), index): ((&Chunk<T>, &Chunk<T>), &Vec<u8>)| {
-            let of_channel = |maxima: &mut Vec<T>, c: usize| {
-                let mut sums = [0.0; 3];
-                for i in c * x.images..(c + 1) * x.images {
-                    let y = &x.data[i * planes..][..planes];
-                    let y = match &pooling {
-                        None => y,
-                        Some(pooling) => {
-                            pooling.gather(y, &index[i * plane..][..plane], maxima);
-                            &maxima[..]
-                        }
-                    };
-                    let terms = channels[c].backward_sums(y, &dy.data[i * plane..][..plane]);
-                    for (sum, term) in sums.iter_mut().zip(terms) {
-                        *sum += term;
-                    }
-                }
-                sums
-            };
-            (0..n).into_par_iter().map_with(vec![T::zero(); plane], of_channel).collect()
+        let of_chunk = |((x, dy), [maxima, _]): ((&Chunk<T>, &Chunk<T>), &[Vec<T>; 2])| {
+            let y = if self.pool.is_some() { maxima } else { &x.data };
+            let stride = x.images * plane;
+            let planes = channels.par_iter().zip(y.par_chunks_exact(stride).zip(dy.data.par_chunks_exact(stride)));
+            planes.map(|(channel, (y, dy))| channel.backward_sums(y, dy)).collect()
         };
-        let parts: Vec<Vec<[f64; 3]>> = input.chunks.par_iter().zip(&dy.chunks).zip(&indices).map(of_chunk).collect();
+        let parts: Vec<Vec<[f64; 3]>> = input.chunks.par_iter().zip(&dy.chunks).zip(&kept).map(of_chunk).collect();
         let sums = self.set_gradients(&dy.share, parts);
 
         // Second pass: inputs become gradients, in place.
-        let count = if self.norm.is_some() { (dy.share.size() * images * planes) as f64 } else { f64::INFINITY };
-        let of_chunk = |((x, dy), index): ((&mut Chunk<T>, &Chunk<T>), &Vec<u8>)| {
-            let images = x.images;
-            let of_channel = |dz: &mut Vec<T>, (c, x): (usize, &mut [T])| {
+        let count = if self.norm.is_some() { (dy.share.size() * images * in_plane) as f64 } else { f64::INFINITY };
+        let pool = self.pool;
+        let of_chunk = |((x, dy), [_, places]): ((&mut Chunk<T>, &Chunk<T>), &[Vec<T>; 2])| {
+            let pooling = pool.map(|pool| Pooling::new(pool, [shape[1], shape[2]], [oh, ow], x.images));
+            let stride = x.images * plane;
+            let of_channel = |dz: &mut Vec<T>, (c, (y, d_out)): (usize, (&mut [T], &[T]))| {
                 let [du, du_h, _] = sums[c];
-                for (i, y) in (c * images..).zip(x.chunks_exact_mut(planes)) {
-                    let d_out = &dy.data[i * plane..][..plane];
-                    let dz = match &pooling {
-                        None => d_out,
-                        Some(pooling) => {
-                            pooling.scatter(d_out, &index[i * plane..][..plane], dz);
-                            &dz[..]
-                        }
-                    };
-                    channels[c].backward(y, dz, T::of(du / count), T::of(du_h / count));
-                }
+                let dz = match &pooling {
+                    None => d_out,
+                    Some(pooling) => {
+                        dz.resize(y.len(), T::zero());
+                        pooling.scatter(d_out, &places[c * stride..][..stride], dz);
+                        &dz[..]
+                    }
+                };
+                channels[c].backward(y, dz, T::of(du / count), T::of(du_h / count));
             };
-            let dz = vec![T::zero(); if pooling.is_some() { planes } else { 0 }];
-            x.data.par_chunks_exact_mut(images * planes).enumerate().for_each_with(dz, of_channel);
+            let planes = x.data.par_chunks_exact_mut(x.images * in_plane).zip(dy.data.par_chunks_exact(stride));
+            planes.enumerate().for_each_with(Vec::new(), of_channel);
         };
-        input.chunks.par_iter_mut().zip(&dy.chunks).zip(&indices).for_each(of_chunk);
+        input.chunks.par_iter_mut().zip(&dy.chunks).zip(&kept).for_each(of_chunk);
         self.spare.keep(dy);
+        self.spare_kept.keep_buffers(kept);
         input
     }
 }

@@ -1,7 +1,8 @@
-//! Passes over the planes of one channel, written so that they compile to vector instructions.
+//! Passes over the planes of one channel, `[height, width, images]`, written so that they compile to vector instructions.
 
 use hccr_runtime::shape::Pool2dParams;
-use hccr_tensor::Scalar;
+use hccr_tensor::{Scalar, Vector};
+use std::ops::Range;
 
 /// Partial sums kept side by side: floating-point sums are not reordered by the compiler.
 pub(super) const LANES: usize = 16;
@@ -72,6 +73,19 @@ impl<T: Scalar> Channel<T> {
         if u > T::zero() { u } else { u * self.slope }
     }
 
+    /// Whether it gives a greater value for a greater input, or the same.
+    fn is_increasing(&self) -> bool {
+        self.inv_std * self.gamma >= T::zero() && self.slope >= T::zero()
+    }
+
+    /// [`apply`](Self::apply) for many.
+    #[inline(always)]
+    fn apply_to_vector(&self, y: T::Vector) -> T::Vector {
+        let splat = T::Vector::splat;
+        let u = (y - splat(self.mean)) * splat(self.inv_std) * splat(self.gamma) + splat(self.beta);
+        u.choose_greater(splat(T::zero()), u, u * splat(self.slope))
+    }
+
     /// The gradient by `u`, given the input `y` and the gradient by the output.
     #[inline(always)]
     pub(super) fn gradient(&self, y: T, dz: T) -> T {
@@ -103,115 +117,173 @@ impl<T: Scalar> Channel<T> {
 }
 
 /// Max pooling of planes of one size.
-#[derive(Clone, Debug)]
-pub(crate) struct Pooling<T> {
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pooling {
     params: Pool2dParams,
     input: [usize; 2],
     output: [usize; 2],
-    /// Offset into the plane of each element of a window.
-    offsets: [u32; 256],
-    /// Maximum of each column of a row of windows, with what hangs over on the right, and in which row it stood.
-    best: Vec<T>,
-    which: Vec<u32>,
-    /// The indices of one row of the output.
-    index: Vec<u32>,
+    images: usize,
 }
 
-impl<T: Scalar> Pooling<T> {
-    pub(crate) fn new(params: Pool2dParams, input: [usize; 2], output: [usize; 2]) -> Self {
-        let (w, [_, kw], [_, sw]) = (input[1], params.kernel_size, params.stride);
-        let wide = w.max(output[1] * sw + kw);
-        Self {
-            offsets: std::array::from_fn(|i| (i / kw * w + i % kw) as u32),
-            params,
-            input,
-            output,
-            best: vec![T::neg_infinity(); wide],
-            which: vec![0; wide],
-            index: vec![0; output[1]],
+/// The greatest of some elements: what orders them, the element, and its number in the window.
+#[derive(Clone, Copy)]
+struct Maximum<V> {
+    rank: V,
+    input: V,
+    place: V,
+}
+
+impl Pooling {
+    pub(crate) fn new(params: Pool2dParams, input: [usize; 2], output: [usize; 2], images: usize) -> Self {
+        Self { params, input, output, images }
+    }
+
+    /// Elements of a row of the input, and of a row of the output.
+    pub(super) fn rows(&self) -> [usize; 2] {
+        [self.input[1], self.output[1]].map(|width| width * self.images)
+    }
+
+    /// Elements of the output.
+    pub(super) fn outputs(&self) -> usize {
+        self.output[0] * self.rows()[1]
+    }
+
+    /// The rows of the input that row `o` of the output reads.
+    pub(super) fn window(&self, o: usize) -> Range<usize> {
+        let top = o * self.params.stride[0];
+        top..(top + self.params.kernel_size[0]).min(self.input[0])
+    }
+
+    /// Columns of the window at column `x` of the output that lie inside the plane.
+    fn columns(&self, x: usize) -> usize {
+        self.params.kernel_size[1].min(self.input[1] - x * self.params.stride[1])
+    }
+
+    /// Calls `f` with some images at a time, as many as a vector has place for.
+    #[inline(always)]
+    fn each_vector<T: Scalar>(&self, mut f: impl FnMut(Range<usize>)) {
+        let lanes = T::Vector::LANES;
+        (0..self.images).step_by(lanes).for_each(|first| f(first..(first + lanes).min(self.images)));
+    }
+
+    /// Pools `channel.apply(y)`. What the [backward pass](Self::scatter) needs is kept where it is wanted: the inputs that were the maxima, and
+    /// the numbers of these elements in their windows.
+    pub(crate) fn forward<T: Scalar>(&self, channel: &Channel<T>, y: &[T], out: &mut [T], kept: Option<[&mut [T]; 2]>) {
+        let [row, of_row] = self.rows();
+        let mut kept = kept.map(|kept| kept.map(|kept| kept.chunks_exact_mut(of_row)));
+        for (o, out) in out.chunks_exact_mut(of_row).enumerate() {
+            let rows = self.window(o);
+            let kept = kept.as_mut().map(|kept| kept.each_mut().map(|kept| kept.next().expect("as many rows")));
+            self.forward_row(channel, &y[rows.start * row..rows.end * row], out, kept);
         }
     }
 
-    /// Pools `channel.apply(y)`; writes the maxima and, where `index` has room, which element of its window each was.
-    pub(crate) fn forward(&mut self, channel: &Channel<T>, y: &[T], out: &mut [T], index: &mut [u8]) {
-        // The constants let the compiler unroll the thesis's window.
-        match (self.params.kernel_size, self.params.stride) {
-            ([3, 3], [2, 2]) => self.forward_with([3, 3], [2, 2], channel, y, out, index),
-            (kernel, stride) => self.forward_with(kernel, stride, channel, y, out, index),
+    /// A row of the output, from the rows of the input that it reads.
+    pub(super) fn forward_row<T: Scalar>(
+        &self,
+        channel: &Channel<T>,
+        rows: &[T],
+        out: &mut [T],
+        kept: Option<[&mut [T]; 2]>,
+    ) {
+        if channel.is_increasing() {
+            self.forward_row_by(channel, |input| input, rows, out, kept);
+        } else {
+            self.forward_row_by(channel, |input| channel.apply_to_vector(input), rows, out, kept);
         }
     }
 
     #[inline(always)]
-    fn forward_with(
-        &mut self,
-        [kh, kw]: [usize; 2],
-        [sh, sw]: [usize; 2],
+    fn forward_row_by<T: Scalar>(
+        &self,
         channel: &Channel<T>,
-        y: &[T],
+        rank: impl Fn(T::Vector) -> T::Vector,
+        rows: &[T],
         out: &mut [T],
-        index: &mut [u8],
+        mut kept: Option<[&mut [T]; 2]>,
     ) {
-        let ([ih, iw], [oh, ow]) = (self.input, self.output);
-        for o in 0..oh {
-            let top = o * sh;
-            let (best, which) = (&mut self.best[..iw], &mut self.which[..iw]);
-            for k in 0..kh.min(ih - top) {
-                let y = &y[(top + k) * iw..][..iw];
-                if k == 0 {
-                    which.fill(0);
-                    for x in 0..iw {
-                        best[x] = channel.apply(y[x]);
-                    }
-                    continue;
+        let ([_, kw], [_, stride], [row, _]) = (self.params.kernel_size, self.params.stride, self.rows());
+        let height = rows.len() / row;
+        for x in 0..self.output[1] {
+            let (first, width) = (x * stride * self.images, self.columns(x));
+            self.each_vector::<T>(|at| {
+                let element = |y: usize, k: usize| {
+                    let input = T::Vector::load(&rows[y * row + first + k * self.images..][at.clone()]);
+                    Maximum { rank: rank(input), input, place: T::Vector::splat(T::of((y * kw + k) as f64)) }
+                };
+                // Constants let the compiler unroll the usual window.
+                let Maximum { input, place, .. } = match (height, width, kw) {
+                    (3, 3, 3) => greatest::<T>(3, 3, element),
+                    _ => greatest::<T>(height, width, element),
+                };
+                let at = x * self.images + at.start..x * self.images + at.end;
+                channel.apply_to_vector(input).store(&mut out[at.clone()]);
+                if let Some([inputs, places]) = &mut kept {
+                    input.store(&mut inputs[at.clone()]);
+                    place.store(&mut places[at]);
                 }
-                for x in 0..iw {
-                    let z = channel.apply(y[x]);
-                    let greater = z > best[x];
-                    best[x] = if greater { z } else { best[x] };
-                    which[x] = if greater { (k * kw) as u32 } else { which[x] };
-                }
-            }
-            let (out, places) = (&mut out[o * ow..][..ow], &mut self.index[..ow]);
-            for k in 0..kw {
-                // The element of each window is element `k % sw` of a group as long as the stride.
-                let (skip, of_group) = (k / sw * sw, k % sw);
-                let best = self.best[skip..skip + ow * sw].chunks_exact(sw);
-                let which = self.which[skip..skip + ow * sw].chunks_exact(sw);
-                for ((max, place), (best, which)) in out.iter_mut().zip(&mut *places).zip(best.zip(which)) {
-                    let greater = k == 0 || best[of_group] > *max;
-                    *max = if greater { best[of_group] } else { *max };
-                    *place = if greater { which[of_group] + k as u32 } else { *place };
-                }
-            }
-            if !index.is_empty() {
-                for (index, &place) in index[o * ow..][..ow].iter_mut().zip(&*places) {
-                    *index = place as u8;
-                }
-            }
+            });
         }
     }
 
-    /// Where each maximum stood, as an offset into the input plane; `index` is what [`forward`](Self::forward) wrote.
-    pub(super) fn places(&self, index: &[u8]) -> impl Iterator<Item = usize> {
-        let ([_, iw], [_, ow], [sh, sw]) = (self.input, self.output, self.params.stride);
-        index.chunks_exact(ow).enumerate().flat_map(move |(o, row)| {
-            let top = o * sh * iw;
-            row.iter().enumerate().map(move |(x, &i)| top + x * sw + self.offsets[i as usize] as usize)
-        })
+    /// Adds the gradients by the maxima of a row to the rows of the input, where the maxima stood.
+    pub(super) fn scatter_row<T: Scalar>(&self, d_out: &[T], places: &[T], rows: &mut [T]) {
+        let ([_, kw], [_, stride], [row, _]) = (self.params.kernel_size, self.params.stride, self.rows());
+        let (height, zero) = (rows.len() / row, T::Vector::splat(T::zero()));
+        for x in 0..self.output[1] {
+            let (first, width) = (x * stride * self.images, self.columns(x));
+            self.each_vector::<T>(|at| {
+                let of_output = x * self.images + at.start..x * self.images + at.end;
+                let [d_out, places] = [d_out, places].map(|values| T::Vector::load(&values[of_output.clone()]));
+                let mut add = |y: usize, k: usize| {
+                    let dz = &mut rows[y * row + first + k * self.images..][at.clone()];
+                    let number = T::Vector::splat(T::of((y * kw + k) as f64));
+                    (T::Vector::load(dz) + places.choose_equal(number, d_out, zero)).store(dz);
+                };
+                match (height, width, kw) {
+                    (3, 3, 3) => each_element(3, 3, &mut add),
+                    _ => each_element(height, width, &mut add),
+                }
+            });
+        }
     }
 
     /// Adds the gradients by the maxima to where the maxima stood, after clearing `dz`.
-    pub(crate) fn scatter(&self, d_out: &[T], index: &[u8], dz: &mut [T]) {
+    pub(crate) fn scatter<T: Scalar>(&self, d_out: &[T], places: &[T], dz: &mut [T]) {
         dz.fill(T::zero());
-        for (place, &d) in self.places(index).zip(d_out) {
-            dz[place] += d;
+        let [row, of_row] = self.rows();
+        for (o, (d_out, places)) in d_out.chunks_exact(of_row).zip(places.chunks_exact(of_row)).enumerate() {
+            let rows = self.window(o);
+            self.scatter_row(d_out, places, &mut dz[rows.start * row..rows.end * row]);
         }
     }
+}
 
-    /// The inputs that were the maxima.
-    pub(crate) fn gather(&self, y: &[T], index: &[u8], maxima: &mut [T]) {
-        for (place, m) in self.places(index).zip(maxima) {
-            *m = y[place];
+/// The greatest element of a window, the first of those that are equal.
+#[inline(always)]
+fn greatest<T: Scalar>(
+    height: usize,
+    width: usize,
+    element: impl Fn(usize, usize) -> Maximum<T::Vector>,
+) -> Maximum<T::Vector> {
+    let mut best = element(0, 0);
+    each_element(height, width, &mut |y, k| {
+        let new = element(y, k);
+        let choose = |of_new, of_best| new.rank.choose_greater(best.rank, of_new, of_best);
+        best = Maximum {
+            rank: choose(new.rank, best.rank),
+            input: choose(new.input, best.input),
+            place: choose(new.place, best.place),
+        };
+    });
+    best
+}
+
+#[inline(always)]
+fn each_element(height: usize, width: usize, f: &mut impl FnMut(usize, usize)) {
+    for y in 0..height {
+        for k in 0..width {
+            f(y, k);
         }
     }
 }

@@ -10,14 +10,15 @@
 use super::plane::{Channel, LANES, Pooling};
 use super::{Conv2d, NormPReluPool};
 use crate::batch::{Batch, Chunk};
-use hccr_runtime::shape::{Conv2dParams, Pool2dParams};
-use hccr_tensor::{Scalar, multiply_add};
+use hccr_runtime::shape::Conv2dParams;
+use hccr_tensor::{Scalar, Vector, multiply_add};
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// Elements of a patch: those of the kernel.
 const TAPS: usize = 9;
-/// Rows over which sums are taken in the element type, which bounds their error.
-const ROWS: usize = 8;
+/// Rows of the output after which sums in the element type are moved to wider ones, which bounds their error.
+const FLUSH: usize = 4;
 
 /// What the backward pass needs of a batch.
 #[derive(Clone, Debug)]
@@ -32,10 +33,9 @@ pub(super) struct Stem<T> {
 #[derive(Clone, Debug)]
 struct Part<T> {
     moments: Moments,
-    /// Outputs of the convolution that were maxima, `[channels, images, pooled height, pooled width]`.
-    maxima: Vec<T>,
-    /// Which element of its window each was.
-    index: Vec<u8>,
+    /// What pooling [keeps](Pooling::forward): outputs of the convolution that were maxima, `[channels, pooled height, pooled width, images]`,
+    /// and which element of its window each was.
+    kept: [Vec<T>; 2],
 }
 
 /// Sums over all patches that a convolution reads.
@@ -62,17 +62,20 @@ pub(crate) fn forward<T: Scalar>(conv: &Conv2d<T>, norm: &mut NormPReluPool<T>, 
     let shape = norm.output_shape([conv.params.out_channels, size[0], size[1]]);
     let pool = norm.pool.expect("the layers fit");
     let padded: Vec<Vec<T>> = x.chunks.par_iter().map(|chunk| with_border(chunk, size)).collect();
-    let moments: Vec<Moments> = padded.par_iter().map(|padded| Moments::of(padded, size)).collect();
+    let sizes = x.chunks.par_iter().map(|chunk| [size[0], size[1], chunk.images]);
+    let moments: Vec<Moments> = padded.par_iter().zip(sizes).map(|(padded, size)| Moments::of(padded, size)).collect();
     let [mean, var] = statistics(&x, &moments, &conv.weight.value);
     let count = x.share.size() * x.images() * x.plane();
     norm.norm.as_mut().expect("the layers fit").follow(&mean, &var, count);
     let channels: Vec<_> = mean.iter().zip(&var).enumerate().map(|(c, (&m, &v))| norm.channel(c, m, v)).collect();
 
-    let buffers = norm.spare.take(x.chunks.len());
-    let of_chunk = |((padded, data), moments): ((Vec<T>, Vec<T>), Moments)| {
-        chunk_forward(&conv.weight.value, &channels, pool, (&padded, size), &shape, data, moments)
+    let buffers = norm.spare.take(x.chunks.len()).into_iter().zip(norm.spare_kept.take(x.chunks.len()));
+    let buffers: Vec<_> = buffers.collect();
+    let of_chunk = |(((x, padded), buffers), moments): (((&Chunk<T>, Vec<T>), (Vec<T>, [Vec<T>; 2])), Moments)| {
+        let pooling = Pooling::new(pool, size, [shape[1], shape[2]], x.images);
+        chunk_forward(&conv.weight.value, &channels, pooling, (&padded, [size[0], size[1], x.images]), buffers, moments)
     };
-    let outputs = padded.into_par_iter().zip(buffers).zip(moments).map(of_chunk);
+    let outputs = x.chunks.par_iter().zip(padded).zip(buffers).zip(moments).map(of_chunk);
     let (chunks, parts) = outputs.unzip();
     let share = x.share.clone();
     norm.stem = Some(Stem { input: x, channels, parts });
@@ -82,31 +85,38 @@ pub(crate) fn forward<T: Scalar>(conv: &Conv2d<T>, norm: &mut NormPReluPool<T>, 
 fn chunk_forward<T: Scalar>(
     weight: &[T],
     channels: &[Channel<T>],
-    pool: Pool2dParams,
-    (padded, size): (&[T], [usize; 2]),
-    &[_, height, width]: &[usize; 3],
-    mut data: Vec<T>,
+    pooling: Pooling,
+    (padded, size): (&[T], [usize; 3]),
+    (mut data, mut kept): (Vec<T>, [Vec<T>; 2]),
     moments: Moments,
 ) -> (Chunk<T>, Part<T>) {
-    let images = padded.len() / image_len(size);
-    let (plane, stride) = (height * width, images * height * width);
+    let stride = pooling.outputs();
     data.resize(channels.len() * stride, T::zero());
-    let mut maxima = vec![T::zero(); data.len()];
-    let mut index = vec![0; data.len()];
-    let working = (Pooling::new(pool, size, [height, width]), vec![T::zero(); size[0] * size[1]]);
-    let outputs = data.par_chunks_exact_mut(stride).zip(maxima.par_chunks_exact_mut(stride));
-    let outputs = outputs.zip(index.par_chunks_exact_mut(stride));
+    kept.iter_mut().for_each(|kept| kept.resize(data.len(), T::zero()));
+    let [maxima, places] = kept.each_mut().map(|kept| kept.par_chunks_exact_mut(stride));
+    let outputs = data.par_chunks_exact_mut(stride).zip(maxima).zip(places);
     let tasks = channels.par_iter().zip(weight.par_chunks_exact(TAPS)).zip(outputs);
-    tasks.for_each_with(working, |(pooling, y), ((channel, kernel), ((out, maxima), index))| {
+    // The rows that a row of the output reads stay near the processor.
+    tasks.for_each_with(Vec::<T>::new(), |y, ((channel, kernel), ((out, maxima), places))| {
+        let [row, of_row] = pooling.rows();
         let outputs =
-            out.chunks_exact_mut(plane).zip(maxima.chunks_exact_mut(plane)).zip(index.chunks_exact_mut(plane));
-        for (padded, ((out, maxima), index)) in padded.chunks_exact(image_len(size)).zip(outputs) {
-            convolve(kernel, padded, size[1], y);
-            pooling.forward(channel, y, out, index);
-            pooling.gather(y, index, maxima);
+            out.chunks_exact_mut(of_row).zip(maxima.chunks_exact_mut(of_row)).zip(places.chunks_exact_mut(of_row));
+        let mut last: Range<usize> = 0..0;
+        for (o, ((out, maxima), places)) in outputs.enumerate() {
+            let rows = pooling.window(o);
+            // Windows overlap.
+            let known = last.end.saturating_sub(rows.start);
+            y.drain(..y.len() - known * row);
+            y.resize(rows.len() * row, T::zero());
+            for (at, y) in (rows.start + known..rows.end).zip(y[known * row..].chunks_exact_mut(row)) {
+                convolve_row(kernel, padded, size, at, y);
+            }
+            pooling.forward_row(channel, y, out, Some([maxima, places]));
+            last = rows;
         }
+        y.clear();
     });
-    (Chunk { images, data }, Part { moments, maxima, index })
+    (Chunk { images: size[2], data }, Part { moments, kept })
 }
 
 /// Sets the gradients of both from the gradient by the output of the last [`forward`].
@@ -116,103 +126,134 @@ pub(crate) fn backward<T: Scalar>(conv: &mut Conv2d<T>, norm: &mut NormPReluPool
     let plane = dy.plane();
     let of_chunk = |(part, dy): (&Part<T>, &Chunk<T>)| {
         let stride = dy.images * plane;
-        let planes = part.maxima.par_chunks_exact(stride).zip(dy.data.par_chunks_exact(stride));
+        let planes = part.kept[0].par_chunks_exact(stride).zip(dy.data.par_chunks_exact(stride));
         let sums = channels.par_iter().zip(planes).map(|(channel, (maxima, dy))| channel.backward_sums(maxima, dy));
         sums.collect()
     };
     let sums = norm.set_gradients(&dy.share, parts.par_iter().zip(&dy.chunks).map(of_chunk).collect());
 
     let count = (dy.share.size() * input.images() * input.plane()) as f64;
-    // As wide as an image with its border, so that the place of a maximum is that of its patch.
+    let pooled = [dy.shape[1], dy.shape[2]];
     let pool = norm.pool.expect("the layers fit");
-    let pooling = Pooling::<T>::new(pool, [size[0], size[1] + 2], [dy.shape[1], dy.shape[2]]);
     let weight = &conv.weight.value;
     let of_chunk = |((part, dy), x): ((&Part<T>, &Chunk<T>), &Chunk<T>)| {
-        let padded = with_border(x, size);
-        let stride = dy.images * plane;
+        let (padded, size) = (with_border(x, size), [size[0], size[1], x.images]);
+        let pooling = Pooling::new(pool, [size[0], size[1]], pooled, x.images);
+        let stride = pooling.outputs();
         let of_channel = |(c, channel): (usize, &Channel<T>)| {
-            let [part_maxima, part_dy] = [&part.maxima, &dy.data].map(|values| &values[c * stride..][..stride]);
-            let index = &part.index[c * stride..][..stride];
-            let mut at_maxima = [0.0; TAPS];
-            for (i, padded) in padded.chunks_exact(image_len(size)).enumerate() {
-                let of_image = i * plane..(i + 1) * plane;
-                let gradients = part_maxima[of_image.clone()].iter().zip(&part_dy[of_image.clone()]);
-                let gradients = gradients.map(|(&y, &dz)| channel.gradient(y, dz));
-                add_patches(padded, size[1], pooling.places(&index[of_image]).zip(gradients), &mut at_maxima);
-            }
+            let [maxima, places] = part.kept.each_ref().map(|kept| &kept[c * stride..][..stride]);
+            let dy = &dy.data[c * stride..][..stride];
+            let at_maxima = patches_of_maxima(&pooling, channel, (&padded, size), [maxima, places, dy]);
             let kernel: [f64; TAPS] = std::array::from_fn(|tap| weight[c * TAPS + tap].as_f64());
             let means = [sums[c][0] / count, sums[c][1] / count];
             part.moments.gradient(&kernel, channel, at_maxima, means).map(T::of)
         };
         channels.par_iter().enumerate().flat_map_iter(of_channel).collect()
     };
-    let parts = parts.par_iter().zip(&dy.chunks).zip(&input.chunks).map(of_chunk).collect();
-    dy.share.sum_into(&mut conv.weight, parts);
+    let gradients = parts.par_iter().zip(&dy.chunks).zip(&input.chunks).map(of_chunk).collect();
+    dy.share.sum_into(&mut conv.weight, gradients);
     norm.spare.keep(dy);
+    norm.spare_kept.keep_buffers(parts.into_iter().map(|part| part.kept).collect());
 }
 
-/// Elements of an image with its border, and one behind it that a vector of four reads.
-fn image_len([height, width]: [usize; 2]) -> usize {
-    (height + 2) * (width + 2) + 1
-}
-
-/// The images of a chunk, each with a border of one zero.
-fn with_border<T: Scalar>(chunk: &Chunk<T>, size: [usize; 2]) -> Vec<T> {
-    let [height, width] = size;
-    let mut padded = vec![T::zero(); chunk.images * image_len(size)];
-    let images = padded.chunks_exact_mut(image_len(size)).zip(chunk.data.chunks_exact(height * width));
-    for (padded, image) in images {
-        let inner = padded[width + 2..].chunks_exact_mut(width + 2);
-        for (padded, row) in inner.zip(image.chunks_exact(width)) {
-            padded[1..=width].copy_from_slice(row);
+/// The patches of the maxima, each times the gradient by it, summed.
+fn patches_of_maxima<T: Scalar>(
+    pooling: &Pooling,
+    channel: &Channel<T>,
+    (padded, size): (&[T], [usize; 3]),
+    [maxima, places, dy]: [&[T]; 3],
+) -> [f64; TAPS] {
+    let [row, of_row] = pooling.rows();
+    let (mut total, mut sums) = ([0.0; TAPS], [T::Vector::splat(T::zero()); TAPS]);
+    // The gradients by the rows that a row of the output reads; those that the next one reads as well are not complete.
+    let mut rows: Vec<T> = Vec::new();
+    let (mut gradients, mut first) = (vec![T::zero(); of_row], 0);
+    let outputs = maxima.chunks_exact(of_row).zip(dy.chunks_exact(of_row)).zip(places.chunks_exact(of_row));
+    for (o, ((maxima, dy), places)) in outputs.enumerate() {
+        for ((gradient, &y), &dz) in gradients.iter_mut().zip(maxima).zip(dy) {
+            *gradient = channel.gradient(y, dz);
         }
+        let window = pooling.window(o);
+        rows.resize((window.end - first) * row, T::zero());
+        pooling.scatter_row(&gradients, places, &mut rows[(window.start - first) * row..]);
+        let next = pooling.window(o + 1).start.min(window.end);
+        add_patches::<T>(padded, size, first, &rows[..(next - first) * row], &mut sums);
+        rows.drain(..(next - first) * row);
+        first = next;
+        if o % FLUSH == 0 {
+            flush::<T>(&mut sums, &mut total);
+        }
+    }
+    add_patches::<T>(padded, size, first, &rows, &mut sums);
+    flush::<T>(&mut sums, &mut total);
+    total
+}
+
+/// Elements of a row of an image with its border, of so many images.
+fn pitch([_, width, images]: [usize; 3]) -> usize {
+    (width + 2) * images
+}
+
+/// The images of a chunk with a border of one zero.
+fn with_border<T: Scalar>(chunk: &Chunk<T>, [height, width]: [usize; 2]) -> Vec<T> {
+    let pitch = pitch([height, width, chunk.images]);
+    let mut padded = vec![T::zero(); (height + 2) * pitch];
+    let inner = padded[pitch..].chunks_exact_mut(pitch);
+    for (padded, row) in inner.zip(chunk.data.chunks_exact(width * chunk.images)) {
+        padded[chunk.images..][..row.len()].copy_from_slice(row);
     }
     padded
 }
 
-/// The convolution of an image that has its border.
-fn convolve<T: Scalar>(kernel: &[T], padded: &[T], width: usize, y: &mut [T]) {
+/// What element `tap` of the kernel reads for a row of the output.
+fn row_of_tap<T>(padded: &[T], size: [usize; 3], row: usize, tap: usize) -> &[T] {
+    let [_, width, images] = size;
+    &padded[(row + tap / 3) * pitch(size) + tap % 3 * images..][..width * images]
+}
+
+/// A row of the convolution of images that have their border.
+fn convolve_row<T: Scalar>(kernel: &[T], padded: &[T], size: [usize; 3], row: usize, y: &mut [T]) {
     let kernel: &[T; TAPS] = kernel.try_into().expect("a kernel of nine");
-    for (top, y) in y.chunks_exact_mut(width).enumerate() {
-        let of_tap = |tap: usize| &padded[(top + tap / 3) * (width + 2) + tap % 3..][..width];
-        let x: [&[T]; TAPS] = std::array::from_fn(of_tap);
-        for (at, y) in y.iter_mut().enumerate() {
-            let rest = (1..TAPS).map(|tap| (kernel[tap], x[tap][at]));
-            *y = rest.fold(kernel[0] * x[0][at], |sum, (w, x)| multiply_add(w, x, sum));
+    let x: [&[T]; TAPS] = std::array::from_fn(|tap| &row_of_tap(padded, size, row, tap)[..y.len()]);
+    for (at, y) in y.iter_mut().enumerate() {
+        let rest = (1..TAPS).map(|tap| (kernel[tap], x[tap][at]));
+        *y = rest.fold(kernel[0] * x[0][at], |sum, (w, x)| multiply_add(w, x, sum));
+    }
+}
+
+/// Adds the patches of some rows of the output, from row `first` on, each times its value in `rows`.
+fn add_patches<T: Scalar>(padded: &[T], size: [usize; 3], first: usize, rows: &[T], sums: &mut [T::Vector; TAPS]) {
+    let (row, lanes) = (size[1] * size[2], T::Vector::LANES);
+    for (y, times) in (first..).zip(rows.chunks_exact(row)) {
+        let x: [&[T]; TAPS] = std::array::from_fn(|tap| row_of_tap(padded, size, y, tap));
+        for first in (0..row).step_by(lanes) {
+            let at = first..(first + lanes).min(row);
+            let times = T::Vector::load(&times[at.clone()]);
+            for (sum, x) in sums.iter_mut().zip(x) {
+                *sum = sum.add_product(times, T::Vector::load(&x[at.clone()]));
+            }
         }
     }
 }
 
-/// Adds patches of an image that has its border: each is at a place, and counts so many times.
-fn add_patches<T: Scalar>(
-    padded: &[T],
-    width: usize,
-    patches: impl Iterator<Item = (usize, T)>,
-    sums: &mut [f64; TAPS],
-) {
-    // Rows of four, since a vector holds four; the last one is of no use.
-    let mut rows = [[T::zero(); 4]; 3];
-    for (place, times) in patches {
-        for (row, sums) in rows.iter_mut().enumerate() {
-            let x = &padded[place + row * (width + 2)..][..4];
-            (0..4).for_each(|at| sums[at] = multiply_add(times, x[at], sums[at]));
-        }
-    }
-    for (tap, sum) in sums.iter_mut().enumerate() {
-        *sum += rows[tap / 3][tap % 3].as_f64();
+/// Moves sums of lanes to their totals.
+fn flush<T: Scalar>(sums: &mut [T::Vector; TAPS], totals: &mut [f64; TAPS]) {
+    for (total, sum) in totals.iter_mut().zip(sums) {
+        let mut lanes = vec![T::zero(); T::Vector::LANES];
+        sum.store(&mut lanes);
+        *total += lanes.iter().map(|v| v.as_f64()).sum::<f64>();
+        *sum = T::Vector::splat(T::zero());
     }
 }
 
 impl Moments {
-    /// Those of some images that have their border.
-    fn of<T: Scalar>(padded: &[T], size: [usize; 2]) -> Self {
+    /// Those of images that have their border.
+    fn of<T: Scalar>(padded: &[T], size: [usize; 3]) -> Self {
         let mut moments = Self::default();
-        for image in padded.chunks_exact(image_len(size)) {
-            for a in 0..TAPS {
-                moments.sums[a] += sum_over(image, size, [a, a], |x, _| x);
-                for b in 0..=a {
-                    moments.products[a][b] += sum_over(image, size, [a, b], |x, y| x * y);
-                }
+        for a in 0..TAPS {
+            moments.sums[a] = sum_over(padded, size, [a, a], |x, _| x);
+            for b in 0..=a {
+                moments.products[a][b] = sum_over(padded, size, [a, b], |x, y| x * y);
             }
         }
         for a in 0..TAPS {
@@ -246,19 +287,16 @@ impl Moments {
     }
 }
 
-/// The sum of a function of two elements of each patch of an image.
-fn sum_over<T: Scalar>(padded: &[T], [height, width]: [usize; 2], taps: [usize; 2], of: impl Fn(T, T) -> T) -> f64 {
-    let row = |tap: usize, top: usize| &padded[(top + tap / 3) * (width + 2) + tap % 3..][..width];
+/// The sum of a function of two elements of each patch of images that have their border.
+fn sum_over<T: Scalar>(padded: &[T], size: [usize; 3], taps: [usize; 2], of: impl Fn(T, T) -> T) -> f64 {
     let mut total = 0.0;
-    for tops in (0..height).step_by(ROWS) {
+    for row in 0..size[0] {
         let mut lanes = [T::zero(); LANES];
-        for top in tops..height.min(tops + ROWS) {
-            let [a, b] = taps.map(|tap| row(tap, top).chunks_exact(LANES));
-            let rest = a.remainder().iter().zip(b.remainder());
-            lanes.iter_mut().zip(rest).for_each(|(lane, (&a, &b))| *lane += of(a, b));
-            for (a, b) in a.zip(b) {
-                (0..LANES).for_each(|l| lanes[l] += of(a[l], b[l]));
-            }
+        let [a, b] = taps.map(|tap| row_of_tap(padded, size, row, tap).chunks_exact(LANES));
+        let rest = a.remainder().iter().zip(b.remainder());
+        lanes.iter_mut().zip(rest).for_each(|(lane, (&a, &b))| *lane += of(a, b));
+        for (a, b) in a.zip(b) {
+            (0..LANES).for_each(|l| lanes[l] += of(a[l], b[l]));
         }
         total += lanes.iter().map(|v| v.as_f64()).sum::<f64>();
     }
@@ -289,6 +327,7 @@ fn statistics<T: Scalar>(x: &Batch<T>, moments: &[Moments], weight: &[T]) -> [Ve
 mod tests {
     use super::*;
     use hccr_random::Rng;
+    use hccr_runtime::shape::Pool2dParams;
 
     #[test]
     fn first_layers_as_those_of_the_thesis_fit() {

@@ -12,17 +12,19 @@ pub(crate) use planes::Planes;
 use crate::lines::{Lines, Panels, multiply};
 use crate::matrix::{Transpose, gemm};
 use crate::scalar::Scalar;
-use planes::{Spot, Strip};
+use planes::{Element, Tile};
 use rayon::prelude::*;
 use std::ops::Range;
-use transform::{LANES, coefficients, sandwich, transposed, values_at_points};
+use transform::{
+    LANES, Squares, coefficients, sandwich, sandwich_into_tile, sandwich_of_tile, transposed, values_at_points,
+};
 
 /// Rows and columns of a kernel.
 const KERNEL: usize = 3;
 /// Tiles whose transforms are multiplied at a time: what belongs to them should stay near the processor.
-const BLOCK: usize = 32;
+const BLOCK: usize = 4;
 /// The same where products are summed over tiles.
-const BLOCK_OF_SUM: usize = 128;
+const BLOCK_OF_SUM: usize = 8;
 
 /// The transforms for outputs of `M` by `M`, from tiles of `A` by `A`: matrices by their columns.
 struct Winograd<T, const M: usize, const A: usize> {
@@ -116,7 +118,7 @@ impl<T: Scalar, const M: usize, const A: usize> Winograd<T, M, A> {
         let groups = columns.div_ceil(LANES);
         let mut transformed = vec![[T::zero(); LANES]; rows * A * A * groups];
         transformed.par_chunks_exact_mut(A * A * groups).enumerate().for_each(|(row, transformed)| {
-            let mut scratch = [[[T::zero(); LANES]; A]; KERNEL];
+            let mut scratch = scratch::<T, KERNEL, A>();
             for group in 0..groups {
                 let mut kernels = [[[T::zero(); LANES]; KERNEL]; KERNEL];
                 for (lane, column) in (group * LANES..columns).take(LANES).enumerate() {
@@ -137,28 +139,34 @@ impl<T: Scalar, const M: usize, const A: usize> Winograd<T, M, A> {
 
     /// As [`TiledWeight::convolve`].
     fn convolve(&self, weight: &[Panels<T>], planes: Planes, x: &[T], y: &mut [T]) {
+        if planes.images == LANES {
+            return self.convolve_elements(weight, planes, x.as_chunks().0, y.as_chunks_mut().0);
+        }
+        let mut elements = vec![[T::zero(); LANES]; weight[0].rows() * planes.elements()];
+        for images in planes.parts() {
+            self.convolve_elements(weight, planes, &planes.read(x, &images), &mut elements);
+            planes.write(&elements, &images, y);
+        }
+    }
+
+    fn convolve_elements(&self, weight: &[Panels<T>], planes: Planes, x: &[Element<T>], y: &mut [Element<T>]) {
         let (rows, channels) = (weight[0].rows(), x.len() / planes.elements());
-        let mut transformed = vec![[T::zero(); LANES]; A * A * channels * (BLOCK / LANES)];
-        let mut products = vec![[T::zero(); LANES]; A * A * rows * (BLOCK / LANES)];
-        let starts: Vec<usize> = (0..channels).map(|c| c * BLOCK).collect();
+        let mut transformed = vec![[T::zero(); LANES]; A * A * channels * BLOCK];
+        let mut products = vec![[T::zero(); LANES]; A * A * rows * BLOCK];
+        let starts: Vec<usize> = (0..channels).map(|c| c * BLOCK * LANES).collect();
         for block in planes.blocks(M, BLOCK) {
-            transform(&self.input, planes, 1, x, block.clone(), BLOCK / LANES, &mut transformed);
-            let places = transformed.as_flattened().par_chunks_exact(channels * BLOCK);
-            let places = places.zip(products.as_flattened_mut().par_chunks_exact_mut(rows * BLOCK));
+            transform(&self.input, planes, 1, x, block.clone(), BLOCK, &mut transformed);
+            let places = transformed.par_chunks_exact(channels * BLOCK);
+            let places = places.zip(products.par_chunks_exact_mut(rows * BLOCK));
             places.zip(weight).for_each(|((data, product), weight)| {
-                multiply(weight, Lines { data, starts: &starts, columns: block.len() }, product, BLOCK);
+                let lines = Lines { data: data.as_flattened(), starts: &starts, columns: block.len() * LANES };
+                multiply(weight, lines, product.as_flattened_mut(), BLOCK * LANES);
             });
-            let spots = Spot::of_block(planes, M, block);
-            let working = || ([[[T::zero(); LANES]; M]; A], [[[T::zero(); LANES]; M]; M]);
             let rows_of_y = y.par_chunks_exact_mut(planes.elements()).enumerate();
-            rows_of_y.for_each_init(working, |(scratch, outputs), (row, y)| {
-                for (group, spots) in spots.chunks(LANES).enumerate() {
-                    let of_row = &products[row * (BLOCK / LANES) + group..];
-                    let step = rows * (BLOCK / LANES);
-                    sandwich(&self.output, of_row, step, scratch, outputs.as_flattened_mut(), 1);
-                    for (lane, spot) in spots.iter().enumerate() {
-                        spot.write(outputs, lane, planes.size[1], y);
-                    }
+            rows_of_y.for_each_init(scratch::<T, A, M>, |scratch, (row, y)| {
+                for (at, tile) in block.clone().enumerate() {
+                    let (of_row, tile) = (&products[row * BLOCK + at..], planes.tile(M, 0, tile));
+                    sandwich_into_tile(&self.output, (of_row, rows * BLOCK), scratch, (y, planes.size[1], &tile));
                 }
             });
         }
@@ -166,15 +174,21 @@ impl<T: Scalar, const M: usize, const A: usize> Winograd<T, M, A> {
 
     /// As [`Tiling::correlate`].
     fn correlate(&self, planes: Planes, x: &[T], dy: &[T], dw: &mut [T]) {
+        for images in planes.parts() {
+            self.correlate_elements(planes, &planes.read(x, &images), &planes.read(dy, &images), dw);
+        }
+    }
+
+    fn correlate_elements(&self, planes: Planes, x: &[Element<T>], dy: &[Element<T>], dw: &mut [T]) {
         let [columns, rows] = [x, dy].map(|planes_of| planes_of.len() / planes.elements());
-        let buffer = |channels: usize| vec![[T::zero(); LANES]; A * A * channels * (BLOCK_OF_SUM / LANES)];
+        let buffer = |channels: usize| vec![[T::zero(); LANES]; A * A * channels * BLOCK_OF_SUM];
         let (mut transformed, mut d_transformed) = (buffer(columns), buffer(rows));
         let groups = columns.div_ceil(LANES);
         let mut products = vec![[T::zero(); LANES]; A * A * rows * groups];
         for block in planes.blocks(M, BLOCK_OF_SUM) {
-            let (whole, depth) = (BLOCK_OF_SUM, block.len());
-            transform(&self.input, planes, 1, x, block.clone(), whole / LANES, &mut transformed);
-            transform(&self.output_gradient, planes, 0, dy, block, whole / LANES, &mut d_transformed);
+            let (whole, depth) = (BLOCK_OF_SUM * LANES, block.len() * LANES);
+            transform(&self.input, planes, 1, x, block.clone(), BLOCK_OF_SUM, &mut transformed);
+            transform(&self.output_gradient, planes, 0, dy, block, BLOCK_OF_SUM, &mut d_transformed);
             let [x, d] = [&transformed, &d_transformed].map(|t| t.as_flattened());
             let places = x.par_chunks_exact(columns * whole).zip(d.par_chunks_exact(rows * whole));
             let products = products.as_flattened_mut().par_chunks_exact_mut(rows * groups * LANES);
@@ -183,7 +197,7 @@ impl<T: Scalar, const M: usize, const A: usize> Winograd<T, M, A> {
                 gemm([rows, columns, depth], T::one(), d, x, T::one(), (product, groups * LANES));
             });
         }
-        let (mut scratch, mut kernels) = ([[[T::zero(); LANES]; KERNEL]; A], [[[T::zero(); LANES]; KERNEL]; KERNEL]);
+        let (mut scratch, mut kernels) = (scratch::<T, A, KERNEL>(), scratch::<T, KERNEL, KERNEL>());
         for (row, dw) in dw.chunks_exact_mut(columns * KERNEL * KERNEL).enumerate() {
             for (group, dw) in dw.chunks_mut(LANES * KERNEL * KERNEL).enumerate() {
                 let of_row = &products[row * groups + group..];
@@ -196,26 +210,28 @@ impl<T: Scalar, const M: usize, const A: usize> Winograd<T, M, A> {
     }
 }
 
-/// Writes the transforms of a block of tiles of each channel to `out`, `[A * A, channels, groups]`: tiles of `N` by `N` elements, of which
-/// the first `border` rows and columns belong to the tile before.
+fn scratch<T: Scalar, const R: usize, const C: usize>() -> Squares<T, R, C> {
+    [[[T::zero(); LANES]; C]; R]
+}
+
+/// Writes the transforms of a block of tiles of each channel to `out`, `[A * A, channels, whole]`: tiles of `N` by `N` elements, of which
+/// the first and the last `border` rows and columns belong to the tiles beside. `whole` is how many tiles a block has at most.
 fn transform<T: Scalar, const N: usize, const A: usize>(
     columns: &[[T; A]; N],
     planes: Planes,
     border: usize,
-    x: &[T],
+    x: &[Element<T>],
     block: Range<usize>,
-    groups: usize,
-    out: &mut [[T; LANES]],
+    whole: usize,
+    out: &mut [Element<T>],
 ) {
-    let mut strip = Strip::<T, N>::new(planes, border, block);
     let channels = x.len() / planes.elements();
-    let (mut squares, mut scratch) = ([[[T::zero(); LANES]; N]; N], [[[T::zero(); LANES]; A]; N]);
+    let mut scratch = scratch::<T, N, A>();
+    let tiles: Vec<Tile> = block.map(|tile| planes.tile(N - 2 * border, border, tile)).collect();
     for (channel, x) in x.chunks_exact(planes.elements()).enumerate() {
-        strip.read(x);
-        for group in 0..strip.groups() {
-            strip.squares(group, &mut squares);
-            let out = &mut out[channel * groups + group..];
-            sandwich(columns, squares.as_flattened(), 1, &mut scratch, out, channels * groups);
+        for (at, tile) in tiles.iter().enumerate() {
+            let out = &mut out[channel * whole + at..];
+            sandwich_of_tile(columns, (x, planes.size[1], tile), &mut scratch, out, channels * whole);
         }
     }
 }
@@ -260,12 +276,12 @@ mod tests {
                 .flat_map(|r| (0..columns).map(move |c| (r, c)))
                 .flat_map(|at| (0..images).map(move |i| (at, i)))
             {
-                let (out, input, kernel) =
-                    ((r * images + image) * plane, (c * images + image) * plane, (r * columns + c) * 9);
+                let kernel = (r * columns + c) * 9;
                 each_product(size, |o, i, tap| {
-                    y[out + o] += weight[kernel + tap] * x[input + i];
-                    dw[kernel + tap] += dy[out + o] * x[input + i];
-                    dx[input + i] += dy[out + o] * weight[kernel + tap];
+                    let [out, input] = [(r, o), (c, i)].map(|(channel, at)| (channel * plane + at) * images + image);
+                    y[out] += weight[kernel + tap] * x[input];
+                    dw[kernel + tap] += dy[out] * x[input];
+                    dx[input] += dy[out] * weight[kernel + tap];
                 });
             }
             let near = |found: &[f64], expected: &[f64]| {
@@ -296,7 +312,8 @@ mod tests {
         let (planes, rows, columns) = (Planes { images: 3, size: [12, 12] }, 20, 40);
         let (mut rng, winograd) = (Rng::new(3, 0), Winograd::<f32, 4, 6>::new());
         let mut draw = |count: usize| (0..count).map(|_| rng.normal()).collect::<Vec<f32>>();
-        let (x, dy) = (draw(columns * planes.elements()), draw(rows * planes.elements()));
+        let (x, dy) =
+            (draw(columns * planes.images * planes.elements()), draw(rows * planes.images * planes.elements()));
         let weight = winograd.weight(&draw(rows * columns * 9), [rows, columns], |r, c| (r * columns + c) * 9, false);
         let results = |threads| {
             with_threads(threads, || {
@@ -314,9 +331,12 @@ mod tests {
         let (planes, rows, columns) = (Planes { images: 2, size: [12, 12] }, 16, 64);
         let mut rng = Rng::new(2, 0);
         let mut draw = |count: usize| (0..count).map(|_| rng.normal()).collect::<Vec<f32>>();
-        let (x, weight) = (draw(columns * planes.elements()), draw(rows * columns * 9));
+        let (x, weight) = (draw(columns * planes.images * planes.elements()), draw(rows * columns * 9));
         let exact = |values: &[f32]| values.iter().map(|&v| f64::from(v)).collect::<Vec<_>>();
-        let (mut y, mut best) = (vec![0.0f32; rows * planes.elements()], vec![0.0f64; rows * planes.elements()]);
+        let (mut y, mut best) = (
+            vec![0.0f32; rows * planes.images * planes.elements()],
+            vec![0.0f64; rows * planes.images * planes.elements()],
+        );
         let (narrow, wide) = (Winograd::<f32, 4, 6>::new(), Winograd::<f64, 4, 6>::new());
         let at = |r, c| (r * columns + c) * 9;
         narrow.convolve(&narrow.weight(&weight, [rows, columns], at, false), planes, &x, &mut y);

@@ -4,27 +4,25 @@
 //! rounding errors (B. Barabasz and others, "Error analysis and improving the accuracy of Winograd convolution for deep neural
 //! networks", 2018).
 
-use crate::lines::multiply_add;
+use super::planes::Tile;
 use crate::scalar::Scalar;
+use crate::vector::Vector;
 use std::array::from_fn;
 
 /// The points, of which `A - 1` are used.
 const POINTS: [f64; 5] = [0.0, -1.0, 1.0, 0.5, -2.0];
-/// Tiles, or channels, that are transformed side by side: sums of six fill the registers, but not more.
-pub(super) const LANES: usize = if cfg!(target_feature = "avx512f") { 32 } else { 16 };
+/// Images, or channels, that are transformed side by side.
+pub(super) const LANES: usize = 16;
 /// `[rows, columns]` of many values side by side.
-pub(super) type Squares<T, const N: usize> = [[[T; LANES]; N]; N];
-
-/// What [`sandwich`] works in: clearing it each time would take as long as a part of the work.
-pub(super) type Scratch<T, const I: usize, const O: usize> = [[[T; LANES]; O]; I];
+pub(super) type Squares<T, const R: usize, const C: usize> = [[[T; LANES]; C]; R];
 
 /// `matrix * square * matrix^T`, for many squares side by side, given the matrix's columns. Elements follow each other so many steps
-/// apart.
+/// apart. `rows` is what it works in: clearing it each time would take as long as a part of the work.
 pub(super) fn sandwich<T: Scalar, const I: usize, const O: usize>(
     columns: &[[T; O]; I],
     squares: &[[T; LANES]],
     step: usize,
-    rows: &mut Scratch<T, I, O>,
+    rows: &mut Squares<T, I, O>,
     out: &mut [[T; LANES]],
     out_step: usize,
 ) {
@@ -36,9 +34,48 @@ pub(super) fn sandwich<T: Scalar, const I: usize, const O: usize>(
     }
 }
 
+/// The same for a tile of a channel, whose rows have `width` elements; what lies outside is zero.
+pub(super) fn sandwich_of_tile<T: Scalar, const I: usize, const O: usize>(
+    columns: &[[T; O]; I],
+    (channel, width, tile): (&[[T; LANES]], usize, &Tile),
+    rows: &mut Squares<T, I, O>,
+    out: &mut [[T; LANES]],
+    out_step: usize,
+) {
+    let [rows_inside, columns_inside] = &tile.inside;
+    for (i, row) in rows.iter_mut().enumerate() {
+        if rows_inside.contains(&i) {
+            let values = &channel[tile.at + (i - rows_inside.start) * width..];
+            combine(&columns[columns_inside.clone()], values, 1, row, 1);
+        } else {
+            *row = [[T::zero(); LANES]; O];
+        }
+    }
+    for o in 0..O {
+        combine(columns, &rows.as_flattened()[o..], O, &mut out[o * out_step..], O * out_step);
+    }
+}
+
+/// The same into a tile of a channel; what lies outside is left out.
+pub(super) fn sandwich_into_tile<T: Scalar, const I: usize, const O: usize>(
+    columns: &[[T; O]; I],
+    (squares, step): (&[[T; LANES]], usize),
+    rows: &mut Squares<T, I, O>,
+    (channel, width, tile): (&mut [[T; LANES]], usize, &Tile),
+) {
+    for (i, row) in rows.iter_mut().enumerate() {
+        combine(columns, &squares[i * I * step..], step, row, 1);
+    }
+    let [rows_inside, columns_inside] = &tile.inside;
+    for o in columns_inside.clone() {
+        let last = tile.at + (rows_inside.len() - 1) * width + o;
+        combine(columns, &rows.as_flattened()[o..], O, &mut channel[tile.at + o..=last], width);
+    }
+}
+
 /// `matrix * values`, for many values side by side. Both values and sums follow each other so many steps apart.
 ///
-/// Not inlined, and a loop over the terms of sums in registers: so it compiles to vectors of lanes, and not of anything else.
+/// Not inlined, so that the sums stay in registers.
 #[inline(never)]
 fn combine<T: Scalar, const O: usize>(
     columns: &[[T; O]],
@@ -47,16 +84,18 @@ fn combine<T: Scalar, const O: usize>(
     out: &mut [[T; LANES]],
     out_step: usize,
 ) {
-    let mut sums = [[T::zero(); LANES]; O];
-    for (weights, value) in columns.iter().zip(values.iter().step_by(step)) {
-        for o in 0..O {
-            for lane in 0..LANES {
-                sums[o][lane] = multiply_add(weights[o], value[lane], sums[o][lane]);
+    for first in (0..LANES).step_by(T::Vector::LANES) {
+        let part = first..first + T::Vector::LANES;
+        let mut sums = [T::Vector::splat(T::zero()); O];
+        for (weights, value) in columns.iter().zip(values.iter().step_by(step)) {
+            let value = T::Vector::load(&value[part.clone()]);
+            for (sum, &weight) in sums.iter_mut().zip(weights) {
+                *sum = sum.add_product(T::Vector::splat(weight), value);
             }
         }
-    }
-    for (out, sum) in out.iter_mut().step_by(out_step).zip(sums) {
-        *out = sum;
+        for (out, sum) in out.iter_mut().step_by(out_step).zip(sums) {
+            sum.store(&mut out[part.clone()]);
+        }
     }
 }
 
