@@ -13,6 +13,10 @@ pub const OFFLINE_MODEL: &[u8] = include_bytes!("../offline-3755.hccr");
 #[cfg(feature = "online")]
 pub const ONLINE_MODEL: &[u8] = include_bytes!("../online-3755.hccr");
 
+/// The file of the model that [`offline_wide`] opens.
+#[cfg(feature = "offline")]
+pub const OFFLINE_WIDE_MODEL: &[u8] = include_bytes!("../offline-wide.hccr");
+
 /// The file of the model that [`online_wide`] opens.
 #[cfg(feature = "online")]
 pub const ONLINE_WIDE_MODEL: &[u8] = include_bytes!("../online-wide.hccr");
@@ -53,24 +57,6 @@ pub fn online() -> InkRecognizer {
     InkRecognizer::from_bytes(ONLINE_MODEL).expect(SOUND)
 }
 
-/// As [`online`], of 9,574 Chinese characters: the 6,763 of GB2312, and 2,811 others, most of them traditional. Of the 3755 of level 1
-/// it reads less than the model of these alone. A program that does not call this has the model out of its binary.
-///
-/// ```
-/// use hccr::ink::{Ink, Point};
-///
-/// let bar = [Point { x: 40.0, y: 150.0 }, Point { x: 260.0, y: 149.0 }];
-/// let stem = [Point { x: 151.0, y: 20.0 }, Point { x: 149.0, y: 290.0 }];
-/// let mut recognizer = hccr::online_wide();
-/// assert_eq!(recognizer.recognize(&Ink::new(&[bar, stem])?, 1)[0].character, '十');
-/// assert!(recognizer.labels().contains(&'龍'));
-/// # Ok::<(), hccr::ink::InkError>(())
-/// ```
-#[cfg(feature = "online")]
-pub fn online_wide() -> InkRecognizer {
-    InkRecognizer::from_bytes(ONLINE_WIDE_MODEL).expect(SOUND)
-}
-
 /// A recognizer of pen strokes that also looks at the image they leave, so that it reads them in any order, and joined ones. Of
 /// the three it reads the most. Make it once, and clone it for further threads.
 ///
@@ -85,4 +71,47 @@ pub fn online_wide() -> InkRecognizer {
 #[cfg(all(feature = "offline", feature = "online"))]
 pub fn fused() -> FusedRecognizer {
     FusedRecognizer::from_bytes(ONLINE_MODEL, OFFLINE_MODEL).expect(SOUND)
+}
+
+/// As [`offline`], of 9,574 Chinese characters: the 6,763 of GB2312, and 2,811 others, most of them traditional. A program that does not call
+/// this has the model out of its binary.
+///
+/// ```
+/// let mut recognizer = hccr::offline_wide();
+/// assert!(recognizer.labels().len() == 9574 && recognizer.labels().contains(&'龍'));
+/// ```
+#[cfg(feature = "offline")]
+pub fn offline_wide() -> Recognizer {
+    Recognizer::from_bytes(OFFLINE_WIDE_MODEL).expect(SOUND)
+}
+
+/// As [`online`], of the characters of [`offline_wide`]. Of the 3755 of level 1 it reads less than the model of these alone. A program that
+/// does not call this has the model out of its binary.
+///
+/// ```
+/// use hccr::ink::{Ink, Point};
+///
+/// let bar = [Point { x: 40.0, y: 150.0 }, Point { x: 260.0, y: 149.0 }];
+/// let stem = [Point { x: 151.0, y: 20.0 }, Point { x: 149.0, y: 290.0 }];
+/// assert_eq!(hccr::online_wide().recognize(&Ink::new(&[bar, stem])?, 1)[0].character, '十');
+/// # Ok::<(), hccr::ink::InkError>(())
+/// ```
+#[cfg(feature = "online")]
+pub fn online_wide() -> InkRecognizer {
+    InkRecognizer::from_bytes(ONLINE_WIDE_MODEL).expect(SOUND)
+}
+
+/// As [`fused`], of the characters of [`offline_wide`]; strokes in another order than the usual one cost it more.
+///
+/// ```
+/// use hccr::ink::{Ink, Point};
+///
+/// let bar = [Point { x: 40.0, y: 150.0 }, Point { x: 260.0, y: 149.0 }];
+/// let stem = [Point { x: 151.0, y: 20.0 }, Point { x: 149.0, y: 290.0 }];
+/// assert_eq!(hccr::fused_wide().recognize(&Ink::new(&[stem, bar])?, 1)?[0].character, '十');
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[cfg(all(feature = "offline", feature = "online"))]
+pub fn fused_wide() -> FusedRecognizer {
+    FusedRecognizer::from_bytes(ONLINE_WIDE_MODEL, OFFLINE_WIDE_MODEL).expect(SOUND)
 }

@@ -29,9 +29,9 @@ const PUBLISHED: [Published; 2] = [
     Published { name: "hccr-runtime", files: &[], others: &["src/", "tests/", "examples/"], limit: 512 << 10 },
     Published {
         name: "hccr",
-        files: &["offline-3755.hccr", "online-3755.hccr", "online-wide.hccr"],
+        files: &["offline-3755.hccr", "online-3755.hccr", "offline-wide.hccr", "online-wide.hccr"],
         others: &["src/", ".hccr", ".md"],
-        limit: 2 << 20,
+        limit: 4 << 20,
     },
 ];
 
