@@ -213,7 +213,8 @@ impl Strips {
     /// The strips, of about one height, with up to `elements` elements of a channel.
     fn strips(&self, elements: usize) -> impl Iterator<Item = Range<usize>> + use<> {
         let rows = self.size[0];
-        let count = rows.div_ceil((elements / self.pitch()).max(LEAST_ROWS)).max(1);
+        let least = if self.border.contains(&0) { 1 } else { LEAST_ROWS };
+        let count = rows.div_ceil((elements / self.pitch()).max(least)).max(1);
         let strip = rows.div_ceil(count).max(1);
         (0..rows).step_by(strip).map(move |first| first..(first + strip).min(rows))
     }
@@ -252,33 +253,69 @@ impl Strips {
     }
 
     fn convolve<T: Scalar>(&self, weight: &Panels<T>, x: &[T], channels: usize, y: &mut [T]) {
-        let ([h, w], mut copy, mut product) = (self.size, Vec::new(), Vec::new());
+        if self.border[1] == 0 {
+            return self.convolve_columns(weight, x, channels, y);
+        }
+        let ([h, w], mut copy) = (self.size, Vec::new());
         for rows in self.strips(STRIP_ELEMENTS / (channels + weight.rows())) {
             self.copy(x, &rows, &mut copy);
-            let columns = rows.len() * self.pitch();
-            product.resize(weight.rows() * columns, T::zero());
             let starts = self.starts(channels, rows.len());
-            multiply(weight, Lines { data: &copy, starts: &starts, columns }, &mut product, columns);
-            for (y, product) in y.chunks_exact_mut(h * w).zip(product.chunks_exact(columns)) {
-                let y = y[rows.start * w..rows.end * w].chunks_exact_mut(w);
-                y.zip(product.chunks_exact(self.pitch())).for_each(|(y, product)| y.copy_from_slice(&product[..w]));
+            for (at, row) in rows.enumerate() {
+                let lines = Lines { data: &copy[at * self.pitch()..], starts: &starts, columns: w };
+                multiply(weight, lines, &mut y[row * w..], h * w);
             }
         }
     }
 
+    /// The same with a kernel of one column, which reads the planes as they are but for their first and last rows.
+    fn convolve_columns<T: Scalar>(&self, weight: &Panels<T>, x: &[T], channels: usize, y: &mut [T]) {
+        let ([h, w], above, mut copy) = (self.size, self.border[0], Vec::new());
+        let inner = above.min(h)..h.saturating_sub(above).max(above.min(h));
+        for row in (0..inner.start).chain(inner.end..h) {
+            self.copy(x, &(row..row + 1), &mut copy);
+            let starts = self.starts(channels, 1);
+            multiply(weight, Lines { data: &copy, starts: &starts, columns: w }, &mut y[row * w..], h * w);
+        }
+        let of_channel = |c| (0..self.kernel[0]).map(move |tap| (c * h + tap) * w);
+        let starts: Vec<usize> = (0..channels).flat_map(of_channel).collect();
+        let piece = (STRIP_ELEMENTS / (channels + weight.rows()) / w).max(1);
+        for row in inner.clone().step_by(piece) {
+            let columns = (inner.end - row).min(piece) * w;
+            let lines = Lines { data: &x[(row - above) * w..], starts: &starts, columns };
+            multiply(weight, lines, &mut y[row * w..], h * w);
+        }
+    }
+
     fn correlate<T: Scalar>(&self, x: &[T], [out_channels, in_channels]: [usize; 2], dy: &[T], dw: &mut [T]) {
-        let (mut copy, mut d_copy) = (Vec::new(), Vec::new());
         let taps = self.kernel[0] * self.kernel[1];
         // One matrix for each element of the kernel.
         let mut parts = vec![T::zero(); dw.len()];
-        for rows in self.strips(STRIP_SUM) {
-            self.copy(x, &rows, &mut copy);
-            self.copy(dy, &rows, &mut d_copy);
-            let (columns, channel) = (rows.len() * self.pitch(), self.channel_elements(rows.len()));
-            let d = &d_copy[self.border[0] * self.pitch() + self.border[1]..];
-            for (tap, part) in parts.chunks_exact_mut(out_channels * in_channels).enumerate() {
-                let (d, x) = ((d, channel, Transpose::No), (&copy[self.shift(tap)..], channel, Transpose::Yes));
-                gemm([out_channels, in_channels, columns], T::one(), d, x, T::one(), (part, in_channels));
+        let mut add = |tap: usize, d: &[T], x: &[T], channel: usize, columns: usize| {
+            let part = &mut parts[tap * out_channels * in_channels..][..out_channels * in_channels];
+            let (d, x) = ((d, channel, Transpose::No), (x, channel, Transpose::Yes));
+            gemm([out_channels, in_channels, columns], T::one(), d, x, T::one(), (part, in_channels));
+        };
+        if self.border[1] == 0 {
+            // A kernel of one column reads the planes as they are.
+            let ([h, w], above) = (self.size, self.border[0]);
+            for rows in self.strips(STRIP_SUM) {
+                for tap in 0..taps {
+                    // The rows whose place under this element is inside the plane.
+                    let first = rows.start.max(above.saturating_sub(tap));
+                    let end = rows.end.min((h + above).saturating_sub(tap));
+                    if first < end {
+                        add(tap, &dy[first * w..], &x[(first + tap - above) * w..], h * w, (end - first) * w);
+                    }
+                }
+            }
+        } else {
+            let (mut copy, mut d_copy) = (Vec::new(), Vec::new());
+            for rows in self.strips(STRIP_SUM) {
+                self.copy(x, &rows, &mut copy);
+                self.copy(dy, &rows, &mut d_copy);
+                let (columns, channel) = (rows.len() * self.pitch(), self.channel_elements(rows.len()));
+                let d = &d_copy[self.border[0] * self.pitch() + self.border[1]..];
+                (0..taps).for_each(|tap| add(tap, d, &copy[self.shift(tap)..], channel, columns));
             }
         }
         for (tap, part) in parts.chunks_exact(out_channels * in_channels).enumerate() {
