@@ -1,7 +1,7 @@
 //! Batch normalization, PRelu and max pooling in one pass over memory.
 
 use super::mode::Mode;
-use super::plane::{Channel, Pooling, moments};
+use super::plane::{Channel, Kept, Pooling, moments};
 use super::stem::Stem;
 use crate::batch::{Batch, Chunk, Spare};
 use crate::param::Param;
@@ -70,15 +70,15 @@ pub struct NormPReluPool<T> {
     pub(super) spare: Spare<Vec<T>>,
     /// For what pooling keeps.
     #[serde(skip, default = "Spare::default")]
-    pub(super) spare_kept: Spare<[Vec<T>; 2]>,
+    pub(super) spare_kept: Spare<Kept<T>>,
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct Cache<T> {
     input: Batch<T>,
     channels: Vec<Channel<T>>,
-    /// Per chunk what pooling [keeps](Pooling::forward); empty without pooling.
-    kept: Vec<[Vec<T>; 2]>,
+    /// Of each chunk; empty without pooling.
+    kept: Vec<Kept<T>>,
 }
 
 /// Whether the place of an element of the window fits a byte, and windows are not further apart.
@@ -214,8 +214,8 @@ impl<T: Scalar> NormPReluPool<T> {
         x: &Chunk<T>,
         train: bool,
         mut data: Vec<T>,
-        mut kept: [Vec<T>; 2],
-    ) -> (Chunk<T>, [Vec<T>; 2]) {
+        mut kept: Kept<T>,
+    ) -> (Chunk<T>, Kept<T>) {
         let [_, oh, ow] = self.output_shape(shape);
         let (in_plane, plane) = (shape[1] * shape[2], oh * ow);
         let stride = x.images * plane;
@@ -267,7 +267,7 @@ impl<T: Scalar> NormPReluPool<T> {
         let (in_plane, plane) = (shape[1] * shape[2], oh * ow);
 
         // First pass: the sums that every element's gradient depends on. Only the maxima have a gradient.
-        let of_chunk = |((x, dy), [maxima, _]): ((&Chunk<T>, &Chunk<T>), &[Vec<T>; 2])| {
+        let of_chunk = |((x, dy), [maxima, _]): ((&Chunk<T>, &Chunk<T>), &Kept<T>)| {
             let y = if self.pool.is_some() { maxima } else { &x.data };
             let stride = x.images * plane;
             let planes = channels.par_iter().zip(y.par_chunks_exact(stride).zip(dy.data.par_chunks_exact(stride)));
@@ -279,7 +279,7 @@ impl<T: Scalar> NormPReluPool<T> {
         // Second pass: inputs become gradients, in place.
         let count = if self.norm.is_some() { (dy.share.size() * images * in_plane) as f64 } else { f64::INFINITY };
         let pool = self.pool;
-        let of_chunk = |((x, dy), [_, places]): ((&mut Chunk<T>, &Chunk<T>), &[Vec<T>; 2])| {
+        let of_chunk = |((x, dy), [_, places]): ((&mut Chunk<T>, &Chunk<T>), &Kept<T>)| {
             let pooling = pool.map(|pool| Pooling::new(pool, [shape[1], shape[2]], [oh, ow], x.images));
             let stride = x.images * plane;
             let of_channel = |dz: &mut Vec<T>, (c, (y, d_out)): (usize, (&mut [T], &[T]))| {

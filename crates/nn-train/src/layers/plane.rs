@@ -125,6 +125,9 @@ pub(crate) struct Pooling {
     images: usize,
 }
 
+/// What the backward pass needs of the pooling of a chunk: the inputs that were the maxima, and the numbers of these elements in their windows.
+pub(crate) type Kept<T> = [Vec<T>; 2];
+
 /// The greatest of some elements: what orders them, the element, and its number in the window.
 #[derive(Clone, Copy)]
 struct Maximum<V> {
@@ -166,8 +169,7 @@ impl Pooling {
         (0..self.images).step_by(lanes).for_each(|first| f(first..(first + lanes).min(self.images)));
     }
 
-    /// Pools `channel.apply(y)`. What the [backward pass](Self::scatter) needs is kept where it is wanted: the inputs that were the maxima, and
-    /// the numbers of these elements in their windows.
+    /// Pools `channel.apply(y)`; where it is wanted, a channel of what is [`Kept`] is written.
     pub(crate) fn forward<T: Scalar>(&self, channel: &Channel<T>, y: &[T], out: &mut [T], kept: Option<[&mut [T]; 2]>) {
         let [row, of_row] = self.rows();
         let mut kept = kept.map(|kept| kept.map(|kept| kept.chunks_exact_mut(of_row)));

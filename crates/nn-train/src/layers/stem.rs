@@ -7,7 +7,7 @@
 //! - what normalization adds to the gradient of every element is a linear function of the element, so that what it adds to the weight's
 //!   gradient follows from the moments, too.
 
-use super::plane::{Channel, LANES, Pooling};
+use super::plane::{Channel, Kept, LANES, Pooling};
 use super::{Conv2d, NormPReluPool};
 use crate::batch::{Batch, Chunk};
 use hccr_runtime::shape::Conv2dParams;
@@ -33,9 +33,8 @@ pub(super) struct Stem<T> {
 #[derive(Clone, Debug)]
 struct Part<T> {
     moments: Moments,
-    /// What pooling [keeps](Pooling::forward): outputs of the convolution that were maxima, `[channels, pooled height, pooled width, images]`,
-    /// and which element of its window each was.
-    kept: [Vec<T>; 2],
+    /// Both `[channels, pooled height, pooled width, images]`.
+    kept: Kept<T>,
 }
 
 /// Sums over all patches that a convolution reads.
@@ -71,11 +70,11 @@ pub(crate) fn forward<T: Scalar>(conv: &Conv2d<T>, norm: &mut NormPReluPool<T>, 
 
     let buffers = norm.spare.take(x.chunks.len()).into_iter().zip(norm.spare_kept.take(x.chunks.len()));
     let buffers: Vec<_> = buffers.collect();
-    let of_chunk = |(((x, padded), buffers), moments): (((&Chunk<T>, Vec<T>), (Vec<T>, [Vec<T>; 2])), Moments)| {
+    let outputs = x.chunks.par_iter().zip(padded).zip(buffers).zip(moments);
+    let outputs = outputs.map(|(((x, padded), buffers), moments)| {
         let pooling = Pooling::new(pool, size, [shape[1], shape[2]], x.images);
         chunk_forward(&conv.weight.value, &channels, pooling, (&padded, [size[0], size[1], x.images]), buffers, moments)
-    };
-    let outputs = x.chunks.par_iter().zip(padded).zip(buffers).zip(moments).map(of_chunk);
+    });
     let (chunks, parts) = outputs.unzip();
     let share = x.share.clone();
     norm.stem = Some(Stem { input: x, channels, parts });
@@ -87,7 +86,7 @@ fn chunk_forward<T: Scalar>(
     channels: &[Channel<T>],
     pooling: Pooling,
     (padded, size): (&[T], [usize; 3]),
-    (mut data, mut kept): (Vec<T>, [Vec<T>; 2]),
+    (mut data, mut kept): (Vec<T>, Kept<T>),
     moments: Moments,
 ) -> (Chunk<T>, Part<T>) {
     let stride = pooling.outputs();

@@ -11,7 +11,7 @@ use std::array::from_fn;
 
 /// The points, of which `A - 1` are used.
 const POINTS: [f64; 5] = [0.0, -1.0, 1.0, 0.5, -2.0];
-/// Images, or channels, that are transformed side by side.
+/// Images, or channels, that are transformed side by side. Planes of so many images are read and written where they lie.
 pub(super) const LANES: usize = 16;
 /// `[rows, columns]` of many values side by side.
 pub(super) type Squares<T, const R: usize, const C: usize> = [[[T; LANES]; C]; R];
