@@ -69,7 +69,7 @@ fn convolution(params: Conv2dParams, size: [usize; 2], density: f32, rng: &mut R
     let bias = draw(rng, out_channels);
     let window = Window { kernel: kernel_size, stride, padding, input: size, output };
     let mut columns = vec![0.0; in_channels * kernel_size[0] * kernel_size[1] * pixels];
-    im2col(&window, &to_f64(&input), in_channels, plane, 0..1, &mut columns);
+    im2col(&window, &to_f64(&input), in_channels, 1, 0..output[0], &mut columns);
     Problem {
         name: format!("{params:?} on {size:?} at density {density}"),
         input_shape: vec![in_channels, size[0], size[1]],
