@@ -1,7 +1,7 @@
 //! The first convolution of a network over images and the normalization behind it, trained as one.
 //!
 //! The output of that convolution is the largest value of a network, and cheap: each element is nine products. It takes longer to write it
-//! to memory, and to read it back four times, than to compute it. So it is computed a plane at a time, pooled at once, and not kept:
+//! to memory, and to read it back four times, than to compute it. So it is computed a few rows at a time, pooled at once, and not kept:
 //! - its mean and variance follow from the [`Moments`] of the patches that it reads, whatever the weight;
 //! - of the gradients by its elements only those of maxima need the elements, and these are kept;
 //! - what normalization adds to the gradient of every element is a linear function of the element, so that what it adds to the weight's
